@@ -1,0 +1,1 @@
+//! RowBinary inserts into ClickHouse with error classes, DDL and an error table.

@@ -1,0 +1,1 @@
+//! A real ClickHouse and a real Kafka on loopback, for demos, tests and benchmarks.

@@ -1,0 +1,1 @@
+//! Runs pipes: Kafka topics into ClickHouse tables, at least once.

@@ -1,0 +1,1 @@
+//! Confluent Schema Registry framing for Rust.

@@ -1,0 +1,1 @@
+//! JSON records to ClickHouse RowBinary, by a plan compiled once per column list.
