@@ -18,6 +18,8 @@ compile_error!("the local stack needs the signals and the named pipes of Unix");
 
 mod stack;
 
+pub mod corpus;
+
 mod clickhouse;
 mod kafka;
 
