@@ -48,6 +48,13 @@ impl Cache {
         self.root.join("logs").join(name)
     }
 
+    /// The folder of the logs, made where it is missing.
+    pub(crate) fn logs(&self) -> Result<PathBuf> {
+        let logs = self.root.join("logs");
+        fs::create_dir_all(&logs).map_err(StackError::file("create", &logs))?;
+        Ok(logs)
+    }
+
     pub(crate) fn runs(&self) -> PathBuf {
         self.root.join("run")
     }

@@ -1,10 +1,18 @@
 //! Tools that must be on the machine, and how to get those that are not.
 
+mod package_manager;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cache::Cache;
+use crate::command::{self, Growth};
 use crate::error::{Result, StackError};
+use crate::progress::Progress;
+use package_manager::PackageManager;
+
+/// Oldest minor version of Python 3 that both wheels are published for.
+const PYTHON_MINOR_MIN: u32 = 10;
 
 /// Something that is not on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,52 +22,127 @@ pub struct Missing {
     pub what: String,
     /// What it is for.
     pub why: String,
-    /// The command that installs it.
+    /// The command that installs it, or advice where we do not know the system's package manager.
     pub mend: String,
+    /// The packages that bring it; empty where we do not know the system's package manager.
+    pub packages: Vec<String>,
 }
 
 /// A tool that the set-up or the build needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
+    /// For the wheels and the keepers.
     Python,
+    /// For the jars. Java is not among the needs: the runtime from PyPI runs Maven as well.
     Maven,
-    CCompiler,
-    Make,
+    /// For librdkafka.
+    CToolchain,
+    /// For finding OpenSSL and zlib.
     PkgConfig,
+    /// For librdkafka with TLS.
     OpenSsl,
+    /// For librdkafka with compression.
     Zlib,
 }
 
-/// Oldest Python that both wheels are published for.
-const PYTHON_MINOR_MIN: u32 = 10;
+impl Need {
+    const ALL: [Self; 6] =
+        [Self::Python, Self::Maven, Self::CToolchain, Self::PkgConfig, Self::OpenSsl, Self::Zlib];
 
-/// What the machine lacks to build the project and to run the local stack; empty where all is there.
-#[must_use]
-pub fn check() -> Vec<Missing> {
-    check_for(&[
-        Need::Python,
-        Need::Maven,
-        Need::CCompiler,
-        Need::Make,
-        Need::PkgConfig,
-        Need::OpenSsl,
-        Need::Zlib,
-    ])
+    const fn what(self) -> &'static str {
+        match self {
+            Self::Python => "Python 3.10 or newer with venv",
+            Self::Maven => "Maven",
+            Self::CToolchain => "a C and C++ compiler and make",
+            Self::PkgConfig => "pkg-config",
+            Self::OpenSsl => "the headers of OpenSSL",
+            Self::Zlib => "the headers of zlib",
+        }
+    }
+
+    const fn why(self) -> &'static str {
+        match self {
+            Self::Python => "installs and runs the local ClickHouse, and looks after both servers",
+            Self::Maven => "downloads the local Kafka",
+            Self::CToolchain | Self::PkgConfig => "builds librdkafka, the Kafka client",
+            Self::OpenSsl => "gives librdkafka TLS and SASL",
+            Self::Zlib => "gives librdkafka gzip",
+        }
+    }
+
+    fn is_met(self) -> bool {
+        match self {
+            Self::Python => succeeds("python3", &["-c", &python_test()]),
+            Self::Maven => find_program("mvn").is_some(),
+            Self::CToolchain => ["cc", "c++", "make"].iter().all(|program| find_program(program).is_some()),
+            Self::PkgConfig => find_program("pkg-config").is_some(),
+            Self::OpenSsl => has_headers("openssl", "openssl/ssl.h"),
+            Self::Zlib => has_headers("zlib", "zlib.h"),
+        }
+    }
+
+    fn missing(self, manager: Option<PackageManager>) -> Missing {
+        let packages: Vec<String> = manager
+            .map(|manager| manager.packages(self).iter().map(|package| (*package).to_owned()).collect())
+            .unwrap_or_default();
+        let mend = manager.map_or_else(
+            || format!("install {} with the system's package manager", self.what()),
+            |manager| manager.command_line(&packages),
+        );
+        Missing { what: self.what().to_owned(), why: self.why().to_owned(), mend, packages }
+    }
 }
 
-/// Installs what is missing with the system's package manager, if that works without a question.
+/// What the machine lacks to build the project and to run the local stack; empty where all is there.
+///
+/// ```
+/// for missing in housepipe_local_stack::requirements::check() {
+///     println!("{} ({}): {}", missing.what, missing.why, missing.mend);
+/// }
+/// ```
+#[must_use]
+pub fn check() -> Vec<Missing> {
+    check_for(&Need::ALL)
+}
+
+/// Installs what is missing with the system's package manager, if that works without a question: as root, or with a
+/// sudo that asks for no password, or with Homebrew.
 ///
 /// # Errors
-/// [`StackError::Missing`] with what still has to be done by hand; [`StackError::Command`] where the package
-/// manager failed.
-pub fn install(missing: &[Missing], progress: &mut dyn crate::Progress) -> Result<()> {
-    let _ = (missing, progress);
-    Ok(())
+/// [`StackError::Missing`] where it cannot be done without a question, or where the machine still lacks something
+/// afterwards; [`StackError::Command`] where the package manager failed.
+pub fn install(missing: &[Missing], progress: &mut dyn Progress) -> Result<()> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let by_hand = || StackError::Missing(missing.to_vec());
+    let manager = PackageManager::of_this_machine().ok_or_else(by_hand)?;
+    let prefix = manager.privilege().ok_or_else(by_hand)?;
+    let mut packages: Vec<String> = missing.iter().flat_map(|missing| missing.packages.clone()).collect();
+    packages.sort();
+    packages.dedup();
+    if packages.is_empty() {
+        return Err(by_hand());
+    }
+
+    let log_folder = Cache::from_environment()?.logs()?;
+    for (name, arguments) in manager.steps(&packages) {
+        let words: Vec<String> = prefix.iter().map(|word| (*word).to_owned()).chain(arguments).collect();
+        progress.step(&format!("Running {}", words.join(" ")));
+        // The words start with the package manager at least.
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive");
+        command::run(&mut command, &log_folder.join(name), progress, &Growth { folders: &[], total: None })?;
+    }
+    let left: Vec<Missing> =
+        check().into_iter().filter(|left| missing.iter().any(|wanted| wanted.what == left.what)).collect();
+    if left.is_empty() { Ok(()) } else { Err(StackError::Missing(left)) }
 }
 
 /// Which of the needs are not met.
 pub(crate) fn check_for(needs: &[Need]) -> Vec<Missing> {
-    needs.iter().filter_map(|need| need.missing()).collect()
+    let manager = PackageManager::of_this_machine();
+    needs.iter().filter(|need| !need.is_met()).map(|need| need.missing(manager)).collect()
 }
 
 /// Fails where one of the needs is not met.
@@ -68,28 +151,18 @@ pub(crate) fn demand(needs: &[Need]) -> Result<()> {
     if missing.is_empty() { Ok(()) } else { Err(StackError::Missing(missing)) }
 }
 
-impl Need {
-    fn missing(self) -> Option<Missing> {
-        let (met, what, why, mend) = match self {
-            Self::Python => (
-                succeeds(
-                    "python3",
-                    &[
-                        "-c",
-                        &format!(
-                            "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, {PYTHON_MINOR_MIN}))"
-                        ),
-                    ],
-                ),
-                "Python 3.10 or newer with venv",
-                "installs and runs ClickHouse (chdb-core) and the Java runtime",
-                "apt-get install -y python3 python3-venv",
-            ),
-            Self::Maven => (succeeds("mvn", &["-v"]), "Maven", "downloads Kafka", "apt-get install -y maven"),
-            _ => return None,
-        };
-        (!met).then(|| Missing { what: what.to_owned(), why: why.to_owned(), mend: mend.to_owned() })
-    }
+/// A program that ends well under a Python which is new enough and can make environments. `ensurepip` is what
+/// Debian keeps in a package of its own.
+fn python_test() -> String {
+    format!("import sys, venv, ensurepip; sys.exit(sys.version_info < (3, {PYTHON_MINOR_MIN}))")
+}
+
+/// Whether pkg-config knows the library, or the compiler finds its header.
+fn has_headers(library: &str, header: &str) -> bool {
+    succeeds("pkg-config", &["--exists", library])
+        || ["/usr/include", "/usr/local/include", "/opt/homebrew/include"]
+            .iter()
+            .any(|folder| Path::new(folder).join(header).is_file())
 }
 
 /// Whether a command is there and ends well.
@@ -127,14 +200,50 @@ pub(crate) fn python(cache: &Cache) -> Result<PathBuf> {
         }
         _ => PathBuf::from("python3"),
     };
-    remember(&note, &python);
+    // Without the note, the next process asks again.
+    if cache.logs().is_ok() {
+        let _ = std::fs::write(&note, python.to_string_lossy().as_bytes());
+    }
     Ok(python)
 }
 
-/// Writing the note is worth a try and no more.
-fn remember(note: &Path, python: &Path) {
-    if let Some(folder) = note.parent() {
-        let _ = std::fs::create_dir_all(folder);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_need_has_packages_and_a_command_everywhere() {
+        for manager in PackageManager::ALL {
+            for need in Need::ALL {
+                let missing = need.missing(Some(manager));
+                // Apple's compilers come with the system; Homebrew has no package for them.
+                if (manager, need) != (PackageManager::Brew, Need::CToolchain) {
+                    assert!(!missing.packages.is_empty(), "{manager:?} {need:?}");
+                }
+                for package in &missing.packages {
+                    assert!(missing.mend.contains(package), "{manager:?} {need:?}: {}", missing.mend);
+                }
+            }
+        }
     }
-    let _ = std::fs::write(note, python.to_string_lossy().as_bytes());
+
+    #[test]
+    fn without_a_package_manager_the_mend_is_advice() {
+        let missing = Need::Maven.missing(None);
+        assert!(missing.packages.is_empty());
+        assert_eq!(missing.mend, "install Maven with the system's package manager");
+    }
+
+    #[test]
+    fn nothing_missing_needs_no_installation() {
+        install(&[], &mut crate::Silent).unwrap();
+    }
+
+    #[test]
+    fn what_no_package_brings_is_left_to_the_user() {
+        let missing = [Need::Maven.missing(None)];
+        assert!(
+            matches!(install(&missing, &mut crate::Silent), Err(StackError::Missing(left)) if left == missing)
+        );
+    }
 }

@@ -32,12 +32,24 @@ pub(super) fn ping(agent: &ureq::Agent, url: &str) -> std::result::Result<(), St
     }
 }
 
+/// Who asks, and where.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Session<'a> {
+    pub(super) user: &'a str,
+    pub(super) password: &'a str,
+    pub(super) database: Option<&'a str>,
+}
+
 /// Posts a statement and returns the answer.
-pub(super) fn send(agent: &ureq::Agent, url: &str, database: Option<&str>, sql: &str) -> Result<String> {
+pub(super) fn send(agent: &ureq::Agent, url: &str, session: Session<'_>, sql: &str) -> Result<String> {
     let no_answer = |source: ureq::Error| StackError::Http { url: url.to_owned(), source: Box::new(source) };
     // Without wait_end_of_query, an error in the middle would come after status 200 and a part of the answer.
     let mut request = agent.post(format!("{url}/")).query("wait_end_of_query", "1");
-    if let Some(database) = database {
+    request = request.header("X-ClickHouse-User", session.user);
+    if !session.password.is_empty() {
+        request = request.header("X-ClickHouse-Key", session.password);
+    }
+    if let Some(database) = session.database {
         request = request.query("database", database);
     }
     let mut response = request.send(sql).map_err(no_answer)?;

@@ -13,6 +13,7 @@ use crate::keeper::{Keeper, Launch, Signal};
 use crate::prepare::{ClickhousePart, Parts};
 use crate::run_folder::RunFolder;
 use crate::{User, wait};
+use http::Session;
 
 const CONFIG_XML: &str = include_str!("config.xml");
 const USERS_XML: &str = include_str!("users.xml");
@@ -65,6 +66,8 @@ impl Default for ClickhouseOptions {
 #[derive(Debug)]
 pub struct Clickhouse {
     url: String,
+    user: String,
+    password: String,
     tcp_port: Option<u16>,
     agent: ureq::Agent,
     folder: PathBuf,
@@ -114,8 +117,9 @@ impl Clickhouse {
     fn attempt(parts: &Parts, options: &ClickhouseOptions) -> Result<Self> {
         let agent = http::agent();
         if let ClickhousePart::External { url } = &parts.clickhouse {
-            let url = url.trim_end_matches('/').to_owned();
-            let external = Self { url, tcp_port: None, agent, folder: PathBuf::new(), own: None };
+            let (url, user, password) = split_credentials(url);
+            let external =
+                Self { url, user, password, tcp_port: None, agent, folder: PathBuf::new(), own: None };
             external.become_ready()?;
             return Ok(external);
         }
@@ -129,6 +133,8 @@ impl Clickhouse {
         keeper.start(&launch)?;
         let clickhouse = Self {
             url: format!("http://127.0.0.1:{http}"),
+            user: USER_DEFAULT.name.to_owned(),
+            password: USER_DEFAULT.password.to_owned(),
             tcp_port: Some(tcp),
             agent,
             folder,
@@ -140,19 +146,31 @@ impl Clickhouse {
 
     fn become_ready(&self) -> Result<()> {
         self.wait_ready(Instant::now() + READY_MAX)?;
-        http::send(
-            &self.agent,
-            &self.url,
-            None,
-            &format!("CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic"),
-        )
-        .map(drop)
+        let session = Session { database: None, ..self.session() };
+        let sql = format!("CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic");
+        http::send(&self.agent, &self.url, session, &sql).map(drop)
+    }
+
+    fn session(&self) -> Session<'_> {
+        Session { user: &self.user, password: &self.password, database: Some(DATABASE) }
     }
 
     /// Base of the HTTP interface, such as `http://127.0.0.1:20123`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The user with all rights: `default`, or the one in `CLICKHOUSE_URL`.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The password of [`Clickhouse::user`]; empty where none is asked for.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.password
     }
 
     /// Port of the native protocol on 127.0.0.1; `None` where the server is the user's own.
@@ -167,13 +185,22 @@ impl Clickhouse {
         DATABASE
     }
 
-    /// Runs one statement as the user `default` in [`DATABASE`] and returns the answer as text, TabSeparated
+    /// Runs one statement as [`Clickhouse::user`] in [`DATABASE`] and returns the answer as text, TabSeparated
     /// unless it says `FORMAT`.
     ///
     /// # Errors
     /// [`StackError::Query`] with ClickHouse's code and words, [`StackError::Http`] where there is no answer.
     pub fn query(&self, sql: &str) -> Result<String> {
-        http::send(&self.agent, &self.url, Some(DATABASE), sql)
+        http::send(&self.agent, &self.url, self.session(), sql)
+    }
+
+    /// As [`Clickhouse::query`], as another user.
+    ///
+    /// # Errors
+    /// As [`Clickhouse::query`].
+    pub fn query_as(&self, user: User, sql: &str) -> Result<String> {
+        let session = Session { user: user.name, password: user.password, ..self.session() };
+        http::send(&self.agent, &self.url, session, sql)
     }
 
     /// Waits until the server answers queries.
@@ -283,6 +310,15 @@ impl Clickhouse {
     }
 }
 
+/// Takes `user:password@` out of a URL, since errors quote the URL.
+fn split_credentials(url: &str) -> (String, String, String) {
+    let url = url.trim_end_matches('/');
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let (credentials, host) = rest.rsplit_once('@').unwrap_or((USER_DEFAULT.name, rest));
+    let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
+    (format!("{scheme}://{host}"), user.to_owned(), password.to_owned())
+}
+
 /// Whether a start failed because somebody else listens on a port that was free just before.
 fn is_port_taken(error: &StackError) -> bool {
     match error {
@@ -344,5 +380,22 @@ fn launch(parts: &Parts, folder: &Path) -> Result<(Launch, Stop)> {
         ClickhousePart::External { .. } => {
             Err(StackError::External { operation: "start", server: SERVER, variable: "CLICKHOUSE_URL" })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_leave_the_url() {
+        let split = |url| {
+            let (url, user, password) = split_credentials(url);
+            format!("{url} {user} {password}")
+        };
+        assert_eq!(split("http://localhost:8123/"), "http://localhost:8123 default ");
+        assert_eq!(split("http://app:se@cret@host:1"), "http://host:1 app se@cret");
+        assert_eq!(split("http://app@host:1"), "http://host:1 app ");
+        assert_eq!(split("host:8123"), "http://host:8123 default ");
     }
 }
