@@ -72,6 +72,14 @@ pub enum StackError {
         /// The last lines of the server's log.
         tail: String,
     },
+    /// Another process took one of the server's ports between their choice and the start, several times over.
+    #[error("a port of {server} was taken by another process; the end of its log:\n{tail}")]
+    PortTaken {
+        /// `ClickHouse` or `Kafka`.
+        server: &'static str,
+        /// The last lines of the server's log.
+        tail: String,
+    },
     /// A server runs, but did not become ready in time.
     #[error("{server} was not ready after {:.1} s ({last}); the end of its log:\n{tail}", waited.as_secs_f64())]
     NotReady {
@@ -164,6 +172,7 @@ impl StackError {
                 "remove {} and try again; where it comes back, your registry or proxy delivers another file",
                 file.display()
             )),
+            Self::PortTaken { .. } => Some("try again".to_owned()),
             Self::External { variable, .. } => Some(format!("unset {variable} to use servers of our own")),
             _ => None,
         }

@@ -56,6 +56,7 @@ impl Signal {
 pub(crate) struct Keeper {
     server: &'static str,
     folder: PathBuf,
+    logs: &'static [&'static str],
     process: Child,
     commands: Option<ChildStdin>,
     events: Receiver<Event>,
@@ -92,7 +93,13 @@ enum Event {
 
 impl Keeper {
     /// Starts a keeper for `folder`; the server itself is started by [`Keeper::start`].
-    pub(crate) fn new(server: &'static str, python: &Path, folder: RunFolder) -> Result<Self> {
+    /// `logs` names the files in it that an error should quote besides the server's output.
+    pub(crate) fn new(
+        server: &'static str,
+        python: &Path,
+        folder: RunFolder,
+        logs: &'static [&'static str],
+    ) -> Result<Self> {
         let RunFolder { path, lock, .. } = folder;
         let program = path.join("keeper.py");
         fs::write(&program, KEEPER_PY).map_err(StackError::file("write", &program))?;
@@ -119,7 +126,16 @@ impl Keeper {
                 }
             });
         }
-        Ok(Self { server, folder: path, process, commands, events, pid: None, last_exit: String::new() })
+        Ok(Self {
+            server,
+            folder: path,
+            logs,
+            process,
+            commands,
+            events,
+            pid: None,
+            last_exit: String::new(),
+        })
     }
 
     /// Starts the server; its output is appended to [`Keeper::log`].
@@ -192,12 +208,31 @@ impl Keeper {
         }
     }
 
+    /// Tells the start that failed because of a taken port from others, since it is worth another attempt.
+    pub(crate) fn explain(&self, error: StackError) -> StackError {
+        let failed_start = matches!(error, StackError::Ended { .. } | StackError::NotReady { .. });
+        let output = fs::read(self.log()).unwrap_or_default();
+        if failed_start && String::from_utf8_lossy(&output).contains("Address already in use") {
+            StackError::PortTaken { server: self.server, tail: self.log_tail() }
+        } else {
+            error
+        }
+    }
+
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.join("server.log")
     }
 
     pub(crate) fn log_tail(&self) -> String {
-        wait::log_tail(&self.log(), TAIL_LINES)
+        let mut tail = wait::log_tail(&self.log(), TAIL_LINES);
+        for log in self.logs {
+            let more = wait::log_tail(&self.folder.join(log), TAIL_LINES);
+            if !more.is_empty() {
+                tail.push('\n');
+                tail.push_str(&more);
+            }
+        }
+        tail
     }
 
     fn order(&mut self, order: &Order<'_>) -> Result<()> {

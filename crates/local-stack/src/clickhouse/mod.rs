@@ -108,7 +108,7 @@ impl Clickhouse {
         let mut attempt = 1;
         loop {
             match Self::attempt(parts, options) {
-                Err(error) if attempt < ATTEMPTS_MAX && is_port_taken(&error) => attempt += 1,
+                Err(StackError::PortTaken { .. }) if attempt < ATTEMPTS_MAX => attempt += 1,
                 result => return result,
             }
         }
@@ -129,7 +129,7 @@ impl Clickhouse {
         let (http, tcp) = (run.ports[0], run.ports[1]);
         write_configuration(&folder, http, tcp, options)?;
         let (launch, stop) = launch(parts, &folder)?;
-        let mut keeper = Keeper::new(SERVER, parts.python()?, run)?;
+        let mut keeper = Keeper::new(SERVER, parts.python()?, run, &["clickhouse.err.log"])?;
         keeper.start(&launch)?;
         let clickhouse = Self {
             url: format!("http://127.0.0.1:{http}"),
@@ -140,8 +140,10 @@ impl Clickhouse {
             folder,
             own: Some(Own { keeper: Mutex::new(keeper), launch, stop }),
         };
-        clickhouse.become_ready()?;
-        Ok(clickhouse)
+        match clickhouse.become_ready() {
+            Ok(()) => Ok(clickhouse),
+            Err(error) => Err(clickhouse.own("start")?.keeper().explain(error)),
+        }
     }
 
     fn become_ready(&self) -> Result<()> {
@@ -319,16 +321,6 @@ fn split_credentials(url: &str) -> (String, String, String) {
     (format!("{scheme}://{host}"), user.to_owned(), password.to_owned())
 }
 
-/// Whether a start failed because somebody else listens on a port that was free just before.
-fn is_port_taken(error: &StackError) -> bool {
-    match error {
-        StackError::Ended { tail, .. } | StackError::NotReady { tail, .. } => {
-            tail.contains("Address already in use")
-        }
-        _ => false,
-    }
-}
-
 fn write_configuration(folder: &Path, http: u16, tcp: u16, options: &ClickhouseOptions) -> Result<()> {
     let fill = |text: &str| {
         text.replace("@FOLDER@", &folder.to_string_lossy())
@@ -354,7 +346,11 @@ fn write_configuration(folder: &Path, http: u16, tcp: u16, options: &ClickhouseO
 
 fn launch(parts: &Parts, folder: &Path) -> Result<(Launch, Stop)> {
     let in_folder = |name: &str| folder.join(name).to_string_lossy().into_owned();
-    let env = BTreeMap::from([("HOME".to_owned(), folder.to_string_lossy().into_owned())]);
+    // chdb-core takes its time zone from the environment, a server from its configuration.
+    let env = BTreeMap::from([
+        ("HOME".to_owned(), folder.to_string_lossy().into_owned()),
+        ("TZ".to_owned(), "UTC".to_owned()),
+    ]);
     match &parts.clickhouse {
         ClickhousePart::Binary { program } => {
             let argv = vec![

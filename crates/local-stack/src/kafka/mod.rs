@@ -134,11 +134,7 @@ impl Kafka {
         let mut attempt = 1;
         loop {
             match Self::attempt(parts, options) {
-                Err(StackError::Ended { tail, .. })
-                    if attempt < ATTEMPTS_MAX && tail.contains("Address already in use") =>
-                {
-                    attempt += 1;
-                }
+                Err(StackError::PortTaken { .. }) if attempt < ATTEMPTS_MAX => attempt += 1,
                 result => return result,
             }
         }
@@ -156,7 +152,7 @@ impl Kafka {
         let certificates = Certificates::make(&folder.join("certificates"))?;
         write_files(files, &folder, ports, options)?;
         let launch = launch(files, &folder, options)?;
-        let mut keeper = Keeper::new(SERVER, parts.python()?, run)?;
+        let mut keeper = Keeper::new(SERVER, parts.python()?, run, &[])?;
         keeper.start(&launch)?;
         let at = |port: u16| format!("127.0.0.1:{port}");
         let kafka = Self {
@@ -167,8 +163,10 @@ impl Kafka {
             certificates,
             own: Some(Own { keeper: Mutex::new(keeper), launch, port: ports[1] }),
         };
-        kafka.wait_ready(Instant::now() + READY_MAX)?;
-        Ok(kafka)
+        match kafka.wait_ready(Instant::now() + READY_MAX) {
+            Ok(()) => Ok(kafka),
+            Err(error) => Err(kafka.own("start")?.keeper().explain(error)),
+        }
     }
 
     fn external(brokers: &str) -> Self {
