@@ -1,0 +1,22 @@
+//! The group's decisions, told to whoever reads the partitions.
+
+use crate::{Offset, PartitionId, PartitionReader};
+
+/// Told which partitions this member owns.
+///
+/// Every method runs inside librdkafka's rebalance callback, on the thread that called [`Source::poll`] (or that
+/// closes the source). While it runs, the group waits: return well before the session timeout.
+///
+/// [`Source::poll`]: crate::Source::poll
+pub trait Assignment: Send + Sync + 'static {
+    /// These partitions are read here from now on; their readers are positioned where the group left off.
+    fn assigned(&self, readers: Vec<PartitionReader>);
+
+    /// These partitions go to another member after this call. Stop reading, finish what is worth finishing within a
+    /// budget of time, and return what is stored and may be committed: it is committed before the group moves on.
+    fn revoked(&self, partitions: &[PartitionId]) -> Vec<(PartitionId, Offset)>;
+
+    /// These partitions are gone already: another member may be reading them. Drop what is under way; nothing may be
+    /// committed.
+    fn lost(&self, partitions: &[PartitionId]);
+}

@@ -1,0 +1,217 @@
+//! librdkafka's settings for each kind of client.
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use secrecy::ExposeSecret;
+
+use crate::{Pem, SecretPem, Security, SourceConfig, SourceError, Tls};
+
+/// Time for a connection to be set up, TLS and SASL included, in milliseconds.
+const CONNECT_MS_MAX: u32 = 8_000;
+
+/// Pause of a fetcher whose queue is full, in milliseconds; the default of a second starves a fast reader.
+const FULL_QUEUE_BACKOFF_MS: u32 = 20;
+
+/// How often the state of the brokers is looked at, in milliseconds.
+const STATISTICS_MS: u32 = 1_000;
+
+/// What every client needs: where the brokers are and who connects.
+pub(crate) fn base(config: &SourceConfig) -> Result<ClientConfig, SourceError> {
+    check_names(config)?;
+    let mut client = ClientConfig::new();
+    // librdkafka tells some causes only in its log, at this level.
+    client.set_log_level(RDKafkaLogLevel::Info);
+    client
+        .set("bootstrap.servers", &config.brokers)
+        .set("client.id", &config.client_id)
+        .set("socket.connection.setup.timeout.ms", CONNECT_MS_MAX.to_string())
+        .set("reconnect.backoff.max.ms", "2000")
+        // The wish to connect only to what is needed hides an unreachable broker; the probes are short-lived anyway.
+        .set("allow.auto.create.topics", "false");
+    match &config.security {
+        Security::Plaintext => {
+            client.set("security.protocol", "PLAINTEXT");
+        }
+        Security::Tls(tls) => {
+            client.set("security.protocol", "SSL");
+            set_tls(&mut client, tls);
+        }
+        Security::Sasl { mechanism, username, password, tls } => {
+            client
+                .set("security.protocol", if tls.is_some() { "SASL_SSL" } else { "SASL_PLAINTEXT" })
+                .set("sasl.mechanism", mechanism.as_str())
+                .set("sasl.username", username)
+                .set("sasl.password", password.expose_secret());
+            if let Some(tls) = tls {
+                set_tls(&mut client, tls);
+            }
+        }
+    }
+    Ok(client)
+}
+
+fn set_tls(client: &mut ClientConfig, tls: &Tls) {
+    client
+        .set("enable.ssl.certificate.verification", "true")
+        .set("ssl.endpoint.identification.algorithm", "https");
+    match &tls.ca {
+        Some(Pem::Path(path)) => client.set("ssl.ca.location", path),
+        Some(Pem::Inline(text)) => client.set("ssl.ca.pem", text),
+        None => client,
+    };
+    if let Some((certificate, key)) = &tls.client {
+        match certificate {
+            Pem::Path(path) => client.set("ssl.certificate.location", path),
+            Pem::Inline(text) => client.set("ssl.certificate.pem", text),
+        };
+        match key {
+            SecretPem::Path(path) => client.set("ssl.key.location", path),
+            SecretPem::Inline(text) => client.set("ssl.key.pem", text.expose_secret()),
+        };
+    }
+}
+
+/// A consumer without a group: for looking at a topic.
+pub(crate) fn probe(config: &SourceConfig) -> Result<ClientConfig, SourceError> {
+    let mut client = base(config)?;
+    client
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("fetch.wait.max.ms", "50");
+    Ok(client)
+}
+
+/// The member of the group, for a topic of `partitions` partitions.
+pub(crate) fn member(config: &SourceConfig, partitions: usize) -> Result<ClientConfig, SourceError> {
+    let mut client = base(config)?;
+    let budget = FetchBudget::new(config.prefetch_bytes_max, partitions);
+    client
+        .set("group.id", &config.group)
+        // The classic protocol: every broker has it. The newer one (KIP-848) is fatal against a broker without it
+        // and does not notice an unknown topic, so it needs a fallback and checks of its own before it can be the
+        // default. Cooperative: a rebalance takes away only what moves.
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("session.timeout.ms", config.session_timeout_ms.to_string())
+        .set("heartbeat.interval.ms", (config.session_timeout_ms / 10).clamp(1, 3_000).to_string())
+        .set("max.poll.interval.ms", config.poll_interval_max_ms.max(config.session_timeout_ms).to_string())
+        // Offsets are committed by whoever stored the records, never by the client on its own.
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        // An offset that is gone must not pass in silence; see `start.rs`.
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .set("statistics.interval.ms", STATISTICS_MS.to_string())
+        .set("fetch.queue.backoff.ms", FULL_QUEUE_BACKOFF_MS.to_string())
+        .set("fetch.wait.max.ms", config.fetch_wait_max_ms.to_string())
+        .set("fetch.min.bytes", budget.fetch_min_bytes.to_string())
+        .set("fetch.max.bytes", budget.fetch_bytes_max.to_string())
+        .set("max.partition.fetch.bytes", budget.partition_fetch_bytes_max.to_string())
+        .set("queued.max.messages.kbytes", budget.queue_kbytes_max.to_string())
+        .set("queued.min.messages", budget.queue_messages_max.to_string());
+    Ok(client)
+}
+
+/// Bytes that librdkafka adds to a queued message for itself, about.
+const MESSAGE_OVERHEAD_BYTES: usize = 320;
+
+/// How one budget of bytes is split into librdkafka's limits.
+///
+/// librdkafka counts each partition's queue by itself, stops fetching a partition once its queue is over the limit,
+/// and by then may have one more fetch under way. So a partition holds its queue's limit and one fetch at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FetchBudget {
+    queue_kbytes_max: usize,
+    queue_messages_max: usize,
+    partition_fetch_bytes_max: usize,
+    fetch_bytes_max: usize,
+    fetch_min_bytes: usize,
+}
+
+impl FetchBudget {
+    fn new(prefetch_bytes_max: usize, partitions: usize) -> FetchBudget {
+        let share = prefetch_bytes_max / partitions.max(1);
+        let queue_bytes = share / 2;
+        let partition_fetch_bytes_max = (share / 8).clamp(64 << 10, 4 << 20);
+        FetchBudget {
+            queue_kbytes_max: (queue_bytes / 1_000).clamp(1, 2_097_151),
+            // Small messages cost more than their bytes.
+            queue_messages_max: (queue_bytes / MESSAGE_OVERHEAD_BYTES).clamp(1_000, 100_000),
+            partition_fetch_bytes_max,
+            fetch_bytes_max: (prefetch_bytes_max / 4).clamp(1 << 20, 50 << 20),
+            // A broker waits for the minimum even where no partition may return as much: keep it below a
+            // partition's maximum, or a full topic is read at one fetch per wait.
+            fetch_min_bytes: (partition_fetch_bytes_max / 2).min(256 << 10),
+        }
+    }
+}
+
+/// Longest name that Kafka takes for a topic, in bytes.
+const TOPIC_NAME_BYTES_MAX: usize = 249;
+
+fn check_names(config: &SourceConfig) -> Result<(), SourceError> {
+    let refuse =
+        |key: &str, reason: &str| Err(SourceError::Config { key: key.to_owned(), reason: reason.to_owned() });
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let topic = config.topic.as_str();
+    // librdkafka takes a name that begins with `^` for a pattern, so this is more than politeness.
+    if topic.is_empty()
+        || topic.len() > TOPIC_NAME_BYTES_MAX
+        || !topic.bytes().all(legal)
+        || matches!(topic, "." | "..")
+    {
+        return refuse("topic", "a topic's name has 1 to 249 letters, digits, `.`, `_` or `-`");
+    }
+    if config.brokers.trim().is_empty() {
+        return refuse("bootstrap.servers", "no broker is given; write `host:port`, separated by commas");
+    }
+    if config.group.is_empty() {
+        return refuse("group.id", "the consumer group has no name");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_bounds_all_partitions_together() {
+        for partitions in [1, 4, 32, 200] {
+            for budget_bytes in [16 << 20, 64 << 20, 512 << 20] {
+                let budget = FetchBudget::new(budget_bytes, partitions);
+                let held = partitions * (budget.queue_kbytes_max * 1_000 + budget.partition_fetch_bytes_max);
+                // Very many partitions keep a fetch of 64 KiB each, which may exceed a small budget.
+                assert!(
+                    held <= budget_bytes.max(partitions * (128 << 10)),
+                    "{partitions} {budget_bytes}: {held}"
+                );
+                assert!(budget.fetch_min_bytes < budget.partition_fetch_bytes_max);
+            }
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_no_topic() {
+        for topic in ["^orders.*", "", "..", "a b", "naïve"] {
+            let refused = base(&SourceConfig::new("localhost:9092", topic, "g"));
+            assert!(matches!(refused, Err(SourceError::Config { ref key, .. }) if key == "topic"), "{topic}");
+        }
+    }
+
+    #[test]
+    fn a_refused_setting_never_shows_its_value() {
+        let mut config = SourceConfig::new("localhost:9092", "orders", "g");
+        config.security = Security::Sasl {
+            mechanism: crate::SaslMechanism::Plain,
+            username: "u".to_owned(),
+            password: "pass\0word".into(),
+            tls: None,
+        };
+        let error = crate::describe_topic(&config, std::time::Duration::from_secs(1)).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("word"), "{error:?}");
+    }
+}

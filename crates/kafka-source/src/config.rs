@@ -1,0 +1,76 @@
+//! What a source reads, and how much it may hold.
+
+use crate::Security;
+
+/// Where to read, as whom, and how much may be held in memory.
+///
+/// ```
+/// use housepipe_kafka_source::{SourceConfig, StartOffset};
+/// let mut config = SourceConfig::new("localhost:9092", "orders", "orders-loader");
+/// config.start = StartOffset::Latest;
+/// assert_eq!(config.prefetch_bytes_max, 64 << 20);
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SourceConfig {
+    /// Bootstrap brokers: `host:port`, separated by commas.
+    pub brokers: String,
+    /// The topic.
+    pub topic: String,
+    /// The consumer group.
+    pub group: String,
+    /// Where a partition without a committed offset starts.
+    pub start: StartOffset,
+    /// Encryption and credentials.
+    pub security: Security,
+    /// Fetched ahead and not yet read, in bytes, over all partitions of this consumer. Records of one fetch may
+    /// exceed it where a single record, or a batch that compressed well, is larger than its share.
+    pub prefetch_bytes_max: usize,
+    /// How this program calls itself to the broker.
+    pub client_id: String,
+    /// Time without a heartbeat after which the group gives the partitions to others, in milliseconds.
+    pub session_timeout_ms: u32,
+    /// Time between two calls of [`Source::poll`](crate::Source::poll) after which this member leaves the group by
+    /// itself, in milliseconds; at least the session timeout.
+    pub poll_interval_max_ms: u32,
+    /// Time that the broker may hold a fetch back until enough has gathered, in milliseconds. It bounds how late a
+    /// lonely record arrives.
+    pub fetch_wait_max_ms: u32,
+}
+
+impl SourceConfig {
+    /// Reads `topic` from its beginning as `group`, over a connection without encryption.
+    pub fn new(
+        brokers: impl Into<String>,
+        topic: impl Into<String>,
+        group: impl Into<String>,
+    ) -> SourceConfig {
+        SourceConfig {
+            brokers: brokers.into(),
+            topic: topic.into(),
+            group: group.into(),
+            start: StartOffset::Earliest,
+            security: Security::Plaintext,
+            prefetch_bytes_max: 64 << 20,
+            client_id: "housepipe".to_owned(),
+            session_timeout_ms: 45_000,
+            poll_interval_max_ms: 300_000,
+            fetch_wait_max_ms: 250,
+        }
+    }
+}
+
+/// Where a partition starts for which the group has no committed offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StartOffset {
+    /// The oldest record that the broker still has.
+    #[default]
+    Earliest,
+    /// What is written from now on.
+    Latest,
+    /// The first record whose timestamp is this or later; where there is none, what is written from now on.
+    Timestamp {
+        /// Milliseconds since 1970-01-01 UTC.
+        unix_ms: i64,
+    },
+}

@@ -1,0 +1,335 @@
+//! What librdkafka tells a member of the group: rebalances, commits, errors, logs, statistics.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
+use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+
+use crate::health::HealthTracker;
+use crate::queue::PartitionQueue;
+use crate::start;
+use crate::{Assignment, Offset, PartitionId, PartitionReader, SourceConfig, SourceError};
+
+pub(crate) type GroupConsumer = BaseConsumer<GroupContext>;
+
+/// The last words of librdkafka, for errors whose code says little.
+#[derive(Default)]
+pub(crate) struct LastWords {
+    pub(crate) error: Option<(Code, String)>,
+    pub(crate) log: String,
+}
+
+pub(crate) struct GroupContext {
+    config: SourceConfig,
+    assignment: Arc<dyn Assignment>,
+    /// Partitions that the topic had when this member opened; those above are new since.
+    partitions_at_open: usize,
+    /// The consumer that owns this context. Weak, or neither would ever be dropped.
+    consumer: OnceLock<Weak<GroupConsumer>>,
+    /// The queues of the present assignment; each is kept alive by its reader.
+    queues: Mutex<HashMap<PartitionId, Weak<PartitionQueue>>>,
+    /// Partitions that are assigned and not started, because their committed offsets could not be asked for.
+    waiting: Mutex<Vec<PartitionId>>,
+    /// Partitions whose position is gone from the log, with that position.
+    repositions: Mutex<Vec<(PartitionId, Offset)>>,
+    last_words: Mutex<LastWords>,
+    pub(crate) health: HealthTracker,
+    pub(crate) commits_acknowledged: AtomicU64,
+    pub(crate) commits_failed: AtomicU64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl GroupContext {
+    pub(crate) fn new(
+        config: &SourceConfig,
+        assignment: Arc<dyn Assignment>,
+        partitions_at_open: usize,
+    ) -> Self {
+        GroupContext {
+            config: config.clone(),
+            assignment,
+            partitions_at_open,
+            consumer: OnceLock::new(),
+            queues: Mutex::default(),
+            waiting: Mutex::default(),
+            repositions: Mutex::default(),
+            last_words: Mutex::default(),
+            health: HealthTracker::default(),
+            commits_acknowledged: AtomicU64::new(0),
+            commits_failed: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn config(&self) -> &SourceConfig {
+        &self.config
+    }
+
+    pub(crate) fn know_consumer(&self, consumer: &Arc<GroupConsumer>) {
+        // Set once, right after the consumer is made.
+        let _ = self.consumer.set(Arc::downgrade(consumer));
+    }
+
+    pub(crate) fn assigned_partitions(&self) -> Vec<PartitionId> {
+        let mut partitions: Vec<_> = lock(&self.queues).keys().copied().collect();
+        partitions.sort_unstable();
+        partitions
+    }
+
+    /// Asks the thread that polls to move a partition whose position the broker no longer has.
+    pub(crate) fn ask_reposition(&self, partition: PartitionId, from: Offset) {
+        lock(&self.repositions).push((partition, from));
+    }
+
+    pub(crate) fn take_repositions(&self) -> Vec<(PartitionId, Offset)> {
+        std::mem::take(&mut *lock(&self.repositions))
+    }
+
+    /// The reason of the error that was just served, or the last one from the log.
+    pub(crate) fn reason_of(&self, code: Code) -> String {
+        let mut words = lock(&self.last_words);
+        match words.error.take() {
+            Some((told, reason)) if told == code && code != Code::AllBrokersDown => reason,
+            _ => words.log.clone(),
+        }
+    }
+
+    pub(crate) fn list(&self, partitions: &[PartitionId]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition(&self.config.topic, partition.0);
+        }
+        list
+    }
+
+    pub(crate) fn pause(
+        &self,
+        consumer: &GroupConsumer,
+        partition: PartitionId,
+        pause: bool,
+    ) -> Result<(), SourceError> {
+        let list = self.list(&[partition]);
+        let done = if pause { consumer.pause(&list) } else { consumer.resume(&list) };
+        done.map_err(|error| SourceError::Internal { reason: error.to_string() })
+    }
+
+    /// Starts what was assigned while the coordinator did not tell the committed offsets. The group waits for that.
+    pub(crate) fn retry_assign(&self, consumer: &GroupConsumer) -> Result<(), SourceError> {
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        if waiting.is_empty() { Ok(()) } else { self.assign(consumer, &waiting) }
+    }
+
+    fn assign(&self, consumer: &GroupConsumer, partitions: &[PartitionId]) -> Result<(), SourceError> {
+        // None only while the consumer is being dropped.
+        let Some(owner) = self.consumer.get().and_then(Weak::upgrade) else { return Ok(()) };
+        let positions = match start::positions(consumer, &self.config, partitions, self.partitions_at_open) {
+            Ok(positions) => positions,
+            Err(error) => {
+                lock(&self.waiting).extend_from_slice(partitions);
+                return Err(error);
+            }
+        };
+        let mut readers = Vec::with_capacity(partitions.len());
+        let mut queues = lock(&self.queues);
+        for partition in partitions {
+            // Before the assign: see `queue.rs`.
+            match PartitionQueue::split(Arc::clone(&owner), &self.config.topic, *partition) {
+                Some(queue) => {
+                    let queue = Arc::new(queue);
+                    queues.insert(*partition, Arc::downgrade(&queue));
+                    readers.push(PartitionReader::new(queue));
+                }
+                None => tracing::error!(partition = partition.0, "librdkafka has no queue for a partition"),
+            }
+        }
+        drop(queues);
+        self.change(consumer, &positions, true)?;
+        self.assignment.assigned(readers);
+        Ok(())
+    }
+
+    /// Tells librdkafka to start or stop fetching.
+    fn change(
+        &self,
+        consumer: &GroupConsumer,
+        list: &TopicPartitionList,
+        start: bool,
+    ) -> Result<(), SourceError> {
+        match (consumer.rebalance_protocol(), start) {
+            (RebalanceProtocol::Cooperative, true) => consumer.incremental_assign(list),
+            (RebalanceProtocol::Cooperative, false) => consumer.incremental_unassign(list),
+            (_, true) => consumer.assign(list),
+            (_, false) => consumer.unassign(),
+        }
+        .map_err(|error| SourceError::Internal { reason: format!("an assignment was refused: {error}") })
+    }
+
+    /// Shuts the readers of `partitions`.
+    fn close(&self, partitions: &[PartitionId]) -> Vec<Arc<PartitionQueue>> {
+        let mut queues = lock(&self.queues);
+        let closed: Vec<_> =
+            partitions.iter().filter_map(|partition| queues.remove(partition)?.upgrade()).collect();
+        drop(queues);
+        for queue in &closed {
+            queue.close();
+        }
+        lock(&self.repositions).retain(|(partition, _)| !partitions.contains(partition));
+        closed
+    }
+
+    fn unassign(&self, consumer: &GroupConsumer, partitions: &[PartitionId], list: &TopicPartitionList) {
+        let closed = if consumer.assignment_lost() {
+            let closed = self.close(partitions);
+            self.assignment.lost(partitions);
+            closed
+        } else {
+            let offsets = self.assignment.revoked(partitions);
+            let closed = self.close(partitions);
+            self.commit_revoked(consumer, partitions, &offsets);
+            closed
+        };
+        if let Err(error) = self.change(consumer, list, false) {
+            tracing::error!(error = %error, "a revoked partition could not be given back");
+        }
+        for queue in closed {
+            queue.purge();
+        }
+    }
+
+    fn commit_revoked(
+        &self,
+        consumer: &GroupConsumer,
+        partitions: &[PartitionId],
+        offsets: &[(PartitionId, Offset)],
+    ) {
+        let own: Vec<_> =
+            offsets.iter().filter(|(partition, _)| partitions.contains(partition)).copied().collect();
+        if own.is_empty() {
+            return;
+        }
+        match commit(consumer, &self.config, &own, CommitMode::Sync) {
+            Ok(()) => {
+                self.commits_acknowledged.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => {
+                self.commits_failed.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(error = %error, "offsets were not committed at a hand-over; the next owner reads some records again");
+            }
+        }
+    }
+}
+
+/// Commits `offsets`; `Async` reports its outcome to [`GroupContext::commit_callback`].
+pub(crate) fn commit(
+    consumer: &GroupConsumer,
+    config: &SourceConfig,
+    offsets: &[(PartitionId, Offset)],
+    mode: CommitMode,
+) -> Result<(), SourceError> {
+    let failed = |error: &KafkaError| SourceError::Commit {
+        group: config.group.clone(),
+        reason: error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string()),
+    };
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for (partition, offset) in offsets {
+        list.add_partition_offset(&config.topic, partition.0, rdkafka::Offset::Offset(offset.0))
+            .map_err(|error| failed(&error))?;
+    }
+    consumer.commit(&list, mode).map_err(|error| failed(&error))
+}
+
+fn partition_ids(list: &TopicPartitionList) -> Vec<PartitionId> {
+    list.elements().iter().map(|element| PartitionId(element.partition())).collect()
+}
+
+impl ConsumerContext for GroupContext {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let partitions = partition_ids(list);
+        if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            if let Err(error) = self.assign(consumer, &partitions) {
+                tracing::warn!(error = %error, "assigned partitions are not started yet");
+            }
+        } else {
+            lock(&self.waiting).retain(|partition| !partitions.contains(partition));
+            self.unassign(consumer, &partitions, list);
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        let refused = offsets.elements().iter().find_map(|element| element.error().err());
+        match result.err().or(refused) {
+            None => {
+                self.commits_acknowledged.fetch_add(1, Ordering::Relaxed);
+            }
+            Some(error) => {
+                self.commits_failed.fetch_add(1, Ordering::Relaxed);
+                let reason =
+                    error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
+                tracing::warn!(reason, partitions = offsets.count(), "a commit was refused");
+            }
+        }
+    }
+}
+
+impl ClientContext for GroupContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+        if tells_a_cause(level, facility) {
+            message.clone_into(&mut lock(&self.last_words).log);
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let Some(code) = error.rdkafka_error_code() else { return };
+        tracing::debug!(code = ?code, reason, "librdkafka reports an error");
+        let mut words = lock(&self.last_words);
+        if code == Code::AllBrokersDown {
+            self.health.set_reachable(false);
+        } else {
+            reason.clone_into(&mut words.log);
+            self.health.failed(reason);
+        }
+        words.error = Some((code, reason.to_owned()));
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let up = statistics.brokers.values().any(|broker| broker.state == "UP");
+        if self.health.set_reachable(up) {
+            if up {
+                tracing::info!("kafka is reachable again");
+            } else {
+                tracing::warn!(last_error = self.health.get().last_error(), "no kafka broker is connected");
+            }
+        }
+    }
+}
+
+/// librdkafka's log, one level quieter: most of its lines are about attempts that it repeats by itself.
+pub(crate) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+            tracing::error!(target: "librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
+            tracing::warn!(target: "librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+            tracing::debug!(target: "librdkafka", facility, "{message}");
+        }
+    }
+}
+
+/// Whether a log line says why a connection failed.
+pub(crate) fn tells_a_cause(level: RDKafkaLogLevel, facility: &str) -> bool {
+    let loud = !matches!(level, RDKafkaLogLevel::Debug);
+    loud && matches!(facility, "FAIL" | "ERROR" | "SSL" | "SASL" | "APIVERSION" | "REQTMOUT" | "BRKMAIN")
+}

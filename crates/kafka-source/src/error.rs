@@ -1,0 +1,219 @@
+//! What can go wrong between this program and Kafka, with the mend.
+
+use crate::{Offset, PartitionId};
+
+/// Why Kafka could not be read.
+///
+/// `Display` names the brokers or the topic, the cause in Kafka's words, and what mends it. No variant carries a
+/// password or a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// A setting cannot be used.
+    #[error("the kafka setting `{key}` cannot be used: {reason}")]
+    Config {
+        /// librdkafka's name of the setting.
+        key: String,
+        /// Why not; never the value.
+        reason: String,
+    },
+    /// User name or password are wrong.
+    #[error(
+        "kafka at {brokers} refused the user name or password; check `username` and `password` ({reason})"
+    )]
+    WrongCredentials {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// Kafka's words.
+        reason: String,
+    },
+    /// The listener does not offer the mechanism.
+    #[error(
+        "kafka at {brokers} does not offer this SASL mechanism; choose one that the listener has enabled ({reason})"
+    )]
+    MechanismRefused {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// Kafka's words, with the mechanisms that the listener has where it tells them.
+        reason: String,
+    },
+    /// The topic does not exist.
+    #[error("the topic `{topic}` does not exist on {brokers}; create it, or correct the name")]
+    UnknownTopic {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// The topic.
+        topic: String,
+    },
+    /// No broker can be reached.
+    #[error("no kafka broker answers at {brokers}; check the address, the port and the network ({reason})")]
+    Unreachable {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// The last reason that was seen.
+        reason: String,
+    },
+    /// A broker's host name has no address.
+    #[error(
+        "the host of a kafka broker cannot be resolved ({brokers}); check the name and the DNS ({reason})"
+    )]
+    NameResolution {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// The resolver's words.
+        reason: String,
+    },
+    /// The broker's certificate is not signed by a trusted authority, or is for another host.
+    #[error(
+        "the certificate of kafka at {brokers} is not trusted, or is for another host name; \
+         give the authority that signed it as `tls.ca` and use the name in the certificate ({reason})"
+    )]
+    CertificateUntrusted {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// OpenSSL's words.
+        reason: String,
+    },
+    /// The broker wants a client certificate, or another one.
+    #[error(
+        "kafka at {brokers} refused the client certificate, or asks for one; \
+         check `tls.certificate` and `tls.key` ({reason})"
+    )]
+    ClientCertificateRefused {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// OpenSSL's words.
+        reason: String,
+    },
+    /// TLS to a listener without TLS.
+    #[error(
+        "kafka at {brokers} does not speak TLS on this port; leave `tls` out, or use the TLS port ({reason})"
+    )]
+    TlsToPlainPort {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// librdkafka's words.
+        reason: String,
+    },
+    /// No TLS, or no credentials, to a listener that wants them. Recognised by how the broker hangs up.
+    #[error(
+        "kafka at {brokers} hung up on a connection without TLS or without credentials; \
+         add `tls` or `auth` as the listener asks, or use another port ({reason})"
+    )]
+    PlainToTlsPort {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// librdkafka's words.
+        reason: String,
+    },
+    /// The user may not use the consumer group.
+    #[error("kafka at {brokers} does not let this user read as the group `{group}`; allow READ on the group")]
+    GroupDenied {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// The group.
+        group: String,
+    },
+    /// The user may not read the topic.
+    #[error(
+        "kafka at {brokers} does not let this user read the topic `{topic}`; allow READ and DESCRIBE on the topic"
+    )]
+    TopicDenied {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// The topic.
+        topic: String,
+    },
+    /// Records that cannot be read because their bytes are damaged.
+    #[error(
+        "records of partition {partition} at offset {offset} are damaged ({reason}); \
+         repair the broker's log, or move the group past them"
+    )]
+    DamagedRecords {
+        /// The partition.
+        partition: PartitionId,
+        /// The offset of the first damaged batch.
+        offset: Offset,
+        /// librdkafka's words.
+        reason: String,
+    },
+    /// Offsets could not be committed, or the outcome is unknown.
+    #[error("offsets of the group `{group}` could not be committed ({reason})")]
+    Commit {
+        /// The group.
+        group: String,
+        /// Kafka's words.
+        reason: String,
+    },
+    /// A request was not answered in time, or was refused for a passing reason.
+    #[error("kafka at {brokers} did not answer {request} ({reason})")]
+    Request {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// What was asked for.
+        request: &'static str,
+        /// Kafka's words.
+        reason: String,
+    },
+    /// Another member of the group claims the same identity, or the broker fenced this client.
+    #[error("kafka at {brokers} ended this client for good ({reason})")]
+    Fatal {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// librdkafka's words.
+        reason: String,
+    },
+    /// A state that should not come about.
+    #[error("internal error of the kafka source: {reason}; please report it")]
+    Internal {
+        /// What was seen.
+        reason: String,
+    },
+}
+
+/// Whose matter an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Domain {
+    /// What the user wrote: settings, names, credentials, rights.
+    User,
+    /// Brokers and networks.
+    External,
+    /// This program.
+    Internal,
+}
+
+impl SourceError {
+    /// Whose matter it is.
+    pub fn domain(&self) -> Domain {
+        match self {
+            SourceError::Config { .. }
+            | SourceError::WrongCredentials { .. }
+            | SourceError::MechanismRefused { .. }
+            | SourceError::UnknownTopic { .. }
+            | SourceError::NameResolution { .. }
+            | SourceError::CertificateUntrusted { .. }
+            | SourceError::ClientCertificateRefused { .. }
+            | SourceError::TlsToPlainPort { .. }
+            | SourceError::PlainToTlsPort { .. }
+            | SourceError::GroupDenied { .. }
+            | SourceError::TopicDenied { .. } => Domain::User,
+            SourceError::Unreachable { .. }
+            | SourceError::DamagedRecords { .. }
+            | SourceError::Commit { .. }
+            | SourceError::Request { .. }
+            | SourceError::Fatal { .. } => Domain::External,
+            SourceError::Internal { .. } => Domain::Internal,
+        }
+    }
+
+    /// Whether the same call may succeed later without a person's help. librdkafka itself keeps trying meanwhile.
+    pub fn retryable(&self) -> bool {
+        matches!(
+            self,
+            SourceError::Unreachable { .. }
+                | SourceError::NameResolution { .. }
+                | SourceError::Commit { .. }
+                | SourceError::Request { .. }
+        )
+    }
+}

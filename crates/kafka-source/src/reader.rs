@@ -1,0 +1,180 @@
+//! Reading one partition.
+
+use std::sync::Arc;
+
+use rdkafka::consumer::Consumer;
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use crate::queue::{MessageBatch, PartitionQueue};
+use crate::reason::classify;
+use crate::{Offset, PartitionId, Record, SourceError};
+
+/// Called when records arrive for a reader that had none.
+///
+/// It runs on a thread of librdkafka, under the queue's lock: it must return at once, must not panic, and must not
+/// call the reader. Unparking a thread is what it is for.
+pub type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// Records handed out by one read, at most.
+const READ_RECORDS_MAX: usize = 65_536;
+
+/// Reads one partition for as long as it is assigned. Any thread may own it.
+///
+/// After the partition was revoked or lost a reader yields nothing, and is harmless.
+pub struct PartitionReader {
+    queue: Arc<PartitionQueue>,
+    batch: MessageBatch,
+    /// An error that came behind records: told by the next read, after they were handed out.
+    pending: Option<SourceError>,
+}
+
+impl PartitionReader {
+    pub(crate) fn new(queue: Arc<PartitionQueue>) -> PartitionReader {
+        PartitionReader { queue, batch: MessageBatch::default(), pending: None }
+    }
+
+    /// The partition.
+    pub fn partition(&self) -> PartitionId {
+        self.queue.partition()
+    }
+
+    /// Calls `waker` whenever records arrive and there were none, and once at once where some wait already.
+    ///
+    /// Wake-ups are edges: after one, read until a read yields nothing before waiting again. The former waker is
+    /// dropped here, and the last one with the reader.
+    pub fn set_waker(&self, waker: Waker) {
+        self.queue.set_waker(waker);
+    }
+
+    /// Takes up to `records_max` records that were fetched already, in the order of the partition; does not block.
+    ///
+    /// # Errors
+    /// What a person must mend, such as [`SourceError::TopicDenied`] or [`SourceError::DamagedRecords`]. Records
+    /// ahead of the error were handed out before. Passing errors are logged, and librdkafka tries again.
+    pub fn read(&mut self, records_max: usize) -> Result<Fetched<'_>, SourceError> {
+        if let Some(error) = self.pending.take() {
+            return Err(error);
+        }
+        let mut fetched = Fetched { batch: &mut self.batch, records: 0, end: None, next: None };
+        if records_max == 0 || !self.queue.read(fetched.batch, records_max.min(READ_RECORDS_MAX)) {
+            return Ok(fetched);
+        }
+        for message in fetched.batch.messages() {
+            match message.error() {
+                None => {
+                    fetched.records += 1;
+                    fetched.end = None;
+                    fetched.next = Some(Offset(message.offset().0.saturating_add(1)));
+                }
+                Some(Code::PartitionEOF) => {
+                    fetched.end = Some(message.offset());
+                    fetched.next = fetched.next.max(Some(message.offset()));
+                }
+                Some(Code::AutoOffsetReset) => {
+                    self.queue.consumer().context().ask_reposition(self.queue.partition(), message.offset());
+                }
+                Some(code) => {
+                    let error = judge(&self.queue, code, message.offset(), &message.error_text());
+                    self.pending = self.pending.take().or(error);
+                }
+            }
+        }
+        if fetched.next.is_some() {
+            // Markers of transactions are no records, and are behind the consumer all the same.
+            fetched.next = fetched.next.max(self.queue.position());
+        }
+        match self.pending.take() {
+            Some(error) if fetched.records == 0 => Err(error),
+            later => {
+                self.pending = later;
+                Ok(fetched)
+            }
+        }
+    }
+
+    /// Stops fetching this partition. What was fetched and not read is dropped, and fetched again after a resume.
+    ///
+    /// # Errors
+    /// [`SourceError::Internal`] where librdkafka refuses.
+    pub fn pause(&self) -> Result<(), SourceError> {
+        self.queue.consumer().context().pause(self.queue.consumer(), self.queue.partition(), true)
+    }
+
+    /// Fetches this partition again after [`PartitionReader::pause`].
+    ///
+    /// # Errors
+    /// [`SourceError::Internal`] where librdkafka refuses.
+    pub fn resume(&self) -> Result<(), SourceError> {
+        self.queue.consumer().context().pause(self.queue.consumer(), self.queue.partition(), false)
+    }
+}
+
+/// The error of a message where a person is needed; others are logged here.
+fn judge(queue: &PartitionQueue, code: Code, offset: Offset, text: &str) -> Option<SourceError> {
+    let partition = queue.partition();
+    let error = match code {
+        Code::BadMessage
+        | Code::BadCompression
+        | Code::InvalidMessage
+        | Code::InvalidMessageSize
+        | Code::MessageSizeTooLarge => {
+            SourceError::DamagedRecords { partition, offset, reason: text.to_owned() }
+        }
+        other => classify(queue.consumer().context().config(), other, text),
+    };
+    if error.retryable() {
+        tracing::warn!(partition = partition.0, error = %error, "reading a partition is interrupted");
+        return None;
+    }
+    Some(error)
+}
+
+impl std::fmt::Debug for PartitionReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PartitionReader").field("partition", &self.partition().0).finish_non_exhaustive()
+    }
+}
+
+/// What one read took. The records live in librdkafka's buffers until this is dropped.
+pub struct Fetched<'a> {
+    batch: &'a mut MessageBatch,
+    records: usize,
+    end: Option<Offset>,
+    next: Option<Offset>,
+}
+
+impl Fetched<'_> {
+    /// The records, in the order of the partition.
+    pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        self.batch.messages().filter(|message| message.error().is_none()).map(|message| message.record())
+    }
+
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        self.records
+    }
+
+    /// Whether there are no records; there may be an [`end_of_partition`](Fetched::end_of_partition) all the same.
+    pub fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// The end of the partition, where it was reached behind the last of these records. Told once each time the
+    /// consumer catches up.
+    pub fn end_of_partition(&self) -> Option<Offset> {
+        self.end
+    }
+
+    /// The position behind these records: what to commit once they are stored. It lies behind the last record, and
+    /// behind the gaps that follow it as far as they are known (compaction, aborted transactions). `None` where
+    /// nothing was read.
+    pub fn next_offset(&self) -> Option<Offset> {
+        self.next
+    }
+}
+
+impl Drop for Fetched<'_> {
+    fn drop(&mut self) {
+        self.batch.clear();
+    }
+}

@@ -1,0 +1,86 @@
+//! From librdkafka's codes and words to our errors.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+use crate::{SourceConfig, SourceError};
+
+/// The error behind a code that librdkafka told with `reason`.
+///
+/// librdkafka often has one code for several causes, so the words decide between them.
+pub(crate) fn classify(config: &SourceConfig, code: Code, reason: &str) -> SourceError {
+    let brokers = config.brokers.clone();
+    let text = if reason.is_empty() { code.to_string() } else { reason.to_owned() };
+    let says = |words: &str| text.contains(words);
+    match code {
+        Code::Authentication | Code::SaslAuthenticationFailed
+            if says("mechanism handshake failed") || says("Unsupported SASL mechanism") =>
+        {
+            SourceError::MechanismRefused { brokers, reason: text }
+        }
+        Code::UnsupportedSASLMechanism => SourceError::MechanismRefused { brokers, reason: text },
+        Code::Authentication | Code::SaslAuthenticationFailed => {
+            SourceError::WrongCredentials { brokers, reason: text }
+        }
+        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
+            SourceError::UnknownTopic { brokers, topic: config.topic.clone() }
+        }
+        Code::TopicAuthorizationFailed => SourceError::TopicDenied { brokers, topic: config.topic.clone() },
+        Code::GroupAuthorizationFailed => SourceError::GroupDenied { brokers, group: config.group.clone() },
+        Code::Resolve => SourceError::NameResolution { brokers, reason: text },
+        _ if says("certificate verify failed") => SourceError::CertificateUntrusted { brokers, reason: text },
+        _ if says("alert bad certificate") || says("alert certificate") || says("alert unknown ca") => {
+            SourceError::ClientCertificateRefused { brokers, reason: text }
+        }
+        _ if says("PLAINTEXT broker listener") => SourceError::TlsToPlainPort { brokers, reason: text },
+        _ if says("APIVERSION_QUERY") || says("ApiVersionRequest failed") || says("SASL_SSL listener") => {
+            SourceError::PlainToTlsPort { brokers, reason: text }
+        }
+        Code::BrokerTransportFailure | Code::AllBrokersDown | Code::SSL => {
+            SourceError::Unreachable { brokers, reason: text }
+        }
+        Code::Fatal | Code::FencedInstanceId => SourceError::Fatal { brokers, reason: text },
+        _ => SourceError::Request { brokers, request: "a request", reason: text },
+    }
+}
+
+/// The error of a call that names its `request`.
+pub(crate) fn of_call(config: &SourceConfig, error: &KafkaError, request: &'static str) -> SourceError {
+    match error {
+        // The value is left out: it may be a secret.
+        KafkaError::ClientConfig(_, reason, key, _) => {
+            SourceError::Config { key: key.clone(), reason: reason.clone() }
+        }
+        KafkaError::ClientCreation(reason) => {
+            SourceError::Config { key: "client".to_owned(), reason: reason.clone() }
+        }
+        KafkaError::Nul(_) => SourceError::Config {
+            key: "a text".to_owned(),
+            reason: "it contains a zero byte, which kafka settings cannot hold".to_owned(),
+        },
+        other => match other.rdkafka_error_code() {
+            Some(code) => match classify(config, code, "") {
+                SourceError::Request { brokers, reason, .. } => {
+                    SourceError::Request { brokers, request, reason }
+                }
+                known => known,
+            },
+            None => {
+                SourceError::Request { brokers: config.brokers.clone(), request, reason: other.to_string() }
+            }
+        },
+    }
+}
+
+/// Whether trying on is pointless: every attempt will end the same until a person changes something.
+pub(crate) fn is_decisive(error: &SourceError) -> bool {
+    matches!(
+        error,
+        SourceError::WrongCredentials { .. }
+            | SourceError::MechanismRefused { .. }
+            | SourceError::CertificateUntrusted { .. }
+            | SourceError::ClientCertificateRefused { .. }
+            | SourceError::TlsToPlainPort { .. }
+            | SourceError::TopicDenied { .. }
+            | SourceError::Fatal { .. }
+    )
+}

@@ -1,0 +1,154 @@
+//! How the connection is encrypted and who connects.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// Encryption and credentials of the connection.
+#[derive(Debug, Clone, Default)]
+pub enum Security {
+    /// Neither. For a broker on the same machine or a network that is trusted.
+    #[default]
+    Plaintext,
+    /// TLS, with a client certificate where [`Tls::client`] has one.
+    Tls(Tls),
+    /// User name and password.
+    Sasl {
+        /// How the password is proven.
+        mechanism: SaslMechanism,
+        /// The user.
+        username: String,
+        /// The user's password; never shown in errors, logs or `Debug`.
+        password: SecretString,
+        /// Encryption. `None` sends the credentials over a connection that anybody on the way can read or take over:
+        /// configuration that comes from a user should ask for it in so many words.
+        tls: Option<Tls>,
+    },
+}
+
+/// How a password is proven to the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaslMechanism {
+    /// `PLAIN`: the password itself is sent.
+    Plain,
+    /// `SCRAM-SHA-256`: challenge and response.
+    ScramSha256,
+    /// `SCRAM-SHA-512`: challenge and response.
+    ScramSha512,
+}
+
+impl SaslMechanism {
+    /// The registered name of the mechanism.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SaslMechanism::Plain => "PLAIN",
+            SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
+            SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+}
+
+impl fmt::Display for SaslMechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// TLS. The broker's certificate and host name are always verified.
+#[derive(Debug, Clone, Default)]
+pub struct Tls {
+    /// The authority that signed the broker's certificate; `None` trusts what the system trusts.
+    pub ca: Option<Pem>,
+    /// Client certificate (with its chain) and key, for brokers that ask for one.
+    pub client: Option<(Pem, SecretPem)>,
+}
+
+/// Something public in PEM, such as a certificate.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Pem {
+    /// A file that holds it.
+    Path(String),
+    /// The text itself.
+    Inline(String),
+}
+
+impl Pem {
+    /// Inline where `text` holds a PEM block, else the path of a file.
+    ///
+    /// ```
+    /// use housepipe_kafka_source::Pem;
+    /// assert_eq!(Pem::from_path_or_inline("/etc/ca.pem"), Pem::Path("/etc/ca.pem".to_owned()));
+    /// assert!(matches!(Pem::from_path_or_inline("-----BEGIN CERTIFICATE-----\n"), Pem::Inline(_)));
+    /// ```
+    pub fn from_path_or_inline(text: impl Into<String>) -> Pem {
+        let text = text.into();
+        if is_pem(&text) { Pem::Inline(text) } else { Pem::Path(text) }
+    }
+}
+
+impl fmt::Debug for Pem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pem::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Pem::Inline(text) => write!(f, "Inline({} bytes)", text.len()),
+        }
+    }
+}
+
+/// A private key in PEM. `Debug` shows the path of a file, never the text of a key.
+#[derive(Clone)]
+pub enum SecretPem {
+    /// A file that holds it.
+    Path(String),
+    /// The text itself.
+    Inline(SecretString),
+}
+
+impl SecretPem {
+    /// Inline where `text` holds a PEM block, else the path of a file.
+    pub fn from_path_or_inline(text: impl Into<SecretString>) -> SecretPem {
+        let text = text.into();
+        if is_pem(text.expose_secret()) {
+            SecretPem::Inline(text)
+        } else {
+            SecretPem::Path(text.expose_secret().to_owned())
+        }
+    }
+}
+
+impl fmt::Debug for SecretPem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SecretPem::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            SecretPem::Inline(_) => f.write_str("Inline([redacted])"),
+        }
+    }
+}
+
+fn is_pem(text: &str) -> bool {
+    text.contains("-----BEGIN ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_neither_password_nor_key() {
+        let security = Security::Sasl {
+            mechanism: SaslMechanism::Plain,
+            username: "loader".to_owned(),
+            password: "hunter2".into(),
+            tls: Some(Tls {
+                ca: None,
+                client: Some((
+                    Pem::from_path_or_inline("client.pem"),
+                    SecretPem::from_path_or_inline("-----BEGIN PRIVATE KEY-----\nhunter3\n"),
+                )),
+            }),
+        };
+        let shown = format!("{security:?}");
+        assert!(shown.contains("loader") && shown.contains("client.pem"), "{shown}");
+        assert!(!shown.contains("hunter"), "{shown}");
+    }
+}

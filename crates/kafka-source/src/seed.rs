@@ -1,0 +1,239 @@
+//! Creating and filling topics: for demonstrations, tests and benchmarks. Behind the feature `seed`.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use housepipe_kafka_source::SourceConfig;
+//! use housepipe_kafka_source::seed::{Producer, SeedRecord, TopicAdmin};
+//!
+//! # fn main() -> Result<(), housepipe_kafka_source::SourceError> {
+//! let config = SourceConfig::new("localhost:9092", "orders", "unused");
+//! TopicAdmin::create_topic(&config, "orders", 4)?;
+//! let producer = Producer::connect(&config)?;
+//! for number in 0..1_000 {
+//!     let payload = format!("{{\"number\": {number}}}");
+//!     producer.send(SeedRecord { payload: Some(payload.as_bytes()), ..SeedRecord::default() })?;
+//! }
+//! producer.flush(Duration::from_secs(30))
+//! # }
+//! ```
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::config::{FromClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+use crate::context::log_line;
+use crate::reason::of_call;
+use crate::{Offset, PartitionId, SourceConfig, SourceError, client};
+
+/// Time for an administrative request, in milliseconds.
+const ADMIN_TIMEOUT_MS: u64 = 15_000;
+
+/// Records that wait in the producer, at most; `send` blocks at that.
+const QUEUED_RECORDS_MAX: usize = 200_000;
+
+/// Longest wait for room in the producer, in milliseconds: without a broker it would never come.
+const ROOM_TIMEOUT_MS: u64 = 30_000;
+
+/// Makes and empties topics.
+pub struct TopicAdmin;
+
+impl TopicAdmin {
+    /// Creates the topic `name`, unreplicated. The broker and credentials come from `config`.
+    ///
+    /// # Errors
+    /// [`SourceError::Request`] where the broker refuses, for instance because the topic exists.
+    pub fn create_topic(config: &SourceConfig, name: &str, partitions: usize) -> Result<(), SourceError> {
+        let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let admin = admin(config)?;
+        let request = "the creation of a topic";
+        let made = block_on(admin.create_topics([&topic], &options()))
+            .map_err(|error| of_call(config, &error, request))?;
+        match made.into_iter().find_map(Result::err) {
+            Some((_, code)) => Err(SourceError::Request {
+                brokers: config.brokers.clone(),
+                request,
+                reason: code.to_string(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Deletes the records of `partition` of the configured topic below `before`.
+    ///
+    /// # Errors
+    /// [`SourceError::Request`] where the broker refuses.
+    pub fn delete_records(
+        config: &SourceConfig,
+        partition: PartitionId,
+        before: Offset,
+    ) -> Result<(), SourceError> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&config.topic, partition.0, rdkafka::Offset::Offset(before.0))
+            .map_err(|error| of_call(config, &error, "the deletion of records"))?;
+        let admin = admin(config)?;
+        block_on(admin.delete_records(&list, &options()))
+            .map(drop)
+            .map_err(|error| of_call(config, &error, "the deletion of records"))
+    }
+}
+
+fn admin(config: &SourceConfig) -> Result<AdminClient<DefaultClientContext>, SourceError> {
+    AdminClient::from_config(&client::base(config)?)
+        .map_err(|error| of_call(config, &error, "the set-up of a client"))
+}
+
+fn options() -> AdminOptions {
+    let timeout = Some(Duration::from_millis(ADMIN_TIMEOUT_MS));
+    AdminOptions::new().request_timeout(timeout).operation_timeout(timeout)
+}
+
+/// A record to be produced.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SeedRecord<'a> {
+    /// The partition; the hash of the key decides where there is none, and chance where there is no key either.
+    pub partition: Option<PartitionId>,
+    /// The key.
+    pub key: Option<&'a [u8]>,
+    /// The value; `None` is a tombstone.
+    pub payload: Option<&'a [u8]>,
+    /// Milliseconds since 1970-01-01 UTC; now where there is none.
+    pub timestamp_ms: Option<i64>,
+    /// Header names and values.
+    pub headers: &'a [(&'a str, &'a [u8])],
+}
+
+/// Fills the configured topic, fast, with every record acknowledged by all replicas.
+pub struct Producer {
+    producer: BaseProducer<Deliveries>,
+    config: SourceConfig,
+}
+
+impl Producer {
+    /// A producer for `config.topic`.
+    ///
+    /// # Errors
+    /// [`SourceError::Config`] where a setting cannot be used. The broker is not waited for.
+    pub fn connect(config: &SourceConfig) -> Result<Producer, SourceError> {
+        let mut settings = client::base(config)?;
+        settings
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "20")
+            .set("batch.size", "1000000")
+            .set("queue.buffering.max.messages", QUEUED_RECORDS_MAX.to_string())
+            .set("queue.buffering.max.kbytes", "131072");
+        let producer = BaseProducer::from_config_and_context(&settings, Deliveries::default())
+            .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
+        Ok(Producer { producer, config: config.clone() })
+    }
+
+    /// Hands `record` to the producer; waits while the producer is full.
+    ///
+    /// # Errors
+    /// [`SourceError::Request`] where the record is refused (too large, no such partition), or no room comes.
+    pub fn send(&self, record: SeedRecord<'_>) -> Result<(), SourceError> {
+        let mut headers = None;
+        for (key, value) in record.headers {
+            let list: OwnedHeaders = headers.take().unwrap_or_default();
+            headers = Some(list.insert(Header { key, value: Some(*value) }));
+        }
+        let mut base = BaseRecord::<[u8], [u8]> {
+            topic: &self.config.topic,
+            partition: record.partition.map(|partition| partition.0),
+            payload: record.payload,
+            key: record.key,
+            timestamp: record.timestamp_ms,
+            headers,
+            delivery_opaque: (),
+        };
+        let deadline = Instant::now() + Duration::from_millis(ROOM_TIMEOUT_MS);
+        loop {
+            match self.producer.send(base) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(Code::QueueFull), again)) if Instant::now() < deadline => {
+                    base = again;
+                    self.producer.poll(Duration::from_millis(50));
+                }
+                Err((error, _)) => return Err(of_call(&self.config, &error, "a record")),
+            }
+        }
+    }
+
+    /// Waits until every record is acknowledged.
+    ///
+    /// # Errors
+    /// [`SourceError::Request`] where some were refused, or not all were acknowledged within `timeout`.
+    pub fn flush(&self, timeout: Duration) -> Result<(), SourceError> {
+        self.producer.flush(timeout).map_err(|error| of_call(&self.config, &error, "some records"))?;
+        let deliveries = self.producer.context();
+        match deliveries.failed.swap(0, Ordering::Relaxed) {
+            0 => Ok(()),
+            failed => Err(SourceError::Request {
+                brokers: self.config.brokers.clone(),
+                request: "some records",
+                reason: format!(
+                    "{failed} were not stored; the last reason: {}",
+                    deliveries.reason.lock().unwrap_or_else(PoisonError::into_inner)
+                ),
+            }),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Deliveries {
+    failed: AtomicU64,
+    reason: Mutex<String>,
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(error = %error, reason, "librdkafka reports an error");
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
+        }
+    }
+}
+
+/// Runs one future on this thread. The administrative calls are the only ones, so no runtime is needed.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}

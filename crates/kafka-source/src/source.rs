@@ -1,0 +1,233 @@
+//! A member of the consumer group.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+use crate::context::{GroupConsumer, GroupContext, commit};
+use crate::queue::PartitionQueue;
+use crate::reason::{classify, of_call};
+use crate::{Assignment, Offset, PartitionId, SourceConfig, SourceError, SourceHealth};
+use crate::{client, start, topic};
+
+/// Time in which the topic must be found when a source opens, in milliseconds.
+const OPEN_TIMEOUT_MS: u64 = 8_000;
+
+/// The same passing error is told again after this time, in milliseconds; librdkafka repeats some 20 times a second.
+const REPEAT_ERROR_MS: u64 = 10_000;
+
+/// Time to leave the group, in milliseconds; after it the broker finds out by the session timeout.
+const CLOSE_MS_MAX: u64 = 20_000;
+
+/// A member of a consumer group that reads one topic.
+///
+/// One thread calls [`Source::poll`] again and again; it is what keeps the membership alive. Everything else may be
+/// called from any thread.
+pub struct Source {
+    consumer: Arc<GroupConsumer>,
+    told: Mutex<Option<(std::mem::Discriminant<SourceError>, Instant)>>,
+}
+
+/// Outcomes of commits since the source was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CommitCounts {
+    /// Commits that the group's coordinator acknowledged.
+    pub acknowledged: u64,
+    /// Commits that were refused, or whose outcome is unknown.
+    pub failed: u64,
+}
+
+impl Source {
+    /// Checks that the topic is there and asks to join the group. Partitions come through `assignment` while
+    /// [`Source::poll`] is called.
+    ///
+    /// # Errors
+    /// Within 10 seconds, one error for each cause: see [`SourceError`].
+    pub fn open(config: &SourceConfig, assignment: Arc<dyn Assignment>) -> Result<Source, SourceError> {
+        let info = topic::describe_topic(config, Duration::from_millis(OPEN_TIMEOUT_MS))?;
+        let settings = client::member(config, info.partitions)?;
+        let context = GroupContext::new(config, assignment, info.partitions);
+        let consumer: GroupConsumer = BaseConsumer::from_config_and_context(&settings, context)
+            .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
+        let consumer = Arc::new(consumer);
+        consumer.context().know_consumer(&consumer);
+        // With the topic's leaders known, fetching starts at once instead of after half a second. A failure here is
+        // no harm: the group finds the leaders by itself.
+        if let Err(error) = consumer.fetch_metadata(Some(&config.topic), Duration::from_millis(2_000)) {
+            tracing::debug!(error = %error, "the topic's leaders are not known yet");
+        }
+        consumer.subscribe(&[&config.topic]).map_err(|error| of_call(config, &error, "a subscription"))?;
+        Ok(Source { consumer, told: Mutex::new(None) })
+    }
+
+    fn context(&self) -> &GroupContext {
+        self.consumer.context()
+    }
+
+    fn config(&self) -> &SourceConfig {
+        self.context().config()
+    }
+
+    /// Drives the membership: serves rebalances (calling the [`Assignment`]), commits' outcomes and errors, for up
+    /// to `timeout`. Records never come out of it; they are with the readers.
+    ///
+    /// # Errors
+    /// What librdkafka reports. Passing errors ([`SourceError::retryable`]) are told once in ten seconds each, and
+    /// librdkafka goes on trying; after the others the source is of no use.
+    pub fn poll(&self, timeout: Duration) -> Result<(), SourceError> {
+        let outcome = match self.consumer.poll(timeout) {
+            None | Some(Err(KafkaError::PartitionEOF(_))) => Ok(()),
+            Some(Ok(record)) => {
+                use rdkafka::Message;
+                // Cannot be, see `queue.rs`. Losing it in silence would be the worst answer.
+                Err(SourceError::Internal {
+                    reason: format!(
+                        "offset {} of partition {} came by a wrong way",
+                        record.offset(),
+                        record.partition()
+                    ),
+                })
+            }
+            Some(Err(error)) => self.judge(&error),
+        };
+        self.context().retry_assign(&self.consumer)?;
+        for (partition, from) in self.context().take_repositions() {
+            if let Err(error) = start::reposition(&self.consumer, self.config(), partition, from) {
+                self.context().ask_reposition(partition, from);
+                return Err(error);
+            }
+        }
+        outcome
+    }
+
+    /// The error that librdkafka just reported, unless it is a repetition.
+    fn judge(&self, error: &KafkaError) -> Result<(), SourceError> {
+        let Some(code) = error.rdkafka_error_code() else {
+            return Err(of_call(self.config(), error, "a poll"));
+        };
+        let reason = self.context().reason_of(code);
+        let error = match (error, code) {
+            (KafkaError::MessageConsumptionFatal(_), _) => {
+                SourceError::Fatal { brokers: self.config().brokers.clone(), reason }
+            }
+            (_, Code::PollExceeded) => {
+                tracing::warn!("the source was not polled for too long; it leaves the group and joins again");
+                return Ok(());
+            }
+            _ => classify(self.config(), code, &reason),
+        };
+        if error.retryable() && self.was_told(&error) {
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    /// Whether an error of this kind was told a moment ago; remembers it where not.
+    fn was_told(&self, error: &SourceError) -> bool {
+        let kind = std::mem::discriminant(error);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((last, at)) = *told
+            && last == kind
+            && at.elapsed() < Duration::from_millis(REPEAT_ERROR_MS)
+        {
+            return true;
+        }
+        *told = Some((kind, Instant::now()));
+        false
+    }
+
+    /// Sends a commit of `offsets` (each names the record to be read next) and does not wait for the answer. The
+    /// outcome is counted in [`Source::commit_counts`], and a refusal is logged.
+    ///
+    /// # Errors
+    /// [`SourceError::Commit`] where it could not be sent.
+    pub fn commit(&self, offsets: &[(PartitionId, Offset)]) -> Result<(), SourceError> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        commit(&self.consumer, self.config(), offsets, CommitMode::Async)
+    }
+
+    /// Commits `offsets` and waits for the answer. Without a coordinator that can take 45 seconds.
+    ///
+    /// # Errors
+    /// [`SourceError::Commit`] where it was refused, or the outcome is unknown.
+    pub fn commit_sync(&self, offsets: &[(PartitionId, Offset)]) -> Result<(), SourceError> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let outcome = commit(&self.consumer, self.config(), offsets, CommitMode::Sync);
+        let counter = match outcome {
+            Ok(()) => &self.context().commits_acknowledged,
+            Err(_) => &self.context().commits_failed,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        outcome
+    }
+
+    /// How commits ended so far. Asynchronous ones are counted while [`Source::poll`] runs.
+    pub fn commit_counts(&self) -> CommitCounts {
+        CommitCounts {
+            acknowledged: self.context().commits_acknowledged.load(Ordering::Relaxed),
+            failed: self.context().commits_failed.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The end of `partition` as the last fetch told it; no request is made. `None` before the first fetch.
+    pub fn end_offset(&self, partition: PartitionId) -> Option<Offset> {
+        PartitionQueue::cached_end(&self.consumer, &self.config().topic, partition)
+    }
+
+    /// The partitions that this member owns, in order.
+    pub fn assigned(&self) -> Vec<PartitionId> {
+        self.context().assigned_partitions()
+    }
+
+    /// What the group has committed for the partitions that this member owns.
+    ///
+    /// # Errors
+    /// [`SourceError::Request`] where the coordinator does not answer within `timeout`.
+    pub fn committed(&self, timeout: Duration) -> Result<Vec<(PartitionId, Option<Offset>)>, SourceError> {
+        let list = self.context().list(&self.assigned());
+        let list = self
+            .consumer
+            .committed_offsets(list, timeout)
+            .map_err(|error| of_call(self.config(), &error, "a question for the committed offsets"))?;
+        Ok(crate::lookup::offsets_of(&list))
+    }
+
+    /// How the connection to the brokers stands; refreshed once a second while [`Source::poll`] is called.
+    pub fn health(&self) -> SourceHealth {
+        self.context().health.get()
+    }
+
+    /// Leaves the group: the partitions are revoked as in a rebalance, and what [`Assignment::revoked`] returns is
+    /// committed. Dropping the source does the same.
+    pub fn close(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if self.consumer.close_queue().is_err() {
+            // Already closed by a fatal error: there is no group to leave.
+            return;
+        }
+        let deadline = Instant::now() + Duration::from_millis(CLOSE_MS_MAX);
+        while !self.consumer.closed() {
+            if Instant::now() >= deadline {
+                tracing::warn!(
+                    "leaving the group takes too long; the broker finds out by the session timeout"
+                );
+                return;
+            }
+            // Errors on the way out change nothing any more.
+            drop(self.consumer.poll(Duration::from_millis(50)));
+        }
+    }
+}

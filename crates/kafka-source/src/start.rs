@@ -1,0 +1,119 @@
+//! Where a partition starts when it is assigned, and what happens to a position that the log no longer has.
+
+use std::time::Duration;
+
+use rdkafka::Offset as Raw;
+use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+use crate::context::{GroupConsumer, commit};
+use crate::reason::of_call;
+use crate::{Offset, PartitionId, SourceConfig, SourceError, StartOffset};
+
+/// Time for one question about offsets, in milliseconds. The group waits meanwhile.
+const OFFSETS_TIMEOUT_MS: u64 = 10_000;
+
+fn timeout() -> Duration {
+    Duration::from_millis(OFFSETS_TIMEOUT_MS)
+}
+
+/// The positions of newly assigned partitions: the committed offset, else where the configuration says.
+///
+/// A start other than the earliest record depends on the moment, so it is resolved to an offset and committed at
+/// once: a member that ends before its first commit would otherwise start later the next time, and skip records.
+/// A partition that was added to the topic after this member opened starts at its first record whatever the
+/// configuration says: all of it was written "from now on".
+pub(crate) fn positions(
+    consumer: &GroupConsumer,
+    config: &SourceConfig,
+    partitions: &[PartitionId],
+    partitions_at_open: usize,
+) -> Result<TopicPartitionList, SourceError> {
+    let context = consumer.context();
+    let mut list = consumer
+        .committed_offsets(context.list(partitions), timeout())
+        .map_err(|error| of_call(config, &error, "a question for the committed offsets"))?;
+    let mut absent = Vec::new();
+    for element in list.elements() {
+        if element.offset() == Raw::Invalid {
+            absent.push(PartitionId(element.partition()));
+        }
+    }
+    let mut pinned = Vec::new();
+    for partition in absent {
+        let is_new = usize::try_from(partition.0).is_ok_and(|number| number >= partitions_at_open);
+        let start = if is_new { StartOffset::Earliest } else { config.start };
+        let raw = match start {
+            StartOffset::Earliest => Raw::Beginning,
+            StartOffset::Latest => end(consumer, config, partition)?,
+            StartOffset::Timestamp { unix_ms } => at_time(consumer, config, partition, unix_ms)?,
+        };
+        if let Raw::Offset(offset) = raw {
+            pinned.push((partition, Offset(offset)));
+        }
+        list.set_partition_offset(&config.topic, partition.0, raw)
+            .map_err(|error| SourceError::Internal { reason: error.to_string() })?;
+    }
+    if !pinned.is_empty() {
+        commit(consumer, config, &pinned, CommitMode::Sync)?;
+    }
+    Ok(list)
+}
+
+fn end(consumer: &GroupConsumer, config: &SourceConfig, partition: PartitionId) -> Result<Raw, SourceError> {
+    let (_, high) = consumer
+        .fetch_watermarks(&config.topic, partition.0, timeout())
+        .map_err(|error| of_call(config, &error, "a question for the end of a partition"))?;
+    Ok(Raw::Offset(high))
+}
+
+fn at_time(
+    consumer: &GroupConsumer,
+    config: &SourceConfig,
+    partition: PartitionId,
+    unix_ms: i64,
+) -> Result<Raw, SourceError> {
+    let mut list = TopicPartitionList::with_capacity(1);
+    list.add_partition_offset(&config.topic, partition.0, Raw::Offset(unix_ms.max(0)))
+        .map_err(|error| SourceError::Internal { reason: error.to_string() })?;
+    let list = consumer
+        .offsets_for_times(list, timeout())
+        .map_err(|error| of_call(config, &error, "a question for offsets by time"))?;
+    match list.elements().first().map(rdkafka::topic_partition_list::TopicPartitionListElem::offset) {
+        Some(Raw::Offset(offset)) => Ok(Raw::Offset(offset)),
+        // No record is as late as that.
+        _ => end(consumer, config, partition),
+    }
+}
+
+/// Moves partitions whose position is gone to the earliest record that is left: the *earliest-available policy*.
+///
+/// A position is gone where retention overtook the group, where the topic was created anew, or where a broker lost
+/// the end of its log. Starting at the earliest record may read records again, and never skips one that still exists;
+/// what was deleted is lost to any reader, so this is said loudly, with both offsets.
+pub(crate) fn reposition(
+    consumer: &GroupConsumer,
+    config: &SourceConfig,
+    partition: PartitionId,
+    from: Offset,
+) -> Result<(), SourceError> {
+    let (low, high) = consumer
+        .fetch_watermarks(&config.topic, partition.0, timeout())
+        .map_err(|error| of_call(config, &error, "a question for the start of a partition"))?;
+    tracing::warn!(
+        partition = partition.0,
+        position = from.0,
+        earliest = low,
+        end = high,
+        deleted_records_max = low.saturating_sub(from.0).max(0),
+        "the position of the group is not in the log any more; reading goes on at the earliest record that is left"
+    );
+    let mut list = TopicPartitionList::with_capacity(1);
+    list.add_partition_offset(&config.topic, partition.0, Raw::Offset(low))
+        .map_err(|error| SourceError::Internal { reason: error.to_string() })?;
+    // A partition whose fetcher gave up cannot be sought, only assigned anew. Its queue stays the same.
+    consumer
+        .incremental_unassign(&list)
+        .and_then(|()| consumer.incremental_assign(&list))
+        .map_err(|error| SourceError::Internal { reason: error.to_string() })
+}

@@ -1,0 +1,169 @@
+//! Finding the topic, with a clear error for each reason why it cannot be found.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+use crate::context::{log_line, tells_a_cause};
+use crate::reason::{classify, is_decisive, of_call};
+use crate::{SourceConfig, SourceError, client};
+
+/// The first wait for an answer, in milliseconds; doubled each time, so that a slow broker is heard too.
+const FIRST_WAIT_MS: u64 = 250;
+
+/// Time that a passing trouble (a broker that restarts, a topic just created) is given, in milliseconds.
+const PATIENCE_MS: u64 = 2_000;
+
+/// A topic, as the brokers describe it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TopicInfo {
+    /// Its partitions.
+    pub partitions: usize,
+    /// Brokers of the cluster.
+    pub brokers: usize,
+}
+
+/// Asks the brokers for the topic. Nothing is joined or written.
+///
+/// # Errors
+/// One variant of [`SourceError`] for each cause, at the latest after `timeout`; wrong credentials, names and
+/// certificates much earlier.
+pub fn describe_topic(config: &SourceConfig, timeout: Duration) -> Result<TopicInfo, SourceError> {
+    Probe::connect(config)?.describe(timeout)
+}
+
+/// A client without a group.
+pub(crate) struct Probe<'a> {
+    pub(crate) consumer: BaseConsumer<ProbeContext>,
+    pub(crate) config: &'a SourceConfig,
+}
+
+impl<'a> Probe<'a> {
+    pub(crate) fn connect(config: &'a SourceConfig) -> Result<Probe<'a>, SourceError> {
+        let settings = client::probe(config)?;
+        Probe::with(config, &settings)
+    }
+
+    pub(crate) fn with(
+        config: &'a SourceConfig,
+        settings: &rdkafka::ClientConfig,
+    ) -> Result<Probe<'a>, SourceError> {
+        let consumer = BaseConsumer::from_config_and_context(settings, ProbeContext::default())
+            .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
+        Ok(Probe { consumer, config })
+    }
+
+    pub(crate) fn describe(&self, timeout: Duration) -> Result<TopicInfo, SourceError> {
+        let started = Instant::now();
+        let mut wait = Duration::from_millis(FIRST_WAIT_MS);
+        loop {
+            let left = timeout.saturating_sub(started.elapsed());
+            let impatient = started.elapsed() >= Duration::from_millis(PATIENCE_MS);
+            let trouble = match self.consumer.fetch_metadata(Some(&self.config.topic), wait.min(left)) {
+                Ok(metadata) => {
+                    let topic = metadata.topics().first();
+                    let told = topic.and_then(rdkafka::metadata::MetadataTopic::error);
+                    match (topic, told) {
+                        (Some(topic), None) if !topic.partitions().is_empty() => {
+                            return Ok(TopicInfo {
+                                partitions: topic.partitions().len(),
+                                brokers: metadata.brokers().len(),
+                            });
+                        }
+                        (_, Some(code)) => classify(self.config, code.into(), ""),
+                        _ => SourceError::UnknownTopic {
+                            brokers: self.config.brokers.clone(),
+                            topic: self.config.topic.clone(),
+                        },
+                    }
+                }
+                Err(error) => self.why(&error),
+            };
+            if is_decisive(&trouble) || left.is_zero() || (impatient && self.is_settled(&trouble)) {
+                return Err(trouble);
+            }
+            wait *= 2;
+            self.pause();
+        }
+    }
+
+    /// Serves the events that piled up, and judges by the worst of them.
+    pub(crate) fn why(&self, error: &KafkaError) -> SourceError {
+        self.serve(Duration::ZERO);
+        let words = self.consumer.context().words();
+        match &words.told {
+            Some((code, reason)) => classify(self.config, *code, reason),
+            None if !words.log.is_empty() => classify(self.config, Code::AllBrokersDown, &words.log),
+            None => match of_call(self.config, error, "a question for the topic") {
+                SourceError::Request { brokers, reason, .. } => SourceError::Unreachable { brokers, reason },
+                known => known,
+            },
+        }
+    }
+
+    fn is_settled(&self, trouble: &SourceError) -> bool {
+        let all_down = self.consumer.context().words().all_down;
+        match trouble {
+            SourceError::UnknownTopic { .. } => true,
+            SourceError::Unreachable { .. }
+            | SourceError::NameResolution { .. }
+            | SourceError::PlainToTlsPort { .. } => all_down,
+            _ => false,
+        }
+    }
+
+    /// A short wait in which events are served.
+    fn pause(&self) {
+        self.serve(Duration::from_millis(50));
+    }
+
+    fn serve(&self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        // `poll` answers each event with a value; an empty answer at the deadline means that none is left.
+        while self.consumer.poll(deadline.saturating_duration_since(Instant::now())).is_some() {}
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct ProbeContext(Mutex<Words>);
+
+#[derive(Default)]
+pub(crate) struct Words {
+    /// The first error that says a cause, or a later one that is decisive.
+    told: Option<(Code, String)>,
+    log: String,
+    all_down: bool,
+}
+
+impl ProbeContext {
+    fn words(&self) -> MutexGuard<'_, Words> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for ProbeContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+        if tells_a_cause(level, facility) {
+            message.clone_into(&mut self.words().log);
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let Some(code) = error.rdkafka_error_code() else { return };
+        tracing::debug!(code = ?code, reason, "librdkafka reports an error");
+        let mut words = self.words();
+        if code == Code::AllBrokersDown {
+            words.all_down = true;
+        } else {
+            words.told = Some((code, reason.to_owned()));
+        }
+    }
+}
+
+impl ConsumerContext for ProbeContext {}
