@@ -1,1 +1,66 @@
-//! RowBinary inserts into ClickHouse with error classes, DDL and an error table.
+//! Inserts into ClickHouse that are safe to repeat: one attempt at a time, each failure with its class.
+//!
+//! This is the only crate of Housepipe that names SQL or ClickHouse's HTTP interface. It takes rows that are already
+//! encoded as RowBinary and knows nothing of where they came from.
+//!
+//! ```no_run
+//! use bytes::Bytes;
+//! use housepipe_ch_sink::{FailureClass, Insert, InsertFormat, Sink, SinkConfig};
+//!
+//! # async fn example() -> Result<(), housepipe_ch_sink::SinkError> {
+//! let sink = Sink::new(&SinkConfig::new("http://localhost:8123", "default"))?;
+//! let insert = Insert {
+//!     table: "numbers",
+//!     columns: &["n".to_owned()],
+//!     format: InsertFormat::RowBinary,
+//!     body: Bytes::from_static(&[1, 2, 3]), // three rows of one UInt8
+//!     rows: 3,
+//!     token: None,
+//!     json_as_string: false,
+//! };
+//! match sink.insert(&insert).await {
+//!     Ok(inserted) => println!("{} rows", inserted.rows),
+//!     Err(error) if error.class() == FailureClass::Retry => println!("the same again, later: {error}"),
+//!     Err(error) => println!("{error}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod config;
+mod connect;
+mod sink;
+
+mod insert;
+mod settings;
+
+mod ddl;
+mod expression;
+mod grants;
+mod quote;
+mod table;
+
+mod error_row;
+mod error_table;
+mod row_binary;
+
+mod backoff;
+mod bisection;
+mod error;
+mod failure;
+mod response;
+
+pub use backoff::Backoff;
+pub use bisection::{Bisection, RefusedRow, TooManyRefused};
+pub use config::{Compression, SinkConfig, check_url};
+pub use ddl::{ColumnDef, CreateTable};
+pub use error::{ErrorDomain, NetworkFault, ServerError, SinkError};
+pub use error_row::{ErrorRow, RowKind};
+pub use error_table::ErrorTable;
+pub use failure::{FailureClass, class_of_code, class_of_status};
+pub use grants::GrantProblem;
+pub use insert::{Insert, InsertFormat, Inserted};
+pub use quote::{quote_identifier, quote_string};
+pub use sink::{ServerInfo, Sink};
+pub use table::{DefaultKind, TableColumn, TableInfo};

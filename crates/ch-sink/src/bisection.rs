@@ -1,0 +1,216 @@
+//! Finds the rows that ClickHouse refuses, and lets every other row in.
+
+use std::ops::Range;
+
+/// A row that is refused when it is inserted alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedRow {
+    /// Its index in the batch.
+    pub index: usize,
+    /// What ClickHouse said of it.
+    pub message: String,
+}
+
+/// So many rows are refused that the search was given up; the caller holds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{refused} rows were refused one by one, and the search was given up; the last refusal: {last_message}"
+)]
+pub struct TooManyRefused {
+    /// Rows found refused so far.
+    pub refused: usize,
+    /// The last refusal.
+    pub last_message: String,
+}
+
+/// A search for refused rows that does no IO: it hands out ranges of rows to insert, in the order of the batch, and is
+/// told how each went. Every row that is not refused is accepted exactly once.
+///
+/// ```
+/// use housepipe_ch_sink::Bisection;
+///
+/// let mut search = Bisection::after_refusal(8, "refused".to_owned());
+/// while let Some(rows) = search.next_range() {
+///     if rows.contains(&5) { search.refused("row is bad".to_owned()) } else { search.accepted() }
+/// }
+/// let refused = search.finish().unwrap();
+/// assert_eq!(refused.iter().map(|row| row.index).collect::<Vec<_>>(), [5]);
+/// ```
+#[derive(Debug)]
+pub struct Bisection {
+    /// Ranges still to insert; the next one is the last.
+    pending: Vec<Range<usize>>,
+    /// The range that was handed out and not yet answered.
+    current: Option<Range<usize>>,
+    refused: Vec<RefusedRow>,
+    last_message: String,
+    inserts: usize,
+    inserts_max: usize,
+    given_up: bool,
+}
+
+impl Bisection {
+    /// Inserts that one search may make, at most. One bad row in a million takes 40; this finds some hundreds.
+    pub const INSERTS_MAX: usize = 5_000;
+    /// Refused rows that one search may find, at most.
+    pub const REFUSED_MAX: usize = 1_000;
+
+    /// A search in `rows` rows that were refused as a whole with `message`.
+    pub fn after_refusal(rows: usize, message: String) -> Self {
+        let mut bisection = Bisection {
+            pending: Vec::new(),
+            current: None,
+            refused: Vec::new(),
+            last_message: message.clone(),
+            inserts: 0,
+            inserts_max: Self::INSERTS_MAX,
+            given_up: false,
+        };
+        bisection.narrow(0..rows, message);
+        bisection
+    }
+
+    /// The half-open range of rows to insert next; `None` where the search has ended. Until it is answered with
+    /// [`accepted`](Self::accepted) or [`refused`](Self::refused) the same range comes again.
+    pub fn next_range(&mut self) -> Option<Range<usize>> {
+        if self.current.is_none() && !self.given_up {
+            if self.inserts >= self.inserts_max && !self.pending.is_empty() {
+                self.given_up = true;
+                return None;
+            }
+            self.current = self.pending.pop();
+            self.inserts += usize::from(self.current.is_some());
+        }
+        self.current.clone()
+    }
+
+    /// The range that was handed out is stored.
+    pub fn accepted(&mut self) {
+        self.current = None;
+    }
+
+    /// The range that was handed out is refused, for what its rows contain.
+    pub fn refused(&mut self, message: String) {
+        if let Some(range) = self.current.take() {
+            self.last_message.clone_from(&message);
+            self.narrow(range, message);
+        }
+    }
+
+    fn narrow(&mut self, range: Range<usize>, message: String) {
+        match range.len() {
+            0 => {}
+            1 if self.refused.len() >= Self::REFUSED_MAX => {
+                self.pending.clear();
+                self.given_up = true;
+            }
+            1 => self.refused.push(RefusedRow { index: range.start, message }),
+            rows => {
+                let middle = range.start + rows / 2;
+                self.pending.push(middle..range.end);
+                self.pending.push(range.start..middle);
+            }
+        }
+    }
+
+    /// The refused rows, in the order of the batch.
+    ///
+    /// # Errors
+    /// [`TooManyRefused`] where the search was given up, or ended before [`next_range`](Self::next_range) said `None`.
+    /// Rows that were accepted until then are stored.
+    pub fn finish(self) -> Result<Vec<RefusedRow>, TooManyRefused> {
+        if self.given_up || self.current.is_some() || !self.pending.is_empty() {
+            return Err(TooManyRefused { refused: self.refused.len(), last_message: self.last_message });
+        }
+        Ok(self.refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Runs a search; returns how often each row was accepted, and the outcome.
+    fn run(rows: usize, bad: &BTreeSet<usize>) -> (Vec<usize>, Result<Vec<RefusedRow>, TooManyRefused>) {
+        let mut accepted = vec![0; rows];
+        let mut search = Bisection::after_refusal(rows, "batch".to_owned());
+        let mut last_end = 0;
+        while let Some(range) = search.next_range() {
+            match bad.range(range.clone()).next() {
+                Some(first) => search.refused(format!("row {first}")),
+                None => {
+                    assert!(range.start >= last_end, "rows are stored in order");
+                    last_end = range.end;
+                    accepted[range].iter_mut().for_each(|times| *times += 1);
+                    search.accepted();
+                }
+            }
+        }
+        (accepted, search.finish())
+    }
+
+    proptest! {
+        #[test]
+        fn each_good_row_is_stored_once_and_each_bad_row_is_found(
+            rows in 1_usize..3_000, bad in prop::collection::btree_set(0_usize..3_000, 1..40),
+        ) {
+            let bad: BTreeSet<usize> = bad.into_iter().map(|row| row % rows).collect();
+            let (accepted, refused) = run(rows, &bad);
+            let found: BTreeSet<usize> = refused.unwrap().into_iter().map(|row| {
+                // The message is the row's own wherever it was inserted alone.
+                assert!(rows == 1 || row.message == format!("row {}", row.index));
+                row.index
+            }).collect();
+            prop_assert_eq!(&found, &bad);
+            for (row, times) in accepted.into_iter().enumerate() {
+                prop_assert_eq!(times, usize::from(!bad.contains(&row)));
+            }
+        }
+    }
+
+    #[test]
+    fn one_bad_row_in_a_million_is_found_with_forty_inserts() {
+        let mut search = Bisection::after_refusal(1_000_000, String::new());
+        let mut inserts = 0;
+        while let Some(range) = search.next_range() {
+            inserts += 1;
+            if range.contains(&777_777) { search.refused(String::new()) } else { search.accepted() }
+        }
+        assert!(inserts <= 40, "{inserts}");
+        assert_eq!(search.finish().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_batch_that_is_all_bad_is_given_up_within_the_limit() {
+        let rows = 100_000;
+        let mut search = Bisection::after_refusal(rows, String::new());
+        let mut inserts = 0;
+        while search.next_range().is_some() {
+            inserts += 1;
+            search.refused("bad".to_owned());
+        }
+        assert!(inserts <= Bisection::INSERTS_MAX);
+        let too_many = search.finish().unwrap_err();
+        assert!(too_many.refused <= Bisection::REFUSED_MAX);
+        assert_eq!(too_many.last_message, "bad");
+    }
+
+    #[test]
+    fn a_search_that_was_cut_off_does_not_report_success() {
+        let mut search = Bisection::after_refusal(4, "batch".to_owned());
+        assert_eq!(search.next_range(), Some(0..2));
+        assert_eq!(search.next_range(), Some(0..2), "an unanswered range comes again");
+        assert!(search.finish().is_err());
+    }
+
+    #[test]
+    fn a_single_row_needs_no_insert() {
+        let mut search = Bisection::after_refusal(1, "bad".to_owned());
+        assert_eq!(search.next_range(), None);
+        assert_eq!(search.finish().unwrap(), [RefusedRow { index: 0, message: "bad".to_owned() }]);
+    }
+}

@@ -1,0 +1,193 @@
+//! CREATE TABLE for a pipe's destination.
+
+use crate::error::SinkError;
+use crate::expression::{check_engine, check_expression};
+use crate::quote::quote_identifier;
+use crate::sink::Sink;
+
+/// A column of a table to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnDef {
+    /// Its name, any text.
+    pub name: String,
+    /// Its type as SQL. The caller has parsed it and printed it from its own tree; it goes into the statement as it is.
+    pub type_sql: String,
+}
+
+/// A table to create.
+///
+/// ```
+/// use housepipe_ch_sink::{ColumnDef, CreateTable};
+///
+/// let table = CreateTable {
+///     name: "clicks".to_owned(),
+///     columns: vec![ColumnDef { name: "ts".to_owned(), type_sql: "DateTime".to_owned() }],
+///     engine: "MergeTree".to_owned(),
+///     order_by: vec!["ts".to_owned()],
+///     partition_by: None,
+///     ttl: None,
+/// };
+/// assert!(table.sql().ends_with("ENGINE = MergeTree\nORDER BY (`ts`)"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateTable {
+    /// Its name, in the sink's database.
+    pub name: String,
+    /// Its columns.
+    pub columns: Vec<ColumnDef>,
+    /// Engine with its parameters, such as `ReplacingMergeTree(version)`.
+    pub engine: String,
+    /// Sorting key: a column's name or an expression each.
+    pub order_by: Vec<String>,
+    /// Partition key: a column's name or an expression.
+    pub partition_by: Option<String>,
+    /// TTL: an expression with what follows it, such as `ts + INTERVAL 30 DAY DELETE`.
+    pub ttl: Option<String>,
+}
+
+impl CreateTable {
+    /// The statement, for people to read and for [`Sink::create_table`] to run. It is not checked.
+    pub fn sql(&self) -> String {
+        let columns: Vec<String> = self
+            .columns
+            .iter()
+            .map(|column| format!("    {} {}", quote_identifier(&column.name), column.type_sql))
+            .collect();
+        let mut sql = format!(
+            "CREATE TABLE IF NOT EXISTS {}\n(\n{}\n)\nENGINE = {}",
+            quote_identifier(&self.name),
+            columns.join(",\n"),
+            self.engine.trim()
+        );
+        if let Some(key) = &self.partition_by {
+            sql.push_str(&format!("\nPARTITION BY ({})", self.key_sql(key)));
+        }
+        if !self.order_by.is_empty() {
+            let keys: Vec<String> = self.order_by.iter().map(|key| self.key_sql(key)).collect();
+            sql.push_str(&format!("\nORDER BY ({})", keys.join(", ")));
+        } else if self
+            .engine
+            .trim_start()
+            .split('(')
+            .next()
+            .is_some_and(|name| name.trim_end().ends_with("MergeTree"))
+        {
+            sql.push_str("\nORDER BY tuple()");
+        }
+        if let Some(ttl) = &self.ttl {
+            sql.push_str(&format!("\nTTL {ttl}"));
+        }
+        sql
+    }
+
+    /// Checks that every part is what it says and nothing more.
+    ///
+    /// # Errors
+    /// [`SinkError::Definition`] names the part.
+    pub fn check(&self) -> Result<(), SinkError> {
+        let refuse =
+            |part, text: &str, problem| Err(SinkError::Definition { part, text: text.to_owned(), problem });
+        if self.columns.is_empty() {
+            return refuse("columns", "", "are missing");
+        }
+        let takes_keys = check_engine(&self.engine)?;
+        for key in self.order_by.iter().filter(|key| !self.is_column(key)) {
+            check_expression("order_by", key)?;
+        }
+        for key in self.partition_by.iter().filter(|key| !self.is_column(key)) {
+            check_expression("partition_by", key)?;
+        }
+        if let Some(ttl) = &self.ttl {
+            check_expression("ttl", ttl)?;
+        }
+        if !takes_keys && !(self.order_by.is_empty() && self.partition_by.is_none() && self.ttl.is_none()) {
+            return refuse("engine", &self.engine, "takes no sorting key, partition key or TTL");
+        }
+        Ok(())
+    }
+
+    fn is_column(&self, key: &str) -> bool {
+        self.columns.iter().any(|column| column.name == *key)
+    }
+
+    /// A column's name is quoted; anything else is an expression.
+    fn key_sql(&self, key: &str) -> String {
+        if self.is_column(key) { quote_identifier(key) } else { key.to_owned() }
+    }
+}
+
+impl Sink {
+    /// Creates the table unless it exists.
+    ///
+    /// # Errors
+    /// [`SinkError::Definition`] before anything is sent; any [`SinkError`] of a request.
+    pub async fn create_table(&self, table: &CreateTable) -> Result<(), SinkError> {
+        table.check()?;
+        self.execute(&format!("the creation of {}", quote_identifier(&table.name)), &table.sql()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn table() -> CreateTable {
+        let column =
+            |name: &str, type_sql: &str| ColumnDef { name: name.to_owned(), type_sql: type_sql.to_owned() };
+        CreateTable {
+            name: "clicks".to_owned(),
+            columns: vec![
+                column("ts", "DateTime64(3, 'UTC')"),
+                column("odd `name", "String"),
+                column("version", "UInt64"),
+            ],
+            engine: "ReplacingMergeTree(version)".to_owned(),
+            order_by: vec!["ts".to_owned(), "odd `name".to_owned(), "cityHash64(version)".to_owned()],
+            partition_by: Some("toYYYYMM(ts)".to_owned()),
+            ttl: Some("toDateTime(ts) + INTERVAL 30 DAY".to_owned()),
+        }
+    }
+
+    #[test]
+    fn every_clause_is_printed() {
+        table().check().unwrap();
+        expect![[r"
+            CREATE TABLE IF NOT EXISTS `clicks`
+            (
+                `ts` DateTime64(3, 'UTC'),
+                `odd \`name` String,
+                `version` UInt64
+            )
+            ENGINE = ReplacingMergeTree(version)
+            PARTITION BY (toYYYYMM(ts))
+            ORDER BY (`ts`, `odd \`name`, cityHash64(version))
+            TTL toDateTime(ts) + INTERVAL 30 DAY"]]
+        .assert_eq(&table().sql());
+    }
+
+    #[test]
+    fn merge_trees_always_have_a_sorting_key() {
+        let unsorted = CreateTable { order_by: vec![], engine: "MergeTree".to_owned(), ..table() };
+        assert!(unsorted.sql().contains("\nORDER BY tuple()"));
+        let null = CreateTable {
+            engine: "Null".to_owned(),
+            order_by: vec![],
+            partition_by: None,
+            ttl: None,
+            ..table()
+        };
+        null.check().unwrap();
+        assert!(null.sql().ends_with("ENGINE = Null"));
+    }
+
+    #[test]
+    fn parts_that_reach_out_of_their_place_are_refused() {
+        let order = |key: &str| CreateTable { order_by: vec![key.to_owned()], ..table() };
+        assert!(order("ts) SETTINGS x = 1").check().is_err());
+        assert!(CreateTable { ttl: Some("ts; DROP TABLE x".to_owned()), ..table() }.check().is_err());
+        assert!(CreateTable { engine: "Null".to_owned(), ..table() }.check().is_err());
+        assert!(CreateTable { columns: vec![], ..table() }.check().is_err());
+    }
+}

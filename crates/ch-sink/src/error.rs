@@ -1,0 +1,224 @@
+//! What can go wrong, with what, where and how to mend it. Secrets and payloads never get into a message.
+
+use std::fmt;
+
+use crate::failure::{FailureClass, class_of_code, class_of_status};
+
+/// Whose fault an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorDomain {
+    /// The settings of the sink or of the pipe.
+    User,
+    /// The server, or the way there.
+    External,
+    /// The caller of this crate.
+    Internal,
+}
+
+/// What happened on the way to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NetworkFault {
+    /// Nothing listens there.
+    Refused,
+    /// The name does not resolve.
+    Dns,
+    /// No TLS connection came about: certificate, name, or a port that does not speak TLS.
+    Tls,
+    /// No connection within the time for it.
+    ConnectTimeout,
+    /// The connection ended before the answer.
+    Lost,
+    /// What came back is not HTTP, or not an answer that this client reads.
+    Protocol,
+}
+
+/// ClickHouse's own error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerError {
+    /// ClickHouse's code, such as 60.
+    pub code: i32,
+    /// Its name, such as `UNKNOWN_TABLE`; empty where the server gave none.
+    pub name: String,
+    /// Its text without code, name, version and the values of rows; cut to a limit.
+    pub message: String,
+}
+
+/// Why the sink could not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// The URL names no HTTP interface.
+    #[error("the clickhouse url cannot be used: {problem}")]
+    Url {
+        /// What is wrong with it and how to mend it.
+        problem: String,
+    },
+    /// The system's certificate authorities could not be loaded.
+    #[error("the system's certificate authorities cannot be loaded; install the package `ca-certificates`")]
+    TrustStore {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// ClickHouse answered with an error.
+    #[error("clickhouse refused {operation} (code {}{}): {}{mend}", .error.code, Named(&.error.name), .error.message)]
+    Server {
+        /// What was being done, such as ``the insert into `t` ``.
+        operation: String,
+        /// ClickHouse's error.
+        error: Box<ServerError>,
+        /// How to mend it, beginning with `; `; empty where nothing general can be said.
+        mend: &'static str,
+    },
+    /// Something that is not ClickHouse answered: a proxy, a load balancer, another service.
+    #[error(
+        "{operation} was answered by something other than clickhouse: {answer}; check the url and what is in between"
+    )]
+    NotClickhouse {
+        /// What was being done.
+        operation: String,
+        /// The HTTP status, where it is known.
+        status: Option<u16>,
+        /// The beginning of the answer.
+        answer: String,
+    },
+    /// The server was not reached, or the connection was lost.
+    #[error("{operation} failed: {}", fault_text(*.fault, .server))]
+    Network {
+        /// What was being done.
+        operation: String,
+        /// Scheme, host and port.
+        server: String,
+        /// What happened.
+        fault: NetworkFault,
+        /// The client's error.
+        #[source]
+        source: Box<clickhouse::error::Error>,
+    },
+    /// No answer in time. Whether an insert was applied is unknown.
+    #[error("{operation} had no answer from {server} within {timeout_ms} ms")]
+    TimedOut {
+        /// What was being done.
+        operation: String,
+        /// Scheme, host and port.
+        server: String,
+        /// The limit, in milliseconds.
+        timeout_ms: u64,
+    },
+    /// An answer that this crate cannot read.
+    #[error("the answer to {operation} cannot be read")]
+    Answer {
+        /// What was being done.
+        operation: String,
+        /// The client's error.
+        #[source]
+        source: Box<clickhouse::error::Error>,
+    },
+    /// An insert beyond a limit: it would not be one block.
+    #[error(
+        "an insert of {rows} rows and {bytes} bytes is beyond one block ({rows_max} rows, {bytes_max} bytes)"
+    )]
+    TooLarge {
+        /// Rows of the insert.
+        rows: u64,
+        /// Bytes of the insert.
+        bytes: u64,
+        /// The limit of rows.
+        rows_max: u64,
+        /// The limit of bytes.
+        bytes_max: u64,
+    },
+    /// A part of a table's definition that is not what it should be.
+    #[error("the table definition cannot be used: {part} `{text}` {problem}")]
+    Definition {
+        /// Which part, such as `engine`.
+        part: &'static str,
+        /// Its text.
+        text: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
+
+impl SinkError {
+    /// What to do about it.
+    pub fn class(&self) -> FailureClass {
+        match self {
+            SinkError::Server { error, .. } => class_of_code(error.code),
+            SinkError::NotClickhouse { status, .. } => status.map_or(FailureClass::Hold, class_of_status),
+            SinkError::Network { .. } | SinkError::TimedOut { .. } => FailureClass::Retry,
+            SinkError::Url { .. }
+            | SinkError::TrustStore { .. }
+            | SinkError::Answer { .. }
+            | SinkError::TooLarge { .. }
+            | SinkError::Definition { .. } => FailureClass::Hold,
+        }
+    }
+
+    /// ClickHouse's code, where ClickHouse answered with an error.
+    pub fn code(&self) -> Option<i32> {
+        match self {
+            SinkError::Server { error, .. } => Some(error.code),
+            _ => None,
+        }
+    }
+
+    /// Whose fault it is.
+    pub fn domain(&self) -> ErrorDomain {
+        match self {
+            SinkError::Url { .. } | SinkError::Definition { .. } => ErrorDomain::User,
+            SinkError::TooLarge { .. } => ErrorDomain::Internal,
+            SinkError::Server { .. } if self.class() == FailureClass::Hold => ErrorDomain::User,
+            _ => ErrorDomain::External,
+        }
+    }
+}
+
+/// How to mend what `code` says; begins with `; `, or is empty.
+pub(crate) const fn mend_of_code(code: i32) -> &'static str {
+    match code {
+        16 => "; the table has other columns than the pipe: correct `columns`, or ALTER the table",
+        60 => "; create the table, or correct its name and database",
+        81 => "; create the database, or correct its name",
+        164 => "; this user may only read: choose another user, or lift `readonly` from its profile",
+        192 | 193 | 194 | 195 | 516 => "; check the user name and the password",
+        252 => "; insert larger batches less often, or let merges catch up",
+        241 => "; it is tried again; give the server more memory if it persists",
+        452 => "; the user's profile forbids a setting that inserts need: lift the constraint",
+        497 => "; GRANT it to this user",
+        _ => "",
+    }
+}
+
+/// ` NAME`, or nothing.
+struct Named<'a>(&'a str);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, " {}", self.0) }
+    }
+}
+
+fn fault_text(fault: NetworkFault, server: &str) -> String {
+    match fault {
+        NetworkFault::Refused => {
+            format!(
+                "nothing listens at {server} (connection refused); check host and port, and whether the server runs"
+            )
+        }
+        NetworkFault::Dns => format!("the host of {server} does not resolve; check its name"),
+        NetworkFault::Tls => format!(
+            "no TLS connection to {server}; check that the port speaks TLS, and that the certificate is valid for the host \
+             and from an authority that this system trusts"
+        ),
+        NetworkFault::ConnectTimeout => {
+            format!("no connection to {server} in time; check host, port and firewall")
+        }
+        NetworkFault::Lost => format!("the connection to {server} was lost before the answer"),
+        NetworkFault::Protocol => {
+            format!("{server} does not answer in HTTP; check the port, and http or https")
+        }
+    }
+}

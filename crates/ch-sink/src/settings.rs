@@ -1,0 +1,75 @@
+//! Settings of an insert: what this server knows of those that keep a batch one block.
+
+use std::collections::HashSet;
+
+use crate::insert::Insert;
+
+/// Rows above every insert, so that the server never cuts a batch into blocks.
+const BLOCK_ROWS: &str = "1048576";
+
+/// Every setting that an insert may send; the server is asked once which of them it has.
+pub(crate) const WANTED: &[&str] = &[
+    "async_insert",
+    "deduplicate_insert",
+    "input_format_binary_read_json_as_string",
+    "input_format_max_block_size_bytes",
+    "input_format_parallel_parsing",
+    "insert_deduplicate",
+    "insert_deduplication_token",
+    "max_insert_block_size",
+    "max_insert_block_size_bytes",
+    "max_insert_threads",
+    "min_insert_block_size_bytes",
+    "min_insert_block_size_rows",
+];
+
+/// Names and values for `insert`, of the settings in `known`.
+pub(crate) fn of_insert<'a>(insert: &Insert<'a>, known: &HashSet<String>) -> Vec<(&'static str, &'a str)> {
+    let mut settings = vec![
+        // A part per insert, acknowledged when it is written: tokens and asynchronous inserts do not go together.
+        ("async_insert", "0"),
+        ("max_insert_block_size", BLOCK_ROWS),
+        ("max_insert_block_size_bytes", "0"),
+        ("input_format_max_block_size_bytes", "0"),
+        ("min_insert_block_size_rows", BLOCK_ROWS),
+        ("min_insert_block_size_bytes", "0"),
+        ("input_format_parallel_parsing", "0"),
+        ("max_insert_threads", "1"),
+    ];
+    if insert.json_as_string {
+        settings.push(("input_format_binary_read_json_as_string", "1"));
+    }
+    if let Some(token) = insert.token {
+        settings.push(("insert_deduplicate", "1"));
+        settings.push(("deduplicate_insert", "enable"));
+        settings.push(("insert_deduplication_token", token));
+    }
+    settings.retain(|(name, _)| known.contains(*name));
+    settings
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::InsertFormat;
+
+    fn insert(token: Option<&str>, json_as_string: bool) -> Insert<'_> {
+        let (format, body) = (InsertFormat::RowBinary, Bytes::new());
+        Insert { table: "t", columns: &[], format, body, rows: 1, token, json_as_string }
+    }
+
+    #[test]
+    fn every_setting_is_asked_for_before_it_is_sent() {
+        let all: HashSet<String> = WANTED.iter().map(|name| (*name).to_owned()).collect();
+        let sent = of_insert(&insert(Some("t"), true), &all);
+        assert_eq!(sent.len(), WANTED.len());
+        assert!(of_insert(&insert(Some("t"), true), &HashSet::new()).is_empty());
+        assert!(
+            !of_insert(&insert(None, false), &all)
+                .iter()
+                .any(|(name, _)| name.contains("dedup") || name.contains("json"))
+        );
+    }
+}

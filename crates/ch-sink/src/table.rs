@@ -1,0 +1,98 @@
+//! A table as the server describes it.
+
+use crate::error::SinkError;
+use crate::quote::{quote_identifier, quote_string};
+use crate::sink::Sink;
+
+/// Code of ClickHouse's UNKNOWN_TABLE.
+pub(crate) const UNKNOWN_TABLE: i32 = 60;
+
+/// Where a column's value comes from when an insert leaves it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DefaultKind {
+    /// The type's default; inserts may fill the column.
+    None,
+    /// An expression; inserts may fill the column instead.
+    Default,
+    /// An expression that is always computed and stored; inserts cannot fill the column.
+    Materialized,
+    /// An expression that is computed when read; inserts cannot fill the column.
+    Alias,
+    /// Never stored; inserts may fill it for other columns' expressions.
+    Ephemeral,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TableColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type as ClickHouse prints it, such as `LowCardinality(String)`.
+    pub type_name: String,
+    /// Where its value comes from when it is left out.
+    pub default_kind: DefaultKind,
+    /// The expression; empty for [`DefaultKind::None`].
+    pub default_expression: String,
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TableInfo {
+    /// The engine's name, such as `MergeTree`.
+    pub engine: String,
+    /// The columns in the table's order.
+    pub columns: Vec<TableColumn>,
+}
+
+#[derive(clickhouse::Row, serde::Deserialize)]
+struct ColumnRow {
+    engine: String,
+    name: String,
+    type_name: String,
+    default_kind: String,
+    default_expression: String,
+}
+
+impl Sink {
+    /// The table's engine and columns; `None` where there is no such table.
+    ///
+    /// # Errors
+    /// Any [`SinkError`] of a request; code 497 where the user may not see the table.
+    pub async fn describe(&self, table: &str) -> Result<Option<TableInfo>, SinkError> {
+        let operation = format!("the description of {}", quote_identifier(table));
+        let (database, name) = (quote_string(&self.config().database), quote_string(table));
+        let sql = format!(
+            "SELECT (SELECT any(engine) FROM system.tables WHERE database = {database} AND name = {name}) AS engine, \
+             name, type AS type_name, toString(default_kind) AS default_kind, default_expression \
+             FROM system.columns WHERE database = {database} AND table = {name} ORDER BY position"
+        );
+        let rows: Vec<ColumnRow> = self.fetch_all(&operation, &sql).await?;
+        let Some(first) = rows.first() else {
+            // system.columns hides what the user may not see; DESCRIBE tells that from a table that does not exist.
+            let describe = format!("DESCRIBE TABLE {}", quote_identifier(table));
+            return match self.execute(&operation, &describe).await {
+                Err(error) if error.code() == Some(UNKNOWN_TABLE) => Ok(None),
+                Err(error) => Err(error),
+                Ok(()) => Ok(Some(TableInfo { engine: String::new(), columns: Vec::new() })),
+            };
+        };
+        let engine = first.engine.clone();
+        Ok(Some(TableInfo { engine, columns: rows.into_iter().map(TableColumn::from).collect() }))
+    }
+}
+
+impl From<ColumnRow> for TableColumn {
+    fn from(row: ColumnRow) -> Self {
+        let default_kind = match row.default_kind.as_str() {
+            "DEFAULT" => DefaultKind::Default,
+            "MATERIALIZED" => DefaultKind::Materialized,
+            "ALIAS" => DefaultKind::Alias,
+            "EPHEMERAL" => DefaultKind::Ephemeral,
+            _ => DefaultKind::None,
+        };
+        let ColumnRow { name, type_name, default_expression, .. } = row;
+        TableColumn { name, type_name, default_kind, default_expression }
+    }
+}
