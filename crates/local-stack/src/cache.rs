@@ -100,9 +100,10 @@ impl Cache {
         Ok(part)
     }
 
-    /// A place for work in progress.
+    /// A place for work in progress, of this process alone: pip or Maven of a process that was killed may still
+    /// write into theirs.
     pub(crate) fn staging(&self, name: &str) -> PathBuf {
-        self.root.join("staging").join(name)
+        self.root.join("staging").join(std::process::id().to_string()).join(name)
     }
 
     /// Removes what an interrupted process left, and what a finished one needs no longer.

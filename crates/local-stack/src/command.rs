@@ -22,6 +22,31 @@ pub(crate) struct Growth<'a> {
     pub(crate) folders: &'a [&'a Path],
     /// What they grow to.
     pub(crate) total: Option<u64>,
+    /// What of them counts.
+    pub(crate) measure: Measure,
+}
+
+/// How the growth of folders is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// All files together.
+    Sum,
+    /// The largest file alone: pip writes a download into several files at once.
+    LargestFile,
+}
+
+impl Growth<'_> {
+    /// For a command that leaves nothing to watch.
+    pub(crate) const NONE: Growth<'static> = Growth { folders: &[], total: None, measure: Measure::Sum };
+
+    fn bytes(&self) -> u64 {
+        let sizes = self.folders.iter().flat_map(|folder| file_bytes(folder));
+        let bytes = match self.measure {
+            Measure::Sum => sizes.sum(),
+            Measure::LargestFile => sizes.max().unwrap_or(0),
+        };
+        bytes.min(self.total.unwrap_or(u64::MAX))
+    }
 }
 
 /// Runs `command` to its end, its output in `log`.
@@ -47,7 +72,7 @@ pub(crate) fn run(
     let ended = wait::until(Instant::now() + COMMAND_MAX, || {
         if measured.elapsed() >= MEASURE_EVERY {
             measured = Instant::now();
-            progress.bytes(growth.folders.iter().map(|folder| folder_bytes(folder)).sum(), growth.total);
+            progress.bytes(growth.bytes(), growth.total);
         }
         child.try_wait().transpose()
     });
@@ -75,20 +100,20 @@ fn words(command: &Command) -> String {
         .join(" ")
 }
 
-/// Bytes of all files below a folder. Files may come and go meanwhile; what cannot be read counts as nothing.
-fn folder_bytes(folder: &Path) -> u64 {
-    let mut bytes = 0;
+/// Sizes of all files below a folder. Files may come and go meanwhile; what cannot be read is left out.
+fn file_bytes(folder: &Path) -> Vec<u64> {
+    let mut sizes = Vec::new();
     let mut folders: Vec<PathBuf> = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             match entry.metadata() {
                 Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
-                Ok(metadata) => bytes += metadata.len(),
+                Ok(metadata) => sizes.push(metadata.len()),
                 Err(_) => {}
             }
         }
     }
-    bytes
+    sizes
 }
 
 #[cfg(test)]
@@ -100,20 +125,22 @@ mod tests {
     fn a_failing_command_is_quoted() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let nothing = Growth { folders: &[], total: None };
         let error =
-            run(Command::new("sh").args(["-c", "echo told you; exit 3"]), &log, &mut Silent, &nothing)
+            run(Command::new("sh").args(["-c", "echo told you; exit 3"]), &log, &mut Silent, &Growth::NONE)
                 .unwrap_err();
         let text = error.to_string();
         assert!(text.contains("exit status: 3") && text.ends_with("told you"), "{text}");
     }
 
     #[test]
-    fn bytes_are_counted_through_folders() {
+    fn growth_is_measured_through_folders_and_never_above_its_total() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("a")).unwrap();
         fs::write(folder.path().join("a/b"), [0; 10]).unwrap();
         fs::write(folder.path().join("c"), [0; 5]).unwrap();
-        assert_eq!(folder_bytes(folder.path()), 15);
+        let bytes = |total, measure| Growth { folders: &[folder.path()], total, measure }.bytes();
+        assert_eq!(bytes(None, Measure::Sum), 15);
+        assert_eq!(bytes(None, Measure::LargestFile), 10);
+        assert_eq!(bytes(Some(12), Measure::Sum), 12);
     }
 }

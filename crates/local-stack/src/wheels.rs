@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cache::Cache;
-use crate::command::{self, Growth};
+use crate::command::{self, Growth, Measure};
 use crate::error::{Result, StackError};
 use crate::manifest::Wheel;
 use crate::prepare::Maker;
 use crate::progress::Progress;
-use crate::requirements::{self, Need};
+use crate::requirements;
 
 /// The folder with the wheel's packages.
 pub(crate) fn ensure(maker: &mut Maker<'_>, wheel: &Wheel) -> Result<PathBuf> {
@@ -18,7 +18,6 @@ pub(crate) fn ensure(maker: &mut Maker<'_>, wheel: &Wheel) -> Result<PathBuf> {
 }
 
 fn make(wheel: &Wheel, cache: &Cache, folder: &Path, progress: &mut dyn Progress) -> Result<()> {
-    requirements::demand(&[Need::Python])?;
     let pip = virtual_environment(cache, progress)?;
     let work = cache.staging("wheel");
     crate::cache::remove_folder(&work)?;
@@ -46,7 +45,11 @@ fn make(wheel: &Wheel, cache: &Cache, folder: &Path, progress: &mut dyn Progress
         pip("download").arg("--dest").arg(&wheels),
         &cache.log(&format!("pip-download-{}.log", wheel.name)),
         progress,
-        &Growth { folders: &[&wheels, &temporary], total: Some(wheel.download_bytes) },
+        &Growth {
+            folders: &[&wheels, &temporary],
+            total: Some(wheel.download_bytes),
+            measure: Measure::LargestFile,
+        },
     )?;
     progress.step(&format!("Unpacking {} {}", wheel.name, wheel.version));
     command::run(
@@ -57,7 +60,7 @@ fn make(wheel: &Wheel, cache: &Cache, folder: &Path, progress: &mut dyn Progress
             .arg(folder),
         &cache.log(&format!("pip-install-{}.log", wheel.name)),
         progress,
-        &Growth { folders: &[folder, &temporary], total: Some(wheel.installed_bytes) },
+        &Growth { folders: &[folder, &temporary], total: Some(wheel.installed_bytes), measure: Measure::Sum },
     )?;
     crate::cache::remove_folder(&work)
 }
@@ -72,7 +75,7 @@ fn virtual_environment(cache: &Cache, progress: &mut dyn Progress) -> Result<Pat
             Command::new(requirements::python(cache)?).args(["-m", "venv"]).arg(&folder),
             &cache.log("venv.log"),
             progress,
-            &Growth { folders: &[], total: None },
+            &Growth::NONE,
         )?;
     }
     Ok(python)

@@ -40,8 +40,7 @@ pub const USER_LIMITED: User = User { name: "limited", password: "limited-secret
 pub const DATABASE: &str = "housepipe";
 
 /// How ClickHouse is started.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClickhouseOptions {
     /// Memory that the server as a whole may use.
     pub memory_bytes_max: u64,

@@ -39,28 +39,25 @@ pub const USER_ADMIN: User = User { name: "admin", password: "admin-secret" };
 pub const MTLS_PRINCIPAL: &str = "alice-mtls";
 
 /// How Kafka is started.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KafkaOptions {
     /// Refuse what no ACL allows; [`USER_ADMIN`] and the plain listener may do everything.
     pub acl: bool,
     /// For benchmarks: the full compiler and a larger heap, at the price of a slower start.
     pub throughput: bool,
-    /// Further arguments for Java.
-    pub(crate) extra_java: Vec<String>,
 }
 
 impl KafkaOptions {
     /// The same with ACLs.
     #[must_use]
-    pub fn with_acl(mut self) -> Self {
+    pub const fn with_acl(mut self) -> Self {
         self.acl = true;
         self
     }
 
     /// The same for benchmarks.
     #[must_use]
-    pub fn with_throughput(mut self) -> Self {
+    pub const fn with_throughput(mut self) -> Self {
         self.throughput = true;
         self
     }
@@ -133,14 +130,15 @@ impl Kafka {
     pub fn start(parts: &Parts, options: &KafkaOptions) -> Result<Self> {
         let mut attempt = 1;
         loop {
-            match Self::attempt(parts, options) {
+            match Self::attempt(parts, options, &[]) {
                 Err(StackError::PortTaken { .. }) if attempt < ATTEMPTS_MAX => attempt += 1,
                 result => return result,
             }
         }
     }
 
-    fn attempt(parts: &Parts, options: &KafkaOptions) -> Result<Self> {
+    /// As [`Kafka::start`], with further arguments for Java, in one attempt.
+    fn attempt(parts: &Parts, options: &KafkaOptions, java: &[String]) -> Result<Self> {
         let files = match &parts.kafka {
             KafkaPart::Local(files) => files,
             KafkaPart::External { brokers } => return Ok(Self::external(brokers)),
@@ -151,7 +149,7 @@ impl Kafka {
         let ports = [run.ports[0], run.ports[1], run.ports[2], run.ports[3]];
         let certificates = Certificates::make(&folder.join("certificates"))?;
         write_files(files, &folder, ports, options)?;
-        let launch = launch(files, &folder, options)?;
+        let launch = launch(files, &folder, options, java)?;
         let mut keeper = Keeper::new(SERVER, parts.python()?, run, &[])?;
         keeper.start(&launch)?;
         let at = |port: u16| format!("127.0.0.1:{port}");
@@ -374,7 +372,7 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn launch(files: &KafkaFiles, folder: &Path, options: &KafkaOptions) -> Result<Launch> {
+fn launch(files: &KafkaFiles, folder: &Path, options: &KafkaOptions, java: &[String]) -> Result<Launch> {
     let mut argv = vec![files.java.to_string_lossy().into_owned(), "-XX:+UseSerialGC".to_owned()];
     if options.throughput {
         argv.push("-Xmx1g".to_owned());
@@ -386,7 +384,7 @@ fn launch(files: &KafkaFiles, folder: &Path, options: &KafkaOptions) -> Result<L
     }
     // Java warns about each class that it cannot take from its cache, which would hide the broker's own words.
     argv.extend(["-Xlog:disable".to_owned(), "-Xlog:all=error:stdout".to_owned()]);
-    argv.extend(options.extra_java.iter().cloned());
+    argv.extend_from_slice(java);
     argv.extend([
         format!("-Dlog4j2.configurationFile={}", folder.join("log4j2.properties").display()),
         "-cp".to_owned(),

@@ -64,7 +64,7 @@ fn format(files: &KafkaFiles, cache: &Cache, folder: &Path, progress: &mut dyn P
         java.arg("-S")
             .arg(format!("{mechanism}=[name={},password={}]", USER_SCRAM.name, USER_SCRAM.password));
     }
-    command::run(&mut java, &cache.log("kafka-format.log"), progress, &Growth { folders: &[], total: None })?;
+    command::run(&mut java, &cache.log("kafka-format.log"), progress, &Growth::NONE)?;
 
     // Each broker draws a directory id of its own.
     let meta = folder.join("data/meta.properties");
@@ -86,11 +86,8 @@ fn cache_classes(files: &KafkaFiles, python: Option<&Path>, cache: &Cache, folde
         clickhouse: ClickhousePart::External { url: String::new() },
         kafka: KafkaPart::Local(files.clone()),
     };
-    let options = KafkaOptions {
-        extra_java: vec![format!("-XX:AOTCacheOutput={}", classes.display())],
-        ..KafkaOptions::default()
-    };
-    let mut broker = Kafka::start(&parts, &options)?;
+    let java = [format!("-XX:AOTCacheOutput={}", classes.display())];
+    let mut broker = Kafka::attempt(&parts, &KafkaOptions::default(), &java)?;
     broker.stop_until(Instant::now() + CLASSES_MAX)?;
     if classes.is_file() {
         Ok(())
