@@ -100,7 +100,8 @@ impl CreateTable {
         if let Some(ttl) = &self.ttl {
             check_expression("ttl", ttl)?;
         }
-        if !takes_keys && !(self.order_by.is_empty() && self.partition_by.is_none() && self.ttl.is_none()) {
+        let has_keys = !self.order_by.is_empty() || self.partition_by.is_some() || self.ttl.is_some();
+        if has_keys && !takes_keys {
             return refuse("engine", &self.engine, "takes no sorting key, partition key or TTL");
         }
         Ok(())

@@ -3,11 +3,10 @@
 /// Appends an unsigned LEB128 number: lengths of strings and arrays.
 pub(crate) fn put_length(out: &mut Vec<u8>, mut length: usize) {
     while length >= 0x80 {
-        out.push((length & 0x7f) as u8 | 0x80);
+        out.push(length.to_le_bytes()[0] | 0x80);
         length >>= 7;
     }
-    #[expect(clippy::cast_possible_truncation, reason = "below 128 by the loop")]
-    out.push(length as u8);
+    out.push(length.to_le_bytes()[0]);
 }
 
 /// Appends a String.
@@ -37,7 +36,7 @@ mod tests {
         put_length(&mut out, 300);
         assert_eq!(out, [0xac, 0x02]);
         out.clear();
-        put_nullable(&mut out, None::<u8>, |out, value| out.push(value));
+        put_nullable(&mut out, None::<u8>, Vec::push);
         put_nullable(&mut out, Some(7), Vec::push);
         assert_eq!(out, [1, 0, 7]);
     }

@@ -64,7 +64,7 @@ impl Sink {
         let operation = format!("the description of {}", quote_identifier(table));
         let (database, name) = (quote_string(&self.config().database), quote_string(table));
         let sql = format!(
-            "SELECT (SELECT any(engine) FROM system.tables WHERE database = {database} AND name = {name}) AS engine, \
+            "SELECT ifNull((SELECT any(engine) FROM system.tables WHERE database = {database} AND name = {name}), '') AS engine, \
              name, type AS type_name, toString(default_kind) AS default_kind, default_expression \
              FROM system.columns WHERE database = {database} AND table = {name} ORDER BY position"
         );
