@@ -1,0 +1,186 @@
+//! The exact path: one strict walk from the record's bytes straight into the output.
+
+mod containers;
+mod cursor;
+mod enums;
+mod fault;
+mod json_column;
+mod network;
+mod number;
+mod object;
+mod skip;
+mod string;
+mod temporal;
+mod unknown;
+mod value;
+
+use std::sync::Arc;
+
+use cursor::Cursor;
+use fault::Fault;
+use temporal::ZoneMemo;
+pub use unknown::UnknownKeys;
+
+use crate::plan::{Plan, Semantics};
+use crate::reject::{Reject, RejectCode};
+
+/// Encodes records by a plan, one after the other. It keeps buffers, so that the steady state allocates nothing.
+#[derive(Debug)]
+pub struct Encoder {
+    plan: Arc<Plan>,
+    state: State,
+}
+
+/// Where a value was written in the output: half-open, counted from the row's first byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Span {
+    /// Nothing was written.
+    const NONE: Span = Span { start: usize::MAX, end: usize::MAX };
+}
+
+/// What the walk needs beside the record: limits, memos and buffers.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// ClickHouse's leniencies apply.
+    lenient: bool,
+    depth_max: usize,
+    depth: usize,
+    fields_left: usize,
+    fields_max: usize,
+    row_bytes_max: usize,
+    /// Where the row starts in the output.
+    row_start: usize,
+    /// Where each field was written, then each element of the tuples that are open.
+    spans: Vec<Span>,
+    /// Values on their way into the right order.
+    gather: Vec<u8>,
+    /// Texts whose escapes were decoded.
+    text: Vec<u8>,
+    /// Brackets that a skipped value has open.
+    brackets: Vec<u8>,
+    zones: Vec<ZoneMemo>,
+    paths: json_column::Paths,
+    unknown: UnknownKeys,
+}
+
+/// A buffer that one odd record made larger than this is given back.
+const KEPT_BUFFER_BYTES_MAX: usize = 1024 * 1024;
+
+impl Encoder {
+    /// An encoder for the plan.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>) -> Encoder {
+        let limits = &plan.options.limits;
+        let state = State {
+            lenient: plan.options.semantics == Semantics::ClickHouse,
+            depth_max: limits.depth_max,
+            depth: 0,
+            fields_left: 0,
+            fields_max: limits.fields_max,
+            row_bytes_max: limits.row_bytes_max,
+            row_start: 0,
+            spans: Vec::with_capacity(plan.fields.len()),
+            gather: Vec::new(),
+            text: Vec::new(),
+            brackets: Vec::new(),
+            zones: plan.zones.iter().map(|zone| ZoneMemo::new(*zone)).collect(),
+            paths: json_column::Paths::default(),
+            unknown: UnknownKeys::new(limits.unknown_keys_max),
+        };
+        Encoder { plan, state }
+    }
+
+    /// Appends the row of the record to `out`.
+    ///
+    /// # Errors
+    /// [`Reject`] with the reason and the place; `out` is then as it was.
+    pub fn encode(&mut self, record: &[u8], out: &mut Vec<u8>) -> Result<(), Reject> {
+        let row_start = out.len();
+        let result = self.row(record, out);
+        self.state.give_back();
+        result.map_err(|fault| {
+            out.truncate(row_start);
+            fault.into_reject()
+        })
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The keys that no column takes, with how often accepted and rejected records had them.
+    #[must_use]
+    pub fn unknown_keys(&self) -> &UnknownKeys {
+        &self.state.unknown
+    }
+
+    fn row(&mut self, record: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+        let Encoder { plan, state } = self;
+        let record_bytes_max = plan.options.limits.record_bytes_max;
+        if record.len() > record_bytes_max {
+            let message = "the record is larger than the limit";
+            return Err(Fault::new(RejectCode::RecordTooLarge, record_bytes_max, message));
+        }
+        if plan.options.strict_utf8 {
+            if let Err(error) = std::str::from_utf8(record) {
+                let message = "the record is not UTF-8";
+                return Err(Fault::new(RejectCode::InvalidUtf8, error.valid_up_to(), message));
+            }
+        }
+        state.depth = 0;
+        state.fields_left = state.fields_max;
+        state.row_start = out.len();
+        state.spans.clear();
+        object::row(plan, &mut Cursor::new(record), state, out)
+    }
+}
+
+impl State {
+    fn give_back(&mut self) {
+        for buffer in [&mut self.gather, &mut self.text, &mut self.brackets] {
+            if buffer.capacity() > KEPT_BUFFER_BYTES_MAX {
+                *buffer = Vec::new();
+            }
+        }
+        self.paths.give_back(KEPT_BUFFER_BYTES_MAX);
+    }
+
+    /// Enters an array or an object.
+    fn enter(&mut self, at: usize) -> Result<(), Fault> {
+        self.depth += 1;
+        if self.depth > self.depth_max {
+            return Err(Fault::new(
+                RejectCode::TooDeep,
+                at,
+                "arrays and objects are nested deeper than the limit",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Counts a key against the limit.
+    fn count_field(&mut self, at: usize) -> Result<(), Fault> {
+        match self.fields_left.checked_sub(1) {
+            Some(left) => {
+                self.fields_left = left;
+                Ok(())
+            }
+            None => Err(Fault::new(RejectCode::TooManyFields, at, "the record has more keys than the limit")),
+        }
+    }
+
+    /// Refuses a row that has grown beyond the limit.
+    fn check_row_bytes(&self, at: usize, out: &[u8]) -> Result<(), Fault> {
+        if out.len() - self.row_start > self.row_bytes_max {
+            return Err(Fault::new(RejectCode::RecordTooLarge, at, "the row would be larger than the limit"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,11 @@
+//! Dates, and dates with time.
+
+mod best_effort;
+mod calendar;
+mod date;
+mod date_time;
+mod zone;
+
+pub(crate) use date::{date, date32};
+pub(crate) use date_time::{date_time, date_time_64};
+pub(crate) use zone::ZoneMemo;

@@ -1,0 +1,166 @@
+//! From a list of columns to a plan.
+
+use std::collections::HashSet;
+
+use chrono_tz::Tz;
+
+use super::op::Default as OpDefault;
+use super::{
+    EnumTable, Field, IntKind, KeyTable, Op, Plan, PlanError, PlanOptions, RowFormat, TupleElementOp, TupleOp,
+};
+use crate::columns::{Column, Columns, DefaultKind, Source};
+use crate::types::{DataType, TupleElement, check};
+
+pub(super) fn compile(columns: &Columns, options: &PlanOptions) -> Result<Plan, PlanError> {
+    let columns = flatten(columns);
+    if columns.is_empty() {
+        return Err(PlanError::NoColumns);
+    }
+    let mut compiler = Compiler { server_timezone: options.server_timezone, zones: Vec::new() };
+    let mut names = HashSet::new();
+    let mut sources = HashSet::new();
+    let mut fields = Vec::with_capacity(columns.len());
+    for column in &columns {
+        if !names.insert(column.name.as_str()) {
+            return Err(PlanError::DuplicateColumn { column: column.name.clone() });
+        }
+        let Source::Field(key) = &column.source;
+        if !sources.insert(key.as_str()) {
+            return Err(PlanError::DuplicateSource { column: column.name.clone(), key: key.clone() });
+        }
+        fields.push(compiler.field(column, key, options)?);
+    }
+    let keys = KeyTable::new(fields.iter().map(|field| field.key.clone()).collect());
+    Ok(Plan { columns, options: options.clone(), fields, keys, zones: compiler.zones })
+}
+
+/// Replaces every Nested column by its arrays, as ClickHouse does when it creates the table.
+fn flatten(columns: &Columns) -> Columns {
+    let mut flat = Vec::new();
+    for column in columns {
+        let (DataType::Nested(elements), Source::Field(key)) = (&column.ty, &column.source) else {
+            flat.push(column.clone());
+            continue;
+        };
+        for element in elements {
+            let name = element.name.as_deref().unwrap_or_default();
+            let mut array =
+                Column::new(format!("{}.{name}", column.name), DataType::Array(Box::new(element.ty.clone())))
+                    .from_field(format!("{key}.{name}"));
+            array.default = column.default;
+            flat.push(array);
+        }
+    }
+    Columns::new(flat)
+}
+
+struct Compiler {
+    server_timezone: Tz,
+    zones: Vec<Tz>,
+}
+
+impl Compiler {
+    fn field(&mut self, column: &Column, key: &str, options: &PlanOptions) -> Result<Field, PlanError> {
+        check(&column.ty).map_err(|reason| PlanError::ImpossibleType {
+            column: column.name.clone(),
+            ty: column.ty.to_string(),
+            reason,
+        })?;
+        let op = self.op(&column.ty);
+        if op.default_bytes() > options.limits.row_bytes_max {
+            return Err(PlanError::RowTooLarge {
+                column: column.name.clone(),
+                ty: column.ty.to_string(),
+                limit_bytes: options.limits.row_bytes_max,
+            });
+        }
+        let markers = options.format == RowFormat::RowBinaryWithDefaults;
+        let server_side = column.default == DefaultKind::Expression;
+        if server_side && !markers {
+            return Err(PlanError::DefaultNeedsMarkers { column: column.name.clone() });
+        }
+        let mut missing = Vec::new();
+        if server_side {
+            missing.push(1);
+        } else {
+            if markers {
+                missing.push(0);
+            }
+            op.write_default(OpDefault::OfType, &mut missing);
+        }
+        // With `input_format_null_as_default`, `null` asks for the column's default as a missing key does.
+        let null = (server_side && !matches!(op, Op::Nullable(_))).then(|| Box::from([1u8]));
+        Ok(Field {
+            name: column.name.clone(),
+            key: key.as_bytes().into(),
+            op,
+            missing: missing.into_boxed_slice(),
+            null,
+        })
+    }
+
+    fn zone(&mut self, zone: Option<Tz>) -> usize {
+        let zone = zone.unwrap_or(self.server_timezone);
+        self.zones.iter().position(|known| *known == zone).unwrap_or_else(|| {
+            self.zones.push(zone);
+            self.zones.len() - 1
+        })
+    }
+
+    fn op(&mut self, ty: &DataType) -> Op {
+        let int = |bytes, signed| Op::Int(IntKind { bytes, signed });
+        match ty {
+            DataType::Int8 => int(1, true),
+            DataType::Int16 => int(2, true),
+            DataType::Int32 => int(4, true),
+            DataType::Int64 => int(8, true),
+            DataType::Int128 => int(16, true),
+            DataType::UInt8 => int(1, false),
+            DataType::UInt16 => int(2, false),
+            DataType::UInt32 => int(4, false),
+            DataType::UInt64 => int(8, false),
+            DataType::UInt128 => int(16, false),
+            DataType::Float32 => Op::Float32,
+            DataType::Float64 => Op::Float64,
+            DataType::Bool => Op::Bool,
+            DataType::String => Op::String,
+            DataType::FixedString(bytes) => Op::FixedString(*bytes),
+            DataType::Date => Op::Date,
+            DataType::Date32 => Op::Date32,
+            DataType::DateTime(zone) => Op::DateTime { zone: self.zone(*zone) },
+            DataType::DateTime64(precision, zone) => {
+                Op::DateTime64 { zone: self.zone(*zone), precision: *precision }
+            }
+            DataType::Enum8(items) => Op::Enum8(EnumTable::new(items)),
+            DataType::Enum16(items) => Op::Enum16(EnumTable::new(items)),
+            DataType::Uuid => Op::Uuid,
+            DataType::Ipv4 => Op::Ipv4,
+            DataType::Ipv6 => Op::Ipv6,
+            // The dictionary exists at rest; on the wire the values stand as they are.
+            DataType::LowCardinality(inner) => self.op(inner),
+            DataType::Nullable(inner) => Op::Nullable(Box::new(self.op(inner))),
+            DataType::Array(inner) => Op::Array(Box::new(self.op(inner))),
+            DataType::Tuple(elements) => self.tuple(elements),
+            DataType::Map(key, value) => Op::Map(Box::new(self.op(key)), Box::new(self.op(value))),
+            DataType::Nested(elements) => Op::Array(Box::new(self.tuple(elements))),
+            DataType::Json(_) | DataType::ObjectJson => Op::Json,
+        }
+    }
+
+    fn tuple(&mut self, elements: &[TupleElement]) -> Op {
+        let ops: Vec<TupleElementOp> = elements
+            .iter()
+            .map(|element| TupleElementOp {
+                name: element.name.as_deref().unwrap_or_default().into(),
+                op: self.op(&element.ty),
+            })
+            .collect();
+        let named = elements.iter().all(|element| element.name.is_some());
+        let names = if named {
+            ops.iter().enumerate().map(|(at, element)| (element.name.as_bytes().into(), at)).collect()
+        } else {
+            std::collections::HashMap::new()
+        };
+        Op::Tuple(TupleOp { named, elements: ops, names })
+    }
+}

@@ -1,0 +1,53 @@
+//! From a key of the record to its column.
+
+/// A hash table of keys: an exact match first, else one without regard to ASCII letter case.
+#[derive(Debug)]
+pub(crate) struct KeyTable {
+    /// Indices of keys plus 1, 0 where the slot is empty. Keys that differ only in case lie in one run.
+    slots: Vec<u32>,
+    keys: Vec<Box<[u8]>>,
+    mask: usize,
+}
+
+impl KeyTable {
+    pub(crate) fn new(keys: Vec<Box<[u8]>>) -> Self {
+        let mask = (keys.len() * 2).next_power_of_two() - 1;
+        let mut slots = vec![0u32; mask + 1];
+        for (index, key) in (1u32..).zip(&keys) {
+            let mut slot = hash(key) & mask;
+            while slots[slot] != 0 {
+                slot = (slot + 1) & mask;
+            }
+            slots[slot] = index;
+        }
+        Self { slots, keys, mask }
+    }
+
+    /// The index of the key.
+    pub(crate) fn find(&self, key: &[u8]) -> Option<usize> {
+        let mut folded = None;
+        let mut slot = hash(key) & self.mask;
+        loop {
+            let index = (self.slots[slot] as usize).checked_sub(1);
+            let Some(index) = index else { return folded };
+            let known = &*self.keys[index];
+            if known == key {
+                return Some(index);
+            }
+            if folded.is_none() && known.eq_ignore_ascii_case(key) {
+                folded = Some(index);
+            }
+            slot = (slot + 1) & self.mask;
+        }
+    }
+}
+
+/// FNV-1a over the letters in lower case, its high bits folded in.
+fn hash(key: &[u8]) -> usize {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in key {
+        hash = (hash ^ u64::from(byte | 0x20)).wrapping_mul(0x0100_0000_01b3);
+    }
+    // Only the low bits are used, on every platform.
+    ((hash ^ (hash >> 32)) & 0xFFFF_FFFF) as usize
+}

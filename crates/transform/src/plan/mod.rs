@@ -1,0 +1,112 @@
+//! Plans: a column list compiled to one operation per column.
+
+mod compile;
+mod keys;
+mod op;
+mod options;
+
+use chrono_tz::Tz;
+
+pub(crate) use keys::KeyTable;
+pub(crate) use op::{Default as DefaultOf, EnumTable, IntKind, Op, TupleElementOp, TupleOp};
+pub use options::{PlanOptions, RowFormat, Semantics};
+
+use crate::columns::Columns;
+
+/// What an [`Encoder`](crate::Encoder) does with each record: compiled once, shared by any number of encoders.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) columns: Columns,
+    pub(crate) options: PlanOptions,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) keys: KeyTable,
+    /// The zones that the columns' operations name by index.
+    pub(crate) zones: Vec<Tz>,
+}
+
+/// One column of the output.
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) key: Box<[u8]>,
+    pub(crate) op: Op,
+    /// The bytes that the row gets when the record has no such key, marker included.
+    pub(crate) missing: Box<[u8]>,
+    /// The bytes for `null` instead of the operation's own, marker included.
+    pub(crate) null: Option<Box<[u8]>>,
+}
+
+impl Plan {
+    /// Compiles a plan.
+    ///
+    /// # Errors
+    /// [`PlanError`] when a type cannot be held by ClickHouse or is not supported, or when columns contradict one
+    /// another.
+    pub fn compile(columns: &Columns, options: &PlanOptions) -> Result<Plan, PlanError> {
+        compile::compile(columns, options)
+    }
+
+    /// The columns that a row has, in order: the columns to name in the INSERT. A Nested column stands here as its
+    /// arrays, `n.a` and `n.b`.
+    #[must_use]
+    pub fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// The options it was compiled with.
+    #[must_use]
+    pub fn options(&self) -> &PlanOptions {
+        &self.options
+    }
+}
+
+/// Why a plan could not be compiled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// There is nothing to fill.
+    #[error("the list of columns is empty")]
+    NoColumns,
+    /// Two columns have the same name.
+    #[error("the column `{column}` stands twice in the list")]
+    DuplicateColumn {
+        /// The name.
+        column: String,
+    },
+    /// One key would fill two columns.
+    #[error("the field `{key}` fills more than one column; `{column}` is the second")]
+    DuplicateSource {
+        /// The second column.
+        column: String,
+        /// The key.
+        key: String,
+    },
+    /// ClickHouse cannot hold the type.
+    #[error("column `{column}`: ClickHouse cannot hold {ty}: {reason}")]
+    ImpossibleType {
+        /// The column.
+        column: String,
+        /// The type as ClickHouse prints it.
+        ty: String,
+        /// ClickHouse's reason.
+        reason: String,
+    },
+    /// The row format has no way to say that the server evaluates the default.
+    #[error("column `{column}` has a DEFAULT expression, which needs the format RowBinaryWithDefaults")]
+    DefaultNeedsMarkers {
+        /// The column.
+        column: String,
+    },
+    /// A row would be larger than the limit before any value is in it.
+    #[error(
+        "column `{column}`: the default of {ty} alone is larger than the limit of {limit_bytes} bytes a row"
+    )]
+    RowTooLarge {
+        /// The column.
+        column: String,
+        /// The type as ClickHouse prints it.
+        ty: String,
+        /// The limit.
+        limit_bytes: usize,
+    },
+}

@@ -1,0 +1,148 @@
+//! Operations: what the encoder does with one value.
+
+use std::collections::HashMap;
+
+use crate::types::EnumItem;
+
+/// The width and the sign of an integer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct IntKind {
+    pub(crate) bytes: usize,
+    pub(crate) signed: bool,
+}
+
+/// What the encoder does with one value.
+#[derive(Debug)]
+pub(crate) enum Op {
+    Int(IntKind),
+    Float32,
+    Float64,
+    Bool,
+    String,
+    FixedString(usize),
+    Date,
+    Date32,
+    DateTime { zone: usize },
+    DateTime64 { zone: usize, precision: u8 },
+    Enum8(EnumTable),
+    Enum16(EnumTable),
+    Uuid,
+    Ipv4,
+    Ipv6,
+    Nullable(Box<Op>),
+    Array(Box<Op>),
+    Tuple(TupleOp),
+    Map(Box<Op>, Box<Op>),
+    Json,
+}
+
+/// The elements of a tuple.
+#[derive(Debug)]
+pub(crate) struct TupleOp {
+    pub(crate) named: bool,
+    pub(crate) elements: Vec<TupleElementOp>,
+    /// From a name to its element; empty for unnamed tuples.
+    pub(crate) names: HashMap<Box<[u8]>, usize>,
+}
+
+/// One element of a tuple.
+#[derive(Debug)]
+pub(crate) struct TupleElementOp {
+    pub(crate) name: Box<str>,
+    pub(crate) op: Op,
+}
+
+/// The names and numbers of an Enum.
+#[derive(Debug)]
+pub(crate) struct EnumTable {
+    names: HashMap<Box<[u8]>, i16>,
+    /// In ascending order.
+    values: Vec<i16>,
+}
+
+impl EnumTable {
+    pub(crate) fn new<N: Copy + Into<i16>>(items: &[EnumItem<N>]) -> Self {
+        let mut values: Vec<i16> = items.iter().map(|item| item.value.into()).collect();
+        values.sort_unstable();
+        let names = items.iter().map(|item| (item.name.as_bytes().into(), item.value.into())).collect();
+        Self { names, values }
+    }
+
+    pub(crate) fn by_name(&self, name: &[u8]) -> Option<i16> {
+        self.names.get(name).copied()
+    }
+
+    pub(crate) fn has(&self, value: i16) -> bool {
+        self.values.binary_search(&value).is_ok()
+    }
+
+    /// The default of a column: its smallest number.
+    pub(crate) fn smallest(&self) -> i16 {
+        self.values.first().copied().unwrap_or(0)
+    }
+}
+
+/// Which default is meant: ClickHouse has two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Default {
+    /// Of a type: an Enum gives its smallest number.
+    OfType,
+    /// Of a place in a column in memory: an Enum gives 0, whether it has it or not.
+    OfMemory,
+}
+
+impl Op {
+    /// Writes the default.
+    pub(crate) fn write_default(&self, default: Default, out: &mut Vec<u8>) {
+        let zeros = match self {
+            Op::Int(kind) => kind.bytes,
+            Op::Enum8(table) if default == Default::OfType => {
+                out.push(table.smallest().to_le_bytes()[0]);
+                return;
+            }
+            Op::Enum16(table) if default == Default::OfType => {
+                out.extend_from_slice(&table.smallest().to_le_bytes());
+                return;
+            }
+            Op::Bool | Op::String | Op::Array(_) | Op::Map(..) | Op::Enum8(_) => 1,
+            Op::Date | Op::Enum16(_) => 2,
+            Op::Float32 | Op::Date32 | Op::DateTime { .. } | Op::Ipv4 => 4,
+            Op::Float64 | Op::DateTime64 { .. } => 8,
+            Op::Uuid | Op::Ipv6 => 16,
+            Op::FixedString(bytes) => *bytes,
+            Op::Nullable(_) => {
+                out.push(1);
+                return;
+            }
+            Op::Tuple(tuple) => {
+                tuple.elements.iter().for_each(|element| element.op.write_default(default, out));
+                return;
+            }
+            Op::Json => {
+                out.extend_from_slice(b"\x02{}");
+                return;
+            }
+        };
+        out.resize(out.len() + zeros, 0);
+    }
+
+    /// Whether the default in memory holds the number of an Enum that does not have it.
+    pub(crate) fn is_poisoned_by_default(&self) -> bool {
+        match self {
+            Op::Enum8(table) | Op::Enum16(table) => !table.has(0),
+            Op::Tuple(tuple) => tuple.elements.iter().any(|element| element.op.is_poisoned_by_default()),
+            _ => false,
+        }
+    }
+
+    /// The bytes of the default, or the limit when there are more.
+    pub(crate) fn default_bytes(&self) -> usize {
+        match self {
+            Op::FixedString(bytes) => *bytes,
+            Op::Tuple(tuple) => {
+                tuple.elements.iter().map(|e| e.op.default_bytes()).fold(0, usize::saturating_add)
+            }
+            _ => 16,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! ClickHouse data types: the tree, its parser, its printer, and what ClickHouse cannot hold.
+
+mod ast;
+mod check;
+mod parse;
+mod print;
+
+pub use ast::{DataType, EnumItem, JsonSkip, JsonTypeArgs, TupleElement};
+pub(crate) use check::check;
+pub(crate) use parse::Parser;
+pub use parse::TypeParseError;
+pub(crate) use print::Identifier;

@@ -1,0 +1,454 @@
+//! Parses types and column lists, with the position of every error.
+
+use std::str::FromStr;
+
+use chrono_tz::Tz;
+
+use super::{DataType, EnumItem, JsonSkip, JsonTypeArgs, TupleElement};
+use crate::limits::TYPE_DEPTH_MAX;
+
+/// A type or a column list that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("at byte {position}: {message}")]
+#[non_exhaustive]
+pub struct TypeParseError {
+    /// The byte of the text at which it stopped making sense.
+    pub position: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+const SUPPORTED: &str = "Int8 to Int128, UInt8 to UInt128, Float32, Float64, Bool, String, FixedString(N), Date, Date32, \
+     DateTime, DateTime64(P), Enum8, Enum16, UUID, IPv4, IPv6, LowCardinality, Nullable, Array, Tuple, Map, \
+     Nested, JSON, Object('json')";
+
+impl FromStr for DataType {
+    type Err = TypeParseError;
+
+    fn from_str(text: &str) -> Result<Self, TypeParseError> {
+        let mut parser = Parser::new(text);
+        let ty = parser.data_type()?;
+        parser.end()?;
+        Ok(ty)
+    }
+}
+
+/// A cursor over the text of a type.
+pub(crate) struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+}
+
+impl<'a> Parser<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, at: 0, depth: 0 }
+    }
+
+    fn error<T>(&self, message: impl Into<String>) -> Result<T, TypeParseError> {
+        Err(TypeParseError { position: self.at, message: message.into() })
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    pub(crate) fn blank(&mut self) {
+        let rest = self.rest();
+        self.at += rest.len() - rest.trim_start_matches([' ', '\t', '\n', '\r']).len();
+    }
+
+    /// Takes the character if it comes next, blanks before it included.
+    pub(crate) fn eat(&mut self, c: char) -> bool {
+        self.blank();
+        let found = self.rest().starts_with(c);
+        if found {
+            self.at += c.len_utf8();
+        }
+        found
+    }
+
+    fn expect(&mut self, c: char) -> Result<(), TypeParseError> {
+        if self.eat(c) { Ok(()) } else { self.error(format!("expected `{c}`")) }
+    }
+
+    pub(crate) fn end(&mut self) -> Result<(), TypeParseError> {
+        self.blank();
+        if self.rest().is_empty() { Ok(()) } else { self.error("unexpected text behind the end") }
+    }
+
+    fn word(&mut self) -> &'a str {
+        self.blank();
+        let rest = self.rest();
+        let bytes = rest.bytes();
+        let len = bytes.take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        self.at += len;
+        &rest[..len]
+    }
+
+    /// A name: plain, or between back quotes or double quotes.
+    pub(crate) fn identifier(&mut self) -> Result<String, TypeParseError> {
+        self.blank();
+        match self.rest().chars().next() {
+            Some(quote @ ('`' | '"')) => {
+                let name = self.quoted(quote)?;
+                if name.is_empty() { self.error("a name cannot be empty") } else { Ok(name) }
+            }
+            _ => {
+                let start = self.at;
+                let word = self.word();
+                if word.is_empty() || word.as_bytes()[0].is_ascii_digit() {
+                    self.at = start;
+                    return self.error("expected a name");
+                }
+                Ok(word.to_owned())
+            }
+        }
+    }
+
+    /// A name with dots, as columns of flattened Nested types and paths of JSON types have.
+    pub(crate) fn dotted(&mut self) -> Result<String, TypeParseError> {
+        let mut name = self.identifier()?;
+        while self.rest().starts_with('.') {
+            self.at += 1;
+            name.push('.');
+            name.push_str(&self.identifier()?);
+        }
+        Ok(name)
+    }
+
+    fn quoted(&mut self, quote: char) -> Result<String, TypeParseError> {
+        let start = self.at;
+        let mut text = String::new();
+        let mut chars = self.rest().char_indices().skip(1).peekable();
+        while let Some((at, c)) = chars.next() {
+            if c == quote {
+                if chars.peek().is_some_and(|(_, next)| *next == quote) {
+                    chars.next();
+                    text.push(quote);
+                    continue;
+                }
+                self.at = start + at + quote.len_utf8();
+                return Ok(text);
+            }
+            if c != '\\' {
+                text.push(c);
+                continue;
+            }
+            let Some((_, escaped)) = chars.next() else { break };
+            match escaped {
+                '0' => text.push('\0'),
+                'b' => text.push('\u{8}'),
+                'f' => text.push('\u{c}'),
+                'n' => text.push('\n'),
+                'r' => text.push('\r'),
+                't' => text.push('\t'),
+                '\\' | '\'' | '"' | '`' | '/' | '=' => text.push(escaped),
+                other => {
+                    text.push('\\');
+                    text.push(other);
+                }
+            }
+        }
+        self.error("a quoted text without an end")
+    }
+
+    fn string(&mut self) -> Result<String, TypeParseError> {
+        self.blank();
+        if self.rest().starts_with('\'') { self.quoted('\'') } else { self.error("expected a quoted text") }
+    }
+
+    fn number<N: FromStr>(&mut self, what: &str) -> Result<N, TypeParseError> {
+        self.blank();
+        let start = self.at;
+        let rest = self.rest();
+        let sign = usize::from(rest.starts_with('-'));
+        let len = sign + rest[sign..].bytes().take_while(u8::is_ascii_digit).count();
+        self.at += len;
+        rest[..len].parse().or_else(|_| {
+            self.at = start;
+            self.error(format!("expected {what}"))
+        })
+    }
+
+    fn zone(&mut self) -> Result<Tz, TypeParseError> {
+        self.blank();
+        let start = self.at;
+        let name = self.string()?;
+        name.parse().or_else(|_| {
+            self.at = start;
+            self.error(format!("`{name}` is not a time zone that is known here"))
+        })
+    }
+
+    pub(crate) fn data_type(&mut self) -> Result<DataType, TypeParseError> {
+        self.depth += 1;
+        if self.depth > TYPE_DEPTH_MAX {
+            return self.error(format!("types are nested deeper than {TYPE_DEPTH_MAX}"));
+        }
+        self.blank();
+        let start = self.at;
+        let name = self.word();
+        let ty = match self.simple(name) {
+            Some(ty) => {
+                // `Int32()` is not a type, and neither is `String(3)`.
+                ty
+            }
+            None => self.parametric(name, start)?,
+        };
+        self.depth -= 1;
+        Ok(ty)
+    }
+
+    fn simple(&self, name: &str) -> Option<DataType> {
+        Some(match name {
+            "Int8" => DataType::Int8,
+            "Int16" => DataType::Int16,
+            "Int32" => DataType::Int32,
+            "Int64" => DataType::Int64,
+            "Int128" => DataType::Int128,
+            "UInt8" => DataType::UInt8,
+            "UInt16" => DataType::UInt16,
+            "UInt32" => DataType::UInt32,
+            "UInt64" => DataType::UInt64,
+            "UInt128" => DataType::UInt128,
+            "Float32" => DataType::Float32,
+            "Float64" => DataType::Float64,
+            "String" => DataType::String,
+            "UUID" => DataType::Uuid,
+            "IPv4" => DataType::Ipv4,
+            "IPv6" => DataType::Ipv6,
+            _ if name.eq_ignore_ascii_case("Bool") => DataType::Bool,
+            _ if name.eq_ignore_ascii_case("Date") => DataType::Date,
+            _ if name.eq_ignore_ascii_case("Date32") => DataType::Date32,
+            _ => return None,
+        })
+    }
+
+    fn parametric(&mut self, name: &str, start: usize) -> Result<DataType, TypeParseError> {
+        if name.eq_ignore_ascii_case("DateTime") {
+            if !self.eat('(') {
+                return Ok(DataType::DateTime(None));
+            }
+            let zone = self.zone()?;
+            self.expect(')')?;
+            return Ok(DataType::DateTime(Some(zone)));
+        }
+        if name.eq_ignore_ascii_case("DateTime64") {
+            return self.date_time_64();
+        }
+        if name.eq_ignore_ascii_case("JSON") {
+            return self.json();
+        }
+        let opens = |this: &mut Self| this.expect('(');
+        let ty = match name {
+            "FixedString" => {
+                opens(self)?;
+                let at = self.at;
+                let bytes: usize = self.number("a number of bytes")?;
+                if bytes == 0 || bytes > 0xFF_FFFF {
+                    self.at = at;
+                    return self.error("a FixedString has 1 to 16777215 bytes");
+                }
+                DataType::FixedString(bytes)
+            }
+            "Enum8" => {
+                opens(self)?;
+                DataType::Enum8(self.enum_items()?)
+            }
+            "Enum16" => {
+                opens(self)?;
+                DataType::Enum16(self.enum_items()?)
+            }
+            "LowCardinality" => {
+                opens(self)?;
+                DataType::LowCardinality(Box::new(self.data_type()?))
+            }
+            "Nullable" => {
+                opens(self)?;
+                DataType::Nullable(Box::new(self.data_type()?))
+            }
+            "Array" | "array" => {
+                opens(self)?;
+                DataType::Array(Box::new(self.data_type()?))
+            }
+            "Map" => {
+                opens(self)?;
+                let key = self.data_type()?;
+                self.expect(',')?;
+                DataType::Map(Box::new(key), Box::new(self.data_type()?))
+            }
+            "Tuple" => {
+                opens(self)?;
+                if self.eat(')') {
+                    return Ok(DataType::Tuple(Vec::new()));
+                }
+                DataType::Tuple(self.elements(false)?)
+            }
+            "Nested" => {
+                opens(self)?;
+                DataType::Nested(self.elements(true)?)
+            }
+            "Object" => {
+                opens(self)?;
+                let at = self.at;
+                if !self.string()?.eq_ignore_ascii_case("json") {
+                    self.at = at;
+                    return self.error("only Object('json') exists");
+                }
+                DataType::ObjectJson
+            }
+            "" => return self.error("expected a type"),
+            _ => {
+                self.at = start;
+                return self.error(format!("the type `{name}` is not supported; supported are {SUPPORTED}"));
+            }
+        };
+        self.expect(')')?;
+        Ok(ty)
+    }
+
+    fn date_time_64(&mut self) -> Result<DataType, TypeParseError> {
+        if !self.eat('(') {
+            return Ok(DataType::DateTime64(3, None));
+        }
+        let at = self.at;
+        let precision: u8 = self.number("a precision")?;
+        if precision > 9 {
+            self.at = at;
+            return self.error("the precision of a DateTime64 is 0 to 9");
+        }
+        let zone = if self.eat(',') { Some(self.zone()?) } else { None };
+        self.expect(')')?;
+        Ok(DataType::DateTime64(precision, zone))
+    }
+
+    fn enum_items<N: FromStr + Copy + Ord + Next>(&mut self) -> Result<Vec<EnumItem<N>>, TypeParseError> {
+        let mut items: Vec<EnumItem<N>> = Vec::new();
+        let mut last: Option<N> = None;
+        loop {
+            self.blank();
+            let start = self.at;
+            let name = self.string()?;
+            let value = if self.eat('=') {
+                self.number("a number in the Enum's range")?
+            } else if let Some(next) = N::next(last) {
+                next
+            } else {
+                return self.error("the Enum has no number left");
+            };
+            if items.iter().any(|item| item.name == name || item.value == value) {
+                self.at = start;
+                return self.error("a name or number stands twice in the Enum");
+            }
+            last = Some(value);
+            items.push(EnumItem { name, value });
+            if !self.eat(',') {
+                break;
+            }
+        }
+        items.sort_by_key(|item| item.value);
+        Ok(items)
+    }
+
+    fn elements(&mut self, names_required: bool) -> Result<Vec<TupleElement>, TypeParseError> {
+        let mut elements: Vec<TupleElement> = Vec::new();
+        loop {
+            self.blank();
+            let start = self.at;
+            // A name is followed by a type, a type by `(`, `,` or `)`.
+            let named = match self.rest().chars().next() {
+                Some('`' | '"') => true,
+                _ => {
+                    let word = self.word();
+                    self.blank();
+                    let next = self.rest().chars().next();
+                    self.at = start;
+                    !word.is_empty() && next.is_some_and(|c| c.is_ascii_alphabetic())
+                }
+            };
+            let name = if named { Some(self.identifier()?) } else { None };
+            if name.is_none() && names_required {
+                return self.error("the elements of a Nested have names");
+            }
+            if let Some(first) = elements.first() {
+                if first.name.is_some() != name.is_some() {
+                    self.at = start;
+                    return self.error("either all elements of a Tuple have names, or none");
+                }
+                if name.is_some() && elements.iter().any(|element| element.name == name) {
+                    self.at = start;
+                    return self.error("a name stands twice in the Tuple");
+                }
+            }
+            let ty = self.data_type()?;
+            elements.push(TupleElement { name, ty });
+            if !self.eat(',') {
+                return Ok(elements);
+            }
+        }
+    }
+
+    fn json(&mut self) -> Result<DataType, TypeParseError> {
+        let mut args = JsonTypeArgs::default();
+        if !self.eat('(') {
+            return Ok(DataType::Json(args));
+        }
+        while !self.eat(')') {
+            self.json_argument(&mut args)?;
+            if !self.eat(',') {
+                self.expect(')')?;
+                break;
+            }
+        }
+        args.paths.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(DataType::Json(args))
+    }
+
+    fn json_argument(&mut self, args: &mut JsonTypeArgs) -> Result<(), TypeParseError> {
+        self.blank();
+        let start = self.at;
+        let word = self.word();
+        if self.eat('=') {
+            let number = self.number("a number")?;
+            match word {
+                "max_dynamic_types" => args.max_dynamic_types = Some(number),
+                "max_dynamic_paths" => args.max_dynamic_paths = Some(number),
+                _ => {
+                    self.at = start;
+                    return self.error("JSON takes max_dynamic_paths and max_dynamic_types");
+                }
+            }
+        } else if word.eq_ignore_ascii_case("SKIP") {
+            let at = self.at;
+            if self.word().eq_ignore_ascii_case("REGEXP") {
+                args.skips.push(JsonSkip::Regexp(self.string()?));
+            } else {
+                self.at = at;
+                args.skips.push(JsonSkip::Path(self.dotted()?));
+            }
+        } else {
+            self.at = start;
+            let path = self.dotted()?;
+            args.paths.push((path, self.data_type()?));
+        }
+        Ok(())
+    }
+}
+
+/// The number that an Enum item without one gets: the last one plus 1.
+trait Next: Sized {
+    fn next(last: Option<Self>) -> Option<Self>;
+}
+
+impl Next for i8 {
+    fn next(last: Option<Self>) -> Option<Self> {
+        last.map_or(Some(1), |last| last.checked_add(1))
+    }
+}
+
+impl Next for i16 {
+    fn next(last: Option<Self>) -> Option<Self> {
+        last.map_or(Some(1), |last| last.checked_add(1))
+    }
+}
