@@ -111,17 +111,6 @@ impl GroupContext {
         list
     }
 
-    pub(crate) fn pause(
-        &self,
-        consumer: &GroupConsumer,
-        partition: PartitionId,
-        pause: bool,
-    ) -> Result<(), SourceError> {
-        let list = self.list(&[partition]);
-        let done = if pause { consumer.pause(&list) } else { consumer.resume(&list) };
-        done.map_err(|error| SourceError::Internal { reason: error.to_string() })
-    }
-
     /// Starts what was assigned while the coordinator did not tell the committed offsets. The group waits for that.
     pub(crate) fn retry_assign(&self, consumer: &GroupConsumer) -> Result<(), SourceError> {
         let waiting = std::mem::take(&mut *lock(&self.waiting));

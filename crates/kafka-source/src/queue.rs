@@ -38,7 +38,6 @@ pub(crate) struct PartitionQueue {
     open: Mutex<bool>,
     /// What librdkafka's callback points to; replaced only after the callback was taken away.
     waker: Mutex<Option<Box<Waker>>>,
-    topic: CString,
     partition: PartitionId,
     /// Declared last: the handle must be given back before the client can be destroyed.
     consumer: Arc<GroupConsumer>,
@@ -65,14 +64,7 @@ impl PartitionQueue {
         let handle = NonNull::new(handle)?;
         // SAFETY: the handle is fresh and ours; a null destination is the documented way to end forwarding.
         unsafe { rd::rd_kafka_queue_forward(handle.as_ptr(), ptr::null_mut()) };
-        Some(PartitionQueue {
-            handle,
-            open: Mutex::new(true),
-            waker: Mutex::new(None),
-            topic,
-            partition,
-            consumer,
-        })
+        Some(PartitionQueue { handle, open: Mutex::new(true), waker: Mutex::new(None), partition, consumer })
     }
 
     pub(crate) fn partition(&self) -> PartitionId {
@@ -109,24 +101,6 @@ impl PartitionQueue {
         let count = usize::try_from(count).unwrap_or(0).min(records_max);
         // SAFETY: the first `count` elements were written with messages, which are never null and now ours.
         unsafe { batch.messages.set_len(count) };
-    }
-
-    /// The position of the consumer: what it will read next, gaps of compaction and transactions skipped as far as
-    /// librdkafka has seen them.
-    pub(crate) fn position(&self) -> Option<Offset> {
-        // SAFETY: the list is created, filled and destroyed here; the topic is a C string that is copied.
-        let offset = unsafe {
-            let list = rd::rd_kafka_topic_partition_list_new(1);
-            let element = rd::rd_kafka_topic_partition_list_add(list, self.topic.as_ptr(), self.partition.0);
-            let code = rd::rd_kafka_position(self.consumer.client().native_ptr(), list);
-            let offset = match code {
-                rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => (*element).offset,
-                _ => -1,
-            };
-            rd::rd_kafka_topic_partition_list_destroy(list);
-            offset
-        };
-        (offset >= 0).then_some(Offset(offset))
     }
 
     /// The end of the partition as the last fetch told it; no request is made.

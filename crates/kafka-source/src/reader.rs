@@ -26,11 +26,12 @@ pub struct PartitionReader {
     batch: MessageBatch,
     /// An error that came behind records: told by the next read, after they were handed out.
     pending: Option<SourceError>,
+    paused: bool,
 }
 
 impl PartitionReader {
     pub(crate) fn new(queue: Arc<PartitionQueue>) -> PartitionReader {
-        PartitionReader { queue, batch: MessageBatch::default(), pending: None }
+        PartitionReader { queue, batch: MessageBatch::default(), pending: None, paused: false }
     }
 
     /// The partition.
@@ -56,7 +57,10 @@ impl PartitionReader {
             return Err(error);
         }
         let mut fetched = Fetched { batch: &mut self.batch, records: 0, end: None, next: None };
-        if records_max == 0 || !self.queue.read(fetched.batch, records_max.min(READ_RECORDS_MAX)) {
+        if records_max == 0
+            || self.paused
+            || !self.queue.read(fetched.batch, records_max.min(READ_RECORDS_MAX))
+        {
             return Ok(fetched);
         }
         for message in fetched.batch.messages() {
@@ -79,10 +83,6 @@ impl PartitionReader {
                 }
             }
         }
-        if fetched.next.is_some() {
-            // Markers of transactions are no records, and are behind the consumer all the same.
-            fetched.next = fetched.next.max(self.queue.position());
-        }
         match self.pending.take() {
             Some(error) if fetched.records == 0 => Err(error),
             later => {
@@ -92,20 +92,17 @@ impl PartitionReader {
         }
     }
 
-    /// Stops fetching this partition. What was fetched and not read is dropped, and fetched again after a resume.
+    /// Reads yield nothing until [`PartitionReader::resume`]. Fetching stops by itself once the prefetch is full.
     ///
-    /// # Errors
-    /// [`SourceError::Internal`] where librdkafka refuses.
-    pub fn pause(&self) -> Result<(), SourceError> {
-        self.queue.consumer().context().pause(self.queue.consumer(), self.queue.partition(), true)
+    /// librdkafka's own pause is not used: its resume goes on at a position that counts the news of the end of a
+    /// partition as if it were a record, and would skip one.
+    pub fn pause(&mut self) {
+        self.paused = true;
     }
 
-    /// Fetches this partition again after [`PartitionReader::pause`].
-    ///
-    /// # Errors
-    /// [`SourceError::Internal`] where librdkafka refuses.
-    pub fn resume(&self) -> Result<(), SourceError> {
-        self.queue.consumer().context().pause(self.queue.consumer(), self.queue.partition(), false)
+    /// Reads again after [`PartitionReader::pause`]. The waker may have been called in between, so read at once.
+    pub fn resume(&mut self) {
+        self.paused = false;
     }
 }
 
@@ -166,8 +163,11 @@ impl Fetched<'_> {
     }
 
     /// The position behind these records: what to commit once they are stored. It lies behind the last record, and
-    /// behind the gaps that follow it as far as they are known (compaction, aborted transactions). `None` where
-    /// nothing was read.
+    /// at the end of the partition where that was reached: the gaps before it (compaction, transactions) are behind
+    /// the consumer then. `None` where nothing was read.
+    ///
+    /// librdkafka's own position is not asked: the batch call adds one to it at the end of a partition, which would
+    /// skip the next record.
     pub fn next_offset(&self) -> Option<Offset> {
         self.next
     }
