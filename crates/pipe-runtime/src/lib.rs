@@ -1,1 +1,48 @@
-//! Runs pipes: Kafka topics into ClickHouse tables, at least once.
+//! Runs pipes: Kafka topics into ClickHouse tables, continuously, at least once.
+//!
+//! ```text
+//! kafka-source ─► worker threads ─► transform ─► batches ─► ch-sink ─► ClickHouse
+//!       ▲                                  └► rejects ──────────────► error table
+//!       └──────────── commit, only after the insert is acknowledged ◄──────┘
+//! ```
+//!
+//! A worker is an OS thread that owns some partitions: it encodes records straight from librdkafka's buffers and
+//! hands sealed batches to insert tasks on tokio. A fixed number of batch buffers bounds memory: without a spare one a
+//! worker reads no further, and the prefetch of librdkafka fills up and stops.
+//!
+//! ```no_run
+//! use housepipe_runtime::{Pipe, PipeFile, RunOptions};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let file = PipeFile::read("pipe.yaml".as_ref())?;
+//! let pipe = Pipe::start(&file, RunOptions { until_caught_up: true, ..RunOptions::default() }).await?;
+//! let handle = pipe.handle(); // for `handle.stop()` and `handle.snapshot()`
+//! let (summary, result) = pipe.finished().await;
+//! result?;
+//! assert!(summary.is_complete());
+//! # Ok(()) }
+//! ```
+
+pub mod delivery;
+
+mod check;
+mod error;
+mod offline;
+mod pipe;
+mod pipe_file;
+mod sample;
+mod summary;
+mod usage;
+
+pub use check::{Check, CheckReport, Verdict, check};
+pub use error::PipeError;
+pub use housepipe_transform::Semantics;
+pub use offline::{OfflineError, OfflineOptions, OfflineSummary, transform_lines};
+pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, RunOptions};
+pub use pipe_file::{
+    BatchLimits, ColumnSpec, DestinationSpec, ErrorTableSpec, ManagedTable, PipeFile, PipeFileError,
+    PipeName, Problem, SourceSpec,
+};
+pub use sample::{SampleRecord, sample};
+pub use summary::{Snapshot, Summary};
+pub use usage::{Usage, of_this_process};

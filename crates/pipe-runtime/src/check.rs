@@ -1,0 +1,187 @@
+//! The preflight: everything that a pipe needs, looked at before it runs. Nothing is written.
+
+use std::time::Duration;
+
+use housepipe_ch_sink::Sink;
+use serde::Serialize;
+
+use crate::pipe::provision::{compile, create_table, error_table, match_columns, spec_columns};
+use crate::pipe::{RunOptions, sink_config, source_config};
+use crate::pipe_file::PipeFile;
+
+/// Time to ask for the topic, at most, in milliseconds.
+const TOPIC_TIMEOUT_MS: u64 = 8_000;
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// It works, and there is something to know.
+    Warning,
+    /// The pipe would not run.
+    Failed,
+    /// Could not be looked at because an earlier check failed.
+    Skipped,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    /// What was looked at, in a word.
+    pub name: &'static str,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What was seen; for a failure, the cause and how to mend it.
+    pub detail: String,
+}
+
+/// Every check of a pipe, in the order in which they were made.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckReport {
+    /// The pipe's name.
+    pub pipe: String,
+    /// Whether no check failed.
+    pub passed: bool,
+    /// The checks.
+    pub checks: Vec<Check>,
+}
+
+/// Looks at both ends of the pipe. Nothing is written, the consumer group is not joined.
+pub async fn check(file: &PipeFile) -> CheckReport {
+    let config = source_config(file, &RunOptions::default());
+    let topic = tokio::task::spawn_blocking(move || {
+        housepipe_kafka_source::describe_topic(&config, Duration::from_millis(TOPIC_TIMEOUT_MS))
+    });
+    let mut checks = Checks(Vec::new());
+    let destination = destination(file, &mut checks).await;
+    let mut all = Checks(Vec::new());
+    match topic.await {
+        Ok(Ok(info)) => {
+            all.ok("broker", format!("{} broker(s) answer at {}", info.brokers, file.source.brokers));
+            all.ok("topic", format!("`{}` has {} partition(s)", file.source.topic, info.partitions));
+        }
+        Ok(Err(error)) => {
+            all.add("broker and topic", Verdict::Failed, error.to_string());
+        }
+        Err(panicked) => all.add("broker and topic", Verdict::Failed, panicked.to_string()),
+    }
+    security(file, &mut all);
+    all.0.extend(checks.0);
+    if destination.is_none() {
+        all.add("table", Verdict::Skipped, "clickhouse did not answer".to_owned());
+    }
+    let passed = all.0.iter().all(|check| check.verdict != Verdict::Failed);
+    CheckReport { pipe: file.name.to_string(), passed, checks: all.0 }
+}
+
+fn security(file: &PipeFile, checks: &mut Checks) {
+    use housepipe_kafka_source::Security;
+    let plain = match &file.source.security {
+        Security::Plaintext => "neither encryption nor credentials",
+        Security::Sasl { tls: None, .. } => "a password without encryption",
+        Security::Tls(_) | Security::Sasl { tls: Some(_), .. } => return,
+    };
+    checks.add(
+        "encryption",
+        Verdict::Warning,
+        format!("the connection to kafka has {plain}; add `tls:` to the source"),
+    );
+}
+
+/// Checks of ClickHouse; none where the server did not answer.
+async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<()> {
+    let sink = match Sink::new(&sink_config(file)) {
+        Ok(sink) => sink,
+        Err(error) => {
+            checks.add("clickhouse", Verdict::Failed, error.to_string());
+            return None;
+        }
+    };
+    let server = match sink.server().await {
+        Ok(server) => server,
+        Err(error) => {
+            checks.add("clickhouse", Verdict::Failed, error.to_string());
+            return None;
+        }
+    };
+    checks.ok("clickhouse", format!("version {}, time zone {}", server.version, server.timezone));
+    let zone = match server.timezone.parse::<chrono_tz::Tz>() {
+        Ok(zone) => zone,
+        Err(_) => {
+            checks.add(
+                "time zone",
+                Verdict::Failed,
+                format!("the server's zone `{}` is unknown", server.timezone),
+            );
+            return Some(());
+        }
+    };
+    let table = &file.destination.table;
+    let columns = match sink.describe(table).await {
+        Err(error) => {
+            checks.add("table", Verdict::Failed, error.to_string());
+            return Some(());
+        }
+        Ok(Some(info)) => {
+            checks.ok("table", format!("`{table}` exists ({}, {} columns)", info.engine, info.columns.len()));
+            match match_columns(&file.destination, &info.columns) {
+                Ok(columns) => columns,
+                Err(error) => {
+                    checks.add("columns", Verdict::Failed, error.to_string());
+                    return Some(());
+                }
+            }
+        }
+        Ok(None) => match create_table(&file.destination) {
+            Some(create) => {
+                if let Err(error) = create.check() {
+                    checks.add("table", Verdict::Failed, error.to_string());
+                    return Some(());
+                }
+                checks.ok("table", format!("`{table}` is missing and will be created: {}", create.sql()));
+                spec_columns(&file.destination.columns)
+            }
+            None => {
+                let detail =
+                    format!("`{table}` does not exist; create it, or add `managed_table:` and `columns:`");
+                checks.add("table", Verdict::Failed, detail);
+                return Some(());
+            }
+        },
+    };
+    match compile(file, &columns, zone) {
+        Ok(_) => checks.ok("columns", format!("{} column(s) can be filled from JSON", columns.len())),
+        Err(error) => checks.add("columns", Verdict::Failed, error.to_string()),
+    }
+    grants(file, &sink, checks).await;
+    Some(())
+}
+
+async fn grants(file: &PipeFile, sink: &Sink, checks: &mut Checks) {
+    let errors = file.error_table.enabled.then(|| error_table(file));
+    match sink.grants_check(&file.destination.table, errors.as_ref()).await {
+        Ok(problems) if problems.is_empty() => {
+            checks.ok("grants", format!("`{}` may insert", file.destination.username));
+        }
+        Ok(problems) => {
+            for problem in problems {
+                checks.add("grants", Verdict::Failed, problem.to_string());
+            }
+        }
+        Err(error) => checks.add("grants", Verdict::Failed, error.to_string()),
+    }
+}
+
+struct Checks(Vec<Check>);
+
+impl Checks {
+    fn add(&mut self, name: &'static str, verdict: Verdict, detail: String) {
+        self.0.push(Check { name, verdict, detail });
+    }
+
+    fn ok(&mut self, name: &'static str, detail: String) {
+        self.add(name, Verdict::Ok, detail);
+    }
+}

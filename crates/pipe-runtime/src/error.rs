@@ -1,0 +1,104 @@
+//! What can go wrong with a pipe.
+
+use std::time::Duration;
+
+use housepipe_ch_sink::SinkError;
+use housepipe_kafka_source::SourceError;
+use housepipe_transform::PlanError;
+
+use crate::pipe_file::PipeFileError;
+
+/// Why a pipe did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipeError {
+    /// The pipe file cannot be used.
+    #[error(transparent)]
+    File(#[from] PipeFileError),
+    /// Kafka refused, or is out of reach.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// ClickHouse refused, or is out of reach, before the pipe ran.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// The table is missing and the file does not say how to create it.
+    #[error(
+        "the table `{database}`.`{table}` does not exist; create it, or add `managed_table:` and `columns:` to `destination:`"
+    )]
+    NoTable {
+        /// The database that was looked in.
+        database: String,
+        /// The table that is missing.
+        table: String,
+    },
+    /// The pipe's columns do not fit the table's.
+    #[error("the table `{table}` does not fit the pipe: {problem}")]
+    TableMismatch {
+        /// The table.
+        table: String,
+        /// What does not fit, and how to mend it.
+        problem: String,
+    },
+    /// The columns cannot be filled from JSON.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The server's time zone is not known to this program.
+    #[error("the server's time zone `{zone}` is unknown; give every DateTime column a zone of its own")]
+    TimeZone {
+        /// As `timezone()` answers.
+        zone: String,
+    },
+    /// An insert failed in a way that a person must mend.
+    #[error("an insert failed, and the offsets are kept: {0}")]
+    Insert(#[source] Box<SinkError>),
+    /// ClickHouse took no insert for too long.
+    #[error("the destination took no insert for {after:.0?}, and the offsets are kept: {source}")]
+    Destination {
+        /// The last answer.
+        source: Box<SinkError>,
+        /// How long.
+        after: Duration,
+    },
+    /// The error table refused rows.
+    #[error(
+        "the error table `{table}` refuses rows, and the offsets are kept: {source}; rename it, and a new one is created"
+    )]
+    ErrorTable {
+        /// Its name.
+        table: String,
+        /// What ClickHouse said.
+        source: Box<SinkError>,
+    },
+    /// So many rows of a batch were refused that the set-up must be wrong.
+    #[error(
+        "clickhouse refused {refused} and more rows of one batch, so the pipe stops with its offsets kept; it said: {last}"
+    )]
+    TooManyRefused {
+        /// Rows refused when the search was given up.
+        refused: usize,
+        /// The last refusal.
+        last: String,
+    },
+    /// No broker answered for too long.
+    #[error("no broker could be reached for {after:.0?}, and the offsets are kept; last: {last}")]
+    SourceUnreachable {
+        /// How long.
+        after: Duration,
+        /// The client's last words.
+        last: String,
+    },
+    /// Not everything that was read could be stored before the deadline of a stop.
+    #[error(
+        "the deadline of the stop passed with {in_flight} records in flight; they are not committed and are read again by the next run"
+    )]
+    StopDeadline {
+        /// Records read and not stored.
+        in_flight: u64,
+    },
+    /// A thread of the pipe panicked: a defect of this program.
+    #[error("a worker thread panicked, which is a defect of housepipe; the offsets are kept")]
+    WorkerPanicked,
+    /// A thread could not be started.
+    #[error("a thread could not be started")]
+    Thread(#[source] std::io::Error),
+}

@@ -1,0 +1,211 @@
+//! A batch in the making, and a sealed one.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use housepipe_ch_sink::ErrorRow;
+use housepipe_kafka_source::{Offset, PartitionId};
+
+use crate::delivery::{BatchId, Epoch, Span};
+
+/// Bytes that a batch's buffer may keep between two batches beyond its configured size, at most: one very long
+/// record must not hold memory for ever.
+const SPARE_BYTES_MAX: usize = 16 << 20;
+
+/// What a worker fills. Its buffers are reused from batch to batch.
+#[derive(Debug, Default)]
+pub(super) struct BatchBuilder {
+    /// Encoded rows, one behind the other.
+    pub(super) body: Vec<u8>,
+    /// End of each row in `body`.
+    row_ends: Vec<u32>,
+    /// Offset of each row's record.
+    row_offsets: Vec<i64>,
+    /// Which rows come from which partition: the first row of each run.
+    runs: Vec<(usize, PartitionId)>,
+    spans: Vec<Span>,
+    rejects: Vec<ErrorRow>,
+    reject_bytes: usize,
+    opened_at: Option<Instant>,
+}
+
+/// A closed batch: what one INSERT carries, and the rejects that go before it.
+#[derive(Debug)]
+pub(super) struct SealedBatch {
+    pub(super) id: BatchId,
+    pub(super) body: Bytes,
+    pub(super) rejects: Vec<ErrorRow>,
+    pub(super) rejected: u64,
+    row_ends: Vec<u32>,
+    row_offsets: Vec<i64>,
+    runs: Vec<(usize, PartitionId)>,
+}
+
+impl BatchBuilder {
+    /// Whether nothing was read into it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Records that ended up here, rows and rejects.
+    pub(super) fn records(&self) -> usize {
+        self.row_ends.len() + self.rejects.len()
+    }
+
+    /// Memory that counts against the batch's limit: encoded rows and kept raw bytes of rejects.
+    pub(super) fn bytes(&self) -> usize {
+        self.body.len() + self.reject_bytes
+    }
+
+    /// When its first record came in.
+    pub(super) fn opened_at(&self) -> Option<Instant> {
+        self.opened_at
+    }
+
+    /// Announces that rows of `partition` follow.
+    pub(super) fn begin_run(&mut self, partition: PartitionId, now: Instant) {
+        self.opened_at.get_or_insert(now);
+        if self.runs.last().is_none_or(|(_, last)| *last != partition) {
+            self.runs.push((self.row_ends.len(), partition));
+        }
+    }
+
+    /// The row that now ends `body` came from the record at `offset`.
+    ///
+    /// # Panics
+    /// Where the body passes 4 GiB; the batch limits end it three orders of magnitude earlier.
+    pub(super) fn row_encoded(&mut self, offset: Offset) {
+        #[expect(
+            clippy::expect_used,
+            reason = "BYTES_MOST (256 MiB) and one record's cap (16 MiB) bound the body"
+        )]
+        self.row_ends.push(u32::try_from(self.body.len()).expect("a batch body stays far below 4 GiB"));
+        self.row_offsets.push(offset.0);
+    }
+
+    /// Keeps a record that could not be encoded.
+    pub(super) fn reject(&mut self, row: ErrorRow) {
+        self.reject_bytes += row.raw_message.len() + row.key.as_ref().map_or(0, Vec::len) + row.message.len();
+        self.rejects.push(row);
+    }
+
+    /// Records up to `end` of `partition` are in this batch.
+    pub(super) fn extend_span(&mut self, partition: PartitionId, epoch: Epoch, start: Offset, end: Offset) {
+        match self.spans.iter_mut().find(|span| span.partition == partition && span.epoch == epoch) {
+            Some(span) => span.end = end,
+            None => self.spans.push(Span { partition, epoch, start, end }),
+        }
+    }
+
+    /// The parts of the partitions that it holds so far.
+    pub(super) fn open_spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// Closes the batch; the builder is used up.
+    pub(super) fn seal(self, id: BatchId) -> SealedBatch {
+        SealedBatch {
+            id,
+            body: Bytes::from(self.body),
+            rejected: self.rejects.len() as u64,
+            rejects: self.rejects,
+            row_ends: self.row_ends,
+            row_offsets: self.row_offsets,
+            runs: self.runs,
+        }
+    }
+}
+
+impl SealedBatch {
+    pub(super) fn rows(&self) -> u64 {
+        self.row_ends.len() as u64
+    }
+
+    pub(super) fn row_count(&self) -> usize {
+        self.row_ends.len()
+    }
+
+    /// The encoded rows `[start, end)`.
+    pub(super) fn slice(&self, rows: &std::ops::Range<usize>) -> Bytes {
+        let at = |row: usize| if row == 0 { 0 } else { self.row_ends[row - 1] as usize };
+        self.body.slice(at(rows.start)..at(rows.end))
+    }
+
+    /// Where row number `row` came from.
+    pub(super) fn origin(&self, row: usize) -> (PartitionId, Offset) {
+        let run = self.runs.partition_point(|(first, _)| *first <= row) - 1;
+        (self.runs[run].1, Offset(self.row_offsets[row]))
+    }
+
+    /// Takes the buffers back for the next batch, where nobody else holds them any more.
+    pub(super) fn into_buffers(self, bytes_max: usize) -> BatchBuilder {
+        let body = if self.body.is_unique() && self.body.len() <= bytes_max.saturating_add(SPARE_BYTES_MAX) {
+            let mut body = Vec::from(self.body);
+            body.clear();
+            body
+        } else {
+            Vec::new()
+        };
+        let mut builder = BatchBuilder {
+            body,
+            row_ends: self.row_ends,
+            row_offsets: self.row_offsets,
+            ..BatchBuilder::default()
+        };
+        builder.row_ends.clear();
+        builder.row_offsets.clear();
+        builder
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::Ledger;
+
+    #[test]
+    fn rows_know_their_bytes_and_their_origin() {
+        let mut ledger = Ledger::default();
+        let (a, b) = (PartitionId(0), PartitionId(7));
+        let (epoch_a, epoch_b) = (ledger.assign(a), ledger.assign(b));
+        let mut builder = BatchBuilder::default();
+        let now = Instant::now();
+        for (partition, epoch, offset, row) in [
+            (a, epoch_a, 5, "one"),
+            (a, epoch_a, 6, "two"),
+            (b, epoch_b, 0, "three"),
+            (a, epoch_a, 9, "four"),
+        ] {
+            builder.begin_run(partition, now);
+            builder.body.extend_from_slice(row.as_bytes());
+            builder.row_encoded(Offset(offset));
+            builder.extend_span(partition, epoch, Offset(offset), Offset(offset + 1));
+        }
+        assert_eq!(
+            builder.open_spans(),
+            [
+                Span { partition: a, epoch: epoch_a, start: Offset(5), end: Offset(10) },
+                Span { partition: b, epoch: epoch_b, start: Offset(0), end: Offset(1) }
+            ]
+        );
+        let sealed = builder.seal(BatchId(1));
+        assert_eq!(sealed.rows(), 4);
+        assert_eq!(sealed.slice(&(0..1)), "one");
+        assert_eq!(sealed.slice(&(1..3)), "twothree");
+        assert_eq!(sealed.slice(&(0..4)), "onetwothreefour");
+        assert_eq!(sealed.origin(1), (a, Offset(6)));
+        assert_eq!(sealed.origin(2), (b, Offset(0)));
+        assert_eq!(sealed.origin(3), (a, Offset(9)));
+    }
+
+    #[test]
+    fn buffers_come_back_empty_and_keep_their_memory() {
+        let mut builder = BatchBuilder::default();
+        builder.body.reserve(4096);
+        builder.body.extend_from_slice(b"row");
+        builder.row_encoded(Offset(1));
+        let back = builder.seal(BatchId(1)).into_buffers(4096);
+        assert!(back.is_empty() && back.body.is_empty() && back.records() == 0);
+        assert!(back.body.capacity() >= 4096);
+    }
+}

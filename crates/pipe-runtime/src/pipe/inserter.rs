@@ -1,0 +1,172 @@
+//! Delivers one sealed batch: rejects into the error table, then rows into the table, until both are stored.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use housepipe_ch_sink::{Backoff, ErrorRow, ErrorTable, FailureClass, Insert, InsertFormat, Sink, SinkError};
+use housepipe_transform::RowFormat;
+
+use super::batch::SealedBatch;
+use super::isolate;
+use super::shared::Shared;
+use super::state::{Phase, PipeState};
+use crate::error::PipeError;
+
+/// Time between two tries of a pipe that holds because something must be mended, in milliseconds.
+const HOLD_RETRY_MS: u64 = 10_000;
+
+/// Why a batch was not delivered.
+pub(super) enum Undelivered {
+    /// ClickHouse refuses these rows for what they contain.
+    Refused(SinkError),
+    /// The pipe ends; what is not committed is read again.
+    Abandoned,
+}
+
+/// Inserts `batch` and settles it, or leaves it unsettled where the pipe ends first.
+pub(super) async fn deliver(shared: Arc<Shared>, mut batch: SealedBatch) {
+    let rejects = std::mem::take(&mut batch.rejects);
+    if insert_rejects(&shared, &rejects).await.is_err() {
+        return;
+    }
+    count_codes(&shared, &rejects);
+    drop(rejects);
+    let refused = match insert_rows(&shared, &batch, 0..batch.row_count()).await {
+        Ok(()) => 0,
+        Err(Undelivered::Refused(error)) => match isolate::deliver(&shared, &batch, error).await {
+            Ok(refused) => refused,
+            Err(_) => return,
+        },
+        Err(Undelivered::Abandoned) => return,
+    };
+    let (loaded, rejected) = (batch.rows() - refused, batch.rejected + refused);
+    shared.progress.lock().settle(batch.id, loaded, rejected, batch.body.len() as u64);
+    if !shared.is_stopping() {
+        shared.state.set(PipeState::Running);
+    }
+    shared.give_back(batch.into_buffers(shared.limits.bytes_max));
+}
+
+/// Inserts the rows `[start, end)` of `batch`, as often as it takes.
+pub(super) async fn insert_rows(
+    shared: &Shared,
+    batch: &SealedBatch,
+    rows: std::ops::Range<usize>,
+) -> Result<(), Undelivered> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let insert = Insert {
+        table: &shared.target.table,
+        columns: &shared.target.columns,
+        format: match shared.target.format {
+            RowFormat::RowBinaryWithDefaults => InsertFormat::RowBinaryWithDefaults,
+            RowFormat::RowBinary => InsertFormat::RowBinary,
+        },
+        body: batch.slice(&rows),
+        rows: rows.len() as u64,
+        token: None,
+        // JSON columns are encoded as text; the setting is nothing to tables without one.
+        json_as_string: true,
+    };
+    persist(shared, Attempt::Rows(&insert)).await
+}
+
+/// Inserts error rows, as often as it takes. Without an error table there is nothing to do.
+pub(super) async fn insert_rejects(shared: &Shared, rejects: &[ErrorRow]) -> Result<(), Undelivered> {
+    let Some(table) = &shared.target.error_table else { return Ok(()) };
+    if rejects.is_empty() {
+        return Ok(());
+    }
+    match persist(shared, Attempt::Errors(table, rejects)).await {
+        Err(Undelivered::Refused(error)) => {
+            // The error table is ours; rows that it refuses mean that somebody changed it.
+            shared.fail(PipeError::ErrorTable { table: table.name().to_owned(), source: Box::new(error) });
+            Err(Undelivered::Abandoned)
+        }
+        other => other,
+    }
+}
+
+/// Counts rejects by their code.
+pub(super) fn count_codes(shared: &Shared, rejects: &[ErrorRow]) {
+    if rejects.is_empty() {
+        return;
+    }
+    let mut progress = shared.progress.lock();
+    for row in rejects {
+        *progress.reject_codes.entry(row.code.clone()).or_default() += 1;
+    }
+}
+
+/// What is tried until it succeeds.
+enum Attempt<'a> {
+    Rows(&'a Insert<'a>),
+    Errors(&'a ErrorTable, &'a [ErrorRow]),
+}
+
+impl Attempt<'_> {
+    async fn run(&self, sink: &Sink) -> Result<(), SinkError> {
+        match self {
+            Attempt::Rows(insert) => sink.insert(insert).await.map(|_| ()),
+            Attempt::Errors(table, rows) => sink.insert_errors(table, rows, None).await,
+        }
+    }
+}
+
+/// Runs `attempt` until it succeeds, ClickHouse refuses the rows themselves, or the pipe ends.
+async fn persist(shared: &Shared, attempt: Attempt<'_>) -> Result<(), Undelivered> {
+    let mut phase = shared.phase();
+    let mut backoff = Backoff::default();
+    let mut failing_since: Option<Instant> = None;
+    loop {
+        let outcome = tokio::select! {
+            biased;
+            _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => return Err(Undelivered::Abandoned),
+            outcome = attempt.run(&shared.sink) => outcome,
+        };
+        let error = match outcome {
+            Ok(()) => {
+                shared.progress.lock().counters.inserts += 1;
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let delay_ms = match error.class() {
+            FailureClass::IsolateRow => return Err(Undelivered::Refused(error)),
+            FailureClass::Hold if shared.until_caught_up => {
+                shared.fail(PipeError::Insert(Box::new(error)));
+                return Err(Undelivered::Abandoned);
+            }
+            FailureClass::Hold => {
+                failing_since = None;
+                shared.state.set(PipeState::Misconfigured { reason: error.to_string() });
+                HOLD_RETRY_MS
+            }
+            FailureClass::Retry => {
+                let since = *failing_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= Duration::from_millis(shared.destination_deadline_ms) {
+                    shared.fail(PipeError::Destination { source: Box::new(error), after: since.elapsed() });
+                    return Err(Undelivered::Abandoned);
+                }
+                shared.state.set(PipeState::Retrying { reason: error.to_string() });
+                backoff.next_delay_ms(jitter())
+            }
+        };
+        shared.progress.lock().counters.retries += 1;
+        tokio::select! {
+            biased;
+            _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => return Err(Undelivered::Abandoned),
+            () = tokio::time::sleep(Duration::from_millis(delay_ms)) => {}
+        }
+    }
+}
+
+/// A number in `[0, 1)` that differs from pipe to pipe and from try to try, so that they do not retry in step.
+fn jitter() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    let bits = RandomState::new().hash_one(Instant::now());
+    #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
+    let fraction = (bits >> 11) as f64 / (1u64 << 53) as f64;
+    fraction
+}

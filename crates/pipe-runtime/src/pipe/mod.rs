@@ -1,0 +1,279 @@
+//! A running pipe: its threads, its snapshots, its end.
+//!
+//! ```text
+//! membership thread ── partitions ──► worker threads ── sealed batches ──► insert tasks (tokio)
+//!        ▲ commits                         ▲ spare buffers                        │
+//!        └───────────── ledger ◄───────────┴──────────── settled ◄────────────────┘
+//! ```
+
+mod batch;
+mod inserter;
+mod isolate;
+mod membership;
+mod progress;
+pub(crate) mod provision;
+mod record;
+mod shared;
+mod state;
+mod worker;
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use housepipe_ch_sink::{Sink, SinkConfig};
+use housepipe_kafka_source::{Source, SourceConfig};
+use tokio::runtime::Handle;
+
+pub use progress::{Counters, PartitionProgress};
+pub use state::PipeState;
+
+use crate::error::PipeError;
+use crate::pipe_file::PipeFile;
+use crate::summary::{Snapshot, Summary};
+use crate::usage;
+use membership::{Dispatcher, WorkerHandle};
+use shared::{Shared, SharedParts};
+use state::Phase;
+
+/// How a pipe runs; the pipe file says what it does.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// End once every partition was read to its end.
+    pub until_caught_up: bool,
+    /// Worker threads; 0 takes one per core, and never more than the topic has partitions.
+    pub workers: usize,
+    /// Inserts under way at the same time, at most. Each holds one batch in memory.
+    pub inserts_in_flight_max: usize,
+    /// Records fetched ahead and not yet read by the workers, in bytes, over all partitions.
+    pub prefetch_bytes_max: usize,
+    /// Time that a graceful stop may take, in milliseconds.
+    pub stop_deadline_ms: u64,
+    /// Time without a successful insert after which the pipe fails, in milliseconds.
+    pub destination_deadline_ms: u64,
+    /// Time without a reachable broker after which the pipe fails, in milliseconds.
+    pub source_deadline_ms: u64,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        RunOptions {
+            until_caught_up: false,
+            workers: 0,
+            inserts_in_flight_max: 2,
+            prefetch_bytes_max: 48 << 20,
+            stop_deadline_ms: 30_000,
+            destination_deadline_ms: 60 * 60 * 1_000,
+            source_deadline_ms: 15 * 60 * 1_000,
+        }
+    }
+}
+
+/// A pipe that runs until it is told to stop.
+pub struct Pipe {
+    shared: Arc<Shared>,
+    membership: thread::JoinHandle<()>,
+    options: RunOptions,
+    started: Instant,
+    name: String,
+}
+
+/// Stops a pipe from elsewhere, and looks at it.
+#[derive(Clone)]
+pub struct PipeHandle {
+    shared: Arc<Shared>,
+    started: Instant,
+    name: String,
+}
+
+impl Pipe {
+    /// Checks both ends, creates missing tables and starts reading.
+    ///
+    /// Must be called within a tokio runtime with time and IO; inserts run on it, CPU work does not.
+    ///
+    /// # Errors
+    /// [`PipeError`], within about 10 seconds, where the topic, the table, the credentials or the columns are wrong.
+    pub async fn start(file: &PipeFile, options: RunOptions) -> Result<Pipe, PipeError> {
+        let started = Instant::now();
+        let sink = Sink::new(&sink_config(file))?;
+        let source = source_config(file, &options);
+        let (provisioned, topic) = {
+            let probe = source.clone();
+            let topic = tokio::task::spawn_blocking(move || {
+                housepipe_kafka_source::describe_topic(&probe, Duration::from_millis(TOPIC_TIMEOUT_MS))
+            });
+            let provisioned = provision::provision(file, &sink).await?;
+            (provisioned, topic.await.map_err(|_| PipeError::WorkerPanicked)??)
+        };
+        let shared = Shared::new(
+            SharedParts {
+                limits: file.batch,
+                labels: record::Labels { pipe: file.name.to_string(), topic: file.source.topic.clone() },
+                target: provisioned.target,
+                sink,
+                source: source.clone(),
+                until_caught_up: options.until_caught_up,
+                destination_deadline_ms: options.destination_deadline_ms,
+                inserts_in_flight_max: options.inserts_in_flight_max.max(1),
+            },
+            Handle::current(),
+        );
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let wanted = if options.workers == 0 { cores } else { options.workers };
+        let mut workers = Vec::new();
+        for index in 0..wanted.clamp(1, topic.partitions.max(1)) {
+            workers.push(spawn_worker(index, &shared, &provisioned.plan)?);
+        }
+        let dispatcher = Dispatcher::new(Arc::clone(&shared), &workers);
+        let opened = tokio::task::spawn_blocking(move || Source::open(&source, dispatcher)).await;
+        let source = opened.map_err(|_| PipeError::WorkerPanicked)??;
+        let for_membership = Arc::clone(&shared);
+        let source_deadline_ms = options.source_deadline_ms;
+        let membership = thread::Builder::new()
+            .name("housepipe-group".to_owned())
+            .spawn(move || membership::run(&for_membership, source, workers, source_deadline_ms))
+            .map_err(PipeError::Thread)?;
+        Ok(Pipe { shared, membership, options, started, name: file.name.to_string() })
+    }
+
+    /// A handle that outlives this value, for signal handlers and progress displays.
+    pub fn handle(&self) -> PipeHandle {
+        PipeHandle { shared: Arc::clone(&self.shared), started: self.started, name: self.name.clone() }
+    }
+
+    /// Waits for the end: after a stop, after a failure, or, where the options say so, once caught up.
+    ///
+    /// # Errors
+    /// [`PipeError`] where the pipe failed, or a stop ran into its deadline. The summary of what was done comes in
+    /// either case.
+    pub async fn finished(self) -> (Summary, Result<(), PipeError>) {
+        let shared = Arc::clone(&self.shared);
+        let mut phase = shared.phase();
+        let deadline_ms = self.options.stop_deadline_ms;
+        let membership = self.membership;
+        let mut ended = tokio::task::spawn_blocking(move || membership.join().is_err());
+        // The sender lives in `shared`, so waiting for a phase ends by a phase only.
+        let _ = tokio::select! {
+            panicked = &mut ended => return finish(&shared, self.started, self.name, panicked.unwrap_or(true)),
+            stopping = phase.wait_for(|phase| *phase >= Phase::Stopping) => stopping.map(|phase| *phase),
+        };
+        shared.state.set(PipeState::Stopping);
+        let panicked = tokio::select! {
+            panicked = &mut ended => panicked,
+            () = tokio::time::sleep(Duration::from_millis(deadline_ms)) => {
+                let in_flight = shared.progress.lock().counters.in_flight;
+                if in_flight > 0 {
+                    shared.fail(PipeError::StopDeadline { in_flight });
+                }
+                ended.await
+            }
+        };
+        finish(&shared, self.started, self.name, panicked.unwrap_or(true))
+    }
+}
+
+fn finish(
+    shared: &Shared,
+    started: Instant,
+    name: String,
+    panicked: bool,
+) -> (Summary, Result<(), PipeError>) {
+    if panicked {
+        shared.fail(PipeError::WorkerPanicked);
+    }
+    let summary = Summary::new(snapshot(shared, started, name), usage::of_this_process());
+    let result = shared.take_failure().map_or(Ok(()), Err);
+    (summary, result)
+}
+
+/// Time to ask for the topic before the start, at most, in milliseconds.
+const TOPIC_TIMEOUT_MS: u64 = 8_000;
+
+impl PipeHandle {
+    /// Reads no more, stores what was read, commits, and ends.
+    pub fn stop(&self) {
+        self.shared.advance(Phase::Stopping);
+    }
+
+    /// Ends now. What is not committed is read again by the next run.
+    pub fn abort(&self) {
+        let in_flight = self.shared.progress.lock().counters.in_flight;
+        self.shared.fail(PipeError::StopDeadline { in_flight });
+    }
+
+    /// Whether it was told to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.shared.is_stopping()
+    }
+
+    /// How the pipe stands at this moment.
+    pub fn snapshot(&self) -> Snapshot {
+        snapshot(&self.shared, self.started, self.name.clone())
+    }
+}
+
+fn snapshot(shared: &Shared, started: Instant, name: String) -> Snapshot {
+    let progress = shared.progress.lock();
+    Snapshot {
+        pipe: name,
+        state: shared.state.get(),
+        wall_seconds: started.elapsed().as_secs_f64(),
+        counters: progress.counters,
+        rejected_by_code: progress.reject_codes.clone(),
+        partitions: progress.partitions(),
+        last_insert_age_seconds: progress.last_insert.map(|at| at.elapsed().as_secs_f64()),
+    }
+}
+
+fn spawn_worker(
+    index: usize,
+    shared: &Arc<Shared>,
+    plan: &Arc<housepipe_transform::Plan>,
+) -> Result<WorkerHandle, PipeError> {
+    let (orders, inbox) = crossbeam_channel::unbounded();
+    let worker = worker::Worker::new(Arc::clone(shared), Arc::clone(plan), inbox);
+    let watched = Arc::clone(shared);
+    let join = thread::Builder::new()
+        .name(format!("housepipe-worker-{index}"))
+        .spawn(move || {
+            // A panic must end the pipe at once, not leave its partitions unread.
+            let watch = PanicWatch(watched);
+            worker.run();
+            drop(watch);
+        })
+        .map_err(PipeError::Thread)?;
+    let thread = join.thread().clone();
+    shared.add_sleeper(thread.clone());
+    Ok(WorkerHandle { orders, thread, join })
+}
+
+struct PanicWatch(Arc<Shared>);
+
+impl Drop for PanicWatch {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.fail(PipeError::WorkerPanicked);
+        }
+    }
+}
+
+/// How the sink reaches the file's destination.
+pub(crate) fn sink_config(file: &PipeFile) -> SinkConfig {
+    let destination = &file.destination;
+    let mut config = SinkConfig::new(&destination.url, &destination.database);
+    config.username.clone_from(&destination.username);
+    config.password.clone_from(&destination.password);
+    config.compression = destination.compression;
+    config
+}
+
+/// How the source reaches the file's topic.
+pub(crate) fn source_config(file: &PipeFile, options: &RunOptions) -> SourceConfig {
+    let source = &file.source;
+    let mut config = SourceConfig::new(&source.brokers, &source.topic, &source.consumer_group);
+    config.start = source.start;
+    config.security = source.security.clone();
+    config.prefetch_bytes_max = options.prefetch_bytes_max;
+    config.client_id = format!("housepipe-{}", file.name);
+    config
+}

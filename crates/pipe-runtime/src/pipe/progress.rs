@@ -1,0 +1,217 @@
+//! What the pipe has done so far: the ledger and the counters behind one lock, so that they agree at any moment.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use housepipe_kafka_source::{Offset, PartitionId};
+use serde::Serialize;
+
+use crate::delivery::{BatchId, Epoch, Ledger, Span};
+
+/// Counts since the start of the pipe.
+///
+/// `read = loaded + rejected + in_flight` holds whenever it is looked at: each side is counted where it happens,
+/// and [`Counters::is_balanced`] compares them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Records taken from Kafka.
+    pub read: u64,
+    /// Rows that ClickHouse acknowledged.
+    pub loaded: u64,
+    /// Records that were refused, kept in the error table where it is enabled.
+    pub rejected: u64,
+    /// Records read and not yet acknowledged.
+    pub in_flight: u64,
+    /// Batches settled.
+    pub batches: u64,
+    /// INSERT statements that ClickHouse acknowledged, into the table and the error table.
+    pub inserts: u64,
+    /// Inserts that failed and were tried again.
+    pub retries: u64,
+    /// Payload bytes taken from Kafka.
+    pub bytes_read: u64,
+    /// Encoded bytes of acknowledged rows.
+    pub bytes_loaded: u64,
+}
+
+impl Counters {
+    /// Whether every record read is accounted for.
+    pub fn is_balanced(&self) -> bool {
+        self.read == self.loaded + self.rejected + self.in_flight
+    }
+}
+
+/// Where one partition stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PartitionProgress {
+    /// The partition's number.
+    pub partition: i32,
+    /// Offset of the next record to read; absent before the first one.
+    pub position: Option<i64>,
+    /// End of the partition's log as last seen.
+    pub end: Option<i64>,
+    /// Records behind the end.
+    pub lag_records: Option<u64>,
+    /// Age of the last record read while behind, in seconds; 0 at the end.
+    pub lag_seconds: Option<f64>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    pub(super) ledger: Ledger,
+    pub(super) counters: Counters,
+    pub(super) reject_codes: BTreeMap<String, u64>,
+    pub(super) positions: BTreeMap<PartitionId, Position>,
+    pub(super) last_insert: Option<Instant>,
+    next_batch: u64,
+}
+
+#[derive(Debug, Default, Clone)]
+pub(super) struct Position {
+    pub(super) next: Option<Offset>,
+    pub(super) end: Option<Offset>,
+    pub(super) last_timestamp_ms: Option<i64>,
+    /// The reader has stood at the end of the log at least once in this assignment.
+    pub(super) reached_end: bool,
+}
+
+impl Progress {
+    /// A chunk of records went from Kafka into a batch that is still open.
+    pub(super) fn chunk_read(&mut self, partition: PartitionId, epoch: Epoch, chunk: &Chunk) {
+        self.counters.read += chunk.records;
+        self.counters.bytes_read += chunk.bytes;
+        self.counters.in_flight += chunk.kept;
+        self.ledger.read(partition, epoch, chunk.next);
+        let position = self.positions.entry(partition).or_default();
+        position.next = Some(chunk.next);
+        position.last_timestamp_ms = chunk.last_timestamp_ms.or(position.last_timestamp_ms);
+    }
+
+    /// Numbers a batch that is being sealed and hands its spans to the ledger.
+    pub(super) fn seal(&mut self, spans: &[Span]) -> BatchId {
+        let id = BatchId(self.next_batch);
+        self.next_batch += 1;
+        self.ledger.seal(id, spans);
+        id
+    }
+
+    /// A batch is stored: `loaded` rows in the table, `rejected` records in the error table.
+    pub(super) fn settle(&mut self, batch: BatchId, loaded: u64, rejected: u64, bytes: u64) {
+        self.ledger.acknowledge(batch);
+        self.counters.loaded += loaded;
+        self.counters.rejected += rejected;
+        self.counters.in_flight = self.counters.in_flight.saturating_sub(loaded + rejected);
+        self.counters.batches += 1;
+        self.counters.bytes_loaded += bytes;
+        self.last_insert = Some(Instant::now());
+    }
+
+    pub(super) fn partitions(&self) -> Vec<PartitionProgress> {
+        let now_ms = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |elapsed| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX));
+        self.positions
+            .iter()
+            .map(|(partition, position)| {
+                let lag = position
+                    .next
+                    .zip(position.end)
+                    .map(|(next, end)| u64::try_from(end.0 - next.0).unwrap_or(0));
+                let age_ms = position.last_timestamp_ms.map(|at| now_ms.saturating_sub(at).max(0));
+                PartitionProgress {
+                    partition: partition.0,
+                    position: position.next.map(|offset| offset.0),
+                    end: position.end.map(|offset| offset.0),
+                    lag_records: lag,
+                    lag_seconds: match (lag, age_ms) {
+                        (Some(0), _) => Some(0.0),
+                        #[expect(clippy::cast_precision_loss, reason = "an age in seconds, for display")]
+                        (Some(_), Some(age_ms)) => Some(age_ms as f64 / 1_000.0),
+                        _ => None,
+                    },
+                }
+            })
+            .collect()
+    }
+}
+
+/// What a worker took from one partition in one go.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    /// Records taken.
+    pub(super) records: u64,
+    /// Of these, rows and rejects that the batch now holds.
+    pub(super) kept: u64,
+    /// Their payload bytes.
+    pub(super) bytes: u64,
+    /// The reader's position behind them.
+    pub(super) next: Offset,
+    pub(super) last_timestamp_ms: Option<i64>,
+}
+
+/// [`Progress`] behind its lock, with a signal for whoever waits for a change.
+#[derive(Debug, Default)]
+pub(super) struct SharedProgress {
+    progress: Mutex<Progress>,
+    changed: Condvar,
+}
+
+impl SharedProgress {
+    /// Locks. A thread that panicked while it held the lock has left whole counters behind: every update is a few
+    /// additions, so the others may go on and report.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn notify(&self) {
+        self.changed.notify_all();
+    }
+
+    /// Waits until `done` holds or `patience` is over; says which.
+    pub(super) fn wait_until(&self, patience: Duration, mut done: impl FnMut(&mut Progress) -> bool) -> bool {
+        let deadline = Instant::now() + patience;
+        let mut progress = self.lock();
+        loop {
+            if done(&mut progress) {
+                return true;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            progress = self.changed.wait_timeout(progress, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_identity_holds_at_every_step() {
+        let mut progress = Progress::default();
+        let partition = PartitionId(0);
+        let epoch = progress.ledger.assign(partition);
+        let chunk = Chunk { records: 10, kept: 10, bytes: 100, next: Offset(10), last_timestamp_ms: Some(1) };
+        progress.chunk_read(partition, epoch, &chunk);
+        assert!(progress.counters.is_balanced());
+        let id = progress.seal(&[Span { partition, epoch, start: Offset(0), end: Offset(10) }]);
+        assert!(progress.counters.is_balanced());
+        progress.settle(id, 7, 3, 70);
+        assert!(progress.counters.is_balanced());
+        assert_eq!(progress.counters.in_flight, 0);
+        assert!(progress.ledger.is_drained(partition));
+    }
+
+    #[test]
+    fn a_lost_record_unbalances_the_counters() {
+        let mut progress = Progress::default();
+        let partition = PartitionId(0);
+        let epoch = progress.ledger.assign(partition);
+        let chunk = Chunk { records: 10, kept: 9, bytes: 100, next: Offset(10), last_timestamp_ms: None };
+        progress.chunk_read(partition, epoch, &chunk);
+        assert!(!progress.counters.is_balanced());
+    }
+}

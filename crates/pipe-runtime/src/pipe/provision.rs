@@ -1,0 +1,166 @@
+//! From the pipe file and the table as it is to a compiled plan and an insert target.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use housepipe_ch_sink::{ColumnDef, CreateTable, DefaultKind as TableDefault, ErrorTable, Sink, TableColumn};
+use housepipe_transform::{Column, Columns, DataType, DefaultKind, Plan, PlanOptions, RowFormat};
+
+use super::shared::Target;
+use crate::error::PipeError;
+use crate::pipe_file::{ColumnSpec, DestinationSpec, PipeFile};
+
+/// A destination that is ready for inserts.
+pub(super) struct Provisioned {
+    pub(super) target: Target,
+    pub(super) plan: Arc<Plan>,
+}
+
+/// Makes sure that the tables exist and compiles the plan.
+pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisioned, PipeError> {
+    let destination = &file.destination;
+    let server = sink.server().await?;
+    let zone: Tz =
+        server.timezone.parse().map_err(|_| PipeError::TimeZone { zone: server.timezone.clone() })?;
+    let existing = match sink.describe(&destination.table).await? {
+        Some(info) => info,
+        None => {
+            let Some(create) = create_table(destination) else {
+                return Err(PipeError::NoTable {
+                    database: destination.database.clone(),
+                    table: destination.table.clone(),
+                });
+            };
+            // Compile before the table exists: a type that cannot be filled must not leave a table behind.
+            compile(file, &spec_columns(&destination.columns), zone)?;
+            sink.create_table(&create).await?;
+            tracing::info!(table = destination.table, "table created");
+            sink.describe(&destination.table).await?.ok_or_else(|| PipeError::NoTable {
+                database: destination.database.clone(),
+                table: destination.table.clone(),
+            })?
+        }
+    };
+    let columns = match_columns(destination, &existing.columns)?;
+    let plan = compile(file, &columns, zone)?;
+    let error_table = file.error_table.enabled.then(|| error_table(file));
+    if let Some(table) = &error_table
+        && sink.describe(table.name()).await?.is_none()
+    {
+        sink.create_error_table(table).await?;
+        tracing::info!(table = table.name(), "error table created");
+    }
+    let target = Target {
+        table: destination.table.clone(),
+        columns: columns.iter().map(|column| column.name.clone()).collect(),
+        format: row_format(&columns),
+        error_table,
+    };
+    Ok(Provisioned { target, plan: Arc::new(plan) })
+}
+
+/// The error table of a pipe: `<table><suffix>` beside the destination.
+pub(crate) fn error_table(file: &PipeFile) -> ErrorTable {
+    ErrorTable::new(
+        format!("{}{}", file.destination.table, file.error_table.suffix),
+        file.error_table.ttl_days,
+    )
+}
+
+/// The CREATE TABLE of a managed destination; none where the table must exist.
+pub(crate) fn create_table(destination: &DestinationSpec) -> Option<CreateTable> {
+    let managed = destination.managed_table.as_ref()?;
+    Some(CreateTable {
+        name: destination.table.clone(),
+        columns: destination
+            .columns
+            .iter()
+            .map(|column| ColumnDef { name: column.name.clone(), type_sql: column.data_type.to_string() })
+            .collect(),
+        engine: managed.engine.clone(),
+        order_by: managed.order_by.clone(),
+        partition_by: managed.partition_by.clone(),
+        ttl: managed.ttl.clone(),
+    })
+}
+
+/// Compiles the plan for `columns`.
+pub(crate) fn compile(file: &PipeFile, columns: &[Column], zone: Tz) -> Result<Plan, PipeError> {
+    let options = PlanOptions::default()
+        .with_semantics(file.semantics)
+        .with_server_timezone(zone)
+        .with_format(row_format(columns));
+    Ok(Plan::compile(&Columns::new(columns.to_vec()), &options)?)
+}
+
+/// A column whose DEFAULT the server evaluates needs the format that can leave values out.
+fn row_format(columns: &[Column]) -> RowFormat {
+    if columns.iter().any(|column| column.default == DefaultKind::Expression) {
+        RowFormat::RowBinaryWithDefaults
+    } else {
+        RowFormat::RowBinary
+    }
+}
+
+/// The columns as the file lists them.
+pub(crate) fn spec_columns(specs: &[ColumnSpec]) -> Vec<Column> {
+    specs
+        .iter()
+        .map(|spec| Column::new(spec.name.clone(), spec.data_type.clone()).from_field(spec.from.clone()))
+        .collect()
+}
+
+/// The columns to insert into an existing table: the listed ones, or every one that takes values.
+pub(crate) fn match_columns(
+    destination: &DestinationSpec,
+    table: &[TableColumn],
+) -> Result<Vec<Column>, PipeError> {
+    let mismatch = |problem: String| PipeError::TableMismatch { table: destination.table.clone(), problem };
+    let parse = |column: &TableColumn| {
+        column.type_name.parse::<DataType>().map_err(|error| {
+            mismatch(format!(
+                "its column `{}` has the type {}, which this version cannot fill ({error}); list the other columns in `columns:`",
+                column.name, column.type_name
+            ))
+        })
+    };
+    if destination.columns.is_empty() {
+        let mut columns = Vec::new();
+        for column in table {
+            match column.default_kind {
+                TableDefault::None => columns.push(Column::new(column.name.clone(), parse(column)?)),
+                TableDefault::Default => {
+                    columns.push(Column::new(column.name.clone(), parse(column)?).with_default_expression());
+                }
+                TableDefault::Materialized | TableDefault::Alias | TableDefault::Ephemeral => {}
+            }
+        }
+        return Ok(columns);
+    }
+    let mut columns = Vec::new();
+    for (spec, column) in destination.columns.iter().zip(spec_columns(&destination.columns)) {
+        let Some(actual) = table.iter().find(|actual| actual.name == spec.name) else {
+            let names: Vec<&str> = table.iter().map(|column| column.name.as_str()).collect();
+            return Err(mismatch(format!("it has no column `{}`; it has {}", spec.name, names.join(", "))));
+        };
+        match actual.default_kind {
+            TableDefault::Materialized | TableDefault::Alias => {
+                return Err(mismatch(format!(
+                    "its column `{}` is {:?} and takes no values; remove it from `columns:`",
+                    spec.name, actual.default_kind
+                )));
+            }
+            TableDefault::None | TableDefault::Default | TableDefault::Ephemeral => {}
+        }
+        if actual.type_name != spec.data_type.to_string() {
+            return Err(mismatch(format!(
+                "its column `{}` has the type {}, the pipe file says {}; make them the same",
+                spec.name, actual.type_name, spec.data_type
+            )));
+        }
+        let column =
+            if actual.default_kind == TableDefault::None { column } else { column.with_default_expression() };
+        columns.push(column);
+    }
+    Ok(columns)
+}

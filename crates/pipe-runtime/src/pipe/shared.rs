@@ -1,0 +1,143 @@
+//! What the threads and tasks of one pipe share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Thread;
+
+use housepipe_ch_sink::{ErrorTable, Sink};
+use housepipe_kafka_source::SourceConfig;
+use housepipe_transform::RowFormat;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::batch::BatchBuilder;
+use super::inserter;
+use super::progress::SharedProgress;
+use super::record::Labels;
+use super::state::{Phase, StateCell};
+use crate::error::PipeError;
+use crate::pipe_file::BatchLimits;
+
+/// Where rows go.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) table: String,
+    pub(super) columns: Vec<String>,
+    pub(super) format: RowFormat,
+    pub(super) error_table: Option<ErrorTable>,
+}
+
+pub(super) struct Shared {
+    pub(super) progress: SharedProgress,
+    pub(super) state: StateCell,
+    pub(super) limits: BatchLimits,
+    pub(super) labels: Labels,
+    pub(super) target: Target,
+    pub(super) sink: Sink,
+    pub(super) source: SourceConfig,
+    /// End once the lag has reached zero.
+    pub(super) until_caught_up: bool,
+    pub(super) destination_deadline_ms: u64,
+    runtime: Handle,
+    /// Empty buffers. A worker needs one to seal, so their number bounds the inserts in flight, and memory.
+    spares: Mutex<Vec<BatchBuilder>>,
+    /// Threads to wake when a buffer came back or the phase changed.
+    sleepers: Mutex<Vec<Thread>>,
+    phase: watch::Sender<Phase>,
+    failure: Mutex<Option<PipeError>>,
+}
+
+/// What [`Shared::new`] takes.
+pub(super) struct SharedParts {
+    pub(super) limits: BatchLimits,
+    pub(super) labels: Labels,
+    pub(super) target: Target,
+    pub(super) sink: Sink,
+    pub(super) source: SourceConfig,
+    pub(super) until_caught_up: bool,
+    pub(super) destination_deadline_ms: u64,
+    pub(super) inserts_in_flight_max: usize,
+}
+
+impl Shared {
+    pub(super) fn new(parts: SharedParts, runtime: Handle) -> Arc<Shared> {
+        let spares = (0..parts.inserts_in_flight_max).map(|_| BatchBuilder::default()).collect();
+        Arc::new(Shared {
+            progress: SharedProgress::default(),
+            state: StateCell::default(),
+            limits: parts.limits,
+            labels: parts.labels,
+            target: parts.target,
+            sink: parts.sink,
+            source: parts.source,
+            until_caught_up: parts.until_caught_up,
+            destination_deadline_ms: parts.destination_deadline_ms,
+            runtime,
+            spares: Mutex::new(spares),
+            sleepers: Mutex::new(Vec::new()),
+            phase: watch::Sender::new(Phase::Running),
+            failure: Mutex::new(None),
+        })
+    }
+
+    pub(super) fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    /// Read no more; settle what was read.
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.phase.borrow() >= Phase::Stopping
+    }
+
+    /// Drop everything; what is not committed is read again by the next run.
+    pub(super) fn is_aborted(&self) -> bool {
+        *self.phase.borrow() >= Phase::Aborted
+    }
+
+    /// Moves on to `phase`; phases never go back.
+    pub(super) fn advance(&self, phase: Phase) {
+        self.phase.send_if_modified(|current| {
+            let forward = *current < phase;
+            *current = (*current).max(phase);
+            forward
+        });
+        self.wake_all();
+    }
+
+    /// Ends the pipe with `error`; the first error counts.
+    pub(super) fn fail(&self, error: PipeError) {
+        tracing::error!(error = %error, "the pipe stops as failed; its offsets are kept");
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.advance(Phase::Aborted);
+    }
+
+    pub(super) fn take_failure(&self) -> Option<PipeError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(super) fn add_sleeper(&self, thread: Thread) {
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+    }
+
+    fn wake_all(&self) {
+        for thread in self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            thread.unpark();
+        }
+        self.progress.notify();
+    }
+
+    pub(super) fn take_spare(&self) -> Option<BatchBuilder> {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    pub(super) fn give_back(&self, buffers: BatchBuilder) {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
+        self.wake_all();
+    }
+
+    /// Seals `full` and inserts it in the background.
+    pub(super) fn submit(self: &Arc<Self>, full: BatchBuilder) {
+        let id = self.progress.lock().seal(full.open_spans());
+        let batch = full.seal(id);
+        self.runtime.spawn(inserter::deliver(Arc::clone(self), batch));
+    }
+}

@@ -1,0 +1,182 @@
+//! Taking a mapping apart, key by key, and collecting every problem on the way.
+
+use super::suggest::nearest;
+use super::yaml::{Entry, Node, Value};
+use super::{Problem, units};
+
+/// The keys of one mapping. Whoever reads a key takes it; [`Fields::finish`] reports what nobody took.
+pub(super) struct Fields<'a> {
+    path: String,
+    line: usize,
+    entries: Vec<(&'a Entry, bool)>,
+    known: Vec<&'static str>,
+    later: Vec<(&'static str, &'static str)>,
+}
+
+/// A value together with where it stands, for the messages about it.
+#[derive(Clone)]
+pub(super) struct Located<'a> {
+    pub(super) path: String,
+    pub(super) node: &'a Node,
+}
+
+impl<'a> Fields<'a> {
+    /// The keys of `node`, or a problem where it is no mapping.
+    pub(super) fn of(path: &str, node: &'a Node, problems: &mut Vec<Problem>) -> Option<Fields<'a>> {
+        match &node.value {
+            Value::Map(entries) => Some(Fields {
+                path: path.to_owned(),
+                line: node.line,
+                entries: entries.iter().map(|entry| (entry, false)).collect(),
+                known: Vec::new(),
+                later: Vec::new(),
+            }),
+            other => {
+                problems.push(
+                    Problem::at(
+                        node.line,
+                        path,
+                        format!("expected a mapping of keys, found {}", other.describe()),
+                    )
+                    .mend("write it as `key: value` lines, indented below"),
+                );
+                None
+            }
+        }
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// The value of `key`, where it is there.
+    pub(super) fn take(&mut self, key: &'static str) -> Option<Located<'a>> {
+        self.known.push(key);
+        let path = self.path_of(key);
+        let entry = self.entries.iter_mut().find(|(entry, _)| entry.key == key)?;
+        entry.1 = true;
+        Some(Located { path, node: &entry.0.node })
+    }
+
+    /// The value of `key`, or a problem where it is missing.
+    pub(super) fn require(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<Located<'a>> {
+        let found = self.take(key);
+        if found.is_none() {
+            problems
+                .push(Problem::at(self.line, &self.path_of(key), "missing").mend(format!("add `{key}:`")));
+        }
+        found
+    }
+
+    /// Declares a key that the format has and that this version does not act on yet.
+    pub(super) fn not_yet(&mut self, key: &'static str, mend: &'static str) {
+        self.later.push((key, mend));
+    }
+
+    /// Reports the keys that nobody took.
+    pub(super) fn finish(self, problems: &mut Vec<Problem>) {
+        for (entry, _) in self.entries.iter().filter(|(_, taken)| !taken) {
+            let path = self.path_of(&entry.key);
+            if let Some((_, mend)) = self.later.iter().find(|(key, _)| *key == entry.key) {
+                problems.push(Problem::at(entry.line, &path, "not available in this version").mend(*mend));
+                continue;
+            }
+            let mend = match nearest(&entry.key, &self.known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known keys here: {}", self.known.join(", ")),
+            };
+            problems.push(Problem::at(entry.line, &path, "unknown key").mend(mend));
+        }
+    }
+}
+
+impl<'a> Located<'a> {
+    pub(super) fn problem(&self, message: impl Into<String>) -> Problem {
+        Problem::at(self.node.line, &self.path, message)
+    }
+
+    /// The value as text, with `${env:..}` and `${file:..}` resolved.
+    pub(super) fn text(&self, problems: &mut Vec<Problem>) -> Option<String> {
+        match &self.node.value {
+            Value::Scalar(text) => match super::substitute::resolve(text) {
+                Ok(resolved) => Some(resolved),
+                Err(message) => {
+                    problems.push(self.problem(message));
+                    None
+                }
+            },
+            other => {
+                problems.push(self.problem(format!("expected text, found {}", other.describe())));
+                None
+            }
+        }
+    }
+
+    /// Text that may not be empty.
+    pub(super) fn nonempty(&self, problems: &mut Vec<Problem>) -> Option<String> {
+        let text = self.text(problems)?;
+        if text.trim().is_empty() {
+            problems.push(self.problem("empty"));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// The value parsed by `parse`, whose error says what was expected.
+    pub(super) fn parsed<T>(
+        &self,
+        problems: &mut Vec<Problem>,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = self.text(problems)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                problems.push(self.problem(message));
+                None
+            }
+        }
+    }
+
+    /// One of a closed list of words.
+    pub(super) fn choice<T: Copy>(
+        &self,
+        choices: &[(&'static str, T)],
+        problems: &mut Vec<Problem>,
+    ) -> Option<T> {
+        let text = self.text(problems)?;
+        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
+            return Some(*value);
+        }
+        let words: Vec<&'static str> = choices.iter().map(|(word, _)| *word).collect();
+        let mend = match nearest(&text, &words) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("one of: {}", words.join(", ")),
+        };
+        problems.push(self.problem(format!("`{text}` is not a choice here")).mend(mend));
+        None
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&self, problems: &mut Vec<Problem>) -> Option<bool> {
+        self.choice(&[("true", true), ("false", false)], problems)
+    }
+
+    /// A whole number within `[least, most]`; `_` may group its digits.
+    pub(super) fn integer(&self, least: u64, most: u64, problems: &mut Vec<Problem>) -> Option<u64> {
+        self.parsed(problems, |text| units::integer(text, least, most))
+    }
+
+    /// The items of a list; a single value counts as a list of one.
+    pub(super) fn items(&self) -> Vec<Located<'a>> {
+        match &self.node.value {
+            Value::List(nodes) => nodes
+                .iter()
+                .enumerate()
+                .map(|(index, node)| Located { path: format!("{}[{index}]", self.path), node })
+                .collect(),
+            Value::Null => Vec::new(),
+            _ => vec![self.clone()],
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! From nodes to typed values, one function per block of the file.
+
+use chrono::DateTime;
+use housepipe_ch_sink::Compression;
+use housepipe_kafka_source::{Pem, SaslMechanism, SecretPem, Security, StartOffset, Tls};
+use housepipe_transform::{Column, Columns, Semantics};
+use secrecy::SecretString;
+
+use super::fields::{Fields, Located};
+use super::types::{
+    BatchLimits, ColumnSpec, DestinationSpec, ErrorTableSpec, ManagedTable, PipeFile, PipeName, SourceSpec,
+};
+use super::yaml::{self, Value};
+use super::{Problem, units};
+
+/// Letters of a pipe's name, at most.
+const NAME_LENGTH_MAX: usize = 63;
+/// Days that an error row may be kept, at most.
+const TTL_DAYS_MOST: u64 = 3_650;
+/// The longest time a record may wait for its batch, in milliseconds.
+const WAIT_MOST_MS: u64 = 10 * 60 * 1_000;
+
+const LATER_PATHS: &str = "rename the field's first level only, or load the object into a JSON column";
+
+/// The pipe that `text` describes, or everything that is wrong with it.
+pub(super) fn parse(text: &str) -> Result<PipeFile, Vec<Problem>> {
+    let root = yaml::load(text).map_err(|problem| vec![problem])?;
+    let mut problems = Vec::new();
+    let pipe = Fields::of("", &root, &mut problems).and_then(|fields| pipe(fields, &mut problems));
+    match pipe {
+        Some(pipe) if problems.is_empty() => Ok(pipe),
+        _ => Err(problems),
+    }
+}
+
+fn pipe(mut fields: Fields<'_>, problems: &mut Vec<Problem>) -> Option<PipeFile> {
+    let name = fields.require("name", problems).and_then(|v| v.parsed(problems, pipe_name));
+    let source = fields.require("source", problems).and_then(|v| source(&v, name.as_ref(), problems));
+    if let Some(format) = fields.take("format") {
+        format.choice(&[("json", ())], problems);
+    }
+    let destination = fields.require("destination", problems).and_then(|v| destination(&v, problems));
+    let error_table = match fields.take("error_table") {
+        Some(v) => error_table(&v, problems),
+        None => Some(ErrorTableSpec::default()),
+    };
+    let batch = match fields.take("batch") {
+        Some(v) => batch(&v, problems),
+        None => Some(BatchLimits::default()),
+    };
+    let semantics = match fields.take("semantics") {
+        Some(v) => {
+            v.choice(&[("strict", Semantics::Strict), ("clickhouse", Semantics::ClickHouse)], problems)
+        }
+        None => Some(Semantics::Strict),
+    };
+    if let Some(delivery) = fields.take("delivery")
+        && let Some(true) = delivery.choice(&[("at_least_once", false), ("exactly_once", true)], problems)
+    {
+        problems.push(
+            delivery.problem("`exactly_once` is not available in this version").mend("use `at_least_once`"),
+        );
+    }
+    fields
+        .not_yet("schema_registry", "remove it: records framed for a registry are loaded without validation");
+    fields.finish(problems);
+    Some(PipeFile {
+        name: name?,
+        source: source?,
+        destination: destination?,
+        error_table: error_table?,
+        batch: batch?,
+        semantics: semantics?,
+    })
+}
+
+fn pipe_name(text: &str) -> Result<PipeName, String> {
+    let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
+    let starts = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if starts && text.len() <= NAME_LENGTH_MAX && text.bytes().all(fine) {
+        Ok(PipeName(text.to_owned()))
+    } else {
+        Err(format!(
+            "`{text}` is no pipe name: up to {NAME_LENGTH_MAX} of a-z, 0-9, `_` and `-`, starting with a letter or digit"
+        ))
+    }
+}
+
+fn source(at: &Located<'_>, name: Option<&PipeName>, problems: &mut Vec<Problem>) -> Option<SourceSpec> {
+    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    if let Some(kind) = fields.require("type", problems)
+        && let Some(preset) =
+            kind.choice(&[("kafka", None), ("confluent_cloud", Some(())), ("aws_msk", Some(()))], problems)
+        && preset.is_some()
+    {
+        problems.push(
+            kind.problem("this preset is not available in this version")
+                .mend("use `kafka` with `tls: {}` and `auth:`; both vendors speak it"),
+        );
+    }
+    let brokers = fields.require("brokers", problems).and_then(|v| v.parsed(problems, brokers));
+    let topic = fields.require("topic", problems).and_then(|v| v.nonempty(problems));
+    let group = match fields.take("consumer_group") {
+        Some(v) => v.nonempty(problems),
+        None => name.map(|name| format!("housepipe-{name}")),
+    };
+    let start = match fields.take("offset") {
+        Some(v) => start_offset(&v, problems),
+        None => Some(StartOffset::Earliest),
+    };
+    let tls = fields.take("tls").map(|v| tls(&v, problems));
+    let security = match fields.take("auth") {
+        Some(v) => auth(&v, tls, problems),
+        None => match tls {
+            Some(tls) => tls.map(Security::Tls),
+            None => Some(Security::Plaintext),
+        },
+    };
+    fields.finish(problems);
+    Some(SourceSpec {
+        brokers: brokers?,
+        topic: topic?,
+        consumer_group: group?,
+        start: start?,
+        security: security?,
+    })
+}
+
+fn brokers(text: &str) -> Result<String, String> {
+    let list: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    if list.is_empty() {
+        return Err("empty: name at least one broker as `host:port`".to_owned());
+    }
+    for broker in &list {
+        let port = broker.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
+        match port {
+            Some((host, Ok(1..)))
+                if !host.is_empty() && !host.contains("://") && !host.contains(char::is_whitespace) => {}
+            _ => return Err(format!("`{broker}` is no broker: write `host:port`, separated by commas")),
+        }
+    }
+    Ok(list.join(","))
+}
+
+fn start_offset(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<StartOffset> {
+    if let Value::Map(_) = at.node.value {
+        let mut fields = Fields::of(&at.path, at.node, problems)?;
+        let start = fields.require("timestamp", problems).and_then(|v| {
+            v.parsed(problems, |text| match DateTime::parse_from_rfc3339(text) {
+                Ok(time) => Ok(StartOffset::Timestamp { unix_ms: time.timestamp_millis() }),
+                Err(_) => Err(format!("`{text}` is no time with a zone; write it as 2026-01-01T00:00:00Z")),
+            })
+        });
+        fields.finish(problems);
+        return start;
+    }
+    at.choice(&[("earliest", StartOffset::Earliest), ("latest", StartOffset::Latest)], problems)
+}
+
+fn tls(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<Tls> {
+    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let before = problems.len();
+    let ca = fields.take("ca").and_then(|v| v.nonempty(problems)).map(Pem::from_path_or_inline);
+    let certificate = fields.take("certificate");
+    let key = fields.take("key");
+    let client = match (&certificate, &key) {
+        (Some(certificate), Some(key)) => {
+            let (certificate, key) = (certificate.nonempty(problems), key.nonempty(problems));
+            certificate
+                .zip(key)
+                .map(|(c, k)| (Pem::from_path_or_inline(c), SecretPem::from_path_or_inline(k)))
+        }
+        (Some(alone), None) => {
+            problems.push(alone.problem("a client certificate needs its `key:`"));
+            None
+        }
+        (None, Some(alone)) => {
+            problems.push(alone.problem("a client key needs its `certificate:`"));
+            None
+        }
+        (None, None) => None,
+    };
+    fields.finish(problems);
+    (problems.len() == before).then_some(Tls { ca, client })
+}
+
+/// `tls` is absent, broken (already reported) or there.
+fn auth(at: &Located<'_>, tls: Option<Option<Tls>>, problems: &mut Vec<Problem>) -> Option<Security> {
+    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let mechanism = fields.require("mechanism", problems).and_then(|v| {
+        v.choice(
+            &[
+                ("PLAIN", SaslMechanism::Plain),
+                ("SCRAM-SHA-256", SaslMechanism::ScramSha256),
+                ("SCRAM-SHA-512", SaslMechanism::ScramSha512),
+            ],
+            problems,
+        )
+    });
+    let username = fields.require("username", problems).and_then(|v| v.nonempty(problems));
+    let password =
+        fields.require("password", problems).and_then(|v| v.nonempty(problems)).map(SecretString::from);
+    let without_tls = fields.take("allow_without_tls").and_then(|v| v.flag(problems)).unwrap_or(false);
+    fields.finish(problems);
+    let tls = match tls {
+        None if without_tls => None,
+        None => {
+            problems.push(at.problem("a password would cross the network unencrypted").mend(
+                "add `tls: {}` to the source, or `allow_without_tls: true` here where the network is trusted",
+            ));
+            return None;
+        }
+        Some(tls) => Some(tls?),
+    };
+    Some(Security::Sasl { mechanism: mechanism?, username: username?, password: password?, tls })
+}
+
+fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<DestinationSpec> {
+    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let url = fields.require("url", problems).and_then(|v| {
+        v.parsed(problems, |text| {
+            housepipe_ch_sink::check_url(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
+        })
+    });
+    let username = match fields.take("username") {
+        Some(v) => v.nonempty(problems),
+        None => Some("default".to_owned()),
+    };
+    let password = fields.take("password").and_then(|v| v.text(problems)).map(SecretString::from);
+    let database = match fields.take("database") {
+        Some(v) => v.nonempty(problems),
+        None => Some("default".to_owned()),
+    };
+    let table = fields.require("table", problems).and_then(|v| v.nonempty(problems));
+    let compression = match fields.take("compression") {
+        Some(v) => v.choice(&[("none", Compression::None), ("lz4", Compression::Lz4)], problems),
+        None => Some(Compression::None),
+    };
+    let managed_table = fields.take("managed_table");
+    let columns = fields.take("columns");
+    if let (Some(managed), None) = (&managed_table, &columns) {
+        problems.push(
+            managed.problem("a table cannot be created without columns").mend("add `columns:` beside it"),
+        );
+    }
+    let managed_table = match managed_table {
+        Some(v) => Some(self::managed_table(&v, problems)?),
+        None => None,
+    };
+    let columns = columns.map_or_else(Vec::new, |v| self::columns(&v, problems));
+    fields.finish(problems);
+    Some(DestinationSpec {
+        url: url?,
+        username: username?,
+        password,
+        database: database?,
+        table: table?,
+        compression: compression?,
+        managed_table,
+        columns,
+    })
+}
+
+fn managed_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ManagedTable> {
+    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let engine = match fields.take("engine") {
+        Some(v) => v.nonempty(problems),
+        None => Some("MergeTree".to_owned()),
+    };
+    let order_by = fields
+        .take("order_by")
+        .map_or_else(Vec::new, |v| v.items().iter().filter_map(|item| item.nonempty(problems)).collect());
+    let partition_by = fields.take("partition_by").and_then(|v| v.nonempty(problems));
+    let ttl = fields.take("ttl").and_then(|v| v.nonempty(problems));
+    fields.finish(problems);
+    Some(ManagedTable { engine: engine?, order_by, partition_by, ttl })
+}
+
+fn columns(at: &Located<'_>, problems: &mut Vec<Problem>) -> Vec<ColumnSpec> {
+    if let Value::Scalar(_) = at.node.value {
+        return column_text(at, problems);
+    }
+    let mut columns: Vec<ColumnSpec> = Vec::new();
+    for item in at.items() {
+        let Some(column) = column(&item, problems) else { continue };
+        if columns.iter().any(|earlier| earlier.name == column.name) {
+            problems.push(item.problem(format!("the column `{}` is listed twice", column.name)));
+            continue;
+        }
+        columns.push(column);
+    }
+    if columns.is_empty() && problems.is_empty() {
+        problems.push(at.problem("no columns").mend("list them as `- { name: id, type: UInt64 }`"));
+    }
+    columns
+}
+
+/// Columns as one text, in ClickHouse's words: `id UInt64, tags Array(String)`.
+fn column_text(at: &Located<'_>, problems: &mut Vec<Problem>) -> Vec<ColumnSpec> {
+    let parsed = at.parsed(problems, |text| {
+        text.parse::<Columns>().map_err(|error| format!("`{text}` is no list of columns: {error}"))
+    });
+    let spec = |column: &Column| ColumnSpec {
+        name: column.name.clone(),
+        data_type: column.ty.clone(),
+        from: column.name.clone(),
+    };
+    parsed.map_or_else(Vec::new, |columns| columns.iter().map(spec).collect())
+}
+
+fn column(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ColumnSpec> {
+    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let name = fields.require("name", problems).and_then(|v| v.nonempty(problems));
+    let data_type = fields.require("type", problems).and_then(|v| {
+        v.parsed(problems, |text| text.parse().map_err(|e| format!("`{text}` is no ClickHouse type: {e}")))
+    });
+    let from = match fields.take("from") {
+        Some(v) => {
+            let from = v.nonempty(problems)?;
+            if from.starts_with('_') || from.contains(['.', '[']) {
+                problems.push(
+                    v.problem(format!(
+                        "`{from}`: paths and virtual columns are not available in this version"
+                    ))
+                    .mend(LATER_PATHS),
+                );
+            }
+            Some(from)
+        }
+        None => name.clone(),
+    };
+    fields.finish(problems);
+    Some(ColumnSpec { name: name?, data_type: data_type?, from: from? })
+}
+
+fn error_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ErrorTableSpec> {
+    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let default = ErrorTableSpec::default();
+    let enabled = fields.take("enabled").map_or(Some(default.enabled), |v| v.flag(problems));
+    let suffix = fields.take("suffix").map_or(Some(default.suffix), |v| v.nonempty(problems));
+    let ttl_days = fields
+        .take("ttl_days")
+        .map_or(Some(u64::from(default.ttl_days)), |v| v.integer(1, TTL_DAYS_MOST, problems))
+        .and_then(|days| u32::try_from(days).ok());
+    fields.not_yet("stop_ratio", "remove it: rejected records are counted, and never stop the pipe");
+    fields.finish(problems);
+    Some(ErrorTableSpec { enabled: enabled?, suffix: suffix?, ttl_days: ttl_days? })
+}
+
+fn batch(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<BatchLimits> {
+    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let default = BatchLimits::default();
+    let rows_max = match fields.take("max_rows") {
+        Some(v) => v.integer(1, BatchLimits::ROWS_MOST, problems).and_then(|n| usize::try_from(n).ok()),
+        None => Some(default.rows_max),
+    };
+    let bytes_max = match fields.take("max_bytes") {
+        Some(v) => v
+            .parsed(problems, |text| units::bytes(text, 1, BatchLimits::BYTES_MOST))
+            .and_then(|n| usize::try_from(n).ok()),
+        None => Some(default.bytes_max),
+    };
+    let wait_max_ms = match fields.take("max_wait") {
+        Some(v) => v.parsed(problems, |text| units::duration_ms(text, 1, WAIT_MOST_MS)),
+        None => Some(default.wait_max_ms),
+    };
+    fields.finish(problems);
+    Some(BatchLimits { rows_max: rows_max?, bytes_max: bytes_max?, wait_max_ms: wait_max_ms? })
+}

@@ -1,0 +1,158 @@
+//! Pipe files, good and bad, with what is said about them.
+
+use expect_test::{Expect, expect};
+
+use super::{BatchLimits, PipeFile};
+use housepipe_ch_sink::Compression;
+use housepipe_kafka_source::{Security, StartOffset};
+use housepipe_transform::Semantics;
+
+const MINIMAL: &str = "\
+name: clicks
+source:
+  type: kafka
+  brokers: localhost:9092
+  topic: clicks
+destination:
+  url: http://localhost:8123
+  table: clicks
+";
+
+fn refuses(text: &str, expected: &Expect) {
+    expected.assert_eq(&PipeFile::parse(text, "p.yaml").unwrap_err().to_string());
+}
+
+#[test]
+fn a_minimal_file_gets_defaults() {
+    let pipe = PipeFile::parse(MINIMAL, "p.yaml").unwrap();
+    assert_eq!(pipe.name.as_str(), "clicks");
+    assert_eq!(pipe.source.consumer_group, "housepipe-clicks");
+    assert_eq!(pipe.source.start, StartOffset::Earliest);
+    assert!(matches!(pipe.source.security, Security::Plaintext));
+    assert_eq!(
+        (pipe.destination.username.as_str(), pipe.destination.database.as_str()),
+        ("default", "default")
+    );
+    assert_eq!(pipe.destination.compression, Compression::None);
+    assert!(pipe.destination.columns.is_empty() && pipe.destination.managed_table.is_none());
+    assert_eq!(pipe.batch, BatchLimits { rows_max: 100_000, bytes_max: 32 << 20, wait_max_ms: 5_000 });
+    assert_eq!(pipe.error_table.ttl_days, 7);
+    assert_eq!(pipe.semantics, Semantics::Strict);
+}
+
+#[test]
+fn a_full_file_is_read() {
+    let pipe = PipeFile::parse(
+        "\
+name: clicks
+source:
+  type: kafka
+  brokers: 'a:9092, b:9093'
+  topic: clicks
+  consumer_group: mine
+  offset: { timestamp: 2026-01-01T00:00:00Z }
+  auth: { mechanism: SCRAM-SHA-512, username: app, password: 0123 }
+  tls: { ca: ca.pem, certificate: client.pem, key: client.key }
+format: json
+destination:
+  url: https://localhost:8443
+  username: loader
+  password: secret
+  database: analytics
+  table: clicks
+  compression: lz4
+  managed_table: { engine: MergeTree, order_by: [ts], partition_by: toYYYYMM(ts) }
+  columns:
+    - { name: id, type: UInt64 }
+    - { name: ts, type: \"DateTime64(3,'UTC')\", from: time }
+error_table: { enabled: false, suffix: _bad, ttl_days: 3 }
+batch: { max_rows: 10_000, max_bytes: 1MiB, max_wait: 200ms }
+semantics: clickhouse
+delivery: at_least_once
+",
+        "p.yaml",
+    )
+    .unwrap();
+    assert_eq!(pipe.source.brokers, "a:9092,b:9093");
+    assert_eq!(pipe.source.start, StartOffset::Timestamp { unix_ms: 1_767_225_600_000 });
+    let Security::Sasl { username, tls: Some(tls), .. } = &pipe.source.security else { panic!("{pipe:?}") };
+    assert_eq!(username, "app");
+    assert!(tls.ca.is_some() && tls.client.is_some());
+    assert_eq!(pipe.destination.columns[1].data_type.to_string(), "DateTime64(3, 'UTC')");
+    assert_eq!(pipe.destination.columns[1].from, "time");
+    assert_eq!(pipe.batch, BatchLimits { rows_max: 10_000, bytes_max: 1 << 20, wait_max_ms: 200 });
+    assert!(!pipe.error_table.enabled);
+    let shown = format!("{pipe:?}");
+    assert!(!shown.contains("0123") && !shown.contains("secret"), "secrets stay out of Debug: {shown}");
+}
+
+#[test]
+fn columns_may_be_one_text() {
+    let text = MINIMAL.to_owned()
+        + "  managed_table: { order_by: [id] }\n  columns: \"id UInt64, tags Array(String)\"\n";
+    let pipe = PipeFile::parse(&text, "p.yaml").unwrap();
+    let columns: Vec<String> = pipe
+        .destination
+        .columns
+        .iter()
+        .map(|column| format!("{} {}", column.name, column.data_type))
+        .collect();
+    assert_eq!(columns, ["id UInt64", "tags Array(String)"]);
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_its_line() {
+    refuses(
+        "\
+name: Clicks!
+source:
+  type: kafak
+  broker: localhost:9092
+  topic: ''
+  offset: newest
+destination:
+  url: localhost:8123
+  tabel: clicks
+batch: { max_rows: 2000000, max_bytes: 1 TB, max_wait: 5 }
+",
+        &expect![[""]],
+    );
+}
+
+#[test]
+fn what_comes_later_is_named_as_such() {
+    refuses(
+        &(MINIMAL.to_owned()
+            + "schema_registry: { url: http://x }\ndelivery: exactly_once\nerror_table: { stop_ratio: 0.5 }\n"),
+        &expect![[""]],
+    );
+    refuses(
+        &MINIMAL
+            .replace("  table: clicks", "  table: clicks\n  columns: [{ name: a, type: UInt8, from: b.c }]"),
+        &expect![[""]],
+    );
+    refuses(&MINIMAL.replace("type: kafka", "type: aws_msk"), &expect![[""]]);
+}
+
+#[test]
+fn credentials_need_encryption_or_an_explicit_word() {
+    let with_auth = |more: &str| {
+        MINIMAL.replace(
+            "  topic: clicks",
+            &format!("  topic: clicks\n  auth: {{ mechanism: PLAIN, username: u, password: p{more} }}"),
+        )
+    };
+    refuses(&with_auth(""), &expect![[""]]);
+    assert!(PipeFile::parse(&with_auth(", allow_without_tls: true"), "p.yaml").is_ok());
+}
+
+#[test]
+fn odd_documents_are_refused() {
+    refuses("", &expect![[""]]);
+    refuses("just text", &expect![[""]]);
+    refuses("a: [1", &expect![[""]]);
+    refuses("a: 1\na: 2\n", &expect![[""]]);
+    refuses(&format!("{MINIMAL}---\nname: other\n"), &expect![[""]]);
+    refuses(&MINIMAL.replace("localhost:9092", "localhost"), &expect![[""]]);
+    refuses(&MINIMAL.replace("localhost:9092", "http://localhost:9092"), &expect![[""]]);
+}

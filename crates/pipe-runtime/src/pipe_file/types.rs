@@ -1,0 +1,141 @@
+//! What a pipe file says, as typed values.
+
+use housepipe_ch_sink::Compression;
+use housepipe_kafka_source::{Security, StartOffset};
+use housepipe_transform::{DataType, Semantics};
+use secrecy::SecretString;
+
+/// A whole pipe: where from, where to, and how.
+#[derive(Debug, Clone)]
+pub struct PipeFile {
+    /// The pipe's name: `[a-z0-9][a-z0-9_-]{0,62}`.
+    pub name: PipeName,
+    /// The Kafka topic and how to reach it.
+    pub source: SourceSpec,
+    /// The ClickHouse table and how to reach it.
+    pub destination: DestinationSpec,
+    /// The table for records that cannot be loaded.
+    pub error_table: ErrorTableSpec,
+    /// When a batch is closed and inserted.
+    pub batch: BatchLimits,
+    /// How strictly values are read.
+    pub semantics: Semantics,
+}
+
+/// A pipe's name, checked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PipeName(pub(super) String);
+
+impl PipeName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for PipeName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `source:`
+#[derive(Debug, Clone)]
+pub struct SourceSpec {
+    /// Bootstrap brokers, `host:port` separated by commas.
+    pub brokers: String,
+    /// The topic.
+    pub topic: String,
+    /// The consumer group; `housepipe-<name>` unless the file names one.
+    pub consumer_group: String,
+    /// Where a group without committed offsets starts.
+    pub start: StartOffset,
+    /// Encryption and credentials.
+    pub security: Security,
+}
+
+/// `destination:`
+#[derive(Debug, Clone)]
+pub struct DestinationSpec {
+    /// The HTTP interface, such as `http://localhost:8123`.
+    pub url: String,
+    /// The user; `default` unless the file names one.
+    pub username: String,
+    /// The user's password.
+    pub password: Option<SecretString>,
+    /// The database; `default` unless the file names one.
+    pub database: String,
+    /// The table.
+    pub table: String,
+    /// Compression of the inserts on the wire.
+    pub compression: Compression,
+    /// How to create the table; without it the table must exist.
+    pub managed_table: Option<ManagedTable>,
+    /// The columns to fill; empty means every column of the existing table.
+    pub columns: Vec<ColumnSpec>,
+}
+
+/// `destination.managed_table:` — the table is created where it is missing.
+#[derive(Debug, Clone)]
+pub struct ManagedTable {
+    /// Engine with its parameters, such as `MergeTree` or `ReplacingMergeTree(version)`.
+    pub engine: String,
+    /// Sorting key, a column or expression each.
+    pub order_by: Vec<String>,
+    /// Partition key expression.
+    pub partition_by: Option<String>,
+    /// TTL expression.
+    pub ttl: Option<String>,
+}
+
+/// One of `destination.columns:`.
+#[derive(Debug, Clone)]
+pub struct ColumnSpec {
+    /// The column's name in the table.
+    pub name: String,
+    /// Its type.
+    pub data_type: DataType,
+    /// The record's key that fills it; the column's name unless the file says otherwise.
+    pub from: String,
+}
+
+/// `error_table:`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorTableSpec {
+    /// Whether rejected records are kept in a table; otherwise they are counted and logged without their content.
+    pub enabled: bool,
+    /// What the error table's name adds to the destination's.
+    pub suffix: String,
+    /// Days after which ClickHouse deletes an error row.
+    pub ttl_days: u32,
+}
+
+impl Default for ErrorTableSpec {
+    fn default() -> Self {
+        ErrorTableSpec { enabled: true, suffix: "_clickpipes_error".to_owned(), ttl_days: 7 }
+    }
+}
+
+/// `batch:` — a batch is inserted as soon as it reaches one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Rows of a batch, at most; up to [`BatchLimits::ROWS_MOST`].
+    pub rows_max: usize,
+    /// Encoded bytes of a batch at which it is closed; up to [`BatchLimits::BYTES_MOST`].
+    pub bytes_max: usize,
+    /// Time a record waits for its batch to fill, at most, in milliseconds.
+    pub wait_max_ms: u64,
+}
+
+impl BatchLimits {
+    /// The most rows that one insert may carry: one ClickHouse block.
+    pub const ROWS_MOST: u64 = 1_000_000;
+    /// The most bytes that one insert may carry: one ClickHouse block.
+    pub const BYTES_MOST: u64 = 256 << 20;
+}
+
+impl Default for BatchLimits {
+    fn default() -> Self {
+        BatchLimits { rows_max: 100_000, bytes_max: 32 << 20, wait_max_ms: 5_000 }
+    }
+}
