@@ -40,6 +40,8 @@ codes! {
     InvalidEscape = "invalid_escape",
     /// A key appears twice.
     DuplicateKey = "duplicate_key",
+    /// A key fits several columns by letter case, and none exactly.
+    AmbiguousKey = "ambiguous_key",
     /// The column's type does not take a JSON value of this kind.
     TypeMismatch = "type_mismatch",
     /// The number or the moment lies outside the type's range.

@@ -11,14 +11,28 @@ const SERVER_DEPTH_MAX: usize = 1_023;
 /// Paths of one document, with their buffers.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
-    /// The keys of the objects that are open, each behind its length.
+    /// The path of the key at hand, behind those of the scopes around it.
     current: Vec<u8>,
-    /// Where each open object's path ends in `current`.
-    ends: Vec<usize>,
-    /// The bytes of all leaf paths.
+    /// The brackets that are open.
+    open: Vec<Open>,
+    /// The bytes of all paths.
     bytes: Vec<u8>,
-    /// Each leaf path: where it stands in `bytes`, and where its value stands in the record.
+    /// Each path of a value: where it stands in `bytes`, and where its value stands in the record.
     leaves: Vec<Leaf>,
+    /// Scopes met so far: the document, and each object that is an element of an array.
+    scopes: u32,
+}
+
+/// An open bracket.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    is_object: bool,
+    /// Its object is the top of a scope.
+    is_top: bool,
+    scope: u32,
+    /// Where the paths of its scope start in `current`, and where its own path ends.
+    scope_start: usize,
+    end: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +45,10 @@ struct Leaf {
 impl Paths {
     fn clear(&mut self) {
         self.current.clear();
-        self.ends.clear();
+        self.open.clear();
         self.bytes.clear();
         self.leaves.clear();
+        self.scopes = 0;
     }
 
     /// Gives back buffers that have grown beyond the size.
@@ -43,9 +58,51 @@ impl Paths {
         }
     }
 
-    fn leaf(&mut self, position: usize) {
+    /// Enters an array or an object, which is a value itself.
+    fn open(&mut self, is_object: bool, position: usize) {
+        let end = self.current.len();
+        let opened = match self.open.last().copied() {
+            Some(outer) if outer.is_object => {
+                self.value(is_object, position);
+                Open { is_object, is_top: false, end, ..outer }
+            }
+            // The document, or an element of an array.
+            outer if is_object || outer.is_none() => {
+                self.scopes += 1;
+                Open { is_object, is_top: true, scope: self.scopes, scope_start: end, end }
+            }
+            Some(outer) => Open { is_object, is_top: false, end, ..outer },
+            None => Open { is_object, is_top: true, scope: 0, scope_start: end, end },
+        };
+        self.open.push(opened);
+    }
+
+    fn close(&mut self) {
+        if let Some(open) = self.open.pop() {
+            self.current.truncate(open.end);
+        }
+    }
+
+    fn in_object(&self) -> bool {
+        self.open.last().is_some_and(|open| open.is_object)
+    }
+
+    fn key(&mut self, key: &[u8]) {
+        let Some(open) = self.open.last() else { return };
+        self.current.truncate(open.end);
+        if !open.is_top {
+            self.current.push(b'.');
+        }
+        self.current.extend_from_slice(key);
+    }
+
+    /// Notes a value of an object. A path may have a plain value and an object, yet not two of either.
+    fn value(&mut self, is_object: bool, position: usize) {
+        let Some(open) = self.open.last().filter(|open| open.is_object) else { return };
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(&self.current);
+        self.bytes.extend_from_slice(&open.scope.to_be_bytes());
+        self.bytes.push(u8::from(is_object));
+        self.bytes.extend_from_slice(&self.current[open.scope_start..]);
         self.leaves.push(Leaf { start, end: self.bytes.len(), position });
     }
 
@@ -64,126 +121,106 @@ pub(crate) fn json(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Resu
     if c.peek() != b'{' {
         return Err(string::mismatch(c, s, "a JSON column"));
     }
-    skip::value_strict(c, s)?;
+    // The server's parser knows no leniency.
+    let lenient = std::mem::replace(&mut s.lenient, false);
+    let result = skip::value_strict(c, s).and_then(|()| check(&c.bytes[..c.at], start, s));
+    s.lenient = lenient;
+    result?;
     let text = &c.bytes[start..c.at];
-    check(text, start, s)?;
     string::push_length(text.len(), out);
     out.extend_from_slice(text);
     Ok(())
 }
 
-/// Checks what the server's parser refuses although it is JSON. The text is known to be JSON.
-fn check(text: &[u8], offset: usize, s: &mut State) -> Result<(), Fault> {
-    let refused = |position: usize, message: &str| {
-        Err(Fault::new(RejectCode::InvalidJsonColumn, offset + position, message))
-    };
+#[cold]
+fn refused(position: usize, message: &str) -> Fault {
+    Fault::new(RejectCode::InvalidJsonColumn, position, message)
+}
+
+/// Checks what the server's parser refuses although it is JSON. The text from `start` on is known to be JSON.
+fn check(bytes: &[u8], start: usize, s: &mut State) -> Result<(), Fault> {
+    if let Err(error) = std::str::from_utf8(&bytes[start..]) {
+        return Err(refused(start + error.valid_up_to(), "a JSON column takes UTF-8 alone"));
+    }
     s.paths.clear();
-    let mut c = Cursor::new(text);
-    // An array is a leaf: its level is counted, its values are only looked at for numbers.
-    let mut arrays = 0usize;
-    let mut depth = 0usize;
+    let mut c = Cursor { bytes, at: start };
     let mut expects_key = false;
     loop {
         c.blank(false);
+        let position = c.at;
         if c.is_at_end() {
             break;
         }
         match c.peek() {
-            b'{' => {
-                depth += 1;
+            bracket @ (b'{' | b'[') => {
+                s.paths.open(bracket == b'{', position);
                 c.at += 1;
-                expects_key = true;
-                s.brackets_open(b'{');
-                if arrays == 0 {
-                    s.paths.ends.push(s.paths.current.len());
-                }
+                expects_key = bracket == b'{';
             }
-            b'[' => {
-                depth += 1;
-                if arrays == 0 {
-                    s.paths.leaf(offset + c.at);
-                }
-                arrays += 1;
+            b'}' | b']' => {
+                s.paths.close();
                 c.at += 1;
-                s.brackets_open(b'[');
-                expects_key = false;
-            }
-            b'}' => {
-                depth -= 1;
-                c.at += 1;
-                s.brackets_close();
-                if arrays == 0 {
-                    let end = s.paths.ends.pop().unwrap_or(0);
-                    s.paths.current.truncate(end);
-                }
-                expects_key = false;
-            }
-            b']' => {
-                depth -= 1;
-                arrays -= 1;
-                c.at += 1;
-                s.brackets_close();
                 expects_key = false;
             }
             b',' => {
                 c.at += 1;
-                expects_key = s.brackets.last() == Some(&b'{');
+                expects_key = s.paths.in_object();
             }
-            b'"' if expects_key => {
+            b'"' => {
                 let raw = string::scan(&mut c)?;
-                let key = if raw.escaped { string::decode(&raw, false, &mut s.text)? } else { raw.bytes };
-                if arrays == 0 {
-                    let base = s.paths.ends.last().copied().unwrap_or(0);
-                    s.paths.current.truncate(base);
-                    if base > 0 {
-                        s.paths.current.push(b'.');
-                    }
-                    s.paths.current.extend_from_slice(key);
+                let text = check_text(&raw, &mut s.text)?;
+                if expects_key {
+                    s.paths.key(text);
+                    c.blank(false);
+                    c.at += 1; // The colon.
+                    expects_key = false;
+                } else {
+                    s.paths.value(false, position);
                 }
-                c.blank(false);
-                c.at += 1; // The colon.
-                expects_key = false;
             }
             byte => {
-                let position = c.at;
-                if arrays == 0 {
-                    s.paths.leaf(offset + position);
-                }
-                match byte {
-                    b'"' => {
-                        string::scan(&mut c)?;
-                    }
-                    b't' | b'n' => c.at += 4,
-                    b'f' => c.at += 5,
-                    _ => {
-                        c.at = super::number::json_number_end(c.bytes, position)?;
-                        let number: Result<f64, _> = fast_float2::parse(&text[position..c.at]);
-                        if !number.is_ok_and(f64::is_finite) {
-                            return refused(position, "the number is out of range for a JSON column");
-                        }
-                    }
-                }
+                s.paths.value(false, position);
+                c.at = match byte {
+                    b't' | b'n' => position + 4,
+                    b'f' => position + 5,
+                    _ => number_end(bytes, position)?,
+                };
             }
         }
-        if depth > SERVER_DEPTH_MAX {
-            return refused(c.at, "the document is nested deeper than a JSON column takes");
+        if s.paths.open.len() > SERVER_DEPTH_MAX {
+            return Err(refused(position, "the document is nested deeper than a JSON column takes"));
         }
         if s.paths.bytes.len() > s.row_bytes_max {
-            return refused(c.at, "the paths of the document are too long");
+            return Err(refused(position, "the paths of the document are too long"));
         }
     }
     match s.paths.duplicate() {
-        Some(position) => refused(position - offset, "the same path stands twice in the document"),
+        Some(position) => Err(refused(position, "the same path stands twice in the document")),
         None => Ok(()),
     }
 }
 
-impl State {
-    fn brackets_open(&mut self, bracket: u8) {
-        self.brackets.push(bracket);
+/// The text of a string that the server's parser takes: no raw control character, no lone surrogate.
+fn check_text<'b>(raw: &string::Raw<'b>, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], Fault> {
+    if let Some(at) = raw.bytes.iter().position(|byte| *byte < 0x20) {
+        return Err(refused(raw.at + at, "a raw control character in a JSON column"));
     }
+    if !raw.escaped {
+        return Ok(raw.bytes);
+    }
+    let text = string::decode(raw, false, buffer)?;
+    if std::str::from_utf8(text).is_err() {
+        return Err(refused(raw.at, "a lone surrogate in a JSON column"));
+    }
+    Ok(text)
+}
 
-    fn brackets_close(&mut self) {
-        self.brackets.pop();
+/// The end of a number that a double holds.
+fn number_end(bytes: &[u8], position: usize) -> Result<usize, Fault> {
+    let end = super::number::json_number_end(bytes, position)?;
+    let number: Result<f64, _> = fast_float2::parse(&bytes[position..end]);
+    if number.is_ok_and(f64::is_finite) {
+        return Ok(end);
     }
+    Err(refused(position, "the number is out of range for a JSON column"))
 }

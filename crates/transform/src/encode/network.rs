@@ -71,7 +71,7 @@ pub(crate) fn ipv6(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Resu
     let text = std::str::from_utf8(raw.bytes).ok();
     let address = text
         .and_then(|text| text.parse::<Ipv6Addr>().ok())
-        .or_else(|| parse_ipv4(raw.bytes).map(|address| address.to_ipv6_mapped()))
+        .or_else(|| text?.parse::<Ipv4Addr>().ok().map(|address| address.to_ipv6_mapped()))
         .ok_or_else(|| Fault::new(RejectCode::InvalidIpAddress, at, "the text is not an IPv6 address"))?;
     out.extend_from_slice(&address.octets());
     Ok(())

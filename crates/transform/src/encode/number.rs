@@ -290,7 +290,9 @@ pub(crate) fn check_any(c: &mut Cursor<'_>, lenient: bool) -> Result<(), Fault> 
     }
     let end = lenient_float_end(c.bytes, c.at).ok_or_else(|| c.unexpected("a value"))?;
     let number = &c.bytes[c.at..end];
-    if number.iter().any(|b| b.is_ascii_alphabetic() && !matches!(b, b'e' | b'E')) {
+    // Words such as `-inf` pass behind a sign, since only then a number is expected.
+    let signed = matches!(number.first(), Some(b'-' | b'+'));
+    if !signed && number.iter().any(|b| b.is_ascii_alphabetic() && !matches!(b, b'e' | b'E')) {
         return Err(c.unexpected("a value"));
     }
     c.at = end;
@@ -321,20 +323,21 @@ fn float_text<'a>(c: &mut Cursor<'a>, s: &mut State) -> Result<&'a [u8], Fault> 
     Ok(&c.bytes[from + usize::from(c.bytes[from] == b'+')..end])
 }
 
-/// `true` or `false`, where a number would stand.
-fn truth(c: &mut Cursor<'_>) -> Result<Option<bool>, Fault> {
-    match c.peek() {
-        b't' => c.literal("true").map(|()| Some(true)),
-        b'f' => c.literal("false").map(|()| Some(false)),
-        _ => Ok(None),
+/// `true` or `false` where a number would stand, in quotes or not.
+fn truth(c: &mut Cursor<'_>) -> Option<bool> {
+    let texts: [(&[u8], bool); 4] =
+        [(b"true", true), (b"false", false), (b"\"true\"", true), (b"\"false\"", false)];
+    if !matches!(c.peek(), b't' | b'f' | b'"') {
+        return None;
     }
+    texts.iter().find(|(text, _)| c.eat_text(text)).map(|(_, truth)| *truth)
 }
 
 /// A Float64.
 #[inline]
 pub(crate) fn float64(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
     let start = c.at;
-    let value: f64 = match truth(c)? {
+    let value: f64 = match truth(c) {
         Some(truth) => f64::from(u8::from(truth)),
         None => fast_float2::parse(float_text(c, s)?).map_err(|_| not_a_float(start))?,
     };
@@ -345,7 +348,7 @@ pub(crate) fn float64(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> R
 /// A Float32, rounded once.
 pub(crate) fn float32(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
     let start = c.at;
-    let value: f32 = match truth(c)? {
+    let value: f32 = match truth(c) {
         Some(truth) => f32::from(u8::from(truth)),
         None => fast_float2::parse(float_text(c, s)?).map_err(|_| not_a_float(start))?,
     };

@@ -3,7 +3,7 @@
 use super::cursor::Cursor;
 use super::fault::Fault;
 use super::{Span, State, skip, string, value};
-use crate::plan::{Plan, RowFormat};
+use crate::plan::{KeyMatch, Plan, RowFormat};
 use crate::reject::RejectCode;
 
 /// Reads the record and appends its row.
@@ -106,11 +106,19 @@ impl Walk<'_> {
         }
         let raw = string::scan(c)?;
         let key = if raw.escaped { string::decode(&raw, s.lenient, &mut s.text)? } else { raw.bytes };
-        let field = self.plan.keys.find(key);
-        if field.is_none() {
-            s.unknown.count(key);
+        match self.plan.keys.find(key) {
+            KeyMatch::One(index) => Ok(Some(index)),
+            // Once every column has its value, keys are not looked at any more.
+            KeyMatch::Several if self.read < self.plan.fields.len() => {
+                let message = "the key fits several columns by letter case";
+                Err(Fault::new(RejectCode::AmbiguousKey, raw.at - 1, message))
+            }
+            KeyMatch::Several => Ok(None),
+            KeyMatch::None => {
+                s.unknown.count(key);
+                Ok(None)
+            }
         }
-        Ok(field)
     }
 
     #[inline]

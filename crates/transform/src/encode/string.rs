@@ -102,15 +102,8 @@ fn escape(bytes: &[u8], position: usize, lenient: bool, out: &mut Vec<u8>) -> Re
         Some(b't') => b'\t',
         Some(byte @ (b'"' | b'\\' | b'/')) => *byte,
         Some(byte) if lenient => {
-            // Escapes of ClickHouse's own, then "any other byte stands for itself".
-            let byte = match byte {
-                b'a' => 7,
-                b'v' => 0x0b,
-                b'e' => 0x1b,
-                b'0' => 0,
-                other => *other,
-            };
-            out.push(byte);
+            // ClickHouse takes any other byte for itself.
+            out.push(*byte);
             return Ok(2);
         }
         Some(_) => return Err(fault("JSON has no such escape")),
@@ -145,9 +138,7 @@ fn hex(bytes: &[u8], at: usize, lenient: bool) -> Option<u16> {
         Some(digit) => u16::try_from(digit).ok(),
         None => lenient.then_some(0xFF),
     };
-    // ClickHouse reads two digits to a byte and two bytes to a unit.
-    let byte = |high: u8, low: u8| Some((digit(high)? * 16 + digit(low)?) & 0xFF);
-    Some((byte(digits[0], digits[1])? << 8) | byte(digits[2], digits[3])?)
+    digits.iter().try_fold(0u16, |unit, byte| Some(unit.wrapping_mul(16).wrapping_add(digit(*byte)?)))
 }
 
 /// Appends the code point in UTF-8; a low surrogate that stands alone too.

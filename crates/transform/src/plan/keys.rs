@@ -1,5 +1,16 @@
 //! From a key of the record to its column.
 
+/// What the table knows about a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyMatch {
+    /// No column takes it.
+    None,
+    /// The index of its column.
+    One(usize),
+    /// Several columns differ from it in letter case alone.
+    Several,
+}
+
 /// A hash table of keys: an exact match first, else one without regard to ASCII letter case.
 #[derive(Debug)]
 pub(crate) struct KeyTable {
@@ -23,19 +34,19 @@ impl KeyTable {
         Self { slots, keys, mask }
     }
 
-    /// The index of the key.
-    pub(crate) fn find(&self, key: &[u8]) -> Option<usize> {
-        let mut folded = None;
+    /// The column of the key.
+    pub(crate) fn find(&self, key: &[u8]) -> KeyMatch {
+        let mut folded = KeyMatch::None;
         let mut slot = hash(key) & self.mask;
         loop {
             let index = (self.slots[slot] as usize).checked_sub(1);
             let Some(index) = index else { return folded };
             let known = &*self.keys[index];
             if known == key {
-                return Some(index);
+                return KeyMatch::One(index);
             }
-            if folded.is_none() && known.eq_ignore_ascii_case(key) {
-                folded = Some(index);
+            if known.eq_ignore_ascii_case(key) {
+                folded = if folded == KeyMatch::None { KeyMatch::One(index) } else { KeyMatch::Several };
             }
             slot = (slot + 1) & self.mask;
         }

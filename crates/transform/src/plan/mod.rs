@@ -7,7 +7,7 @@ mod options;
 
 use chrono_tz::Tz;
 
-pub(crate) use keys::KeyTable;
+pub(crate) use keys::{KeyMatch, KeyTable};
 pub(crate) use op::{Default as DefaultOf, EnumTable, IntKind, Op, TupleElementOp, TupleOp};
 pub use options::{PlanOptions, RowFormat, Semantics};
 

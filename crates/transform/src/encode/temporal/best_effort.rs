@@ -77,8 +77,8 @@ pub(crate) fn iso(text: &[u8], zone: &mut ZoneMemo) -> Option<Moment> {
     Some(Moment { seconds, fraction, fraction_digits })
 }
 
-/// Reads a text in any of the notations. `fractions` says whether the column keeps them: only then do 13, 16 and 19
-/// digits count as smaller units.
+/// Reads a text in any of the notations. `fractions` says whether the column keeps them: only then a
+/// count of seconds may have one.
 pub(crate) fn parse(text: &[u8], fractions: bool, zone: &mut ZoneMemo) -> Result<Moment, TextFault> {
     let mut parser = Parser { text, ..Parser::default() };
     if let Some(moment) = parser.run(fractions)? {
@@ -146,10 +146,10 @@ impl<'a> Parser<'a> {
             match digits.len() {
                 0 => self.mark()?,
                 // A count of seconds ends the text.
-                9 | 10 if fresh => return self.unix(digits, 0),
-                13 if fresh => return self.unix(digits, 3),
-                16 if fresh => return self.unix(digits, 6),
-                19 if fresh => return self.unix(digits, 9),
+                9 | 10 if fresh => return self.unix(digits, 0, fractions),
+                13 if fresh => return self.unix(digits, 3, false),
+                16 if fresh => return self.unix(digits, 6, false),
+                19 if fresh => return self.unix(digits, 9, false),
                 14 if fresh => {
                     self.date(&digits[..8]);
                     self.time(&digits[8..]);
@@ -165,14 +165,13 @@ impl<'a> Parser<'a> {
                 _ => return Err(TextFault::Unreadable),
             }
         }
-        let _ = fractions;
         Ok(None)
     }
 
-    fn unix(&mut self, digits: &[u8], fraction_digits: u8) -> Step<Option<Moment>> {
+    fn unix(&mut self, digits: &[u8], fraction_digits: u8, point: bool) -> Step<Option<Moment>> {
         let (whole, fraction) = digits.split_at(digits.len() - usize::from(fraction_digits));
         let mut moment = Moment { seconds: number(whole), fraction: number(fraction), fraction_digits };
-        if fraction_digits == 0 && self.eat(b".").is_some() {
+        if point && self.eat(b".").is_some() {
             let digits = self.digits(FRACTION_DIGITS_MAX);
             moment.fraction = number(digits);
             moment.fraction_digits = u8::try_from(digits.len()).unwrap_or(0);
@@ -198,7 +197,7 @@ impl<'a> Parser<'a> {
         self.year = year;
         let Some(separator) = self.eat(b"-/.:") else { return Ok(()) };
         if self.peek().is_some_and(|b| b.is_ascii_alphabetic()) {
-            return Ok(());
+            return UNREADABLE;
         }
         self.month = self.one_or_two()?;
         if self.eat(&[separator]).is_some() {
@@ -287,7 +286,11 @@ impl<'a> Parser<'a> {
                 let digits = self.digits(FRACTION_DIGITS_MAX);
                 self.fraction = number(digits);
                 self.fraction_digits = u8::try_from(digits.len()).unwrap_or(0);
-                self.digits(usize::MAX);
+                // One more digit is read and cut off.
+                self.digits(1);
+                if self.peek().is_some_and(|b| b.is_ascii_digit()) {
+                    return UNREADABLE;
+                }
             }
             b'+' | b'-' => self.zone_offset(byte)?,
             _ => self.name()?,

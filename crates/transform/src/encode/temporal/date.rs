@@ -8,14 +8,14 @@ use crate::encode::{number, string};
 use crate::plan::IntKind;
 use crate::reject::RejectCode;
 
-/// 1900-01-01 and 2299-12-31.
-const DATE32_DAYS: std::ops::RangeInclusive<i64> = -25_567..=120_529;
+/// 1900-01-01, which ClickHouse writes for dates that do not exist.
+const DATE32_DAY_MIN: i64 = -25_567;
 const DATE_DAYS_MAX: i64 = 65_535;
 
 /// A Date.
 pub(crate) fn date(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
     let days = if c.peek() == b'"' {
-        text(c, s)?.map_or(0, |days| days.clamp(0, DATE_DAYS_MAX))
+        text(c)?.map_or(0, |days| days.clamp(0, DATE_DAYS_MAX))
     } else {
         count(2, false, c, s)?
     };
@@ -25,12 +25,7 @@ pub(crate) fn date(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Resu
 
 /// A Date32.
 pub(crate) fn date32(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
-    let days = if c.peek() == b'"' {
-        let days = text(c, s)?.unwrap_or(*DATE32_DAYS.start());
-        days.clamp(*DATE32_DAYS.start(), *DATE32_DAYS.end())
-    } else {
-        count(4, true, c, s)?
-    };
+    let days = if c.peek() == b'"' { text(c)?.unwrap_or(DATE32_DAY_MIN) } else { count(4, true, c, s)? };
     out.extend_from_slice(&days.to_le_bytes()[..4]);
     Ok(())
 }
@@ -47,11 +42,10 @@ fn count(bytes: usize, signed: bool, c: &mut Cursor<'_>, s: &mut State) -> Resul
 }
 
 /// The days since 1970 of a text; none where month or day lie outside of the calendar.
-fn text(c: &mut Cursor<'_>, s: &mut State) -> Result<Option<i64>, Fault> {
+fn text(c: &mut Cursor<'_>) -> Result<Option<i64>, Fault> {
     let at = c.at;
     let raw = string::scan(c)?;
-    let bytes = if raw.escaped { string::decode(&raw, s.lenient, &mut s.text)? } else { raw.bytes };
-    let Some((year, month, day)) = year_month_day(bytes) else {
+    let Some((year, month, day)) = year_month_day(raw.bytes) else {
         return Err(Fault::new(RejectCode::InvalidDate, at, "the text is not a date: YYYY-MM-DD"));
     };
     let exists = (1..=12).contains(&month) && (1..=31).contains(&day);
@@ -68,25 +62,15 @@ fn year_month_day(bytes: &[u8]) -> Option<(i64, i64, i64)> {
         return (bytes.len() == 8).then_some((year, month, day));
     }
     bytes.get(4)?;
-    let mut at = 5;
-    let mut one_or_two = || {
-        let first = digit(at)?;
-        at += 1;
-        let Some(second) = digit(at) else { return Some(first) };
-        at += 1;
-        Some(first * 10 + second)
-    };
-    let month = one_or_two()?;
-    let separator = if digit(6).is_some() { 7 } else { 6 };
-    bytes.get(separator)?;
-    let mut at = separator + 1;
-    let mut one_or_two = || {
-        let first = digit(at)?;
-        at += 1;
-        let Some(second) = digit(at) else { return Some(first) };
-        at += 1;
-        Some(first * 10 + second)
-    };
-    let day = one_or_two()?;
+    let (month, at) = one_or_two(bytes, 5)?;
+    bytes.get(at)?;
+    let (day, at) = one_or_two(bytes, at + 1)?;
     (at == bytes.len()).then_some((year, month, day))
+}
+
+/// The number of one or two digits, and where it ends.
+fn one_or_two(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
+    let digit = |at: usize| bytes.get(at).filter(|b| b.is_ascii_digit()).map(|b| i64::from(b - b'0'));
+    let first = digit(at)?;
+    Some(digit(at + 1).map_or((first, at + 1), |second| (first * 10 + second, at + 2)))
 }

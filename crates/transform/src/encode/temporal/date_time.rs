@@ -88,6 +88,10 @@ fn decimal(scale: u8, c: &mut Cursor<'_>, s: &mut State, what: &str) -> Result<i
     }
     number::check_any(c, s.lenient)?;
     let text = &c.bytes[start..c.at];
+    // ClickHouse reads over an exponent without digits.
+    if s.lenient && !text.iter().any(u8::is_ascii_alphabetic) && matches!(c.peek(), b'e' | b'E') {
+        c.at += 1;
+    }
     scaled(text, scale)
         .ok_or_else(|| Fault::new(RejectCode::OutOfRange, start, "the number is out of range for a moment"))
 }

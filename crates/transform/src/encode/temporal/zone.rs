@@ -35,12 +35,15 @@ impl ZoneMemo {
         if self.is_utc {
             return days * DAY_SECONDS + second_of_day;
         }
-        let clamped = days.clamp(*TABLE_DAYS.start(), *TABLE_DAYS.end());
-        if self.day != clamped {
-            self.look_up(clamped);
+        if !TABLE_DAYS.contains(&days) {
+            let local = days * DAY_SECONDS + second_of_day;
+            return local - self.offset_of_local(local);
+        }
+        if self.day != days {
+            self.look_up(days);
         }
         let change = if second_of_day >= self.change_at { self.change_by } else { 0 };
-        self.begin + (days - clamped) * DAY_SECONDS + second_of_day - change
+        self.begin + second_of_day - change
     }
 
     fn look_up(&mut self, day: i64) {
@@ -63,30 +66,56 @@ impl ZoneMemo {
         }
     }
 
-    /// The moment at which the day begins in the zone.
+    /// The moment at which the day begins in the zone. Where midnight is skipped, it is counted back from the time
+    /// behind the gap.
     fn beginning(&self, day: i64) -> i64 {
-        let Some(local) = naive(day * DAY_SECONDS) else { return day * DAY_SECONDS };
-        match self.zone.offset_from_local_datetime(&local) {
+        day * DAY_SECONDS - self.offset_of_local(day * DAY_SECONDS)
+    }
+
+    /// Seconds by which the zone is ahead of UTC when its clocks show the time: the first of two, the later one in a
+    /// gap.
+    fn offset_of_local(&self, local: i64) -> i64 {
+        let shifted = within_rules(local);
+        let Some(naive) = naive(shifted) else { return 0 };
+        match self.zone.offset_from_local_datetime(&naive) {
             LocalResult::Single(offset) | LocalResult::Ambiguous(offset, _) => {
-                day * DAY_SECONDS - i64::from(offset.fix().local_minus_utc())
+                i64::from(offset.fix().local_minus_utc())
             }
-            // Midnight is skipped: the day begins when the clock is put forward.
             LocalResult::None => {
-                let mut moment = day * DAY_SECONDS - self.offset(day * DAY_SECONDS - DAY_SECONDS);
-                let before = self.offset(moment - DAY_SECONDS / 4);
-                while self.offset(moment - 1) != before {
-                    moment -= 1;
-                }
-                moment
+                let before = self.offset(shifted - DAY_SECONDS);
+                self.offset(shifted - before)
             }
         }
     }
 
     /// Seconds by which the zone is ahead of UTC at the moment.
     fn offset(&self, moment: i64) -> i64 {
-        naive(moment)
+        naive(within_rules(moment))
             .map_or(0, |utc| i64::from(self.zone.offset_from_utc_datetime(&utc).fix().local_minus_utc()))
     }
+}
+
+/// The compiled time zones end with this year; the rules of their last years go on for ever.
+const RULES_END: i64 = 3_786_912_000; // 2090-01-01
+
+/// A moment with the same rules: the calendar repeats itself, weekdays included, after 28 years within a century and
+/// after 400 years always.
+fn within_rules(moment: i64) -> i64 {
+    if moment < RULES_END {
+        return moment;
+    }
+    let day = moment.div_euclid(DAY_SECONDS);
+    let mut year = 1970 + day / 366;
+    while calendar::days(year + 1, 1, 1) <= day {
+        year += 1;
+    }
+    let start = calendar::days(year, 1, 1);
+    let length = calendar::days(year + 1, 1, 1) - start;
+    let alike = (2060..2088).find(|alike| {
+        let alike_start = calendar::days(*alike, 1, 1);
+        (start - alike_start) % 7 == 0 && calendar::days(alike + 1, 1, 1) - alike_start == length
+    });
+    moment - (start - calendar::days(alike.unwrap_or(2060), 1, 1)) * DAY_SECONDS
 }
 
 fn naive(moment: i64) -> Option<NaiveDateTime> {

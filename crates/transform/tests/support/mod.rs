@@ -1,0 +1,5 @@
+//! What the runners share: the cases of `testdata/conversion` and ClickHouse as the oracle.
+#![allow(dead_code, unreachable_pub, reason = "each runner uses its own part")]
+
+pub mod cases;
+pub mod oracle;
