@@ -1,1 +1,13 @@
-//! End-to-end tests live in `tests/`.
+//! What the end-to-end tests share: one stack for a test binary, topics, pipe files, and the binary under test.
+//!
+//! Tests wait for conditions with a deadline; a deadline that passes is a failure that says what was waited for.
+
+mod housepipe;
+mod pipe;
+mod stack;
+mod wait;
+
+pub use housepipe::{Housepipe, Outcome, housepipe};
+pub use pipe::PipeText;
+pub use stack::{create_topic, fill, own_stack, produce, query, query_number, shared_stack, unique};
+pub use wait::wait_until;

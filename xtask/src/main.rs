@@ -1,2 +1,60 @@
-//! Entry point.
-fn main() {}
+//! The project's commands. `cargo xtask demo` and `cargo xtask test` do all the set-up that a fresh machine needs.
+
+mod bench;
+mod run;
+mod setup;
+mod stack;
+mod test;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The commands of the Housepipe project", max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build Housepipe in release mode and run its demo: a real Kafka into a real ClickHouse, on this machine.
+    ///
+    /// Everything behind `--` goes to `housepipe demo`, such as `-- --rows 1000000`.
+    Demo {
+        #[arg(last = true, value_name = "ARGS")]
+        args: Vec<String>,
+    },
+    /// Run everything that CI runs: formatting, lints, docs, unit, property, conformance and end-to-end tests.
+    Test {
+        /// Only these stages, by name (see the list that the command prints).
+        #[arg(value_name = "STAGE")]
+        stages: Vec<String>,
+    },
+    /// Measure: `e2e` loads Kafka topics into ClickHouse. Everything behind `--` goes to the benchmark.
+    Bench {
+        #[arg(value_name = "WHAT", value_parser = ["e2e", "transform"])]
+        what: String,
+        #[arg(last = true, value_name = "ARGS")]
+        args: Vec<String>,
+    },
+    /// Start a ClickHouse and a Kafka for development and keep them until Ctrl-C.
+    Stack,
+    /// Fetch and install what the other commands need, and nothing else.
+    Setup,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Demo { args } => {
+            setup::tools()?;
+            run::housepipe("demo", &args)
+        }
+        Command::Test { stages } => test::run(&stages),
+        Command::Bench { what, args } => bench::run(&what, &args),
+        Command::Stack => stack::run(),
+        Command::Setup => {
+            setup::tools()?;
+            setup::parts().map(drop)
+        }
+    }
+}

@@ -1,2 +1,42 @@
-//! Entry point.
-fn main() {}
+//! The command line of Housepipe. Thin: everything that a service would need as well lives in `housepipe-runtime`.
+
+mod args;
+mod commands;
+mod exit;
+mod logging;
+mod signals;
+mod ui;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use exit::Exit;
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    let json = cli.json;
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        // Inserts are network work: two threads carry them, and the cores stay free for the pipe's own workers.
+        .worker_threads(2)
+        .thread_name("housepipe-io")
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::report(json, Err(Exit::failed(error.into()))),
+    };
+    let ui = ui::Ui::new(json, cli.quiet);
+    logging::init(&cli, &ui);
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Run(args) => commands::run::run(args, &ui).await,
+            Command::Check(args) => commands::check::run(args, &ui).await,
+            Command::Sample(args) => commands::sample::run(args, &ui).await,
+            Command::Transform(args) => commands::transform::run(&args, &ui),
+            Command::Demo(args) => commands::demo::run(args, &ui).await,
+        }
+    });
+    // Blocking reads that are still under way must not hold up the exit.
+    runtime.shutdown_background();
+    exit::report(json, result)
+}

@@ -115,7 +115,19 @@ destination:
   tabel: clicks
 batch: { max_rows: 2000000, max_bytes: 1 TB, max_wait: 5 }
 ",
-        &expect![[""]],
+        &expect![[r#"
+            p.yaml:1: `name`: `Clicks!` is no pipe name: up to 63 of a-z, 0-9, `_` and `-`, starting with a letter or digit
+            p.yaml:3: `source.type`: `kafak` is not a choice here; did you mean `kafka`?
+            p.yaml:3: `source.brokers`: missing; add `brokers:`
+            p.yaml:4: `source.broker`: unknown key; did you mean `brokers`?
+            p.yaml:5: `source.topic`: empty
+            p.yaml:6: `source.offset`: `newest` is not a choice here; one of: earliest, latest
+            p.yaml:8: `destination.url`: the clickhouse url cannot be used: its scheme is `localhost`; use the HTTP interface: http://host:8123 or https://host:8443
+            p.yaml:8: `destination.table`: missing; add `table:`
+            p.yaml:9: `destination.tabel`: unknown key; did you mean `table`?
+            p.yaml:10: `batch.max_rows`: 2000000 is out of bounds: from 1 to 1000000
+            p.yaml:10: `batch.max_bytes`: expected a size such as 32MiB, found `1 TB`
+            p.yaml:10: `batch.max_wait`: expected a duration such as 5s or 200ms, found `5`"#]],
     );
 }
 
@@ -124,14 +136,24 @@ fn what_comes_later_is_named_as_such() {
     refuses(
         &(MINIMAL.to_owned()
             + "schema_registry: { url: http://x }\ndelivery: exactly_once\nerror_table: { stop_ratio: 0.5 }\n"),
-        &expect![[""]],
+        &expect![[r#"
+            p.yaml:9: `schema_registry`: not available in this version; remove it: records framed for a registry are loaded without validation
+            p.yaml:10: `delivery`: `exactly_once` is not available in this version; use `at_least_once`
+            p.yaml:11: `error_table.stop_ratio`: not available in this version; remove it: rejected records are counted, and never stop the pipe"#]],
     );
     refuses(
         &MINIMAL
             .replace("  table: clicks", "  table: clicks\n  columns: [{ name: a, type: UInt8, from: b.c }]"),
-        &expect![[""]],
+        &expect![
+            "p.yaml:9: `destination.columns[0].from`: `b.c`: paths and virtual columns are not available in this version; rename the field's first level only, or load the object into a JSON column"
+        ],
     );
-    refuses(&MINIMAL.replace("type: kafka", "type: aws_msk"), &expect![[""]]);
+    refuses(
+        &MINIMAL.replace("type: kafka", "type: aws_msk"),
+        &expect![
+            "p.yaml:3: `source.type`: this preset is not available in this version; use `kafka` with `tls: {}` and `auth:`; both vendors speak it"
+        ],
+    );
 }
 
 #[test]
@@ -142,17 +164,45 @@ fn credentials_need_encryption_or_an_explicit_word() {
             &format!("  topic: clicks\n  auth: {{ mechanism: PLAIN, username: u, password: p{more} }}"),
         )
     };
-    refuses(&with_auth(""), &expect![[""]]);
+    refuses(
+        &with_auth(""),
+        &expect![
+            "p.yaml:6: `source.auth`: a password would cross the network unencrypted; add `tls: {}` to the source, or `allow_without_tls: true` here where the network is trusted"
+        ],
+    );
     assert!(PipeFile::parse(&with_auth(", allow_without_tls: true"), "p.yaml").is_ok());
 }
 
 #[test]
 fn odd_documents_are_refused() {
-    refuses("", &expect![[""]]);
-    refuses("just text", &expect![[""]]);
-    refuses("a: [1", &expect![[""]]);
-    refuses("a: 1\na: 2\n", &expect![[""]]);
-    refuses(&format!("{MINIMAL}---\nname: other\n"), &expect![[""]]);
-    refuses(&MINIMAL.replace("localhost:9092", "localhost"), &expect![[""]]);
-    refuses(&MINIMAL.replace("localhost:9092", "http://localhost:9092"), &expect![[""]]);
+    refuses("", &expect!["p.yaml:1: the file is empty; start with `name:`, `source:` and `destination:`"]);
+    refuses(
+        "just text",
+        &expect![
+            "p.yaml:1: expected a mapping of keys, found a single value; write it as `key: value` lines, indented below"
+        ],
+    );
+    refuses(
+        "a: [1",
+        &expect!["p.yaml:2: not valid YAML: while parsing a flow sequence, expected ',' or ']'"],
+    );
+    refuses("a: 1\na: 2\n", &expect!["p.yaml:2: not valid YAML: duplicated key in mapping"]);
+    refuses(
+        &format!("{MINIMAL}---\nname: other\n"),
+        &expect![
+            "p.yaml:10: a second document starts here; one file holds one pipe: put the other document into a file of its own"
+        ],
+    );
+    refuses(
+        &MINIMAL.replace("localhost:9092", "localhost"),
+        &expect![
+            "p.yaml:4: `source.brokers`: `localhost` is no broker: write `host:port`, separated by commas"
+        ],
+    );
+    refuses(
+        &MINIMAL.replace("localhost:9092", "http://localhost:9092"),
+        &expect![
+            "p.yaml:4: `source.brokers`: `http://localhost:9092` is no broker: write `host:port`, separated by commas"
+        ],
+    );
 }

@@ -1,0 +1,184 @@
+//! Commands and flags, with the help that teaches them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Loads Kafka topics into ClickHouse tables, continuously.
+///
+/// Try `housepipe demo` first: it starts a real broker and a real ClickHouse on this machine and fills a table.
+#[derive(Debug, Parser)]
+#[command(name = "housepipe", version, max_term_width = 110)]
+pub(crate) struct Cli {
+    /// Print the result as one JSON document on standard output.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Show no live progress.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    /// What to log on standard error: error, warn, info, debug, or a filter such as `housepipe_runtime=debug`.
+    /// Default: `warn` with live progress on a terminal, `info` elsewhere.
+    #[arg(long, global = true, value_name = "FILTER", env = "HOUSEPIPE_LOG")]
+    pub(crate) log: Option<String>,
+
+    /// How log lines look.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, env = "HOUSEPIPE_LOG_FORMAT")]
+    pub(crate) log_format: LogFormat,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// One line for people: time, level, message, key=value.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a pipe in the foreground until Ctrl-C, or until it has caught up.
+    ///
+    /// Missing tables are created where the pipe file says how. The first Ctrl-C stores what was read, commits and
+    /// ends; the second ends at once. Exit code: 0 done, 1 failed, 2 wrong usage or pipe file.
+    Run(RunArgs),
+    /// Check everything that a pipe needs before it runs; nothing is written.
+    ///
+    /// Looks at the broker, the credentials, the topic, ClickHouse, the table, its types and the grants. Exit code 1
+    /// where a check fails.
+    Check(CheckArgs),
+    /// Print the newest records of a pipe's topic with key, partition, offset, timestamp and headers.
+    ///
+    /// Does not join the consumer group and commits nothing.
+    Sample(SampleArgs),
+    /// Turn newline-delimited JSON into RowBinary, without Kafka and without a server.
+    ///
+    /// Rows of accepted records are written in the order of the input. Refused records go to --rejects as JSON Lines
+    /// with line (1-based), offset (byte in the line), column, code, message and raw. The exit code is 0 also where
+    /// records were refused; the summary on standard error counts them.
+    #[command(
+        after_help = "Example:\n  printf '%s\\n' '{\"a\":1}' | housepipe transform --columns 'a UInt8' | xxd"
+    )]
+    Transform(TransformArgs),
+    /// Start a real broker and a real ClickHouse on this machine, fill a topic with sample events, and run a pipe.
+    ///
+    /// Everything listens on loopback, on free ports, in a folder that goes away at the end. The first run downloads
+    /// the parts into a cache. Ctrl-C ends it and leaves nothing behind.
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The pipe file.
+    #[arg(value_name = "PIPE.yaml")]
+    pub(crate) file: PathBuf,
+
+    /// End once every partition was read to its end and everything is stored.
+    #[arg(long)]
+    pub(crate) until_caught_up: bool,
+
+    #[command(flatten)]
+    pub(crate) tuning: Tuning,
+}
+
+/// Limits of one process; the defaults fit a machine of 2 to 8 cores.
+#[derive(Debug, Args)]
+pub(crate) struct Tuning {
+    /// Worker threads that read and encode; 0 takes one per core, at most one per partition.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
+    pub(crate) workers: u16,
+
+    /// Inserts under way at the same time, at most; each holds one batch in memory.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) inserts_in_flight: u16,
+
+    /// Records fetched ahead from Kafka, in MiB over all partitions.
+    #[arg(long, value_name = "MIB", default_value_t = 48, value_parser = clap::value_parser!(u16).range(4..=16384))]
+    pub(crate) prefetch_mib: u16,
+
+    /// Seconds that a graceful stop may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) stop_deadline: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The pipe file.
+    #[arg(value_name = "PIPE.yaml")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SampleArgs {
+    /// The pipe file.
+    #[arg(short = 'f', long = "file", value_name = "PIPE.yaml")]
+    pub(crate) file: PathBuf,
+
+    /// How many records, at most.
+    #[arg(short = 'n', long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) count: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TransformArgs {
+    /// Names and ClickHouse types of the columns, such as 'id UInt64, tags Array(String)'.
+    #[arg(long, value_name = "COLUMNS")]
+    pub(crate) columns: String,
+
+    /// The format of the input.
+    #[arg(long, value_enum, default_value_t = InputFormat::Json)]
+    pub(crate) format: InputFormat,
+
+    /// strict refuses what ClickHouse would store wrong; clickhouse takes all that ClickHouse takes.
+    #[arg(long, value_enum, default_value_t = SemanticsArg::Strict)]
+    pub(crate) semantics: SemanticsArg,
+
+    /// Where refused records go, as JSON Lines.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+
+    /// The input; standard input where absent.
+    #[arg(value_name = "IN")]
+    pub(crate) input: Option<PathBuf>,
+
+    /// Where the rows go; standard output where absent.
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum InputFormat {
+    /// One JSON document a line.
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum SemanticsArg {
+    /// Refuse what ClickHouse would store wrong.
+    Strict,
+    /// ClickHouse's own verdict for every record.
+    Clickhouse,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// End after this many rows, with a summary. Without it the demo runs until Ctrl-C.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub(crate) rows: Option<u64>,
+
+    /// Events produced each second; without --rows the default is 20,000, with it as fast as the broker takes them.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: Option<u32>,
+
+    /// Records that cannot be loaded, mixed into the events, to see the error table at work.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "rows")]
+    pub(crate) bad_records: u64,
+
+    /// Partitions of the demo's topic.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) partitions: u16,
+}

@@ -1,0 +1,29 @@
+//! `housepipe check`: the preflight.
+
+use std::process::ExitCode;
+
+use housepipe_runtime::{PipeFile, Verdict, check};
+
+use crate::args::CheckArgs;
+use crate::exit::Exit;
+use crate::ui::Ui;
+
+pub(crate) async fn run(args: CheckArgs, ui: &Ui) -> Result<ExitCode, Exit> {
+    let file = PipeFile::read(&args.file)?;
+    let report = check(&file).await;
+    if ui.json() {
+        ui.document(&report)?;
+    } else {
+        for check in &report.checks {
+            let mark = match check.verdict {
+                Verdict::Ok => "ok      ",
+                Verdict::Warning => "warning ",
+                Verdict::Failed => "FAILED  ",
+                Verdict::Skipped => "skipped ",
+            };
+            ui.line(&format!("{mark} {:<11} {}", check.name, check.detail))?;
+        }
+        ui.line(if report.passed { "The pipe can run." } else { "The pipe cannot run yet." })?;
+    }
+    Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,60 @@
+//! How a command ends: its exit code and its last words.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Why a command did not end well.
+#[derive(Debug)]
+pub(crate) struct Exit {
+    code: u8,
+    error: anyhow::Error,
+}
+
+impl Exit {
+    /// A check or the work failed: exit code 1.
+    pub(crate) fn failed(error: anyhow::Error) -> Exit {
+        Exit { code: 1, error }
+    }
+
+    /// Wrong usage, or a pipe file that cannot be read: exit code 2.
+    pub(crate) fn usage(error: anyhow::Error) -> Exit {
+        Exit { code: 2, error }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Exit {
+    fn from(error: E) -> Exit {
+        let error = error.into();
+        if error.downcast_ref::<housepipe_runtime::PipeFileError>().is_some() {
+            Exit::usage(error)
+        } else {
+            Exit::failed(error)
+        }
+    }
+}
+
+/// Prints the error of `result`, if any, and gives the exit code.
+pub(crate) fn report(json: bool, result: Result<ExitCode, Exit>) -> ExitCode {
+    let Exit { code, error } = match result {
+        Ok(code) => return code,
+        Err(exit) => exit,
+    };
+    if is_broken_pipe(&error) {
+        // Whoever read our output has seen enough; that is no failure to tell of.
+        return ExitCode::from(code);
+    }
+    // With standard error closed there is nobody left to tell.
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    if json {
+        let document = serde_json::json!({ "error": format!("{error:#}"), "exit_code": code });
+        let _ = writeln!(std::io::stdout(), "{document}");
+    }
+    ExitCode::from(code)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}

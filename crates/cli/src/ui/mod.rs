@@ -1,0 +1,79 @@
+//! What a command shows: results on standard output, everything else on standard error.
+
+mod numbers;
+mod pipe_display;
+mod summary;
+
+use std::io::{self, IsTerminal, Write};
+
+use housepipe_runtime::Summary;
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use serde::Serialize;
+
+pub(crate) use numbers::count;
+pub(crate) use pipe_display::PipeDisplay;
+
+/// Knows who looks: a person at a terminal, a log, or a program that wants JSON.
+pub(crate) struct Ui {
+    json: bool,
+    live: bool,
+    bars: MultiProgress,
+}
+
+impl Ui {
+    pub(crate) fn new(json: bool, quiet: bool) -> Ui {
+        let live = !quiet && io::stderr().is_terminal();
+        let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Ui { json, live, bars: MultiProgress::with_draw_target(target) }
+    }
+
+    /// Whether the result is one JSON document.
+    pub(crate) fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether progress is drawn on a terminal.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live
+    }
+
+    pub(crate) fn bars(&self) -> MultiProgress {
+        self.bars.clone()
+    }
+
+    /// A line of the result.
+    pub(crate) fn line(&self, text: &str) -> io::Result<()> {
+        writeln!(io::stdout(), "{text}")
+    }
+
+    /// A remark beside the result.
+    pub(crate) fn note(&self, text: &str) {
+        // With standard error closed there is nobody left to tell.
+        self.bars.suspend(|| {
+            let _ = writeln!(io::stderr(), "{text}");
+        });
+    }
+
+    /// The result as one JSON document.
+    pub(crate) fn document(&self, result: &impl Serialize) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        serde_json::to_writer_pretty(&mut out, result)?;
+        writeln!(out)
+    }
+
+    /// What a pipe did, as the command's result.
+    pub(crate) fn summary(&self, summary: &Summary) -> io::Result<()> {
+        if self.json { self.document(summary) } else { self.line(&summary::text(summary)) }
+    }
+
+    /// What a failed pipe did before it failed; beside the result, since the error is the result.
+    pub(crate) fn partial_summary(&self, summary: &Summary) -> io::Result<()> {
+        self.note(&summary::text(summary));
+        Ok(())
+    }
+
+    /// A display of a running pipe: live on a terminal, a log line now and then elsewhere.
+    pub(crate) fn pipe_display(&self) -> PipeDisplay {
+        PipeDisplay::new(self.live.then_some(&self.bars))
+    }
+}

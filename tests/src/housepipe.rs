@@ -1,0 +1,159 @@
+//! The binary under test.
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::{PipeText, wait_until};
+
+/// A run of the binary, in a folder of its own. Killed when dropped.
+pub struct Housepipe {
+    child: Child,
+    output: Option<[JoinHandle<Vec<u8>>; 2]>,
+    folder: TempDir,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The exit code; absent where a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error, as text.
+    pub stderr: String,
+}
+
+/// The binary: the one that `cargo xtask test` built, named by `HOUSEPIPE_BINARY`.
+fn binary() -> PathBuf {
+    std::env::var_os("HOUSEPIPE_BINARY").map(PathBuf::from).unwrap_or_else(|| {
+        panic!(
+            "HOUSEPIPE_BINARY is not set; run `cargo xtask test end-to-end`, or set it to a built `housepipe`"
+        )
+    })
+}
+
+/// Starts `housepipe` with `arguments`; `pipe` is written to the file `pipe.yaml` in its folder.
+///
+/// # Panics
+/// Where it does not start.
+pub fn housepipe(arguments: &[&str], pipe: Option<&PipeText>, input: &[u8]) -> Housepipe {
+    let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("a folder: {error}"));
+    if let Some(pipe) = pipe {
+        std::fs::write(folder.path().join("pipe.yaml"), pipe.text())
+            .unwrap_or_else(|error| panic!("{error}"));
+    }
+    let mut child = Command::new(binary())
+        .args(arguments)
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}", binary().display()));
+    if let Some(mut stdin) = child.stdin.take() {
+        // A command that does not read its input may have closed it.
+        let _ = stdin.write_all(input);
+    }
+    let output = child.stdout.take().zip(child.stderr.take()).map(|(out, err)| [collect(out), collect(err)]);
+    Housepipe { child, output, folder }
+}
+
+fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut all = Vec::new();
+        // What was read before an error is what the test sees.
+        let _ = from.read_to_end(&mut all);
+        all
+    })
+}
+
+impl Housepipe {
+    /// The folder that it runs in.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// Where the process is gone.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap_or_else(|error| panic!("{error}")));
+        kill(pid, signal).unwrap_or_else(|error| panic!("{signal}: {error}"));
+    }
+
+    /// Whether it still runs.
+    ///
+    /// # Panics
+    /// Where the operating system does not tell.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap_or_else(|error| panic!("{error}")).is_none()
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// Where it does not come.
+    pub fn wait(mut self) -> Outcome {
+        wait_until("the end of housepipe", || !self.is_running());
+        let code = self.child.wait().ok().and_then(|status| status.code());
+        let [stdout, stderr] = self.output.take().map_or_else(Default::default, |[out, err]| {
+            [out.join().unwrap_or_default(), err.join().unwrap_or_default()]
+        });
+        Outcome { code, stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() }
+    }
+}
+
+impl Drop for Housepipe {
+    fn drop(&mut self) {
+        // A test that failed must not leave its process behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Outcome {
+    /// Fails the test unless the exit code is 0.
+    ///
+    /// # Panics
+    /// With everything that was printed.
+    pub fn expect_success(self) -> Outcome {
+        assert_eq!(
+            self.code,
+            Some(0),
+            "stderr:\n{}\nstdout:\n{}",
+            self.stderr,
+            String::from_utf8_lossy(&self.stdout)
+        );
+        self
+    }
+
+    /// Standard output as JSON.
+    ///
+    /// # Panics
+    /// Where it is none.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.stdout).unwrap_or_else(|error| {
+            panic!("{error}:\n{}\n{}", String::from_utf8_lossy(&self.stdout), self.stderr)
+        })
+    }
+
+    /// A number of the summary.
+    ///
+    /// # Panics
+    /// Where there is none of this name.
+    pub fn number(&self, key: &str) -> u64 {
+        self.json()[key].as_u64().unwrap_or_else(|| panic!("no number `{key}` in {}", self.json()))
+    }
+}

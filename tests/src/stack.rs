@@ -1,0 +1,107 @@
+//! Servers, topics and queries.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use housepipe_kafka_source::seed::{self, SeedRecord, TopicAdmin};
+use housepipe_kafka_source::{PartitionId, SourceConfig};
+use housepipe_local_stack::corpus::Corpus;
+use housepipe_local_stack::{Silent, Stack, prepare};
+
+/// Time to hand records to the broker.
+const FLUSH_MAX: Duration = Duration::from_secs(60);
+
+/// The stack that the tests of this binary share. It ends with the process.
+///
+/// # Panics
+/// Where it does not start.
+pub fn shared_stack() -> &'static Stack {
+    static STACK: OnceLock<Stack> = OnceLock::new();
+    STACK.get_or_init(own_stack)
+}
+
+/// A stack for a test that stops or kills servers.
+///
+/// # Panics
+/// Where it does not start.
+pub fn own_stack() -> Stack {
+    let parts = prepare(&mut Silent).unwrap_or_else(|error| panic!("the parts of the stack: {error}"));
+    Stack::start(&parts).unwrap_or_else(|error| panic!("the stack: {error}"))
+}
+
+/// `name` with a number that no other test of this process has: for topics, tables and pipes.
+pub fn unique(name: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{name}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn config(stack: &Stack, topic: &str) -> SourceConfig {
+    SourceConfig::new(stack.kafka.bootstrap(), topic, "tests")
+}
+
+/// Creates a topic.
+///
+/// # Panics
+/// Where the broker refuses.
+pub fn create_topic(stack: &Stack, topic: &str, partitions: i32) {
+    let count = usize::try_from(partitions).unwrap_or_else(|error| panic!("{error}"));
+    TopicAdmin::create_topic(&config(stack, topic), topic, count)
+        .unwrap_or_else(|error| panic!("topic {topic}: {error}"));
+}
+
+/// Writes `records` round robin over `partitions`, in their order in each.
+///
+/// # Panics
+/// Where the broker does not take them.
+pub fn produce<R: AsRef<[u8]>>(
+    stack: &Stack,
+    topic: &str,
+    partitions: i32,
+    records: impl IntoIterator<Item = R>,
+) {
+    let producer =
+        seed::Producer::connect(&config(stack, topic)).unwrap_or_else(|error| panic!("producer: {error}"));
+    for (index, record) in (0..partitions).cycle().zip(records) {
+        producer
+            .send(SeedRecord {
+                partition: Some(PartitionId(index)),
+                payload: Some(record.as_ref()),
+                ..SeedRecord::default()
+            })
+            .unwrap_or_else(|error| panic!("send: {error}"));
+    }
+    producer.flush(FLUSH_MAX).unwrap_or_else(|error| panic!("flush: {error}"));
+}
+
+/// Creates a topic and fills it with the first `count` records of `corpus`.
+pub fn fill(stack: &Stack, topic: &str, partitions: i32, corpus: &dyn Corpus, count: u64) {
+    create_topic(stack, topic, partitions);
+    produce(
+        stack,
+        topic,
+        partitions,
+        (0..count).map(|index| {
+            let mut record = Vec::new();
+            corpus.write(index, &mut record);
+            record
+        }),
+    );
+}
+
+/// The answer to `sql`, without its last newline.
+///
+/// # Panics
+/// Where ClickHouse refuses.
+pub fn query(stack: &Stack, sql: &str) -> String {
+    stack.clickhouse.query(sql).unwrap_or_else(|error| panic!("{sql}: {error}")).trim_end().to_owned()
+}
+
+/// The answer to `sql` as a number.
+///
+/// # Panics
+/// Where it is none.
+pub fn query_number(stack: &Stack, sql: &str) -> u64 {
+    let answer = query(stack, sql);
+    answer.parse().unwrap_or_else(|_| panic!("{sql}: {answer}"))
+}

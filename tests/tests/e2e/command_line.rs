@@ -1,0 +1,105 @@
+//! The commands around `run`.
+
+use housepipe_tests::{PipeText, create_topic, housepipe, produce, query, shared_stack, unique};
+use serde_json::{Value, json};
+
+#[test]
+fn transform_writes_rows_and_explains_rejects() {
+    let input = "{\"a\":1,\"b\":[{\"x\":\"é\"}]}\nnot json\n\n{\"a\":300,\"b\":[]}\n";
+    let folder = tempfile::tempdir().unwrap();
+    let rejects = folder.path().join("rejects.jsonl");
+    let outcome = housepipe(
+        &[
+            "transform",
+            "--columns",
+            "a UInt8, b Array(Tuple(x String))",
+            "--rejects",
+            rejects.to_str().unwrap(),
+        ],
+        None,
+        input.as_bytes(),
+    )
+    .wait()
+    .expect_success();
+    assert_eq!(outcome.stdout, b"\x01\x01\x02\xc3\xa9");
+    let lines: Vec<Value> = std::fs::read_to_string(&rejects)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(
+        (&lines[0]["line"], &lines[0]["raw"], &lines[0]["column"]),
+        (&json!(2), &json!("not json"), &Value::Null)
+    );
+    assert_eq!((&lines[1]["line"], &lines[1]["column"]), (&json!(4), &json!("a")));
+    for line in &lines {
+        assert!(line["offset"].is_u64() && line["code"].is_string() && line["message"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn transform_of_a_wrong_column_list_is_a_usage_error() {
+    for columns in ["a UInt65", "a", "a UInt8, a UInt8", "a Nullable(Array(UInt8))"] {
+        let outcome = housepipe(&["transform", "--columns", columns], None, b"{}\n").wait();
+        assert_eq!(outcome.code, Some(2), "{columns}: {}", outcome.stderr);
+        assert!(outcome.stdout.is_empty());
+    }
+}
+
+#[test]
+fn sample_shows_the_newest_records() {
+    let stack = shared_stack();
+    let topic = unique("sampled");
+    create_topic(stack, &topic, 3);
+    produce(stack, &topic, 3, (0..90).map(|id| format!("{{\"id\":{id}}}")));
+    let pipe = PipeText::new(stack, &topic).with_new_table("id UInt64", "id");
+    let outcome = housepipe(&["--json", "sample", "-f", "pipe.yaml", "-n", "6"], Some(&pipe), b"")
+        .wait()
+        .expect_success();
+    let mut values: Vec<String> = outcome
+        .json()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|record| record["value"].as_str().unwrap().to_owned())
+        .collect();
+    values.sort();
+    let expected: Vec<String> = (84..90).map(|id| format!("{{\"id\":{id}}}")).collect();
+    assert_eq!(values, expected);
+    assert_eq!(query(stack, &format!("EXISTS TABLE {topic}")), "0", "a sample writes nothing");
+}
+
+#[test]
+fn check_passes_a_good_pipe_and_writes_nothing() {
+    let stack = shared_stack();
+    let topic = unique("checked");
+    create_topic(stack, &topic, 1);
+    let pipe = PipeText::new(stack, &topic).with_new_table("id UInt64", "id");
+    let report =
+        housepipe(&["--json", "check", "pipe.yaml"], Some(&pipe), b"").wait().expect_success().json();
+    assert_eq!(report["passed"], json!(true));
+    for name in ["broker", "topic", "clickhouse", "table", "columns", "grants"] {
+        let check = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name);
+        assert_eq!(check.map(|check| &check["verdict"]), Some(&json!("ok")), "{name}: {report}");
+    }
+    assert_eq!(query(stack, &format!("EXISTS TABLE {topic}")), "0");
+}
+
+#[test]
+fn check_fails_on_both_ends_at_once() {
+    let stack = shared_stack();
+    let topic = unique("check_fails");
+    let pipe = PipeText::new(stack, &topic);
+    let outcome = housepipe(&["--json", "check", "pipe.yaml"], Some(&pipe), b"").wait();
+    assert_eq!(outcome.code, Some(1));
+    let report = outcome.json();
+    let failed: Vec<&str> = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check["verdict"] == "failed")
+        .map(|check| check["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(failed, ["broker and topic", "table"], "{report}");
+}

@@ -1,0 +1,12 @@
+//! The release binary against a real Kafka and a real ClickHouse.
+
+mod command_line;
+mod demo;
+mod existing_table;
+mod faults;
+mod load;
+mod mistakes;
+mod rebalance;
+mod rejects;
+mod security;
+mod stopping;

@@ -1,0 +1,147 @@
+//! `cargo xtask test`: everything that must hold, stage by stage, with the time of each.
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use housepipe_local_stack::{Clickhouse, ClickhouseOptions};
+
+use crate::run::{cargo, release_binary, root, show, succeed};
+use crate::setup;
+
+/// Packages whose tests need servers; they have stages of their own.
+const NEED_SERVERS: [&str; 4] =
+    ["housepipe-local-stack", "housepipe-kafka-source", "housepipe-ch-sink", "housepipe-tests"];
+
+/// One stage: its name, what it shows, and how it runs.
+struct Stage {
+    name: &'static str,
+    shows: &'static str,
+    run: fn() -> anyhow::Result<()>,
+}
+
+const STAGES: [Stage; 9] = [
+    Stage { name: "setup", shows: "tools and servers are here", run: set_up },
+    Stage { name: "format", shows: "the code is formatted", run: format },
+    Stage { name: "lint", shows: "clippy is content, warnings count", run: lint },
+    Stage { name: "unit", shows: "unit, property and case tests; examples in the docs", run: unit },
+    Stage { name: "docs", shows: "every link of the API docs resolves", run: docs },
+    Stage { name: "stack", shows: "the local stack starts, dies and leaves nothing", run: local_stack },
+    Stage { name: "conformance", shows: "rows equal those of ClickHouse itself", run: conformance },
+    Stage { name: "parts", shows: "source and sink against real servers", run: parts },
+    Stage { name: "end-to-end", shows: "the release binary against real servers", run: end_to_end },
+];
+
+/// Runs `wanted` stages, or all; stops at the first that fails.
+pub(crate) fn run(wanted: &[String]) -> anyhow::Result<()> {
+    for name in wanted {
+        if !STAGES.iter().any(|stage| stage.name == name) {
+            let names: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
+            bail!("there is no stage `{name}`; the stages are {}", names.join(", "));
+        }
+    }
+    let mut done: Vec<(&str, Duration)> = Vec::new();
+    for stage in
+        STAGES.iter().filter(|stage| wanted.is_empty() || wanted.iter().any(|name| name == stage.name))
+    {
+        println!("\n== {}: {}", stage.name, stage.shows);
+        let started = Instant::now();
+        let result = (stage.run)();
+        let took = started.elapsed();
+        println!("== {} {} after {took:.1?}", stage.name, if result.is_ok() { "passed" } else { "FAILED" });
+        if let Err(error) = result {
+            print_times(&done);
+            println!("{} passed, 1 failed", done.len());
+            return Err(error
+                .context(format!("stage `{}` failed; again: cargo xtask test {}", stage.name, stage.name)));
+        }
+        done.push((stage.name, took));
+    }
+    print_times(&done);
+    println!("{} passed, 0 failed", done.len());
+    Ok(())
+}
+
+fn print_times(done: &[(&str, Duration)]) {
+    println!("\nstage          seconds");
+    for (name, took) in done {
+        println!("{name:<12} {:>9.1}", took.as_secs_f64());
+    }
+    println!("{:<12} {:>9.1}\n", "all", done.iter().map(|(_, took)| took.as_secs_f64()).sum::<f64>());
+}
+
+fn set_up() -> anyhow::Result<()> {
+    setup::toolchain()?;
+    setup::tools()?;
+    setup::parts().map(drop)
+}
+
+fn format() -> anyhow::Result<()> {
+    step(cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn lint() -> anyhow::Result<()> {
+    step(cargo().args([
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn docs() -> anyhow::Result<()> {
+    step(
+        cargo()
+            .args(["doc", "--locked", "--workspace", "--no-deps", "--all-features"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )
+}
+
+fn unit() -> anyhow::Result<()> {
+    let mut command = cargo();
+    command.args(["test", "--locked", "--workspace", "--all-features"]);
+    for package in NEED_SERVERS {
+        command.args(["--exclude", package]);
+    }
+    step(&mut command)
+}
+
+fn local_stack() -> anyhow::Result<()> {
+    step(cargo().args(["test", "--locked", "--package", "housepipe-local-stack"]))
+}
+
+fn conformance() -> anyhow::Result<()> {
+    let clickhouse = Clickhouse::start(&setup::parts()?, &ClickhouseOptions::default())?;
+    step(
+        cargo()
+            .args([
+                "test",
+                "--locked",
+                "--release",
+                "--package",
+                "housepipe-transform",
+                "--test",
+                "conformance",
+            ])
+            .env("CLICKHOUSE_URL", clickhouse.url()),
+    )
+}
+
+fn parts() -> anyhow::Result<()> {
+    step(cargo().args(["test", "--locked", "--all-features", "--package", "housepipe-kafka-source"]))?;
+    step(cargo().args(["test", "--locked", "--all-features", "--package", "housepipe-ch-sink"]))
+}
+
+fn end_to_end() -> anyhow::Result<()> {
+    let binary = release_binary()?;
+    step(cargo().args(["test", "--locked", "--package", "housepipe-tests"]).env("HOUSEPIPE_BINARY", binary))
+}
+
+/// Runs a command of a stage and names it.
+fn step(command: &mut std::process::Command) -> anyhow::Result<()> {
+    println!("$ {}   (in {})", show(command), root().display());
+    succeed(command)
+}
