@@ -68,7 +68,12 @@ fn parse_ipv4(text: &[u8]) -> Option<Ipv4Addr> {
 pub(crate) fn ipv6(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
     let at = c.at;
     let raw = string::quoted(c, s, "an IPv6")?;
-    let text = std::str::from_utf8(raw.bytes).ok();
+    // ClickHouse reads over a single colon at the end.
+    let trimmed = match raw.bytes {
+        [.., before, b':'] if *before != b':' => &raw.bytes[..raw.bytes.len() - 1],
+        bytes => bytes,
+    };
+    let text = std::str::from_utf8(trimmed).ok();
     let address = text
         .and_then(|text| text.parse::<Ipv6Addr>().ok())
         .or_else(|| text?.parse::<Ipv4Addr>().ok().map(|address| address.to_ipv6_mapped()))

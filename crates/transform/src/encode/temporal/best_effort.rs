@@ -101,6 +101,8 @@ struct Parser<'a> {
     has_time: bool,
     /// Seconds by which the text's zone is ahead of UTC.
     offset: Option<i64>,
+    /// A comma stood between date and time.
+    has_comma: bool,
     is_am: bool,
     is_pm: bool,
     fraction: i64,
@@ -195,12 +197,18 @@ impl<'a> Parser<'a> {
     /// Behind four digits: month and day, where a separator follows.
     fn after_year(&mut self, year: i64) -> Step {
         self.year = year;
-        let Some(separator) = self.eat(b"-/.:") else { return Ok(()) };
-        if self.peek().is_some_and(|b| b.is_ascii_alphabetic()) {
-            return UNREADABLE;
+        // Behind "Jan 2024", a sign starts the offset of a zone.
+        if self.month != 0 {
+            return Ok(());
         }
-        self.month = self.one_or_two()?;
-        if self.eat(&[separator]).is_some() {
+        let Some(separator) = self.peek() else { return Ok(()) };
+        self.at += 1;
+        match self.digits(20) {
+            digits @ ([_] | [_, _]) => self.month = number(digits),
+            [] if separator == b' ' => return Ok(()),
+            _ => return UNREADABLE,
+        }
+        if self.day == 0 && self.eat(&[separator]).is_some() {
             self.day = self.one_or_two()?;
         }
         Ok(())
@@ -241,7 +249,8 @@ impl<'a> Parser<'a> {
                     return UNREADABLE;
                 }
                 self.year = match self.digits(20) {
-                    digits @ [_, _] => 2000 + number(digits),
+                    digits @ [_, _] if number(digits) < 70 => 2000 + number(digits),
+                    digits @ [_, _] => 1900 + number(digits),
                     digits @ [_, _, _, _] => number(digits),
                     _ => return UNREADABLE,
                 };
@@ -250,6 +259,8 @@ impl<'a> Parser<'a> {
         }
         if self.day == 0 {
             self.day = value;
+        } else if self.has_time {
+            return UNREADABLE;
         } else {
             self.hour = value;
         }
@@ -277,11 +288,15 @@ impl<'a> Parser<'a> {
         match byte {
             b' ' => self.at += 1,
             b'T' if self.year != 0 && !self.has_time => self.at += 1,
+            b',' if self.year != 0 && self.day != 0 && !self.has_time && !self.has_comma => {
+                self.at += 1;
+                self.has_comma = true;
+            }
             b'Z' => {
                 self.at += 1;
                 self.offset = Some(0);
             }
-            b'.' => {
+            b'.' if self.has_time => {
                 self.at += 1;
                 let digits = self.digits(FRACTION_DIGITS_MAX);
                 self.fraction = number(digits);
@@ -315,7 +330,8 @@ impl<'a> Parser<'a> {
         if digits.len() <= 2 && self.eat(b":").is_some() {
             minutes = self.one_or_two()?;
         }
-        let offset = hours * 3600 + minutes * 60;
+        // Of several offsets ClickHouse adds the amounts and takes the last sign.
+        let offset = hours * 3600 + minutes * 60 + self.offset.unwrap_or(0).abs();
         self.offset = Some(if sign == b'-' { -offset } else { offset });
         Ok(())
     }
@@ -325,20 +341,19 @@ impl<'a> Parser<'a> {
         if word.is_empty() {
             return UNREADABLE;
         }
-        let head = word.get(..3).unwrap_or(word);
         if word.eq_ignore_ascii_case(b"am") {
             self.is_am = true;
         } else if word.eq_ignore_ascii_case(b"pm") {
             self.is_pm = true;
-        } else if head.eq_ignore_ascii_case(b"utc") || head.eq_ignore_ascii_case(b"gmt") {
+        } else if word.eq_ignore_ascii_case(b"utc") || word.eq_ignore_ascii_case(b"gmt") {
             self.offset = Some(0);
-        } else if head.eq_ignore_ascii_case(b"msk") {
+        } else if word.eq_ignore_ascii_case(b"msk") {
             self.offset = Some(3 * 3600);
-        } else if head.eq_ignore_ascii_case(b"msd") {
+        } else if word.eq_ignore_ascii_case(b"msd") {
             self.offset = Some(4 * 3600);
-        } else if let Some(month) = month(head) {
+        } else if let Some(month) = month(word) {
             self.month = month;
-        } else if is_day_of_week(head) {
+        } else if named(word, &DAYS).is_some() {
             self.eat(b",");
         } else {
             return UNREADABLE;
@@ -374,15 +389,29 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn month(word: &[u8]) -> Option<i64> {
-    const NAMES: [&[u8; 3]; 12] =
-        [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"];
-    let head = word.get(..3)?;
-    let index = NAMES.iter().position(|name| head.eq_ignore_ascii_case(*name))?;
-    i64::try_from(index + 1).ok()
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+/// The index of a name, which may be cut to three letters.
+fn named(word: &[u8], names: &[&str]) -> Option<usize> {
+    names.iter().position(|name| {
+        word.eq_ignore_ascii_case(name.as_bytes()) || word.eq_ignore_ascii_case(&name.as_bytes()[..3])
+    })
 }
 
-fn is_day_of_week(head: &[u8]) -> bool {
-    const NAMES: [&[u8; 3]; 7] = [b"mon", b"tue", b"wed", b"thu", b"fri", b"sat", b"sun"];
-    NAMES.iter().any(|name| head.eq_ignore_ascii_case(*name))
+fn month(word: &[u8]) -> Option<i64> {
+    i64::try_from(named(word, &MONTHS)? + 1).ok()
 }

@@ -63,7 +63,7 @@ fn year_month_day(bytes: &[u8]) -> Option<(i64, i64, i64)> {
     }
     bytes.get(4)?;
     let (month, at) = one_or_two(bytes, 5)?;
-    bytes.get(at)?;
+    bytes.get(at).filter(|b| !b.is_ascii_digit())?;
     let (day, at) = one_or_two(bytes, at + 1)?;
     (at == bytes.len()).then_some((year, month, day))
 }

@@ -87,6 +87,10 @@ fn decimal(scale: u8, c: &mut Cursor<'_>, s: &mut State, what: &str) -> Result<i
         return Err(string::mismatch(c, s, what));
     }
     number::check_any(c, s.lenient)?;
+    if c.bytes[start..c.at].iter().any(|b| matches!(b, b'n' | b'N')) {
+        // `-inf` and `-nan`.
+        return Err(Fault::json(start, "expected a number"));
+    }
     let text = &c.bytes[start..c.at];
     // ClickHouse reads over an exponent without digits.
     if s.lenient && !text.iter().any(u8::is_ascii_alphabetic) && matches!(c.peek(), b'e' | b'E') {
