@@ -12,8 +12,8 @@ const CONNECT_MS_MAX: u32 = 8_000;
 /// Pause of a fetcher whose queue is full, in milliseconds; the default of a second starves a fast reader.
 const FULL_QUEUE_BACKOFF_MS: u32 = 20;
 
-/// How often the state of the brokers is looked at, in milliseconds.
-const STATISTICS_MS: u32 = 1_000;
+/// How often the state of brokers and partitions is looked at, in milliseconds.
+const STATISTICS_MS: u32 = 500;
 
 /// What every client needs: where the brokers are and who connects.
 pub(crate) fn base(config: &SourceConfig) -> Result<ClientConfig, SourceError> {
@@ -103,7 +103,8 @@ pub(crate) fn member(config: &SourceConfig, partitions: usize) -> Result<ClientC
         // An offset that is gone must not pass in silence; see `start.rs`.
         .set("auto.offset.reset", "error")
         .set("isolation.level", "read_committed")
-        .set("enable.partition.eof", "true")
+        // The news of an end would move librdkafka's position by one; see `queue`.
+        .set("enable.partition.eof", "false")
         .set("statistics.interval.ms", STATISTICS_MS.to_string())
         .set("fetch.queue.backoff.ms", FULL_QUEUE_BACKOFF_MS.to_string())
         .set("fetch.wait.max.ms", config.fetch_wait_max_ms.to_string())

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -13,7 +14,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::health::HealthTracker;
-use crate::queue::PartitionQueue;
+use crate::queue::{PartitionQueue, commit_later, commit_now};
 use crate::start;
 use crate::{Assignment, Offset, PartitionId, PartitionReader, SourceConfig, SourceError};
 
@@ -24,6 +25,16 @@ pub(crate) type GroupConsumer = BaseConsumer<GroupContext>;
 pub(crate) struct LastWords {
     pub(crate) error: Option<(Code, String)>,
     pub(crate) log: String,
+}
+
+/// A position that must be set anew before the partition is read on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reposition {
+    pub(crate) partition: PartitionId,
+    /// Where to, or, for a position that is gone, where it was.
+    pub(crate) to: Offset,
+    /// The log does not have it any more.
+    pub(crate) gone: bool,
 }
 
 pub(crate) struct GroupContext {
@@ -37,8 +48,8 @@ pub(crate) struct GroupContext {
     queues: Mutex<HashMap<PartitionId, Weak<PartitionQueue>>>,
     /// Partitions that are assigned and not started, because their committed offsets could not be asked for.
     waiting: Mutex<Vec<PartitionId>>,
-    /// Partitions whose position is gone from the log, with that position.
-    repositions: Mutex<Vec<(PartitionId, Offset)>>,
+    /// Positions to be set anew by the thread that polls.
+    repositions: Mutex<Vec<Reposition>>,
     last_words: Mutex<LastWords>,
     pub(crate) health: HealthTracker,
     pub(crate) commits_acknowledged: AtomicU64,
@@ -85,13 +96,21 @@ impl GroupContext {
         partitions
     }
 
-    /// Asks the thread that polls to move a partition whose position the broker no longer has.
-    pub(crate) fn ask_reposition(&self, partition: PartitionId, from: Offset) {
-        lock(&self.repositions).push((partition, from));
+    /// Asks the thread that polls to set a position anew.
+    pub(crate) fn ask_reposition(&self, wanted: Reposition) {
+        lock(&self.repositions).push(wanted);
     }
 
-    pub(crate) fn take_repositions(&self) -> Vec<(PartitionId, Offset)> {
+    pub(crate) fn take_repositions(&self) -> Vec<Reposition> {
         std::mem::take(&mut *lock(&self.repositions))
+    }
+
+    /// Lets the reader of `partition` go on.
+    pub(crate) fn release(&self, partition: PartitionId) {
+        let queue = lock(&self.queues).get(&partition).and_then(Weak::upgrade);
+        if let Some(queue) = queue {
+            queue.release();
+        }
     }
 
     /// The reason of the error that was just served, or the last one from the log.
@@ -162,6 +181,24 @@ impl GroupContext {
         .map_err(|error| SourceError::Internal { reason: format!("an assignment was refused: {error}") })
     }
 
+    /// Tells readers that they have caught up.
+    fn look_for_ends(&self, statistics: &Statistics) {
+        let Some(topic) = statistics.topics.get(&self.config.topic) else { return };
+        let queues: Vec<_> = lock(&self.queues).values().filter_map(Weak::upgrade).collect();
+        for queue in queues {
+            // `eof_offset` is where the last fetch found nothing more, open transactions left out; the queue was
+            // counted later, so an empty one means that all before it was taken.
+            if let Some(partition) = topic.partitions.get(&queue.partition().0)
+                && partition.fetch_state == "active"
+                && partition.fetchq_cnt == 0
+                && partition.eof_offset >= 0
+                && partition.eof_offset == partition.next_offset
+            {
+                queue.set_caught_up(Offset(partition.eof_offset));
+            }
+        }
+    }
+
     /// Shuts the readers of `partitions`.
     fn close(&self, partitions: &[PartitionId]) -> Vec<Arc<PartitionQueue>> {
         let mut queues = lock(&self.queues);
@@ -171,7 +208,7 @@ impl GroupContext {
         for queue in &closed {
             queue.close();
         }
-        lock(&self.repositions).retain(|(partition, _)| !partitions.contains(partition));
+        lock(&self.repositions).retain(|wanted| !partitions.contains(&wanted.partition));
         closed
     }
 
@@ -217,24 +254,28 @@ impl GroupContext {
     }
 }
 
-/// Commits `offsets`; `Async` reports its outcome to [`GroupContext::commit_callback`].
+/// Commits `offsets`. `Async` reports its outcome to [`GroupContext::commit_callback`]; `Sync` waits a bounded time.
 pub(crate) fn commit(
     consumer: &GroupConsumer,
     config: &SourceConfig,
     offsets: &[(PartitionId, Offset)],
     mode: CommitMode,
 ) -> Result<(), SourceError> {
-    let failed = |error: &KafkaError| SourceError::Commit {
-        group: config.group.clone(),
-        reason: error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string()),
-    };
+    let failed = |reason: String| SourceError::Commit { group: config.group.clone(), reason };
     let mut list = TopicPartitionList::with_capacity(offsets.len());
     for (partition, offset) in offsets {
         list.add_partition_offset(&config.topic, partition.0, rdkafka::Offset::Offset(offset.0))
-            .map_err(|error| failed(&error))?;
+            .map_err(|error| failed(error.to_string()))?;
     }
-    consumer.commit(&list, mode).map_err(|error| failed(&error))
+    let done = match mode {
+        CommitMode::Async => commit_later(consumer, &list),
+        CommitMode::Sync => commit_now(consumer, &list, Duration::from_millis(COMMIT_TIMEOUT_MS)),
+    };
+    done.map_err(|code| failed(code.to_string()))
 }
+
+/// Longest wait for the answer to a commit, in milliseconds; after it the outcome is unknown.
+const COMMIT_TIMEOUT_MS: u64 = 10_000;
 
 fn partition_ids(list: &TopicPartitionList) -> Vec<PartitionId> {
     list.elements().iter().map(|element| PartitionId(element.partition())).collect()
@@ -273,6 +314,7 @@ impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log_line(level, facility, message);
         if tells_a_cause(level, facility) {
+            self.health.failed(message);
             message.clone_into(&mut lock(&self.last_words).log);
         }
     }
@@ -280,17 +322,18 @@ impl ClientContext for GroupContext {
     fn error(&self, error: KafkaError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else { return };
         tracing::debug!(code = ?code, reason, "librdkafka reports an error");
+        self.health.failed(reason);
         let mut words = lock(&self.last_words);
         if code == Code::AllBrokersDown {
             self.health.set_reachable(false);
         } else {
             reason.clone_into(&mut words.log);
-            self.health.failed(reason);
         }
         words.error = Some((code, reason.to_owned()));
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.look_for_ends(&statistics);
         let up = statistics.brokers.values().any(|broker| broker.state == "UP");
         if self.health.set_reachable(up) {
             if up {

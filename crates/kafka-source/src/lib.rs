@@ -47,6 +47,10 @@
 //!
 //! Beside the group: [`describe_topic`], [`sample`], [`fetch`] and [`group_committed`] look at a topic without joining.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod ids;
 
 mod config;

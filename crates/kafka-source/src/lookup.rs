@@ -10,7 +10,7 @@ use rdkafka::{Message, Offset as Raw};
 
 use crate::reason::{classify, of_call};
 use crate::topic::Probe;
-use crate::{Offset, OwnedRecord, PartitionId, SourceConfig, SourceError, client};
+use crate::{Offset, OwnedRecord, PartitionId, SourceConfig, SourceError};
 
 /// Longest wait for one event, so that the deadline is looked at, in milliseconds.
 const POLL_MS: u64 = 100;
@@ -36,7 +36,7 @@ pub fn fetch(
         return Ok(Vec::new());
     }
     let deadline = Instant::now() + timeout;
-    let probe = Probe::connect(config)?;
+    let probe = Probe::with_group(config)?;
     probe.describe(timeout)?;
     let (low, high) = probe.watermarks(partition, deadline)?;
     let mut left = wanted.into_iter().filter(|offset| (low..high).contains(&offset.0)).peekable();
@@ -77,10 +77,7 @@ pub fn group_committed(
 ) -> Result<Vec<(PartitionId, Option<Offset>)>, SourceError> {
     let started = Instant::now();
     let info = Probe::connect(config)?.describe(timeout)?;
-    let mut settings = client::probe(config)?;
-    settings.set("group.id", &config.group);
-    // A client that names a group and never subscribes does not join it.
-    let probe = Probe::with(config, &settings)?;
+    let probe = Probe::with_group(config)?;
     let mut list = TopicPartitionList::with_capacity(info.partitions);
     for number in (0_i32..).take(info.partitions) {
         list.add_partition(&config.topic, number);

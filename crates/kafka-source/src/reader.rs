@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
+use crate::context::Reposition;
 use crate::queue::{MessageBatch, PartitionQueue};
 use crate::reason::classify;
 use crate::{Offset, PartitionId, Record, SourceError};
@@ -27,11 +28,21 @@ pub struct PartitionReader {
     /// An error that came behind records: told by the next read, after they were handed out.
     pending: Option<SourceError>,
     paused: bool,
+    /// Behind everything that was read; unknown before the first record.
+    position: Option<Offset>,
+    told_end: Option<Offset>,
 }
 
 impl PartitionReader {
     pub(crate) fn new(queue: Arc<PartitionQueue>) -> PartitionReader {
-        PartitionReader { queue, batch: MessageBatch::default(), pending: None, paused: false }
+        PartitionReader {
+            queue,
+            batch: MessageBatch::default(),
+            pending: None,
+            paused: false,
+            position: None,
+            told_end: None,
+        }
     }
 
     /// The partition.
@@ -63,25 +74,46 @@ impl PartitionReader {
         {
             return Ok(fetched);
         }
+        let mut broken = None;
         for message in fetched.batch.messages() {
             match message.error() {
                 None => {
                     fetched.records += 1;
-                    fetched.end = None;
                     fetched.next = Some(Offset(message.offset().0.saturating_add(1)));
                 }
-                Some(Code::PartitionEOF) => {
-                    fetched.end = Some(message.offset());
-                    fetched.next = fetched.next.max(Some(message.offset()));
-                }
-                Some(Code::AutoOffsetReset) => {
-                    self.queue.consumer().context().ask_reposition(self.queue.partition(), message.offset());
-                }
                 Some(code) => {
+                    broken = Some((code, message.offset()));
                     let error = judge(&self.queue, code, message.offset(), &message.error_text());
                     self.pending = self.pending.take().or(error);
                 }
             }
+        }
+        self.position = fetched.next.or(self.position);
+        let partition = self.queue.partition();
+        let consumer = self.queue.consumer();
+        if let Some((code, at)) = broken {
+            // See `queue`: the error itself has moved librdkafka's position.
+            self.queue.hold();
+            let gone = code == Code::AutoOffsetReset;
+            let to = if gone { at } else { self.position.unwrap_or(at) };
+            consumer.context().ask_reposition(Reposition { partition, to, gone });
+        }
+        let end = match fetched.next {
+            // What was just read came with the end of that moment.
+            Some(next) => {
+                let end = PartitionQueue::cached_end(consumer, &consumer.context().config().topic, partition);
+                end.filter(|end| next >= *end).map(|_| next)
+            }
+            None => self
+                .queue
+                .take_caught_up()
+                .filter(|end| self.position.is_none_or(|position| position <= *end)),
+        };
+        if end.is_some() && end != self.told_end {
+            self.told_end = end;
+            self.position = end;
+            fetched.end = end;
+            fetched.next = end;
         }
         match self.pending.take() {
             Some(error) if fetched.records == 0 => Err(error),
@@ -94,8 +126,6 @@ impl PartitionReader {
 
     /// Reads yield nothing until [`PartitionReader::resume`]. Fetching stops by itself once the prefetch is full.
     ///
-    /// librdkafka's own pause is not used: its resume goes on at a position that counts the news of the end of a
-    /// partition as if it were a record, and would skip one.
     pub fn pause(&mut self) {
         self.paused = true;
     }
@@ -157,7 +187,8 @@ impl Fetched<'_> {
     }
 
     /// The end of the partition, where it was reached behind the last of these records. Told once each time the
-    /// consumer catches up.
+    /// reader catches up: at once where records lead up to it, else (an empty partition, a gap at the end) within
+    /// about a second, while [`Source::poll`](crate::Source::poll) is called.
     pub fn end_of_partition(&self) -> Option<Offset> {
         self.end
     }
@@ -165,9 +196,6 @@ impl Fetched<'_> {
     /// The position behind these records: what to commit once they are stored. It lies behind the last record, and
     /// at the end of the partition where that was reached: the gaps before it (compaction, transactions) are behind
     /// the consumer then. `None` where nothing was read.
-    ///
-    /// librdkafka's own position is not asked: the batch call adds one to it at the end of a partition, which would
-    /// skip the next record.
     pub fn next_offset(&self) -> Option<Offset> {
         self.next
     }

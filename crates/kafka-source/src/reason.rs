@@ -79,7 +79,6 @@ pub(crate) fn is_decisive(error: &SourceError) -> bool {
             | SourceError::MechanismRefused { .. }
             | SourceError::CertificateUntrusted { .. }
             | SourceError::ClientCertificateRefused { .. }
-            | SourceError::TlsToPlainPort { .. }
             | SourceError::TopicDenied { .. }
             | SourceError::Fatal { .. }
     )

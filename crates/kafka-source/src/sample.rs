@@ -25,7 +25,7 @@ pub fn sample(config: &SourceConfig, n: usize, timeout: Duration) -> Result<Vec<
     let deadline = Instant::now() + timeout;
     let n = n.min(SAMPLE_RECORDS_MAX);
     let wanted = i64::try_from(n).unwrap_or(i64::MAX);
-    let probe = Probe::connect(config)?;
+    let probe = Probe::with_group(config)?;
     let info = probe.describe(timeout)?;
     let mut newest = Vec::new();
     if n == 0 {

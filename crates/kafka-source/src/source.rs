@@ -95,11 +95,12 @@ impl Source {
             Some(Err(error)) => self.judge(&error),
         };
         self.context().retry_assign(&self.consumer)?;
-        for (partition, from) in self.context().take_repositions() {
-            if let Err(error) = start::reposition(&self.consumer, self.config(), partition, from) {
-                self.context().ask_reposition(partition, from);
+        for wanted in self.context().take_repositions() {
+            if let Err(error) = start::reposition(&self.consumer, self.config(), wanted) {
+                self.context().ask_reposition(wanted);
                 return Err(error);
             }
+            self.context().release(wanted.partition);
         }
         outcome
     }
@@ -118,7 +119,14 @@ impl Source {
                 tracing::warn!("the source was not polled for too long; it leaves the group and joins again");
                 return Ok(());
             }
-            _ => classify(self.config(), code, &reason),
+            _ => match classify(self.config(), code, &reason) {
+                // It has worked before: a broker that goes down or comes up hangs up in the same way.
+                SourceError::PlainToTlsPort { brokers, reason }
+                | SourceError::TlsToPlainPort { brokers, reason } => {
+                    SourceError::Unreachable { brokers, reason }
+                }
+                known => known,
+            },
         };
         if error.retryable() && self.was_told(&error) {
             return Ok(());
@@ -152,7 +160,7 @@ impl Source {
         commit(&self.consumer, self.config(), offsets, CommitMode::Async)
     }
 
-    /// Commits `offsets` and waits for the answer. Without a coordinator that can take 45 seconds.
+    /// Commits `offsets` and waits for the answer, for up to 10 seconds.
     ///
     /// # Errors
     /// [`SourceError::Commit`] where it was refused, or the outcome is unknown.
@@ -200,7 +208,7 @@ impl Source {
         Ok(crate::lookup::offsets_of(&list))
     }
 
-    /// How the connection to the brokers stands; refreshed once a second while [`Source::poll`] is called.
+    /// How the connection to the brokers stands; refreshed twice a second while [`Source::poll`] is called.
     pub fn health(&self) -> SourceHealth {
         self.context().health.get()
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use rdkafka::Offset as Raw;
 use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use crate::context::{GroupConsumer, commit};
+use crate::context::{GroupConsumer, Reposition, commit};
 use crate::reason::of_call;
 use crate::{Offset, PartitionId, SourceConfig, SourceError, StartOffset};
 
@@ -86,17 +87,32 @@ fn at_time(
     }
 }
 
-/// Moves partitions whose position is gone to the earliest record that is left: the *earliest-available policy*.
+/// Sets the position of a partition anew, because an error has moved or ended it.
+pub(crate) fn reposition(
+    consumer: &GroupConsumer,
+    config: &SourceConfig,
+    wanted: Reposition,
+) -> Result<(), SourceError> {
+    let Reposition { partition, to, gone } = wanted;
+    let to = if gone { earliest(consumer, config, partition, to)? } else { to };
+    let internal = |error: KafkaError| SourceError::Internal { reason: error.to_string() };
+    let mut list = TopicPartitionList::with_capacity(1);
+    list.add_partition_offset(&config.topic, partition.0, Raw::Offset(to.0)).map_err(internal)?;
+    // A partition whose fetcher gave up cannot be sought, only assigned anew. Its queue stays the same.
+    consumer.incremental_unassign(&list).and_then(|()| consumer.incremental_assign(&list)).map_err(internal)
+}
+
+/// Where to go on when a position is gone: the *earliest-available policy*.
 ///
 /// A position is gone where retention overtook the group, where the topic was created anew, or where a broker lost
 /// the end of its log. Starting at the earliest record may read records again, and never skips one that still exists;
 /// what was deleted is lost to any reader, so this is said loudly, with both offsets.
-pub(crate) fn reposition(
+fn earliest(
     consumer: &GroupConsumer,
     config: &SourceConfig,
     partition: PartitionId,
     from: Offset,
-) -> Result<(), SourceError> {
+) -> Result<Offset, SourceError> {
     let (low, high) = consumer
         .fetch_watermarks(&config.topic, partition.0, timeout())
         .map_err(|error| of_call(config, &error, "a question for the start of a partition"))?;
@@ -108,12 +124,5 @@ pub(crate) fn reposition(
         deleted_records_max = low.saturating_sub(from.0).max(0),
         "the position of the group is not in the log any more; reading goes on at the earliest record that is left"
     );
-    let mut list = TopicPartitionList::with_capacity(1);
-    list.add_partition_offset(&config.topic, partition.0, Raw::Offset(low))
-        .map_err(|error| SourceError::Internal { reason: error.to_string() })?;
-    // A partition whose fetcher gave up cannot be sought, only assigned anew. Its queue stays the same.
-    consumer
-        .incremental_unassign(&list)
-        .and_then(|()| consumer.incremental_assign(&list))
-        .map_err(|error| SourceError::Internal { reason: error.to_string() })
+    Ok(Offset(low))
 }

@@ -49,10 +49,15 @@ impl<'a> Probe<'a> {
         Probe::with(config, &settings)
     }
 
-    pub(crate) fn with(
-        config: &'a SourceConfig,
-        settings: &rdkafka::ClientConfig,
-    ) -> Result<Probe<'a>, SourceError> {
+    /// A client that can read records, or ask for the offsets of the group. librdkafka wants the name of a group for
+    /// both; a client that never subscribes does not join it.
+    pub(crate) fn with_group(config: &'a SourceConfig) -> Result<Probe<'a>, SourceError> {
+        let mut settings = client::probe(config)?;
+        settings.set("group.id", &config.group);
+        Probe::with(config, &settings)
+    }
+
+    fn with(config: &'a SourceConfig, settings: &rdkafka::ClientConfig) -> Result<Probe<'a>, SourceError> {
         let consumer = BaseConsumer::from_config_and_context(settings, ProbeContext::default())
             .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
         Ok(Probe { consumer, config })
@@ -112,6 +117,7 @@ impl<'a> Probe<'a> {
             SourceError::UnknownTopic { .. } => true,
             SourceError::Unreachable { .. }
             | SourceError::NameResolution { .. }
+            | SourceError::TlsToPlainPort { .. }
             | SourceError::PlainToTlsPort { .. } => all_down,
             _ => false,
         }

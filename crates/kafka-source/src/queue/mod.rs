@@ -1,4 +1,4 @@
-//! The queue of one partition, through librdkafka's C interface. The only module with `unsafe`.
+//! The queue of one partition, through librdkafka's C interface. The only module with `unsafe`, its child included.
 //!
 //! # Why a record cannot reach the main queue
 //! Read in librdkafka 2.12.1, `rdkafka_partition.c` and `rdkafka_queue.c`:
@@ -11,20 +11,32 @@
 //! So the order without a race is: get the queue, switch forwarding off, and then assign. (After the assign, the
 //! first records may be in the main queue already, which is what the documentation of rust-rdkafka warns of.)
 //!
+//! # Why librdkafka never tells of the end of a partition here
+//! The batch call adds one to the offset of *every* message to get the application's position, also where the message
+//! is the news of an end or of an error (`rd_kafka_q_serve_rkmessages`). A rebalance pauses the partitions that stay,
+//! and goes on at that position (`rd_kafka_toppar_pause_resume`): the next record would be skipped. So
+//! `enable.partition.eof` is off, the end is taken from the statistics, and after an error the position is set anew
+//! before anything else is read.
+//!
 //! # Why a reader cannot see records of an assignment that ended
 //! Ending an assignment bumps the version of the partition, and the batch call drops what is older. But the next
 //! assignment of the same partition uses the same queue, so an old reader could take records from the new one:
 //! [`PartitionQueue::close`] therefore shuts the old handle, and waits until a read under way is over.
 #![allow(unsafe_code, reason = "librdkafka's batch call has no safe wrapper; each block states why it holds")]
 
+mod commit;
+
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr::{self, NonNull};
 use std::slice;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::bindings as rd;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
+
+pub(crate) use commit::{commit_later, commit_now};
 
 use crate::context::GroupConsumer;
 use crate::reader::Waker;
@@ -38,6 +50,10 @@ pub(crate) struct PartitionQueue {
     open: Mutex<bool>,
     /// What librdkafka's callback points to; replaced only after the callback was taken away.
     waker: Mutex<Option<Box<Waker>>>,
+    /// The end of the partition, where everything before it was fetched and taken; else -1.
+    caught_up: AtomicI64,
+    /// Nothing may be read until the position was set anew.
+    holding: AtomicBool,
     partition: PartitionId,
     /// Declared last: the handle must be given back before the client can be destroyed.
     consumer: Arc<GroupConsumer>,
@@ -64,7 +80,15 @@ impl PartitionQueue {
         let handle = NonNull::new(handle)?;
         // SAFETY: the handle is fresh and ours; a null destination is the documented way to end forwarding.
         unsafe { rd::rd_kafka_queue_forward(handle.as_ptr(), ptr::null_mut()) };
-        Some(PartitionQueue { handle, open: Mutex::new(true), waker: Mutex::new(None), partition, consumer })
+        Some(PartitionQueue {
+            handle,
+            open: Mutex::new(true),
+            waker: Mutex::new(None),
+            caught_up: AtomicI64::new(-1),
+            holding: AtomicBool::new(false),
+            partition,
+            consumer,
+        })
     }
 
     pub(crate) fn partition(&self) -> PartitionId {
@@ -79,7 +103,7 @@ impl PartitionQueue {
     pub(crate) fn read(&self, batch: &mut MessageBatch, records_max: usize) -> bool {
         batch.clear();
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if *open {
+        if *open && !self.holding.load(Ordering::Acquire) {
             self.take(batch, records_max);
         }
         *open
@@ -135,7 +159,35 @@ impl PartitionQueue {
         unsafe { rd::rd_kafka_queue_cb_event_enable(self.handle.as_ptr(), Some(wake), opaque) };
         let waker = slot.insert(boxed);
         // SAFETY: a read of the queue's length under its lock.
-        if unsafe { rd::rd_kafka_queue_length(self.handle.as_ptr()) } > 0 {
+        let waiting = unsafe { rd::rd_kafka_queue_length(self.handle.as_ptr()) } > 0;
+        if waiting || self.caught_up.load(Ordering::Acquire) >= 0 {
+            waker();
+        }
+    }
+
+    /// The statistics say that everything before `end` was fetched and taken, and that nothing is behind it.
+    pub(crate) fn set_caught_up(&self, end: Offset) {
+        self.caught_up.store(end.0, Ordering::Release);
+        self.wake_reader();
+    }
+
+    pub(crate) fn take_caught_up(&self) -> Option<Offset> {
+        let end = self.caught_up.swap(-1, Ordering::AcqRel);
+        (end >= 0).then_some(Offset(end))
+    }
+
+    /// Nothing is read until [`PartitionQueue::release`]: librdkafka's position is wrong.
+    pub(crate) fn hold(&self) {
+        self.holding.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn release(&self) {
+        self.holding.store(false, Ordering::Release);
+        self.wake_reader();
+    }
+
+    fn wake_reader(&self) {
+        if let Some(waker) = self.waker.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             waker();
         }
     }

@@ -1,0 +1,55 @@
+//! Looking at a topic without joining a group.
+
+use housepipe_kafka_source::{Offset, PartitionId, describe_topic, fetch, group_committed, sample};
+
+use crate::harness::{Member, PATIENCE, broker, fill, payload, topic};
+
+#[test]
+fn a_topic_is_described() {
+    let config = topic(3);
+    let info = describe_topic(&config, PATIENCE).unwrap();
+    assert_eq!((info.partitions, info.brokers), (3, 1));
+}
+
+#[test]
+fn a_sample_has_the_newest_records_and_leaves_no_trace() {
+    let config = topic(3);
+    assert_eq!(sample(&config, 5, PATIENCE).unwrap(), Vec::new());
+    fill(&config, 3, 0..40);
+    let mut newest: Vec<_> = sample(&config, 6, PATIENCE)
+        .unwrap()
+        .into_iter()
+        .map(|r| (r.partition.0, r.offset.0, r.payload))
+        .collect();
+    newest.sort();
+    let expected: Vec<_> = (0..3)
+        .flat_map(|partition| {
+            [38, 39].map(|number: i64| {
+                (partition, number, Some(payload(partition, usize::try_from(number).unwrap())))
+            })
+        })
+        .collect();
+    assert_eq!(newest, expected);
+    assert_eq!(sample(&config, 1_000, PATIENCE).unwrap().len(), 120);
+    assert!(group_committed(&config, PATIENCE).unwrap().iter().all(|(_, offset)| offset.is_none()));
+    // The group is untouched: its first member reads everything.
+    let mut member = Member::join(&config);
+    member.until("every record", |member| member.count() == 120);
+}
+
+#[test]
+fn single_records_are_fetched_again_by_their_offsets() {
+    let config = topic(2);
+    fill(&config, 2, 0..20_000);
+    let wanted =
+        [Offset(19_999), Offset(0), Offset(7), Offset(7), Offset(15_000), Offset(20_000), Offset(999_999)];
+    let found = fetch(&config, PartitionId(1), &wanted, PATIENCE).unwrap();
+    let offsets: Vec<_> = found.iter().map(|record| record.offset.0).collect();
+    assert_eq!(offsets, [0, 7, 15_000, 19_999]);
+    for record in &found {
+        assert_eq!(record.partition, PartitionId(1));
+        assert_eq!(record.payload, Some(payload(1, usize::try_from(record.offset.0).unwrap())));
+    }
+    assert_eq!(fetch(&config, PartitionId(1), &[], PATIENCE).unwrap(), Vec::new());
+    assert!(!broker().bootstrap().is_empty());
+}

@@ -1,0 +1,162 @@
+//! Each cause of a failure has an error of its own, in time.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use housepipe_kafka_source::{
+    Domain, Pem, SaslMechanism, SecretPem, Security, Source, SourceConfig, SourceError, Tls, describe_topic,
+};
+use housepipe_local_stack::{USER_PLAIN, USER_SCRAM};
+
+use crate::harness::{Journal, Member, broker, fill, topic};
+
+/// The promise: every cause is told within this time.
+const TOLD_WITHIN: Duration = Duration::from_secs(10);
+
+fn pem(path: &Path) -> Pem {
+    Pem::Path(path.display().to_string())
+}
+
+fn tls() -> Tls {
+    Tls { ca: Some(pem(broker().ca_pem())), client: None }
+}
+
+fn sasl(config: &SourceConfig, mechanism: SaslMechanism, username: &str, password: &str) -> SourceConfig {
+    let mut config = config.clone();
+    config.brokers = broker().bootstrap_sasl_ssl().to_owned();
+    config.security = Security::Sasl {
+        mechanism,
+        username: username.to_owned(),
+        password: password.into(),
+        tls: Some(tls()),
+    };
+    config
+}
+
+/// The error of opening and of describing, which must agree.
+fn told(config: &SourceConfig) -> SourceError {
+    let started = Instant::now();
+    let described = describe_topic(config, Duration::from_secs(8)).expect_err("an error");
+    assert!(started.elapsed() < TOLD_WITHIN, "{described} after {:?}", started.elapsed());
+    let started = Instant::now();
+    let opened = Source::open(config, Arc::new(Journal::default())).err().expect("an error");
+    assert!(started.elapsed() < TOLD_WITHIN, "{opened} after {:?}", started.elapsed());
+    assert_eq!(std::mem::discriminant(&described), std::mem::discriminant(&opened), "{described} / {opened}");
+    described
+}
+
+#[test]
+fn every_mechanism_reads() {
+    let plain = topic(1);
+    fill(&plain, 1, 0..10);
+    for (mechanism, user) in [
+        (SaslMechanism::ScramSha512, USER_SCRAM),
+        (SaslMechanism::ScramSha256, USER_SCRAM),
+        (SaslMechanism::Plain, USER_PLAIN),
+    ] {
+        let mut config = sasl(&plain, mechanism, user.name, user.password);
+        config.group = format!("group-{mechanism}");
+        let mut member = Member::join(&config);
+        member.until("ten records", |member| member.count() == 10);
+    }
+}
+
+#[test]
+fn a_client_certificate_reads_from_files_and_inline() {
+    let mut config = topic(1);
+    fill(&config, 1, 0..10);
+    config.brokers = broker().bootstrap_mtls().to_owned();
+    let (certificate, key) = (broker().client_pem(), broker().client_key());
+    let text = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let files = (pem(certificate), SecretPem::Path(key.display().to_string()));
+    let inline = (Pem::from_path_or_inline(text(certificate)), SecretPem::from_path_or_inline(text(key)));
+    let inline_ca = Pem::from_path_or_inline(text(broker().ca_pem()));
+    for (ca, client) in [(pem(broker().ca_pem()), files), (inline_ca, inline)] {
+        config.security = Security::Tls(Tls { ca: Some(ca), client: Some(client) });
+        assert_eq!(describe_topic(&config, TOLD_WITHIN).unwrap().partitions, 1);
+    }
+    config.security = Security::Tls(tls());
+    let error = told(&config);
+    assert!(matches!(error, SourceError::ClientCertificateRefused { .. }), "{error:?}");
+}
+
+#[test]
+fn a_wrong_password_is_named_and_not_shown() {
+    let config = topic(1);
+    for (mechanism, user) in [(SaslMechanism::ScramSha512, USER_SCRAM), (SaslMechanism::Plain, USER_PLAIN)] {
+        let error = told(&sasl(&config, mechanism, user.name, "not-the-password"));
+        assert!(matches!(error, SourceError::WrongCredentials { .. }), "{error:?}");
+        assert_eq!((error.domain(), error.retryable()), (Domain::User, false));
+        assert!(error.to_string().contains(broker().bootstrap_sasl_ssl()), "{error}");
+        assert!(!format!("{error:?}").contains("not-the-password"), "{error:?}");
+    }
+}
+
+#[test]
+fn an_unknown_topic_is_named() {
+    let mut config = topic(1);
+    config.topic = "no-such-topic".to_owned();
+    let error = told(&config);
+    assert!(
+        matches!(&error, SourceError::UnknownTopic { topic, .. } if topic == "no-such-topic"),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("no-such-topic"));
+}
+
+#[test]
+fn a_closed_port_and_a_silent_one_are_unreachable() {
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().to_string()
+    };
+    let error = told(&SourceConfig::new(&closed, "t", "g"));
+    assert!(matches!(error, SourceError::Unreachable { .. }), "{error:?}");
+    assert!(error.to_string().contains("Connection refused"), "{error}");
+    assert!(error.retryable());
+
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let error = told(&SourceConfig::new(silent.local_addr().unwrap().to_string(), "t", "g"));
+    assert!(matches!(error, SourceError::Unreachable { .. }), "{error:?}");
+}
+
+#[test]
+fn a_host_without_an_address_is_named() {
+    let error = told(&SourceConfig::new("no-such-host.invalid:9092", "t", "g"));
+    assert!(matches!(error, SourceError::NameResolution { .. }), "{error:?}");
+}
+
+#[test]
+fn a_certificate_of_another_authority_is_refused() {
+    let config = topic(1);
+    let mut config = sasl(&config, SaslMechanism::Plain, USER_PLAIN.name, USER_PLAIN.password);
+    if let Security::Sasl { tls, .. } = &mut config.security {
+        *tls = Some(Tls { ca: Some(pem(broker().other_ca_pem())), client: None });
+    }
+    let error = told(&config);
+    assert!(matches!(error, SourceError::CertificateUntrusted { .. }), "{error:?}");
+}
+
+#[test]
+fn the_wrong_port_is_told() {
+    let mut config = topic(1);
+    config.security = Security::Tls(tls());
+    let error = told(&config);
+    assert!(matches!(error, SourceError::TlsToPlainPort { .. }), "{error:?}");
+
+    config.security = Security::Plaintext;
+    config.brokers = broker().bootstrap_sasl_ssl().to_owned();
+    let error = told(&config);
+    assert!(matches!(error, SourceError::PlainToTlsPort { .. }), "{error:?}");
+}
+
+#[test]
+fn a_ca_file_that_is_missing_is_a_wrong_setting() {
+    let mut config = topic(1);
+    config.security = Security::Tls(Tls { ca: Some(Pem::Path("/no/such/ca.pem".to_owned())), client: None });
+    let error = told(&config);
+    assert!(matches!(error, SourceError::Config { .. }), "{error:?}");
+    assert!(error.to_string().contains("ssl.ca.location"), "{error}");
+}

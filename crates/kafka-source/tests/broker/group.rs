@@ -1,0 +1,83 @@
+//! Members that come and go lose nothing.
+
+use std::time::Instant;
+
+use housepipe_kafka_source::{Offset, PartitionId, group_committed};
+
+use crate::harness::{Member, PATIENCE, fill, topic};
+
+#[test]
+fn a_group_goes_on_where_it_committed() {
+    let config = topic(2);
+    fill(&config, 2, 0..100);
+    let mut first = Member::join(&config);
+    first.until("both ends", |member| member.ends.len() == 2);
+    let half = [(PartitionId(0), Offset(40)), (PartitionId(1), Offset(60))];
+    first.source.commit(&half).unwrap();
+    first.until("an acknowledged commit", |member| member.source.commit_counts().acknowledged == 1);
+    assert_eq!(
+        first.source.committed(PATIENCE).unwrap(),
+        half.map(|(partition, offset)| (partition, Some(offset))).to_vec()
+    );
+    // Nothing to commit on the way out: the commit above is the last word.
+    first.journal.positions.lock().unwrap().clear();
+    first.source.close();
+
+    let mut second = Member::join(&config);
+    second.until("both ends", |member| member.ends.len() == 2);
+    assert_eq!(second.offsets(0), (40..100).collect::<Vec<_>>());
+    assert_eq!(second.offsets(1), (60..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn leaving_commits_what_revoked_returns() {
+    let config = topic(2);
+    fill(&config, 2, 0..50);
+    let mut member = Member::join(&config);
+    member.until("both ends", |member| member.ends.len() == 2);
+    let before = group_committed(&config, PATIENCE).unwrap();
+    assert_eq!(before, vec![(PartitionId(0), None), (PartitionId(1), None)]);
+    let journal = member.journal.clone();
+    member.source.close();
+    assert_eq!(journal.revoked.lock().unwrap().len(), 2);
+    let after = group_committed(&config, PATIENCE).unwrap();
+    assert_eq!(after, vec![(PartitionId(0), Some(Offset(50))), (PartitionId(1), Some(Offset(50)))]);
+}
+
+#[test]
+fn a_second_member_takes_over_without_a_gap_or_a_repetition() {
+    let config = topic(4);
+    fill(&config, 4, 0..1_000);
+    let mut first = Member::join(&config);
+    first.until("some records of each partition", |member| member.positions().len() == 4);
+    let mut second = Member::join(&config);
+    let deadline = Instant::now() + PATIENCE;
+    while first.count() + second.count() < 4_000 || second.journal.readers.lock().unwrap().len() != 2 {
+        assert!(Instant::now() < deadline, "{} + {}", first.count(), second.count());
+        first.turn();
+        second.turn();
+    }
+    fill(&config, 4, 1_000..1_200);
+    while first.count() + second.count() < 4_800 {
+        assert!(Instant::now() < deadline, "{} + {}", first.count(), second.count());
+        first.turn();
+        second.turn();
+    }
+    assert_eq!(first.journal.revoked.lock().unwrap().len(), 2);
+    for partition in 0..4 {
+        let mut offsets = first.offsets(partition);
+        offsets.extend(second.offsets(partition));
+        let wrong = offsets.iter().zip(0..).position(|(offset, expected)| *offset != expected);
+        assert_eq!((offsets.len(), wrong), (1_200, None), "partition {partition}");
+    }
+    // A reader that somebody kept takes nothing from the new owner's records, nor anything else.
+    for reader in first.journal.stale.lock().unwrap().iter_mut() {
+        assert_eq!(reader.read(100).unwrap().len(), 0);
+    }
+    // The first comes back for all of them when the second leaves.
+    second.source.close();
+    first.until("all four partitions again", |member| member.journal.readers.lock().unwrap().len() == 4);
+    fill(&config, 4, 1_200..1_300);
+    let before = first.count();
+    first.until("the last records", |member| member.count() == before + 400);
+}

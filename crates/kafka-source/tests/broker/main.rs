@@ -1,0 +1,12 @@
+//! The source against a real broker.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics says where")]
+
+mod harness;
+
+mod beside_the_group;
+mod causes;
+mod group;
+mod outage;
+mod reading;
+mod starting;

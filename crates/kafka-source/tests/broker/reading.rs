@@ -1,0 +1,83 @@
+//! Records come whole, in order, and at their end.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use housepipe_kafka_source::seed::{Producer, SeedRecord};
+use housepipe_kafka_source::{Offset, PartitionId};
+
+use crate::harness::{Member, PATIENCE, fill, payload, timestamp_ms, topic};
+
+#[test]
+fn every_record_of_four_partitions_comes_in_order() {
+    let config = topic(4);
+    fill(&config, 4, 0..5_000);
+    let mut member = Member::join(&config);
+    member.until("the end of four partitions", |member| member.ends.len() == 4);
+    for partition in 0..4 {
+        let seen = &member.seen[&PartitionId(partition)];
+        assert_eq!(seen.len(), 5_000);
+        for (number, record) in seen.iter().enumerate() {
+            assert_eq!(usize::try_from(record.offset).unwrap(), number);
+            assert_eq!(record.payload, payload(partition, number));
+            assert_eq!(record.timestamp_ms, Some(timestamp_ms(number)));
+        }
+        assert_eq!(member.ends[&PartitionId(partition)], Offset(5_000));
+        assert_eq!(member.source.end_offset(PartitionId(partition)), Some(Offset(5_000)));
+    }
+    assert_eq!(member.positions(), (0..4).map(|n| (PartitionId(n), Offset(5_000))).collect::<Vec<_>>());
+}
+
+#[test]
+fn keys_headers_and_tombstones_come_as_they_were_sent() {
+    let config = topic(1);
+    let producer = Producer::connect(&config).unwrap();
+    let record = SeedRecord {
+        partition: Some(PartitionId(0)),
+        key: Some(b"key"),
+        headers: &[("trace", b"\x00\xff"), ("trace", b"again"), ("empty", b"")],
+        ..SeedRecord::default()
+    };
+    producer.send(record).unwrap();
+    producer.send(SeedRecord { payload: Some(b""), ..record }).unwrap();
+    producer.flush(PATIENCE).unwrap();
+    let mut member = Member::join(&config);
+    member.until("an assignment", |member| !member.journal.readers.lock().unwrap().is_empty());
+    let mut found = Vec::new();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while found.len() < 2 {
+        assert!(std::time::Instant::now() < deadline, "the records did not come");
+        member.source.poll(std::time::Duration::from_millis(20)).unwrap();
+        for reader in member.journal.readers.lock().unwrap().iter_mut() {
+            found.extend(reader.read(10).unwrap().records().map(|record| record.to_owned(PartitionId(0))));
+        }
+    }
+    let headers = vec![
+        ("trace".to_owned(), Some(b"\x00\xff".to_vec())),
+        ("trace".to_owned(), Some(b"again".to_vec())),
+        ("empty".to_owned(), Some(Vec::new())),
+    ];
+    assert_eq!(found[0].key.as_deref(), Some(&b"key"[..]));
+    assert_eq!(found[0].payload, None);
+    assert_eq!(found[0].headers, headers);
+    assert_eq!(found[1].payload.as_deref(), Some(&b""[..]));
+}
+
+#[test]
+fn a_waker_is_called_when_records_come() {
+    let config = topic(1);
+    let mut member = Member::join(&config);
+    member.until("the end of the empty partition", |member| member.ends.len() == 1);
+    let (woken, wakes) = mpsc::channel();
+    for reader in member.journal.readers.lock().unwrap().iter() {
+        let woken = woken.clone();
+        // A wake-up after the test has its answer goes nowhere.
+        reader.set_waker(Arc::new(move || {
+            let _ = woken.send(());
+        }));
+    }
+    assert!(wakes.try_recv().is_err(), "nothing is there to wake up for");
+    fill(&config, 1, 0..1);
+    wakes.recv_timeout(PATIENCE).expect("a wake-up");
+    member.until("the record", |member| member.count() == 1);
+}

@@ -1,0 +1,93 @@
+//! Where a group without offsets starts, and what happens to a position that is gone.
+
+use housepipe_kafka_source::seed::TopicAdmin;
+use housepipe_kafka_source::{Offset, PartitionId, SourceConfig, StartOffset, group_committed};
+
+use crate::harness::{Member, PATIENCE, fill, timestamp_ms, topic};
+
+fn starting(start: StartOffset) -> SourceConfig {
+    let mut config = topic(2);
+    config.start = start;
+    fill(&config, 2, 0..100);
+    config
+}
+
+#[test]
+fn earliest_reads_everything() {
+    let config = starting(StartOffset::Earliest);
+    let mut member = Member::join(&config);
+    member.until("both ends", |member| member.ends.len() == 2);
+    assert_eq!(member.offsets(1), (0..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn latest_reads_what_comes_and_survives_a_member_that_never_committed() {
+    let config = starting(StartOffset::Latest);
+    let mut member = Member::join(&config);
+    member.until("both ends", |member| member.ends.len() == 2);
+    assert_eq!(member.count(), 0);
+    fill(&config, 2, 100..110);
+    member.until("what came", |member| member.count() == 20);
+    // It ends without having stored anything: the next one must not start at the end of today.
+    member.journal.positions.lock().unwrap().clear();
+    member.source.close();
+    let mut next = Member::join(&config);
+    next.until("both ends", |member| member.ends.len() == 2);
+    assert_eq!(next.offsets(0), (100..110).collect::<Vec<_>>());
+    assert_eq!(next.offsets(1), (100..110).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_timestamp_starts_at_the_first_record_that_is_not_earlier() {
+    let config = starting(StartOffset::Timestamp { unix_ms: timestamp_ms(69) + 1 });
+    let mut member = Member::join(&config);
+    member.until("both ends", |member| member.ends.len() == 2);
+    assert_eq!(member.offsets(0), (70..100).collect::<Vec<_>>());
+    assert_eq!(member.offsets(1), (70..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_timestamp_behind_all_records_starts_at_the_end() {
+    let config = starting(StartOffset::Timestamp { unix_ms: timestamp_ms(1_000) });
+    let mut member = Member::join(&config);
+    member.until("both ends", |member| member.ends.len() == 2);
+    assert_eq!(member.count(), 0);
+    fill(&config, 2, 100..101);
+    member.until("what came", |member| member.count() == 2);
+}
+
+#[test]
+fn an_existing_group_ignores_the_start() {
+    let mut config = starting(StartOffset::Earliest);
+    let mut member = Member::join(&config);
+    member.until("both ends", |member| member.ends.len() == 2);
+    member.source.commit_sync(&[(PartitionId(0), Offset(30)), (PartitionId(1), Offset(90))]).unwrap();
+    member.journal.positions.lock().unwrap().clear();
+    member.source.close();
+    config.start = StartOffset::Latest;
+    let mut next = Member::join(&config);
+    next.until("both ends", |member| member.ends.len() == 2);
+    assert_eq!(next.offsets(0), (30..100).collect::<Vec<_>>());
+    assert_eq!(next.offsets(1), (90..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_position_that_is_gone_moves_to_the_earliest_record_that_is_left() {
+    let config = starting(StartOffset::Earliest);
+    let mut member = Member::join(&config);
+    member.until("both ends", |member| member.ends.len() == 2);
+    member.source.commit_sync(&[(PartitionId(0), Offset(10)), (PartitionId(1), Offset(10))]).unwrap();
+    member.journal.positions.lock().unwrap().clear();
+    member.source.close();
+    TopicAdmin::delete_records(&config, PartitionId(0), Offset(60)).unwrap();
+    let mut next = Member::join(&config);
+    next.until("both ends", |member| member.ends.len() == 2);
+    assert_eq!(next.offsets(0), (60..100).collect::<Vec<_>>());
+    assert_eq!(next.offsets(1), (10..100).collect::<Vec<_>>());
+    let committed = group_committed(&config, PATIENCE).unwrap();
+    assert_eq!(
+        committed[0],
+        (PartitionId(0), Some(Offset(10))),
+        "nothing is committed that was not asked for"
+    );
+}
