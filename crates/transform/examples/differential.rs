@@ -244,7 +244,7 @@ fn value(r: &mut Random, ty: &str) -> String {
         }
         "String" | "FixedString" => format!("\"{}\"", &"xyzw"[..r.below(4)]),
         "Float32" | "Float64" => {
-            format!("{}.{}e{}", r.below(100_000), r.below(1_000_000_000), r.below(60) as i64 - 30)
+            format!("{}.{}e{}", r.below(100_000), r.below(1_000_000_000), r.below(30))
         }
         "Bool" => r.pick(&["true", "false", "1", "0"]).to_owned(),
         "Date" | "Date32" if r.chance(80) => {

@@ -1,7 +1,13 @@
 //! Turns lines of `columns<TAB>record` on standard input into cases for `testdata/conversion`, with the verdict of
 //! the ClickHouse that `CLICKHOUSE_URL` names. In the record, `\xHH` stands for a byte. A case on which we differ
 //! gets a `differs` that has to be filled in, or a bug to be mended.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a tool for developers")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for developers"
+)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -34,12 +40,11 @@ fn main() {
         let (strict, lenient) = (verdict(Semantics::Strict), verdict(Semantics::ClickHouse));
         let mut row = oracle.row(columns, &record);
         // JSON columns are sent as their text: ours is the row when ClickHouse reads the same from it.
-        if columns.contains("JSON") {
-            if let (Ok(theirs), Ok(ours)) = (&row, &lenient) {
-                if oracle.read_back(columns, ours).as_ref() == Ok(theirs) {
-                    row = Ok(ours.clone());
-                }
-            }
+        if columns.contains("JSON")
+            && let (Ok(theirs), Ok(ours)) = (&row, &lenient)
+            && oracle.read_back(columns, ours).as_ref() == Ok(theirs)
+        {
+            row = Ok(ours.clone());
         }
         println!("[[case]]\ncolumns = {}", quote(columns));
         match std::str::from_utf8(&record) {

@@ -123,9 +123,9 @@ pub(crate) fn tuple(
     c.at += 1;
     c.blank(s.lenient);
     if tuple.named {
-        named(tuple, c, s, out)?
+        named(tuple, c, s, out)?;
     } else {
-        unnamed(tuple, c, s, out)?
+        unnamed(tuple, c, s, out)?;
     }
     s.depth -= 1;
     Ok(())

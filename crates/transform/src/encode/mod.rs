@@ -128,11 +128,10 @@ impl Encoder {
             let message = "the record is larger than the limit";
             return Err(Fault::new(RejectCode::RecordTooLarge, record_bytes_max, message));
         }
-        if plan.options.strict_utf8 {
-            if let Err(error) = std::str::from_utf8(record) {
-                let message = "the record is not UTF-8";
-                return Err(Fault::new(RejectCode::InvalidUtf8, error.valid_up_to(), message));
-            }
+        if plan.options.strict_utf8
+            && let Err(error) = std::str::from_utf8(record)
+        {
+            return Err(Fault::new(RejectCode::InvalidUtf8, error.valid_up_to(), "the record is not UTF-8"));
         }
         state.depth = 0;
         state.fields_left = state.fields_max;

@@ -169,7 +169,7 @@ pub(crate) fn integer_value(kind: IntKind, c: &mut Cursor<'_>, s: &mut State) ->
             if !quoted && !s.lenient {
                 check_integer_token(c)?;
             }
-            let magnitude = magnitude(c, kind.signed).map_err(|fault| fault_at(fault, start))?;
+            let magnitude = magnitude(c, kind.signed)?;
             if !s.lenient && !magnitude.fits(kind) {
                 let sign = if kind.signed { "" } else { "U" };
                 let message = format!("the number does not fit {sign}Int{}", 8 * kind.bytes);
@@ -186,10 +186,6 @@ pub(crate) fn integer_value(kind: IntKind, c: &mut Cursor<'_>, s: &mut State) ->
         return Err(Fault::new(RejectCode::InvalidNumber, start, "a decimal number is not an integer"));
     }
     Ok(value)
-}
-
-fn fault_at(fault: Fault, _start: usize) -> Fault {
-    fault
 }
 
 #[cold]

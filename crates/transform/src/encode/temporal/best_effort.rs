@@ -199,7 +199,7 @@ impl<'a> Parser<'a> {
         self.year = year;
         // Behind "Jan 2024", a sign starts the offset of a zone.
         if self.month != 0 {
-            return Ok(());
+            return if self.peek() == Some(b',') { UNREADABLE } else { Ok(()) };
         }
         let Some(separator) = self.peek() else { return Ok(()) };
         self.at += 1;
@@ -294,7 +294,7 @@ impl<'a> Parser<'a> {
             }
             b'Z' => {
                 self.at += 1;
-                self.offset = Some(0);
+                self.offset = Some(self.offset.unwrap_or(0));
             }
             b'.' if self.has_time => {
                 self.at += 1;
@@ -346,7 +346,8 @@ impl<'a> Parser<'a> {
         } else if word.eq_ignore_ascii_case(b"pm") {
             self.is_pm = true;
         } else if word.eq_ignore_ascii_case(b"utc") || word.eq_ignore_ascii_case(b"gmt") {
-            self.offset = Some(0);
+            // Beside an offset, the word says nothing new.
+            self.offset = Some(self.offset.unwrap_or(0));
         } else if word.eq_ignore_ascii_case(b"msk") {
             self.offset = Some(3 * 3600);
         } else if word.eq_ignore_ascii_case(b"msd") {
