@@ -1,4 +1,5 @@
 //! The conversion cases, on the encoder and, where `CLICKHOUSE_URL` names a server, on ClickHouse itself.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are test code too")]
 
 mod support;
 

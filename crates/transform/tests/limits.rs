@@ -1,4 +1,5 @@
 //! Limits, formats and options: what the conversion cases cannot say.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are test code too")]
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! Laws that hold for every input.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are test code too")]
 
 use std::sync::Arc;
 
