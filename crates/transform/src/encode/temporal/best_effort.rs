@@ -349,9 +349,9 @@ impl<'a> Parser<'a> {
             // Beside an offset, the word says nothing new.
             self.offset = Some(self.offset.unwrap_or(0));
         } else if word.eq_ignore_ascii_case(b"msk") {
-            self.offset = Some(3 * 3600);
+            self.offset = Some(self.signed(3 * 3600));
         } else if word.eq_ignore_ascii_case(b"msd") {
-            self.offset = Some(4 * 3600);
+            self.offset = Some(self.signed(4 * 3600));
         } else if let Some(month) = month(word) {
             self.month = month;
         } else if named(word, &DAYS).is_some() {
@@ -360,6 +360,11 @@ impl<'a> Parser<'a> {
             return UNREADABLE;
         }
         Ok(())
+    }
+
+    /// The amount with the sign that an offset before it had, as ClickHouse keeps it.
+    fn signed(&self, amount: i64) -> i64 {
+        if self.offset.is_some_and(|offset| offset < 0) { -amount } else { amount }
     }
 
     fn moment(&mut self, zone: &mut ZoneMemo) -> Result<Moment, TextFault> {

@@ -15,7 +15,7 @@ const DATE_DAYS_MAX: i64 = 65_535;
 /// A Date.
 pub(crate) fn date(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
     let days = if c.peek() == b'"' {
-        text(c)?.map_or(0, |days| days.clamp(0, DATE_DAYS_MAX))
+        text(c, s)?.map_or(0, |days| days.clamp(0, DATE_DAYS_MAX))
     } else {
         count(2, false, c, s)?
     };
@@ -25,7 +25,7 @@ pub(crate) fn date(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Resu
 
 /// A Date32.
 pub(crate) fn date32(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
-    let days = if c.peek() == b'"' { text(c)?.unwrap_or(DATE32_DAY_MIN) } else { count(4, true, c, s)? };
+    let days = if c.peek() == b'"' { text(c, s)?.unwrap_or(DATE32_DAY_MIN) } else { count(4, true, c, s)? };
     out.extend_from_slice(&days.to_le_bytes()[..4]);
     Ok(())
 }
@@ -42,9 +42,10 @@ fn count(bytes: usize, signed: bool, c: &mut Cursor<'_>, s: &mut State) -> Resul
 }
 
 /// The days since 1970 of a text; none where month or day lie outside of the calendar.
-fn text(c: &mut Cursor<'_>) -> Result<Option<i64>, Fault> {
+fn text(c: &mut Cursor<'_>, s: &mut State) -> Result<Option<i64>, Fault> {
     let at = c.at;
     let raw = string::scan(c)?;
+    string::check_escapes(&raw, s)?;
     let Some((year, month, day)) = year_month_day(raw.bytes) else {
         return Err(Fault::new(RejectCode::InvalidDate, at, "the text is not a date: YYYY-MM-DD"));
     };

@@ -65,6 +65,7 @@ fn fraction(moment: &Moment, precision: u8) -> i64 {
 fn moment(zone: usize, fractions: bool, c: &mut Cursor<'_>, s: &mut State) -> Result<Moment, Fault> {
     let at = c.at;
     let raw = string::scan(c)?;
+    string::check_escapes(&raw, s)?;
     if let Some(moment) = best_effort::iso(raw.bytes, &mut s.zones[zone]) {
         return Ok(moment);
     }
