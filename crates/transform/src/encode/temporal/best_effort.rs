@@ -330,9 +330,9 @@ impl<'a> Parser<'a> {
         if digits.len() <= 2 && self.eat(b":").is_some() {
             minutes = self.one_or_two()?;
         }
-        // Of several offsets ClickHouse adds the amounts and takes the last sign.
+        // Of several offsets ClickHouse adds the amounts; one minus makes the sum negative.
         let offset = hours * 3600 + minutes * 60 + self.offset.unwrap_or(0).abs();
-        self.offset = Some(if sign == b'-' { -offset } else { offset });
+        self.offset = Some(if sign == b'-' { -offset } else { self.signed(offset) });
         Ok(())
     }
 
