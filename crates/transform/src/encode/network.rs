@@ -76,7 +76,12 @@ pub(crate) fn ipv6(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Resu
     let text = std::str::from_utf8(trimmed).ok();
     let address = text
         .and_then(|text| text.parse::<Ipv6Addr>().ok())
-        .or_else(|| text?.parse::<Ipv4Addr>().ok().map(|address| address.to_ipv6_mapped()))
+        .or_else(|| {
+            // Leading zeros pass in all numbers but the first, which is tried as a group first.
+            let first_is_padded = matches!(raw.bytes, [b'0', b'0'..=b'9', ..]);
+            let address = if first_is_padded { None } else { parse_ipv4(raw.bytes) };
+            address.map(|address| address.to_ipv6_mapped())
+        })
         .ok_or_else(|| Fault::new(RejectCode::InvalidIpAddress, at, "the text is not an IPv6 address"))?;
     out.extend_from_slice(&address.octets());
     Ok(())

@@ -202,6 +202,9 @@ impl<'a> Parser<'a> {
             return if self.peek() == Some(b',') { UNREADABLE } else { Ok(()) };
         }
         let Some(separator) = self.peek() else { return Ok(()) };
+        if !separator.is_ascii() {
+            return UNREADABLE;
+        }
         self.at += 1;
         match self.digits(20) {
             digits @ ([_] | [_, _]) => self.month = number(digits),
@@ -296,7 +299,7 @@ impl<'a> Parser<'a> {
                 self.at += 1;
                 self.offset = Some(self.offset.unwrap_or(0));
             }
-            b'.' if self.has_time => {
+            b'.' if self.has_time && self.fraction_digits == 0 => {
                 self.at += 1;
                 let digits = self.digits(FRACTION_DIGITS_MAX);
                 self.fraction = number(digits);
