@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use nix::sys::signal::{Signal, kill};
@@ -14,7 +15,7 @@ use crate::{PipeText, wait_until};
 /// A run of the binary, in a folder of its own. Killed when dropped.
 pub struct Housepipe {
     child: Child,
-    output: Option<[JoinHandle<Vec<u8>>; 2]>,
+    output: [Collected; 2],
     folder: TempDir,
 }
 
@@ -60,23 +61,54 @@ pub fn housepipe(arguments: &[&str], pipe: Option<&PipeText>, input: &[u8]) -> H
         // A command that does not read its input may have closed it.
         let _ = stdin.write_all(input);
     }
-    let output = child.stdout.take().zip(child.stderr.take()).map(|(out, err)| [collect(out), collect(err)]);
+    let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
+        unreachable!("both are piped")
+    };
+    let output = [Collected::from(out), Collected::from(err)];
     Housepipe { child, output, folder }
 }
 
-fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut all = Vec::new();
-        // What was read before an error is what the test sees.
-        let _ = from.read_to_end(&mut all);
-        all
-    })
+/// What a stream has said so far.
+struct Collected {
+    text: Arc<Mutex<Vec<u8>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Collected {
+    fn from(mut stream: impl Read + Send + 'static) -> Collected {
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&text);
+        let thread = std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            // What was read before an error is what the test sees.
+            while let Ok(length @ 1..) = stream.read(&mut buffer) {
+                into.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..length]);
+            }
+        });
+        Collected { text, thread: Some(thread) }
+    }
+
+    fn so_far(&self) -> Vec<u8> {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn whole(&mut self) -> Vec<u8> {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        self.so_far()
+    }
 }
 
 impl Housepipe {
     /// The folder that it runs in.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
+    }
+
+    /// Whether standard error has said `words` so far.
+    pub fn has_said(&self, words: &str) -> bool {
+        String::from_utf8_lossy(&self.output[1].so_far()).contains(words)
     }
 
     /// Its process id.
@@ -108,9 +140,7 @@ impl Housepipe {
     pub fn wait(mut self) -> Outcome {
         wait_until("the end of housepipe", || !self.is_running());
         let code = self.child.wait().ok().and_then(|status| status.code());
-        let [stdout, stderr] = self.output.take().map_or_else(Default::default, |[out, err]| {
-            [out.join().unwrap_or_default(), err.join().unwrap_or_default()]
-        });
+        let [stdout, stderr] = self.output.each_mut().map(Collected::whole);
         Outcome { code, stdout, stderr: String::from_utf8_lossy(&stderr).into_owned() }
     }
 }

@@ -9,6 +9,10 @@ use housepipe_kafka_source::{PartitionId, SourceConfig};
 use housepipe_local_stack::corpus::Corpus;
 use housepipe_local_stack::{Silent, Stack, prepare};
 
+/// Timestamp of the first record of each call, 2026-01-01 UTC; the others follow a millisecond apart, so that "newest"
+/// means the same in every run.
+const FIRST_TIMESTAMP_MS: i64 = 1_767_225_600_000;
+
 /// Time to hand records to the broker.
 const FLUSH_MAX: Duration = Duration::from_secs(60);
 
@@ -62,11 +66,12 @@ pub fn produce<R: AsRef<[u8]>>(
 ) {
     let producer =
         seed::Producer::connect(&config(stack, topic)).unwrap_or_else(|error| panic!("producer: {error}"));
-    for (index, record) in (0..partitions).cycle().zip(records) {
+    for ((index, timestamp), record) in (0..partitions).cycle().zip(0..).zip(records) {
         producer
             .send(SeedRecord {
                 partition: Some(PartitionId(index)),
                 payload: Some(record.as_ref()),
+                timestamp_ms: Some(FIRST_TIMESTAMP_MS + timestamp),
                 ..SeedRecord::default()
             })
             .unwrap_or_else(|error| panic!("send: {error}"));

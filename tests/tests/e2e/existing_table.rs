@@ -63,6 +63,6 @@ fn nested_types_and_json_arrive() {
     housepipe(&["run", "pipe.yaml", "--until-caught-up"], Some(&pipe), b"").wait().expect_success();
     assert_eq!(
         query(stack, &format!("SELECT * FROM {topic}")),
-        "[('1',NULL),('',-2)]\t{'k':1}\t{\"p\":{\"q\":[\"1\",\"2\"]}}\t2026-07-01 14:00:00.500\tb"
+        "[('1',NULL),('',-2)]\t{'k':1}\t{\"p\":{\"q\":[1,2]}}\t2026-07-01 14:00:00.500\tb"
     );
 }

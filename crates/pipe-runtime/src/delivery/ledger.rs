@@ -89,21 +89,17 @@ impl Ledger {
     /// Records up to `position` (exclusive) were read, into a batch that is not sealed yet.
     pub fn read(&mut self, partition: PartitionId, epoch: Epoch, position: Offset) {
         if let Some(owned) = self.current(partition, epoch) {
-            owned.read_to = Some(owned.read_to.map_or(position, |earlier| earlier.max(position)));
+            owned.read_to = Some(position);
         }
     }
 
     /// A batch was closed; its spans follow those of earlier batches of the same partition.
     ///
-    /// Spans of an assignment that has ended meanwhile are ignored: their offsets belong to another owner now.
-    ///
-    /// # Panics
-    /// In debug builds, where a span starts before the end of its predecessor.
+    /// Spans of an assignment that has ended meanwhile are ignored: their offsets belong to another owner now. A span
+    /// may start below its predecessor where the broker truncated the log; the commits go back with it.
     pub fn seal(&mut self, batch: BatchId, spans: &[Span]) {
         for span in spans {
             if let Some(owned) = self.current(span.partition, span.epoch) {
-                let before = owned.open.back().map(|open| open.end).or(owned.settled);
-                debug_assert!(before.is_none_or(|end| end <= span.start), "{span:?} overlaps {before:?}");
                 owned.open.push_back(Open { batch, end: span.end, acknowledged: false });
             }
         }
@@ -144,8 +140,7 @@ impl Ledger {
     /// Whether everything that was read of `partition` is settled; true for a partition that is not owned.
     pub fn is_drained(&self, partition: PartitionId) -> bool {
         self.partitions.get(&partition).is_none_or(|owned| {
-            owned.open.is_empty()
-                && owned.read_to.is_none_or(|read_to| owned.settled.is_some_and(|s| s >= read_to))
+            owned.open.is_empty() && owned.read_to.is_none_or(|read_to| owned.settled == Some(read_to))
         })
     }
 
@@ -185,6 +180,22 @@ mod tests {
         assert_eq!(ledger.take_commits(), [], "given out once");
         assert!(ledger.is_drained(P));
         assert_eq!(ledger.revoke(P), Some(Offset(15)), "the last commit is repeated");
+    }
+
+    #[test]
+    fn a_truncated_log_takes_the_commits_back_with_it() {
+        let mut ledger = Ledger::default();
+        let epoch = ledger.assign(P);
+        ledger.read(P, epoch, Offset(100));
+        ledger.seal(BatchId(1), &[span(epoch, 0, 100)]);
+        ledger.acknowledge(BatchId(1));
+        assert_eq!(ledger.take_commits(), [(P, Offset(100))]);
+        ledger.read(P, epoch, Offset(3));
+        assert!(!ledger.is_drained(P));
+        ledger.seal(BatchId(2), &[span(epoch, 0, 3)]);
+        ledger.acknowledge(BatchId(2));
+        assert_eq!(ledger.take_commits(), [(P, Offset(3))]);
+        assert!(ledger.is_drained(P));
     }
 
     #[test]

@@ -186,6 +186,10 @@ fn finish(
     (summary, result)
 }
 
+/// Time after which the group gives up on a member that was killed, in milliseconds: a pipe that is started again waits
+/// this long, at most, for its partitions.
+const SESSION_TIMEOUT_MS: u32 = 10_000;
+
 /// Time to ask for the topic before the start, at most, in milliseconds.
 const TOPIC_TIMEOUT_MS: u64 = 8_000;
 
@@ -274,6 +278,7 @@ pub(crate) fn source_config(file: &PipeFile, options: &RunOptions) -> SourceConf
     config.start = source.start;
     config.security = source.security.clone();
     config.prefetch_bytes_max = options.prefetch_bytes_max;
+    config.session_timeout_ms = SESSION_TIMEOUT_MS;
     config.client_id = format!("housepipe-{}", file.name);
     config
 }
