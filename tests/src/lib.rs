@@ -2,6 +2,11 @@
 //!
 //! Tests wait for conditions with a deadline; a deadline that passes is a failure that says what was waited for.
 
+#![expect(
+    clippy::panic,
+    reason = "a helper of tests ends the test where a server or the binary does not answer"
+)]
+
 mod housepipe;
 mod pipe;
 mod stack;

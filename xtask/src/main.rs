@@ -1,5 +1,11 @@
 //! The project's commands. `cargo xtask demo` and `cargo xtask test` do all the set-up that a fresh machine needs.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program of developers, its terminal is its output"
+)]
+
 mod bench;
 mod run;
 mod setup;

@@ -4,6 +4,12 @@
 //! group. Every run is checked: the table holds every record exactly as often as the summary says. CPU is that of the
 //! whole `housepipe` process; that of ClickHouse includes the merges that follow the inserts.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the output is the result, the remarks are progress"
+)]
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -107,16 +107,13 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<()> {
         }
     };
     checks.ok("clickhouse", format!("version {}, time zone {}", server.version, server.timezone));
-    let zone = match server.timezone.parse::<chrono_tz::Tz>() {
-        Ok(zone) => zone,
-        Err(_) => {
-            checks.add(
-                "time zone",
-                Verdict::Failed,
-                format!("the server's zone `{}` is unknown", server.timezone),
-            );
-            return Some(());
-        }
+    let Ok(zone) = server.timezone.parse::<chrono_tz::Tz>() else {
+        checks.add(
+            "time zone",
+            Verdict::Failed,
+            format!("the server's zone `{}` is unknown", server.timezone),
+        );
+        return Some(());
     };
     let table = &file.destination.table;
     let columns = match sink.describe(table).await {
@@ -126,7 +123,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<()> {
         }
         Ok(Some(info)) => {
             checks.ok("table", format!("`{table}` exists ({}, {} columns)", info.engine, info.columns.len()));
-            match match_columns(&file.destination, &info.columns) {
+            match match_columns(file, &info.columns, zone) {
                 Ok(columns) => columns,
                 Err(error) => {
                     checks.add("columns", Verdict::Failed, error.to_string());

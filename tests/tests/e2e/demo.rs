@@ -3,11 +3,12 @@
 use housepipe_tests::{housepipe, wait_until};
 use nix::sys::signal::Signal;
 
-/// Processes whose command line or environment names `folder`.
+/// Processes that `pid` started and that still run.
 fn processes_of(pid: u32) -> usize {
     let parent = format!("\nPPid:\t{pid}\n");
     std::fs::read_dir("/proc")
-        .unwrap()
+        .into_iter()
+        .flatten()
         .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("status")).ok())
         .filter(|status| status.contains(&parent))
         .count()

@@ -29,7 +29,7 @@ fn load_and_compare(corpus: &dyn Corpus, count: u64, order_by: &str, compression
         json.extend_from_slice(&record);
         json.push(b'\n');
     }
-    query(stack, &String::from_utf8(json).unwrap());
+    query(stack, &String::from_utf8_lossy(&json));
     let checksum = |table: &str| {
         query(stack, &format!("SELECT count(), sum(id), sum(cityHash64(*)), max(cityHash64(*)) FROM {table}"))
     };

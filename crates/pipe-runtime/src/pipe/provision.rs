@@ -41,7 +41,7 @@ pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisione
             })?
         }
     };
-    let columns = match_columns(destination, &existing.columns)?;
+    let columns = match_columns(file, &existing.columns, zone)?;
     let plan = compile(file, &columns, zone)?;
     let error_table = file.error_table.enabled.then(|| error_table(file));
     if let Some(table) = &error_table
@@ -112,9 +112,11 @@ pub(crate) fn spec_columns(specs: &[ColumnSpec]) -> Vec<Column> {
 
 /// The columns to insert into an existing table: the listed ones, or every one that takes values.
 pub(crate) fn match_columns(
-    destination: &DestinationSpec,
+    file: &PipeFile,
     table: &[TableColumn],
+    zone: Tz,
 ) -> Result<Vec<Column>, PipeError> {
+    let destination = &file.destination;
     let mismatch = |problem: String| PipeError::TableMismatch { table: destination.table.clone(), problem };
     let parse = |column: &TableColumn| {
         column.type_name.parse::<DataType>().map_err(|error| {
@@ -137,30 +139,34 @@ pub(crate) fn match_columns(
         }
         return Ok(columns);
     }
+    // Compiling flattens a Nested column into its arrays, which is how the table lists them.
+    let wanted = compile(file, &spec_columns(&destination.columns), zone)?;
     let mut columns = Vec::new();
-    for (spec, column) in destination.columns.iter().zip(spec_columns(&destination.columns)) {
-        let Some(actual) = table.iter().find(|actual| actual.name == spec.name) else {
+    for column in wanted.columns() {
+        let Some(actual) = table.iter().find(|actual| actual.name == column.name) else {
             let names: Vec<&str> = table.iter().map(|column| column.name.as_str()).collect();
-            return Err(mismatch(format!("it has no column `{}`; it has {}", spec.name, names.join(", "))));
+            return Err(mismatch(format!("it has no column `{}`; it has {}", column.name, names.join(", "))));
         };
         match actual.default_kind {
             TableDefault::Materialized | TableDefault::Alias => {
                 return Err(mismatch(format!(
                     "its column `{}` is {:?} and takes no values; remove it from `columns:`",
-                    spec.name, actual.default_kind
+                    column.name, actual.default_kind
                 )));
             }
             TableDefault::None | TableDefault::Default | TableDefault::Ephemeral => {}
         }
-        if actual.type_name != spec.data_type.to_string() {
+        if actual.type_name != column.ty.to_string() {
             return Err(mismatch(format!(
                 "its column `{}` has the type {}, the pipe file says {}; make them the same",
-                spec.name, actual.type_name, spec.data_type
+                column.name, actual.type_name, column.ty
             )));
         }
-        let column =
-            if actual.default_kind == TableDefault::None { column } else { column.with_default_expression() };
-        columns.push(column);
+        let column = column.clone();
+        columns.push(match actual.default_kind {
+            TableDefault::None => column,
+            _ => column.with_default_expression(),
+        });
     }
     Ok(columns)
 }

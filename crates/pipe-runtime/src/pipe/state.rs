@@ -76,7 +76,7 @@ impl StateCell {
         }
         match &next {
             PipeState::Misconfigured { reason } => {
-                tracing::error!(reason, "the pipe holds; mend this and it goes on")
+                tracing::error!(reason, "the pipe holds; mend this and it goes on");
             }
             PipeState::Retrying { reason } => tracing::warn!(reason, "an insert failed and is tried again"),
             other => tracing::info!(state = other.as_str(), "the pipe's state changed"),
