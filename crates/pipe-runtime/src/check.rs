@@ -5,6 +5,7 @@ use std::time::Duration;
 use housepipe_ch_sink::Sink;
 use serde::Serialize;
 
+use crate::error::explain;
 use crate::pipe::provision::{compile, create_table, error_table, match_columns, spec_columns};
 use crate::pipe::{RunOptions, sink_config, source_config};
 use crate::pipe_file::PipeFile;
@@ -63,7 +64,7 @@ pub async fn check(file: &PipeFile) -> CheckReport {
             all.ok("topic", format!("`{}` has {} partition(s)", file.source.topic, info.partitions));
         }
         Ok(Err(error)) => {
-            all.add("broker and topic", Verdict::Failed, error.to_string());
+            all.add("broker and topic", Verdict::Failed, explain(&error));
         }
         Err(panicked) => all.add("broker and topic", Verdict::Failed, panicked.to_string()),
     }
@@ -95,14 +96,14 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<()> {
     let sink = match Sink::new(&sink_config(file)) {
         Ok(sink) => sink,
         Err(error) => {
-            checks.add("clickhouse", Verdict::Failed, error.to_string());
+            checks.add("clickhouse", Verdict::Failed, explain(&error));
             return None;
         }
     };
     let server = match sink.server().await {
         Ok(server) => server,
         Err(error) => {
-            checks.add("clickhouse", Verdict::Failed, error.to_string());
+            checks.add("clickhouse", Verdict::Failed, explain(&error));
             return None;
         }
     };
@@ -118,7 +119,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<()> {
     let table = &file.destination.table;
     let columns = match sink.describe(table).await {
         Err(error) => {
-            checks.add("table", Verdict::Failed, error.to_string());
+            checks.add("table", Verdict::Failed, explain(&error));
             return Some(());
         }
         Ok(Some(info)) => {
@@ -126,7 +127,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<()> {
             match match_columns(file, &info.columns, zone) {
                 Ok(columns) => columns,
                 Err(error) => {
-                    checks.add("columns", Verdict::Failed, error.to_string());
+                    checks.add("columns", Verdict::Failed, explain(&error));
                     return Some(());
                 }
             }
@@ -134,7 +135,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<()> {
         Ok(None) => match create_table(&file.destination) {
             Some(create) => {
                 if let Err(error) = create.check() {
-                    checks.add("table", Verdict::Failed, error.to_string());
+                    checks.add("table", Verdict::Failed, explain(&error));
                     return Some(());
                 }
                 checks.ok("table", format!("`{table}` is missing and will be created: {}", create.sql()));
@@ -150,7 +151,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<()> {
     };
     match compile(file, &columns, zone) {
         Ok(_) => checks.ok("columns", format!("{} column(s) can be filled from JSON", columns.len())),
-        Err(error) => checks.add("columns", Verdict::Failed, error.to_string()),
+        Err(error) => checks.add("columns", Verdict::Failed, explain(&error)),
     }
     grants(file, &sink, checks).await;
     Some(())
@@ -167,7 +168,7 @@ async fn grants(file: &PipeFile, sink: &Sink, checks: &mut Checks) {
                 checks.add("grants", Verdict::Failed, problem.to_string());
             }
         }
-        Err(error) => checks.add("grants", Verdict::Failed, error.to_string()),
+        Err(error) => checks.add("grants", Verdict::Failed, explain(&error)),
     }
 }
 

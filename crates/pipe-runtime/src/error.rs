@@ -8,6 +8,12 @@ use housepipe_transform::PlanError;
 
 use crate::pipe_file::PipeFileError;
 
+/// An error and its causes in one line.
+pub(crate) fn explain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// Why a pipe did not start, or ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -49,10 +55,10 @@ pub enum PipeError {
         zone: String,
     },
     /// An insert failed in a way that a person must mend.
-    #[error("an insert failed, and the offsets are kept: {0}")]
+    #[error("an insert failed, and the offsets are kept")]
     Insert(#[source] Box<SinkError>),
     /// ClickHouse took no insert for too long.
-    #[error("the destination took no insert for {after:.0?}, and the offsets are kept: {source}")]
+    #[error("the destination took no insert for {after:.0?}, and the offsets are kept")]
     Destination {
         /// The last answer.
         source: Box<SinkError>,
@@ -61,7 +67,7 @@ pub enum PipeError {
     },
     /// The error table refused rows.
     #[error(
-        "the error table `{table}` refuses rows, and the offsets are kept: {source}; rename it, and a new one is created"
+        "the error table `{table}` refuses rows, and the offsets are kept; rename it, and a new one is created"
     )]
     ErrorTable {
         /// Its name.

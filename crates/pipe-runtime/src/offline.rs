@@ -41,7 +41,7 @@ pub struct OfflineSummary {
 #[non_exhaustive]
 pub enum OfflineError {
     /// The column list cannot be read.
-    #[error("the column list `{columns}`: {source}")]
+    #[error("the column list `{columns}` is wrong")]
     Columns {
         /// As it was given.
         columns: String,

@@ -10,7 +10,7 @@ use super::batch::SealedBatch;
 use super::isolate;
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
-use crate::error::PipeError;
+use crate::error::{PipeError, explain};
 
 /// Time between two tries of a pipe that holds because something must be mended, in milliseconds.
 const HOLD_RETRY_MS: u64 = 10_000;
@@ -140,7 +140,7 @@ async fn persist(shared: &Shared, attempt: Attempt<'_>) -> Result<(), Undelivere
             }
             FailureClass::Hold => {
                 failing_since = None;
-                shared.state.set(PipeState::Misconfigured { reason: error.to_string() });
+                shared.state.set(PipeState::Misconfigured { reason: explain(&error) });
                 HOLD_RETRY_MS
             }
             FailureClass::Retry => {
@@ -149,7 +149,7 @@ async fn persist(shared: &Shared, attempt: Attempt<'_>) -> Result<(), Undelivere
                     shared.fail(PipeError::Destination { source: Box::new(error), after: since.elapsed() });
                     return Err(Undelivered::Abandoned);
                 }
-                shared.state.set(PipeState::Retrying { reason: error.to_string() });
+                shared.state.set(PipeState::Retrying { reason: explain(&error) });
                 backoff.next_delay_ms(jitter())
             }
         };

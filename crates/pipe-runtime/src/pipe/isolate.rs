@@ -12,7 +12,7 @@ use super::inserter::{Undelivered, count_codes, insert_rejects, insert_rows};
 use super::record::{Labels, error_row};
 use super::shared::Shared;
 use super::state::Phase;
-use crate::error::PipeError;
+use crate::error::{PipeError, explain};
 
 /// Time to read refused records again from Kafka, at most, in milliseconds; then it is tried again.
 const REREAD_TIMEOUT_MS: u64 = 30_000;
@@ -28,12 +28,16 @@ pub(super) async fn deliver(
     batch: &SealedBatch,
     first: SinkError,
 ) -> Result<u64, Undelivered> {
-    tracing::warn!(error = %first, rows = batch.row_count(), "clickhouse refused a batch; looking for the rows");
-    let mut bisection = Bisection::after_refusal(batch.row_count(), first.to_string());
+    tracing::warn!(
+        error = explain(&first),
+        rows = batch.row_count(),
+        "clickhouse refused a batch; looking for the rows"
+    );
+    let mut bisection = Bisection::after_refusal(batch.row_count(), explain(&first));
     while let Some(rows) = bisection.next_range() {
         match insert_rows(shared, batch, rows).await {
             Ok(()) => bisection.accepted(),
-            Err(Undelivered::Refused(error)) => bisection.refused(error.to_string()),
+            Err(Undelivered::Refused(error)) => bisection.refused(explain(&error)),
             Err(abandoned @ Undelivered::Abandoned) => return Err(abandoned),
         }
     }
@@ -110,7 +114,9 @@ async fn reread(
             .await;
         match fetched {
             Ok(Ok(records)) => return Ok(records),
-            Ok(Err(error)) => tracing::warn!(error = %error, "refused records cannot be read again yet"),
+            Ok(Err(error)) => {
+                tracing::warn!(error = explain(&error), "refused records cannot be read again yet")
+            }
             Err(stopped) => tracing::warn!(error = %stopped, "reading refused records again was cut off"),
         }
         tokio::select! {

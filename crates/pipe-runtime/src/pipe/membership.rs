@@ -11,7 +11,7 @@ use housepipe_kafka_source::{Assignment, Offset, PartitionId, PartitionReader, S
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
 use super::worker::Order;
-use crate::error::PipeError;
+use crate::error::{PipeError, explain};
 
 /// Longest wait for an event of the group, in milliseconds; acknowledgements are committed in between.
 const POLL_MS_MAX: u64 = 50;
@@ -151,7 +151,7 @@ pub(super) fn run(shared: &Arc<Shared>, source: Source, workers: Vec<WorkerHandl
                 shared.fail(error.into());
                 break;
             }
-            tracing::warn!(error = %error, "the source reports an error");
+            tracing::warn!(error = explain(&error), "the source reports an error");
         }
         commit(shared, &source);
         look_at_ends(shared, &source);
@@ -191,7 +191,7 @@ fn settle(shared: &Shared, source: &Source) {
         }
         // Keeps the membership alive while ClickHouse takes its time.
         if let Err(error) = source.poll(Duration::ZERO) {
-            tracing::warn!(error = %error, "the source reports an error while the pipe stops");
+            tracing::warn!(error = explain(&error), "the source reports an error while the pipe stops");
         }
     }
 }
@@ -203,7 +203,7 @@ fn commit(shared: &Shared, source: &Source) {
     }
     if let Err(error) = source.commit(&offsets) {
         // Later commits and the one at revocation carry these offsets again.
-        tracing::warn!(error = %error, "a commit could not be sent");
+        tracing::warn!(error = explain(&error), "a commit could not be sent");
     }
 }
 

@@ -97,14 +97,14 @@ impl Pipe {
         let started = Instant::now();
         let sink = Sink::new(&sink_config(file))?;
         let source = source_config(file, &options);
-        let (provisioned, topic) = {
-            let probe = source.clone();
-            let topic = tokio::task::spawn_blocking(move || {
-                housepipe_kafka_source::describe_topic(&probe, Duration::from_millis(TOPIC_TIMEOUT_MS))
-            });
-            let provisioned = provision::provision(file, &sink).await?;
-            (provisioned, topic.await.map_err(|_| PipeError::WorkerPanicked)??)
-        };
+        // The topic first: a mistake in its name must not leave tables behind.
+        let probe = source.clone();
+        let topic = tokio::task::spawn_blocking(move || {
+            housepipe_kafka_source::describe_topic(&probe, Duration::from_millis(TOPIC_TIMEOUT_MS))
+        })
+        .await
+        .map_err(|_| PipeError::WorkerPanicked)??;
+        let provisioned = provision::provision(file, &sink).await?;
         let shared = Shared::new(
             SharedParts {
                 limits: file.batch,

@@ -14,7 +14,7 @@ use super::inserter;
 use super::progress::SharedProgress;
 use super::record::Labels;
 use super::state::{Phase, StateCell};
-use crate::error::PipeError;
+use crate::error::{PipeError, explain};
 use crate::pipe_file::BatchLimits;
 
 /// Where rows go.
@@ -105,7 +105,7 @@ impl Shared {
 
     /// Ends the pipe with `error`; the first error counts.
     pub(super) fn fail(&self, error: PipeError) {
-        tracing::error!(error = %error, "the pipe stops as failed; its offsets are kept");
+        tracing::error!(error = explain(&error), "the pipe stops as failed; its offsets are kept");
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.advance(Phase::Aborted);
     }
