@@ -60,6 +60,12 @@ struct Row {
     runs: usize,
 }
 
+#[derive(Serialize)]
+struct Report {
+    rows: Vec<Row>,
+    first_row_seconds: f64,
+}
+
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let binary = std::env::var_os("HOUSEPIPE_BINARY")
@@ -72,12 +78,59 @@ fn main() -> anyhow::Result<()> {
     for shape in &args.corpus {
         rows.push(measure(&args, *shape, &binary, &stack)?);
     }
+    let first_row_seconds = first_row(&args, &binary, &stack)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        println!("{}", serde_json::to_string_pretty(&Report { rows, first_row_seconds })?);
     } else {
         print_table(&rows);
+        println!(
+            "\nFrom the start of `housepipe run` to the first row in a query, group join included: {first_row_seconds:.2} s"
+        );
     }
     Ok(())
+}
+
+/// Seconds from the start of the process until a query sees a row, for a topic with a few records: the median of the
+/// runs. It includes the join of a new consumer group.
+#[expect(clippy::disallowed_methods, reason = "a table has no event for its first row")]
+fn first_row(args: &Args, binary: &PathBuf, stack: &Stack) -> anyhow::Result<f64> {
+    let topic = "first_row";
+    let config = SourceConfig::new(stack.kafka.bootstrap(), topic, "unused");
+    TopicAdmin::create_topic(&config, topic, args.partitions.into())?;
+    let (corpus, mut record) = (Shape::Events.corpus(), Vec::new());
+    let producer = seed::Producer::connect(&config)?;
+    for index in 0..1_000 {
+        corpus.write(index, &mut record);
+        producer.send(SeedRecord { payload: Some(&record), ..SeedRecord::default() })?;
+    }
+    producer.flush(Duration::from_secs(30))?;
+    let mut seconds = Vec::new();
+    for run in 0..args.runs {
+        let table = format!("{topic}_{run}");
+        let file = std::env::temp_dir().join(format!("housepipe-bench-{}-{table}.yaml", std::process::id()));
+        std::fs::write(
+            &file,
+            pipe_file(stack, Shape::Events, &table).replace("topic: events", "topic: first_row"),
+        )?;
+        let started = Instant::now();
+        let mut pipe = Command::new(binary).args(["--quiet", "--log", "error", "run"]).arg(&file).spawn()?;
+        let seen = loop {
+            // The table is made by the pipe; until then the query fails.
+            let count = stack.clickhouse.query(&format!("SELECT count() FROM {table}"));
+            if count.is_ok_and(|count| count.trim() != "0") {
+                break Some(started.elapsed());
+            }
+            if started.elapsed() > Duration::from_secs(60) || pipe.try_wait()?.is_some() {
+                break None;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        pipe.kill()?;
+        pipe.wait()?;
+        std::fs::remove_file(&file)?;
+        seconds.push(seen.context("no row came")?.as_secs_f64());
+    }
+    Ok(median(seconds))
 }
 
 fn measure(args: &Args, shape: Shape, binary: &PathBuf, stack: &Stack) -> anyhow::Result<Row> {

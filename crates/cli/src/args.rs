@@ -97,7 +97,7 @@ pub(crate) struct Tuning {
     pub(crate) inserts_in_flight: u16,
 
     /// Records fetched ahead from Kafka, in MiB over all partitions.
-    #[arg(long, value_name = "MIB", default_value_t = 48, value_parser = clap::value_parser!(u16).range(4..=16384))]
+    #[arg(long, value_name = "MIB", default_value_t = 24, value_parser = clap::value_parser!(u16).range(4..=16384))]
     pub(crate) prefetch_mib: u16,
 
     /// Seconds that a graceful stop may take.

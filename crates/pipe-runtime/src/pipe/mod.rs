@@ -61,7 +61,7 @@ impl Default for RunOptions {
             until_caught_up: false,
             workers: 0,
             inserts_in_flight_max: 2,
-            prefetch_bytes_max: 48 << 20,
+            prefetch_bytes_max: 24 << 20,
             stop_deadline_ms: 30_000,
             destination_deadline_ms: 60 * 60 * 1_000,
             source_deadline_ms: 15 * 60 * 1_000,
