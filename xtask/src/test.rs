@@ -124,7 +124,7 @@ fn conformance() -> anyhow::Result<()> {
                 "--package",
                 "housepipe-transform",
                 "--test",
-                "conformance",
+                "conversion",
             ])
             .env("CLICKHOUSE_URL", clickhouse.url()),
     )

@@ -102,6 +102,7 @@ fn show(report: &DemoReport, stack: &Stack, ui: &Ui) -> Result<(), Exit> {
     }
     ui.line("")?;
     ui.summary(&report.summary)?;
+    ui.line("  (CPU and memory include the demo's own producer of events)")?;
     ui.line(&format!(
         "\nIn ClickHouse now: {} rows in `{TOPIC}`, {} in `{TOPIC}_clickpipes_error`",
         count(report.rows_in_table),
