@@ -11,7 +11,7 @@
 )]
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -66,8 +66,17 @@ struct Report {
     first_row_seconds: f64,
 }
 
-fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<()> {
     let binary = std::env::var_os("HOUSEPIPE_BINARY")
         .map(PathBuf::from)
         .context("start this with `cargo xtask bench e2e`")?;
@@ -76,9 +85,9 @@ fn main() -> anyhow::Result<()> {
         Stack::start_with(&parts, &ClickhouseOptions::default(), &KafkaOptions::default().with_throughput())?;
     let mut rows = Vec::new();
     for shape in &args.corpus {
-        rows.push(measure(&args, *shape, &binary, &stack)?);
+        rows.push(measure(args, *shape, &binary, &stack)?);
     }
-    let first_row_seconds = first_row(&args, &binary, &stack)?;
+    let first_row_seconds = first_row(args, &binary, &stack)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&Report { rows, first_row_seconds })?);
     } else {

@@ -49,7 +49,7 @@ pub enum OfflineError {
         source: TypeParseError,
     },
     /// The columns cannot be filled.
-    #[error("the column list: {0}")]
+    #[error("the column list cannot be used")]
     Plan(#[from] PlanError),
     /// The input broke off.
     #[error("cannot read the input")]

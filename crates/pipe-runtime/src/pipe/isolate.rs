@@ -115,7 +115,7 @@ async fn reread(
         match fetched {
             Ok(Ok(records)) => return Ok(records),
             Ok(Err(error)) => {
-                tracing::warn!(error = explain(&error), "refused records cannot be read again yet")
+                tracing::warn!(error = explain(&error), "refused records cannot be read again yet");
             }
             Err(stopped) => tracing::warn!(error = %stopped, "reading refused records again was cut off"),
         }

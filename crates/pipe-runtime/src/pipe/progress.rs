@@ -88,6 +88,13 @@ impl Progress {
         position.last_timestamp_ms = chunk.last_timestamp_ms.or(position.last_timestamp_ms);
     }
 
+    /// The reader of `partition` stands at the end of its log.
+    pub(super) fn reached_end(&mut self, partition: PartitionId, end: Offset) {
+        let position = self.positions.entry(partition).or_default();
+        position.next = Some(end);
+        position.reached_end = true;
+    }
+
     /// Numbers a batch that is being sealed and hands its spans to the ledger.
     pub(super) fn seal(&mut self, spans: &[Span]) -> BatchId {
         let id = BatchId(self.next_batch);

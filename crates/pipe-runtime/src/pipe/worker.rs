@@ -159,8 +159,9 @@ impl Worker {
             self.builder.extend_span(partition, *epoch, first, next);
             self.shared.progress.lock().chunk_read(partition, *epoch, &chunk);
         }
-        if end.is_some() {
-            self.shared.progress.lock().positions.entry(partition).or_default().reached_end = true;
+        if let Some(end) = end {
+            // Behind a gap at the end (compaction, transactions) no record comes that would move the position.
+            self.shared.progress.lock().reached_end(partition, end);
         }
         Ok(first.is_some())
     }

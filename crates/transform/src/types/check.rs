@@ -48,7 +48,6 @@ fn inside_nullable(ty: &DataType) -> bool {
         ty,
         DataType::Array(_)
             | DataType::Map(..)
-            | DataType::Tuple(_)
             | DataType::Nested(_)
             | DataType::Nullable(_)
             | DataType::LowCardinality(_)
