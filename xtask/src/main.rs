@@ -52,7 +52,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run() {
+    match dispatch() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> anyhow::Result<()> {
+fn dispatch() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Demo { args } => {
             setup::tools()?;
