@@ -12,6 +12,9 @@ use crate::ui::Ui;
 pub(crate) fn init(cli: &Cli, ui: &Ui) {
     let quiet_default = if ui.is_live() { "warn" } else { "info" };
     let wanted = cli.log.as_deref().unwrap_or(quiet_default);
+    // Closing a consumer twice is what rust-rdkafka calls an error: once by us, with a deadline, and once by its drop.
+    // librdkafka's own lines have the target `librdkafka` and are not meant here.
+    let wanted = &format!("{wanted},rdkafka=off");
     let (filter, complaint) = match EnvFilter::try_new(wanted) {
         Ok(filter) => (filter, None),
         Err(error) => (EnvFilter::new(quiet_default), Some(error)),

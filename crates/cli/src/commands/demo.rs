@@ -68,9 +68,9 @@ async fn with_stack(args: &DemoArgs, stack: &Stack, stops: &Stops, ui: &Ui) -> R
         () = stops.heard(1) => return Err(Exit::failed(anyhow!("stopped before the pipe had started"))),
     };
     let summary = drive(pipe, stops, ui, |handle| {
-        let counters = handle.snapshot().counters;
-        producer.has_failed()
-            || expected.is_some_and(|expected| counters.loaded + counters.rejected >= expected)
+        // A stop stores what was read at once; waiting for the rows would wait for the last batch to fill.
+        let read = handle.snapshot().counters.read;
+        producer.has_failed() || expected.is_some_and(|expected| read >= expected)
     })
     .await?;
     let produced = producer.finish()?;

@@ -75,10 +75,7 @@ impl BatchBuilder {
     /// # Panics
     /// Where the body passes 4 GiB; the batch limits end it three orders of magnitude earlier.
     pub(super) fn row_encoded(&mut self, offset: Offset) {
-        #[expect(
-            clippy::expect_used,
-            reason = "BYTES_MOST (256 MiB) and one record's cap (16 MiB) bound the body"
-        )]
+        #[expect(clippy::expect_used, reason = "BYTES_MOST (128 MiB) and the cap of a chunk bound the body")]
         self.row_ends.push(u32::try_from(self.body.len()).expect("a batch body stays far below 4 GiB"));
         self.row_offsets.push(offset.0);
     }

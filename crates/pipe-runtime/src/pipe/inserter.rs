@@ -8,7 +8,7 @@ use housepipe_transform::RowFormat;
 
 use super::batch::SealedBatch;
 use super::isolate;
-use super::shared::Shared;
+use super::shared::{PanicWatch, Shared};
 use super::state::{Phase, PipeState};
 use crate::error::{PipeError, explain};
 
@@ -25,6 +25,7 @@ pub(super) enum Undelivered {
 
 /// Inserts `batch` and settles it, or leaves it unsettled where the pipe ends first.
 pub(super) async fn deliver(shared: Arc<Shared>, mut batch: SealedBatch) {
+    let _watch = PanicWatch::new(Arc::clone(&shared));
     let rejects = std::mem::take(&mut batch.rejects);
     if insert_rejects(&shared, &rejects).await.is_err() {
         return;

@@ -33,7 +33,7 @@ use crate::pipe_file::PipeFile;
 use crate::summary::{Snapshot, Summary};
 use crate::usage;
 use membership::{Dispatcher, WorkerHandle};
-use shared::{Shared, SharedParts};
+use shared::{PanicWatch, Shared, SharedParts};
 use state::Phase;
 
 /// How a pipe runs; the pipe file says what it does.
@@ -240,25 +240,13 @@ fn spawn_worker(
     let join = thread::Builder::new()
         .name(format!("housepipe-worker-{index}"))
         .spawn(move || {
-            // A panic must end the pipe at once, not leave its partitions unread.
-            let watch = PanicWatch(watched);
+            let _watch = PanicWatch::new(watched);
             worker.run();
-            drop(watch);
         })
         .map_err(PipeError::Thread)?;
     let thread = join.thread().clone();
     shared.add_sleeper(thread.clone());
     Ok(WorkerHandle { orders, thread, join })
-}
-
-struct PanicWatch(Arc<Shared>);
-
-impl Drop for PanicWatch {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.fail(PipeError::WorkerPanicked);
-        }
-    }
 }
 
 /// How the sink reaches the file's destination.

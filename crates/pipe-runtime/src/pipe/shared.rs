@@ -141,3 +141,21 @@ impl Shared {
         self.runtime.spawn(inserter::deliver(Arc::clone(self), batch));
     }
 }
+
+/// Ends the pipe when the code that holds it panics: a batch or a partition that nobody works on any more would
+/// otherwise hold everything up in silence.
+pub(super) struct PanicWatch(Arc<Shared>);
+
+impl PanicWatch {
+    pub(super) fn new(shared: Arc<Shared>) -> PanicWatch {
+        PanicWatch(shared)
+    }
+}
+
+impl Drop for PanicWatch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail(PipeError::WorkerPanicked);
+        }
+    }
+}

@@ -17,6 +17,9 @@ use crate::delivery::Epoch;
 /// Records taken from one partition before the next has its turn.
 const CHUNK_RECORDS_MAX: usize = 1_000;
 
+/// What a record is taken to need before one was seen, in bytes; so the first chunk is small.
+const FIRST_RECORD_BYTES: usize = 1 << 20;
+
 /// Longest sleep of a worker that has nothing to do, in milliseconds; arrivals and orders wake it earlier.
 const IDLE_MS_MAX: u64 = 500;
 
@@ -40,6 +43,8 @@ pub(super) struct Worker {
     builder: BatchBuilder,
     /// The partition that reads first in the next round.
     turn: usize,
+    /// Mean size of the records of the last chunk in the batch, in bytes: keeps the next chunk from passing the limit far.
+    record_bytes: usize,
     /// Close the batch whatever its size.
     flush: bool,
     sealed_one: bool,
@@ -61,6 +66,7 @@ impl Worker {
             encoder: Encoder::new(plan),
             builder: BatchBuilder::default(),
             turn: 0,
+            record_bytes: FIRST_RECORD_BYTES,
             flush: false,
             sealed_one: false,
         }
@@ -134,13 +140,15 @@ impl Worker {
 
     fn read_chunk(&mut self, index: usize) -> Result<bool, housepipe_kafka_source::SourceError> {
         let limits = self.shared.limits;
-        let room = (limits.rows_max.saturating_sub(self.builder.records())).min(CHUNK_RECORDS_MAX);
+        let by_rows = limits.rows_max.saturating_sub(self.builder.records());
+        let by_bytes = limits.bytes_max.saturating_sub(self.builder.bytes()) / self.record_bytes.max(1) + 1;
+        let room = by_rows.min(by_bytes).min(CHUNK_RECORDS_MAX);
         let Owned { reader, epoch, at_end } = &mut self.partitions[index];
         let partition = reader.partition();
         let fetched = reader.read(room)?;
         let mut chunk = Chunk { records: 0, kept: 0, bytes: 0, next: Offset(0), last_timestamp_ms: None };
         let mut first = None;
-        let before = self.builder.records();
+        let (before, bytes_before) = (self.builder.records(), self.builder.bytes());
         for record in fetched.records() {
             if first.is_none() {
                 first = Some(record.offset);
@@ -154,7 +162,9 @@ impl Worker {
         let end = fetched.end_of_partition();
         *at_end = end.is_some() || (*at_end && first.is_none());
         if let (Some(first), Some(next)) = (first, fetched.next_offset()) {
-            chunk.kept = (self.builder.records() - before) as u64;
+            let kept = self.builder.records() - before;
+            chunk.kept = kept as u64;
+            self.record_bytes = (self.builder.bytes() - bytes_before) / kept.max(1);
             chunk.next = next;
             self.builder.extend_span(partition, *epoch, first, next);
             self.shared.progress.lock().chunk_read(partition, *epoch, &chunk);

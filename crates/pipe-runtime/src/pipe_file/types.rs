@@ -130,8 +130,9 @@ pub struct BatchLimits {
 impl BatchLimits {
     /// The most rows that one insert may carry: one ClickHouse block.
     pub const ROWS_MOST: u64 = 1_000_000;
-    /// The most bytes that one insert may carry: one ClickHouse block.
-    pub const BYTES_MOST: u64 = 256 << 20;
+    /// The highest limit of bytes. A batch may pass its limit by its last records, and must stay below the 256 MB of one
+    /// ClickHouse block.
+    pub const BYTES_MOST: u64 = 128 << 20;
 }
 
 impl Default for BatchLimits {
