@@ -23,6 +23,10 @@
 //! # Ok(()) }
 //! ```
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub mod delivery;
 
 mod check;
