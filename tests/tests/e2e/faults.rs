@@ -13,11 +13,11 @@ fn kill_9_in_mid_load_loses_nothing() {
     let stack = shared_stack();
     let topic = unique("killed");
     let corpus = Events::new(21).with_id();
-    let count = 300_000;
+    let count = 1_000_000;
     fill(stack, &topic, 4, &corpus, count);
     let pipe = PipeText::new(stack, &topic)
         .with_new_table(&corpus.columns(), "id")
-        .with("batch: { max_rows: 5000 }");
+        .with("batch: { max_rows: 10000 }");
     // Several lives, each killed once more of the topic has arrived.
     for life in 1..=3u64 {
         let run = housepipe(&["run", "pipe.yaml", "--until-caught-up"], Some(&pipe), b"");
