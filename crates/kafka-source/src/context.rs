@@ -96,9 +96,16 @@ impl GroupContext {
         partitions
     }
 
-    /// Asks the thread that polls to set a position anew.
+    /// Asks the thread that polls to set a position anew, unless the partition is gone meanwhile.
     pub(crate) fn ask_reposition(&self, wanted: Reposition) {
-        lock(&self.repositions).push(wanted);
+        if lock(&self.queues).contains_key(&wanted.partition) {
+            lock(&self.repositions).push(wanted);
+        }
+    }
+
+    /// Whether assigned partitions wait for their committed offsets.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !lock(&self.waiting).is_empty()
     }
 
     pub(crate) fn take_repositions(&self) -> Vec<Reposition> {
@@ -160,7 +167,11 @@ impl GroupContext {
             }
         }
         drop(queues);
-        self.change(consumer, &positions, true)?;
+        if let Err(error) = self.change(consumer, &positions, true) {
+            // The group waits for an answer to its assignment, so it is given again by the next poll.
+            lock(&self.waiting).extend_from_slice(partitions);
+            return Err(error);
+        }
         self.assignment.assigned(readers);
         Ok(())
     }

@@ -94,13 +94,23 @@ impl Source {
             }
             Some(Err(error)) => self.judge(&error),
         };
-        self.context().retry_assign(&self.consumer)?;
+        let assigned = self.context().retry_assign(&self.consumer);
+        let repositioned = self.reposition();
+        outcome.and(assigned).and(repositioned)
+    }
+
+    /// Sets every position anew that a reader asked for. What fails is tried again by the next poll, and holds up no
+    /// other partition.
+    fn reposition(&self) -> Result<(), SourceError> {
+        let mut outcome = Ok(());
         for wanted in self.context().take_repositions() {
-            if let Err(error) = start::reposition(&self.consumer, self.config(), wanted) {
-                self.context().ask_reposition(wanted);
-                return Err(error);
+            match start::reposition(&self.consumer, self.config(), wanted) {
+                Ok(()) => self.context().release(wanted.partition),
+                Err(error) => {
+                    self.context().ask_reposition(wanted);
+                    outcome = outcome.and(Err(error));
+                }
             }
-            self.context().release(wanted.partition);
         }
         outcome
     }
@@ -195,6 +205,11 @@ impl Source {
         self.context().assigned_partitions()
     }
 
+    /// Whether partitions were assigned that are not read yet, because the group did not tell where to start.
+    pub fn is_starting(&self) -> bool {
+        self.context().has_waiting()
+    }
+
     /// What the group has committed for the partitions that this member owns.
     ///
     /// # Errors
@@ -232,6 +247,9 @@ impl Drop for Source {
                 tracing::warn!(
                     "leaving the group takes too long; the broker finds out by the session timeout"
                 );
+                // The drop of the client would wait for the same thing again, without a bound: it is left to the end
+                // of the process.
+                std::mem::forget(Arc::clone(&self.consumer));
                 return;
             }
             // Errors on the way out change nothing any more.

@@ -36,6 +36,8 @@ pub(crate) fn positions(
         .map_err(|error| of_call(config, &error, "a question for the committed offsets"))?;
     let mut absent = Vec::new();
     for element in list.elements() {
+        // An error is no answer: taking it for "no commit" would start somewhere else.
+        element.error().map_err(|error| of_call(config, &error, "a question for the committed offsets"))?;
         if element.offset() == Raw::Invalid {
             absent.push(PartitionId(element.partition()));
         }
