@@ -11,7 +11,7 @@ pub struct RefusedRow {
     pub message: String,
 }
 
-/// So many rows are refused that the search was given up; the caller holds.
+/// So many rows are refused that the search was given up: the set-up must be wrong, and a person must look.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{refused} rows were refused one by one, and the search was given up; the last refusal: {last_message}"

@@ -44,7 +44,7 @@ pub const fn class_of_code(code: i32) -> FailureClass {
         | 27 // CANNOT_PARSE_INPUT_ASSERTION_FAILED
         | 38 // CANNOT_PARSE_DATE
         | 41 // CANNOT_PARSE_DATETIME
-        | 53 // TYPE_MISMATCH (where every row is refused, the bisection gives up and the caller holds)
+        | 53 // TYPE_MISMATCH (where every row is refused, the bisection gives up and the pipe stops)
         | 69 // ARGUMENT_OUT_OF_BOUND
         | 70 // CANNOT_CONVERT_TYPE
         | 72 // CANNOT_PARSE_NUMBER
