@@ -77,7 +77,7 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "PIPE.yaml")]
     pub(crate) file: PathBuf,
 
-    /// End once every partition was read to its end and everything is stored.
+    /// End once every partition that this process was given was read to its end and everything is stored.
     #[arg(long)]
     pub(crate) until_caught_up: bool,
 

@@ -101,6 +101,14 @@ pub enum PipeError {
         /// Records read and not stored.
         in_flight: u64,
     },
+    /// Somebody asked for an end at once.
+    #[error(
+        "ended at once, with {in_flight} records in flight; they are not committed and are read again by the next run"
+    )]
+    Aborted {
+        /// Records read and not stored.
+        in_flight: u64,
+    },
     /// A thread of the pipe panicked: a defect of this program.
     #[error("a worker thread panicked, which is a defect of housepipe; the offsets are kept")]
     WorkerPanicked,

@@ -57,7 +57,7 @@ pub struct Summary {
     pub rejected_by_code: BTreeMap<String, u64>,
     /// Batches settled.
     pub batches: u64,
-    /// INSERT statements acknowledged, into the table and the error table.
+    /// Inserts acknowledged: of rows, and of the rejects of a batch.
     pub inserts: u64,
     /// Inserts that failed and were tried again.
     pub retries: u64,

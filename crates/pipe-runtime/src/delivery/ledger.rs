@@ -131,6 +131,13 @@ impl Ledger {
         commits
     }
 
+    /// Gives out every offset again: a commit was refused.
+    pub fn forget_given_out(&mut self) {
+        for owned in self.partitions.values_mut() {
+            owned.given_out = None;
+        }
+    }
+
     /// The partition goes away. What it may commit as its last act: everything settled, given out before or not,
     /// since an earlier commit may have been lost.
     pub fn revoke(&mut self, partition: PartitionId) -> Option<Offset> {
@@ -178,6 +185,8 @@ mod tests {
         ledger.acknowledge(BatchId(1));
         assert_eq!(ledger.take_commits(), [(P, Offset(15))]);
         assert_eq!(ledger.take_commits(), [], "given out once");
+        ledger.forget_given_out();
+        assert_eq!(ledger.take_commits(), [(P, Offset(15))]);
         assert!(ledger.is_drained(P));
         assert_eq!(ledger.revoke(P), Some(Offset(15)), "the last commit is repeated");
     }

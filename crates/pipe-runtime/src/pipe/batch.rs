@@ -1,5 +1,6 @@
 //! A batch in the making, and a sealed one.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -12,13 +13,16 @@ use crate::delivery::{BatchId, Epoch, Span};
 /// record must not hold memory for ever.
 const SPARE_BYTES_MAX: usize = 16 << 20;
 
+/// Memory that a reject or one of its headers needs besides its text, in bytes, generously.
+const REJECT_BYTES: usize = 512;
+
 /// What a worker fills. Its buffers are reused from batch to batch.
 #[derive(Debug, Default)]
 pub(super) struct BatchBuilder {
     /// Encoded rows, one behind the other.
     pub(super) body: Vec<u8>,
     /// End of each row in `body`.
-    row_ends: Vec<u32>,
+    row_ends: Vec<usize>,
     /// Offset of each row's record.
     row_offsets: Vec<i64>,
     /// Which rows come from which partition: the first row of each run.
@@ -36,7 +40,7 @@ pub(super) struct SealedBatch {
     pub(super) body: Bytes,
     pub(super) rejects: Vec<ErrorRow>,
     pub(super) rejected: u64,
-    row_ends: Vec<u32>,
+    row_ends: Vec<usize>,
     row_offsets: Vec<i64>,
     runs: Vec<(usize, PartitionId)>,
 }
@@ -71,18 +75,20 @@ impl BatchBuilder {
     }
 
     /// The row that now ends `body` came from the record at `offset`.
-    ///
-    /// # Panics
-    /// Where the body passes 4 GiB; the batch limits end it three orders of magnitude earlier.
     pub(super) fn row_encoded(&mut self, offset: Offset) {
-        #[expect(clippy::expect_used, reason = "BYTES_MOST (128 MiB) and the cap of a chunk bound the body")]
-        self.row_ends.push(u32::try_from(self.body.len()).expect("a batch body stays far below 4 GiB"));
+        self.row_ends.push(self.body.len());
         self.row_offsets.push(offset.0);
     }
 
     /// Keeps a record that could not be encoded.
     pub(super) fn reject(&mut self, row: ErrorRow) {
-        self.reject_bytes += row.raw_message.len() + row.key.as_ref().map_or(0, Vec::len) + row.message.len();
+        let headers: usize =
+            row.headers.iter().map(|(name, value)| name.len() + value.len() + REJECT_BYTES).sum();
+        self.reject_bytes += REJECT_BYTES
+            + row.raw_message.len()
+            + row.key.as_ref().map_or(0, Vec::len)
+            + row.message.len()
+            + headers;
         self.rejects.push(row);
     }
 
@@ -114,18 +120,33 @@ impl BatchBuilder {
 }
 
 impl SealedBatch {
-    pub(super) fn rows(&self) -> u64 {
-        self.row_ends.len() as u64
-    }
-
     pub(super) fn row_count(&self) -> usize {
         self.row_ends.len()
     }
 
+    /// Where row number `row` starts in the body; for the number of rows, where the last one ends.
+    fn start_of(&self, row: usize) -> usize {
+        if row == 0 { 0 } else { self.row_ends[row - 1] }
+    }
+
+    /// All rows, cut into half-open ranges of at most `bytes_max` each: what one INSERT may carry. A batch is nearly
+    /// always one range; records much larger than those before them can make it longer. A single row that is larger
+    /// stands alone.
+    pub(super) fn inserts(&self, bytes_max: usize) -> Vec<Range<usize>> {
+        let mut ranges = Vec::new();
+        let mut start = 0;
+        while start < self.row_count() {
+            let limit = self.start_of(start).saturating_add(bytes_max);
+            let end = self.row_ends.partition_point(|end| *end <= limit).max(start + 1);
+            ranges.push(start..end);
+            start = end;
+        }
+        ranges
+    }
+
     /// The encoded rows `[start, end)`.
-    pub(super) fn slice(&self, rows: &std::ops::Range<usize>) -> Bytes {
-        let at = |row: usize| if row == 0 { 0 } else { self.row_ends[row - 1] as usize };
-        self.body.slice(at(rows.start)..at(rows.end))
+    pub(super) fn slice(&self, rows: &Range<usize>) -> Bytes {
+        self.body.slice(self.start_of(rows.start)..self.start_of(rows.end))
     }
 
     /// Where row number `row` came from.
@@ -186,13 +207,26 @@ mod tests {
             ]
         );
         let sealed = builder.seal(BatchId(1));
-        assert_eq!(sealed.rows(), 4);
+        assert_eq!(sealed.row_count(), 4);
         assert_eq!(sealed.slice(&(0..1)), "one");
         assert_eq!(sealed.slice(&(1..3)), "twothree");
         assert_eq!(sealed.slice(&(0..4)), "onetwothreefour");
         assert_eq!(sealed.origin(1), (a, Offset(6)));
         assert_eq!(sealed.origin(2), (b, Offset(0)));
         assert_eq!(sealed.origin(3), (a, Offset(9)));
+    }
+
+    #[test]
+    fn a_batch_is_cut_where_an_insert_would_be_too_large() {
+        let mut builder = BatchBuilder::default();
+        for (offset, bytes) in [(0, 3), (1, 3), (2, 3), (3, 10), (4, 1), (5, 1)] {
+            builder.body.extend(std::iter::repeat_n(b'x', bytes));
+            builder.row_encoded(Offset(offset));
+        }
+        let sealed = builder.seal(BatchId(1));
+        assert_eq!(sealed.inserts(6), [0..2, 2..3, 3..4, 4..6]);
+        assert_eq!(sealed.inserts(100), vec![Range { start: 0, end: 6 }]);
+        assert_eq!(BatchBuilder::default().seal(BatchId(2)).inserts(6), []);
     }
 
     #[test]

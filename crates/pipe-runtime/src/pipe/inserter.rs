@@ -8,12 +8,17 @@ use housepipe_transform::RowFormat;
 
 use super::batch::SealedBatch;
 use super::isolate;
+use super::progress::Outcome;
 use super::shared::{PanicWatch, Shared};
 use super::state::{Phase, PipeState};
 use crate::error::{PipeError, explain};
 
 /// Time between two tries of a pipe that holds because something must be mended, in milliseconds.
 const HOLD_RETRY_MS: u64 = 10_000;
+
+/// Encoded bytes of one INSERT, at most: it must stay below one ClickHouse block.
+#[expect(clippy::cast_possible_truncation, reason = "256 MiB")]
+const INSERT_BYTES_MAX: usize = Insert::BYTES_MAX as usize;
 
 /// Why a batch was not delivered.
 pub(super) enum Undelivered {
@@ -26,26 +31,33 @@ pub(super) enum Undelivered {
 /// Inserts `batch` and settles it, or leaves it unsettled where the pipe ends first.
 pub(super) async fn deliver(shared: Arc<Shared>, mut batch: SealedBatch) {
     let _watch = PanicWatch::new(Arc::clone(&shared));
-    let rejects = std::mem::take(&mut batch.rejects);
-    if insert_rejects(&shared, &rejects).await.is_err() {
-        return;
-    }
-    count_codes(&shared, &rejects);
-    drop(rejects);
-    let refused = match insert_rows(&shared, &batch, 0..batch.row_count()).await {
-        Ok(()) => 0,
-        Err(Undelivered::Refused(error)) => match isolate::deliver(&shared, &batch, error).await {
-            Ok(refused) => refused,
-            Err(_) => return,
-        },
-        Err(Undelivered::Abandoned) => return,
-    };
-    let (loaded, rejected) = (batch.rows() - refused, batch.rejected + refused);
-    shared.progress.lock().settle(batch.id, loaded, rejected, batch.body.len() as u64);
+    let Ok(outcome) = store(&shared, &mut batch).await else { return };
+    shared.progress.lock().settle(batch.id, &outcome);
     if !shared.is_stopping() {
         shared.state.set(PipeState::Running);
     }
     shared.give_back(batch.into_buffers(shared.limits.bytes_max));
+}
+
+/// Stores rejects, then rows.
+async fn store(shared: &Arc<Shared>, batch: &mut SealedBatch) -> Result<Outcome, Undelivered> {
+    let mut outcome =
+        Outcome { rejected: batch.rejected, bytes: batch.body.len() as u64, ..Outcome::default() };
+    let rejects = std::mem::take(&mut batch.rejects);
+    insert_rejects(shared, &rejects).await?;
+    outcome.count_codes(&rejects);
+    drop(rejects);
+    for rows in batch.inserts(INSERT_BYTES_MAX) {
+        let refused = match insert_rows(shared, batch, rows.clone()).await {
+            Ok(()) => Vec::new(),
+            Err(Undelivered::Refused(error)) => isolate::deliver(shared, batch, rows.clone(), error).await?,
+            Err(abandoned @ Undelivered::Abandoned) => return Err(abandoned),
+        };
+        outcome.loaded += (rows.len() - refused.len()) as u64;
+        outcome.rejected += refused.len() as u64;
+        outcome.count_codes(&refused);
+    }
+    Ok(outcome)
 }
 
 /// Inserts the rows `[start, end)` of `batch`, as often as it takes.
@@ -86,17 +98,6 @@ pub(super) async fn insert_rejects(shared: &Shared, rejects: &[ErrorRow]) -> Res
             Err(Undelivered::Abandoned)
         }
         other => other,
-    }
-}
-
-/// Counts rejects by their code.
-pub(super) fn count_codes(shared: &Shared, rejects: &[ErrorRow]) {
-    if rejects.is_empty() {
-        return;
-    }
-    let mut progress = shared.progress.lock();
-    for row in rejects {
-        *progress.reject_codes.entry(row.code.clone()).or_default() += 1;
     }
 }
 

@@ -1,40 +1,50 @@
 //! Rows that only ClickHouse refuses: found by bisection, kept with their raw bytes, their neighbours loaded.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use housepipe_ch_sink::{Bisection, ErrorRow, SinkError};
 use housepipe_kafka_source::{Offset, OwnedRecord, PartitionId, SourceError};
 
 use super::batch::SealedBatch;
-use super::inserter::{Undelivered, count_codes, insert_rejects, insert_rows};
+use super::inserter::{Undelivered, insert_rejects, insert_rows};
 use super::record::{Labels, error_row};
 use super::shared::Shared;
-use super::state::Phase;
+use super::state::{Phase, PipeState};
 use crate::error::{PipeError, explain};
 
 /// Time to read refused records again from Kafka, at most, in milliseconds; then it is tried again.
 const REREAD_TIMEOUT_MS: u64 = 30_000;
+
+/// Records read again at a time; each may need a fetch of its own.
+const REREAD_RECORDS_MAX: usize = 50;
+
+/// Time between two tries, in milliseconds.
+const REREAD_PAUSE_MS: u64 = 1_000;
 
 /// Code of a row that ClickHouse refused.
 const CODE_REFUSED: &str = "refused_by_clickhouse";
 
 /// Inserts every row of `batch` that ClickHouse takes and keeps the others in the error table.
 ///
-/// `first` is the refusal of the batch as a whole. Returns how many rows were refused.
+/// `first` is the refusal of `within`, rows of the batch that went in one insert. Returns the error rows of those that
+/// were refused, stored already.
 pub(super) async fn deliver(
     shared: &Arc<Shared>,
     batch: &SealedBatch,
+    within: Range<usize>,
     first: SinkError,
-) -> Result<u64, Undelivered> {
+) -> Result<Vec<ErrorRow>, Undelivered> {
     tracing::warn!(
         error = explain(&first),
-        rows = batch.row_count(),
-        "clickhouse refused a batch; looking for the rows"
+        rows = within.len(),
+        "clickhouse refused an insert; looking for the rows"
     );
-    let mut bisection = Bisection::after_refusal(batch.row_count(), explain(&first));
+    let mut bisection = Bisection::after_refusal(within.len(), explain(&first));
     while let Some(rows) = bisection.next_range() {
+        let rows = within.start + rows.start..within.start + rows.end;
         match insert_rows(shared, batch, rows).await {
             Ok(()) => bisection.accepted(),
             Err(Undelivered::Refused(error)) => bisection.refused(explain(&error)),
@@ -51,14 +61,13 @@ pub(super) async fn deliver(
     let origins: Vec<(PartitionId, Offset, &str)> = refused
         .iter()
         .map(|row| {
-            let (partition, offset) = batch.origin(row.index);
+            let (partition, offset) = batch.origin(within.start + row.index);
             (partition, offset, row.message.as_str())
         })
         .collect();
     let rows = error_rows(shared, &origins).await?;
     insert_rejects(shared, &rows).await?;
-    count_codes(shared, &rows);
-    Ok(refused.len() as u64)
+    Ok(rows)
 }
 
 /// Error rows for the records at `origins`, read again from Kafka for their raw bytes.
@@ -72,7 +81,7 @@ async fn error_rows(
     }
     let mut found: BTreeMap<(PartitionId, Offset), OwnedRecord> = BTreeMap::new();
     for (partition, offsets) in wanted {
-        for record in reread(shared, partition, offsets).await? {
+        for record in reread(shared, partition, &offsets).await? {
             found.insert((partition, record.offset), record);
         }
     }
@@ -94,35 +103,58 @@ fn bare_row(labels: &Labels, partition: PartitionId, offset: Offset) -> ErrorRow
     ErrorRow::record(&labels.pipe, &labels.topic, partition.0, offset.0, CODE_REFUSED)
 }
 
+/// Reads records again, a few at a time, until they are there or the source has been away for too long.
 async fn reread(
     shared: &Arc<Shared>,
     partition: PartitionId,
-    offsets: Vec<Offset>,
+    offsets: &[Offset],
 ) -> Result<Vec<OwnedRecord>, Undelivered> {
     let mut phase = shared.phase();
-    loop {
-        let (source, offsets) = (shared.source.clone(), offsets.clone());
-        let fetched: Result<Result<Vec<OwnedRecord>, SourceError>, _> =
-            tokio::task::spawn_blocking(move || {
-                housepipe_kafka_source::fetch(
-                    &source,
-                    partition,
-                    &offsets,
-                    Duration::from_millis(REREAD_TIMEOUT_MS),
-                )
-            })
-            .await;
-        match fetched {
-            Ok(Ok(records)) => return Ok(records),
-            Ok(Err(error)) => {
-                tracing::warn!(error = explain(&error), "refused records cannot be read again yet");
+    let mut records = Vec::with_capacity(offsets.len());
+    for some in offsets.chunks(REREAD_RECORDS_MAX) {
+        let started = Instant::now();
+        loop {
+            match fetch(shared, partition, some).await {
+                Ok(found) => {
+                    records.extend(found);
+                    break;
+                }
+                Err(error) if !error.retryable() => {
+                    shared.fail(error.into());
+                    return Err(Undelivered::Abandoned);
+                }
+                Err(error) if started.elapsed() >= Duration::from_millis(shared.source_deadline_ms) => {
+                    let (after, last) = (started.elapsed(), explain(&error));
+                    shared.fail(PipeError::SourceUnreachable { after, last });
+                    return Err(Undelivered::Abandoned);
+                }
+                Err(error) => shared.state.set(PipeState::Retrying { reason: explain(&error) }),
             }
-            Err(stopped) => tracing::warn!(error = %stopped, "reading refused records again was cut off"),
+            tokio::select! {
+                biased;
+                _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => return Err(Undelivered::Abandoned),
+                () = tokio::time::sleep(Duration::from_millis(REREAD_PAUSE_MS)) => {}
+            }
         }
-        tokio::select! {
-            biased;
-            _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => return Err(Undelivered::Abandoned),
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-        }
+    }
+    Ok(records)
+}
+
+async fn fetch(
+    shared: &Arc<Shared>,
+    partition: PartitionId,
+    offsets: &[Offset],
+) -> Result<Vec<OwnedRecord>, SourceError> {
+    let (source, offsets) = (shared.source.clone(), offsets.to_vec());
+    let fetched = tokio::task::spawn_blocking(move || {
+        housepipe_kafka_source::fetch(&source, partition, &offsets, Duration::from_millis(REREAD_TIMEOUT_MS))
+    });
+    match fetched.await {
+        Ok(fetched) => fetched,
+        Err(stopped) => match stopped.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime shuts down, and this task with it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }

@@ -16,9 +16,12 @@ use crate::error::{PipeError, explain};
 /// Longest wait for an event of the group, in milliseconds; acknowledgements are committed in between.
 const POLL_MS_MAX: u64 = 50;
 
-/// Time a revoked partition may take to drain, in milliseconds; well below the session timeout, so that the group
-/// does not give up on this member while it still stores what it read.
+/// Time a revoked partition may take to drain, in milliseconds. The whole group waits meanwhile, so it is short; librdkafka
+/// goes on with its heartbeats.
 const REVOKE_DRAIN_MS_MAX: u64 = 6_000;
+
+/// Time after which a refused commit is sent again, in milliseconds.
+const COMMIT_AGAIN_MS: u64 = 5_000;
 
 /// Time a worker may take to answer an order, in milliseconds.
 const ORDER_ANSWER_MS_MAX: u64 = 2_000;
@@ -125,7 +128,11 @@ impl Assignment for Dispatcher {
         }
         drop(progress);
         let numbers: Vec<i32> = partitions.iter().map(|partition| partition.0).collect();
-        tracing::info!(partitions = ?numbers, drained, "partitions revoked");
+        if drained {
+            tracing::info!(partitions = ?numbers, "partitions revoked");
+        } else {
+            tracing::warn!(partitions = ?numbers, "partitions revoked before everything was stored; the next owner reads it again, and it may be loaded twice");
+        }
         commits
     }
 
@@ -144,7 +151,8 @@ impl Assignment for Dispatcher {
 }
 
 /// Drives the consumer until the pipe stops, then settles, commits and leaves the group.
-pub(super) fn run(shared: &Arc<Shared>, source: Source, workers: Vec<WorkerHandle>, source_deadline_ms: u64) {
+pub(super) fn run(shared: &Arc<Shared>, source: Source, workers: Vec<WorkerHandle>) {
+    let mut commits = Commits::default();
     while !shared.is_stopping() {
         if let Err(error) = source.poll(Duration::from_millis(POLL_MS_MAX)) {
             if !error.retryable() {
@@ -153,21 +161,21 @@ pub(super) fn run(shared: &Arc<Shared>, source: Source, workers: Vec<WorkerHandl
             }
             tracing::warn!(error = explain(&error), "the source reports an error");
         }
-        commit(shared, &source);
+        commits.send(shared, &source);
         look_at_ends(shared, &source);
         if let Some(down) = source.health().unreachable_for()
-            && down >= Duration::from_millis(source_deadline_ms)
+            && down >= Duration::from_millis(shared.source_deadline_ms)
         {
             shared.fail(PipeError::SourceUnreachable {
                 after: down,
                 last: source.health().last_error().to_owned(),
             });
         }
-        if shared.until_caught_up && is_caught_up(shared) {
+        if shared.until_caught_up && !source.is_starting() && is_caught_up(shared) {
             shared.advance(Phase::Stopping);
         }
     }
-    settle(shared, &source);
+    settle(shared, &source, &workers, &mut commits);
     // Leaving the group revokes every partition, which commits once more what is settled.
     source.close();
     for worker in workers {
@@ -180,12 +188,15 @@ pub(super) fn run(shared: &Arc<Shared>, source: Source, workers: Vec<WorkerHandl
 }
 
 /// Waits until everything that was read is stored; commits on the way.
-fn settle(shared: &Shared, source: &Source) {
+///
+/// The workers end once they have sealed what they read: only then does nothing in flight mean that nothing is left.
+fn settle(shared: &Shared, source: &Source, workers: &[WorkerHandle], commits: &mut Commits) {
     loop {
         let done = shared.progress.wait_until(Duration::from_millis(POLL_MS_MAX), |progress| {
-            progress.counters.in_flight == 0 || shared.is_aborted()
+            let sealed = workers.iter().all(|worker| worker.join.is_finished());
+            (sealed && progress.counters.in_flight == 0) || shared.is_aborted()
         });
-        commit(shared, source);
+        commits.send(shared, source);
         if done {
             return;
         }
@@ -196,14 +207,36 @@ fn settle(shared: &Shared, source: &Source) {
     }
 }
 
-fn commit(shared: &Shared, source: &Source) {
-    let offsets = shared.progress.lock().ledger.take_commits();
-    if offsets.is_empty() {
-        return;
-    }
-    if let Err(error) = source.commit(&offsets) {
-        // Later commits and the one at revocation carry these offsets again.
-        tracing::warn!(error = explain(&error), "a commit could not be sent");
+/// Sends commits, and sends them again after a refusal.
+#[derive(Default)]
+struct Commits {
+    /// Refusals seen so far.
+    refused: u64,
+    refused_at: Option<Instant>,
+}
+
+impl Commits {
+    fn send(&mut self, shared: &Shared, source: &Source) {
+        let refused = source.commit_counts().failed;
+        if refused > self.refused {
+            self.refused = refused;
+            self.refused_at.get_or_insert_with(Instant::now);
+        }
+        let again = Duration::from_millis(COMMIT_AGAIN_MS);
+        let mut progress = shared.progress.lock();
+        if self.refused_at.is_some_and(|at| at.elapsed() >= again) {
+            self.refused_at = None;
+            progress.ledger.forget_given_out();
+        }
+        let offsets = progress.ledger.take_commits();
+        drop(progress);
+        if offsets.is_empty() {
+            return;
+        }
+        if let Err(error) = source.commit(&offsets) {
+            self.refused_at.get_or_insert_with(Instant::now);
+            tracing::warn!(error = explain(&error), "a commit could not be sent; it is sent again");
+        }
     }
 }
 

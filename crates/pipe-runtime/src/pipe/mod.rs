@@ -39,7 +39,7 @@ use state::Phase;
 /// How a pipe runs; the pipe file says what it does.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
-    /// End once every partition was read to its end.
+    /// End once every partition that this process was given was read to its end.
     pub until_caught_up: bool,
     /// Worker threads; 0 takes one per core, and never more than the topic has partitions.
     pub workers: usize,
@@ -114,6 +114,7 @@ impl Pipe {
                 source: source.clone(),
                 until_caught_up: options.until_caught_up,
                 destination_deadline_ms: options.destination_deadline_ms,
+                source_deadline_ms: options.source_deadline_ms,
                 inserts_in_flight_max: options.inserts_in_flight_max.max(1),
             },
             Handle::current(),
@@ -128,10 +129,9 @@ impl Pipe {
         let opened = tokio::task::spawn_blocking(move || Source::open(&source, dispatcher)).await;
         let source = opened.map_err(|_| PipeError::WorkerPanicked)??;
         let for_membership = Arc::clone(&shared);
-        let source_deadline_ms = options.source_deadline_ms;
         let membership = thread::Builder::new()
             .name("housepipe-group".to_owned())
-            .spawn(move || membership::run(&for_membership, source, workers, source_deadline_ms))
+            .spawn(move || membership::run(&for_membership, source, workers))
             .map_err(PipeError::Thread)?;
         Ok(Pipe { shared, membership, options, started, name: file.name.to_string() })
     }
@@ -143,32 +143,46 @@ impl Pipe {
 
     /// Waits for the end: after a stop, after a failure, or, where the options say so, once caught up.
     ///
+    /// A pipe that is dropped without this goes on until [`PipeHandle::stop`].
+    ///
     /// # Errors
     /// [`PipeError`] where the pipe failed, or a stop ran into its deadline. The summary of what was done comes in
     /// either case.
     pub async fn finished(self) -> (Summary, Result<(), PipeError>) {
-        let shared = Arc::clone(&self.shared);
-        let mut phase = shared.phase();
-        let deadline_ms = self.options.stop_deadline_ms;
-        let membership = self.membership;
+        let Pipe { shared, membership, options, started, name } = self;
         let mut ended = tokio::task::spawn_blocking(move || membership.join().is_err());
-        // The sender lives in `shared`, so waiting for a phase ends by a phase only.
-        let _ = tokio::select! {
-            panicked = &mut ended => return finish(&shared, self.started, self.name, panicked.unwrap_or(true)),
-            stopping = phase.wait_for(|phase| *phase >= Phase::Stopping) => stopping.map(|phase| *phase),
-        };
-        shared.state.set(PipeState::Stopping);
         let panicked = tokio::select! {
-            panicked = &mut ended => panicked,
-            () = tokio::time::sleep(Duration::from_millis(deadline_ms)) => {
-                let in_flight = shared.progress.lock().counters.in_flight;
-                if in_flight > 0 {
-                    shared.fail(PipeError::StopDeadline { in_flight });
+            panicked = &mut ended => panicked.unwrap_or(true),
+            () = overdue(&shared, options.stop_deadline_ms) => {
+                // The threads drop what they hold; a broker that does not answer must not hold up the end.
+                match tokio::time::timeout(Duration::from_millis(ABORT_MS_MAX), &mut ended).await {
+                    Ok(panicked) => panicked.unwrap_or(true),
+                    Err(_) => {
+                        tracing::warn!("leaving the consumer group takes too long and is left to the end of the process");
+                        false
+                    }
                 }
-                ended.await
             }
         };
-        finish(&shared, self.started, self.name, panicked.unwrap_or(true))
+        finish(&shared, started, name, panicked)
+    }
+}
+
+/// Comes back once a stopping pipe has used up its time, or was aborted.
+async fn overdue(shared: &Shared, stop_deadline_ms: u64) {
+    let mut phase = shared.phase();
+    // The sender lives in `shared`, so a wait ends by a phase only.
+    let _ = phase.wait_for(|phase| *phase >= Phase::Stopping).await;
+    shared.state.set(PipeState::Stopping);
+    let deadline = tokio::time::sleep(Duration::from_millis(stop_deadline_ms));
+    tokio::select! {
+        _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => {}
+        () = deadline => {
+            let in_flight = shared.progress.lock().counters.in_flight;
+            if in_flight > 0 {
+                shared.fail(PipeError::StopDeadline { in_flight });
+            }
+        }
     }
 }
 
@@ -190,6 +204,9 @@ fn finish(
 /// this long, at most, for its partitions.
 const SESSION_TIMEOUT_MS: u32 = 10_000;
 
+/// Time that an aborted pipe may take to leave the group, in milliseconds.
+const ABORT_MS_MAX: u64 = 3_000;
+
 /// Time to ask for the topic before the start, at most, in milliseconds.
 const TOPIC_TIMEOUT_MS: u64 = 8_000;
 
@@ -202,7 +219,7 @@ impl PipeHandle {
     /// Ends now. What is not committed is read again by the next run.
     pub fn abort(&self) {
         let in_flight = self.shared.progress.lock().counters.in_flight;
-        self.shared.fail(PipeError::StopDeadline { in_flight });
+        self.shared.fail(PipeError::Aborted { in_flight });
     }
 
     /// Whether it was told to stop.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use housepipe_ch_sink::ErrorRow;
 use housepipe_kafka_source::{Offset, PartitionId};
 use serde::Serialize;
 
@@ -25,7 +26,7 @@ pub struct Counters {
     pub in_flight: u64,
     /// Batches settled.
     pub batches: u64,
-    /// INSERT statements that ClickHouse acknowledged, into the table and the error table.
+    /// Inserts that ClickHouse acknowledged: of rows, and of the rejects of a batch.
     pub inserts: u64,
     /// Inserts that failed and were tried again.
     pub retries: u64,
@@ -103,14 +104,17 @@ impl Progress {
         id
     }
 
-    /// A batch is stored: `loaded` rows in the table, `rejected` records in the error table.
-    pub(super) fn settle(&mut self, batch: BatchId, loaded: u64, rejected: u64, bytes: u64) {
+    /// A batch is stored.
+    pub(super) fn settle(&mut self, batch: BatchId, outcome: &Outcome) {
         self.ledger.acknowledge(batch);
-        self.counters.loaded += loaded;
-        self.counters.rejected += rejected;
-        self.counters.in_flight = self.counters.in_flight.saturating_sub(loaded + rejected);
+        self.counters.loaded += outcome.loaded;
+        self.counters.rejected += outcome.rejected;
+        self.counters.in_flight = self.counters.in_flight.saturating_sub(outcome.loaded + outcome.rejected);
         self.counters.batches += 1;
-        self.counters.bytes_loaded += bytes;
+        self.counters.bytes_loaded += outcome.bytes;
+        for (code, records) in &outcome.codes {
+            *self.reject_codes.entry(code.clone()).or_default() += records;
+        }
         self.last_insert = Some(Instant::now());
     }
 
@@ -140,6 +144,30 @@ impl Progress {
                 }
             })
             .collect()
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// Rows in the table.
+    pub(super) loaded: u64,
+    /// Records in the error table, or only counted where there is none.
+    pub(super) rejected: u64,
+    /// Encoded bytes.
+    pub(super) bytes: u64,
+    /// Rejected records by their code.
+    pub(super) codes: BTreeMap<String, u64>,
+}
+
+impl Outcome {
+    pub(super) fn count_codes(&mut self, rejects: &[ErrorRow]) {
+        for row in rejects {
+            match self.codes.get_mut(&row.code) {
+                Some(records) => *records += 1,
+                None => drop(self.codes.insert(row.code.clone(), 1)),
+            }
+        }
     }
 }
 
@@ -206,7 +234,7 @@ mod tests {
         assert!(progress.counters.is_balanced());
         let id = progress.seal(&[Span { partition, epoch, start: Offset(0), end: Offset(10) }]);
         assert!(progress.counters.is_balanced());
-        progress.settle(id, 7, 3, 70);
+        progress.settle(id, &Outcome { loaded: 7, rejected: 3, bytes: 70, ..Outcome::default() });
         assert!(progress.counters.is_balanced());
         assert_eq!(progress.counters.in_flight, 0);
         assert!(progress.ledger.is_drained(partition));

@@ -17,6 +17,15 @@ pub(super) struct Labels {
 /// Code of a record without a value: a tombstone of a compacted topic.
 const CODE_NO_VALUE: &str = "no_value";
 
+/// Bytes of a key that an error row keeps, at most.
+const KEY_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of all headers that an error row keeps, at most; those behind are left out.
+const HEADER_BYTES_MAX: usize = 64 << 10;
+
+/// Headers that an error row keeps, at most.
+const HEADERS_MAX: usize = 256;
+
 /// Encodes `record` behind the rows of `builder`, or keeps it there as a reject.
 pub(super) fn encode(
     encoder: &mut Encoder,
@@ -54,13 +63,19 @@ pub(super) fn error_row(
     record: &Record<'_>,
     code: &str,
 ) -> ErrorRow {
-    let headers = record
-        .headers()
-        .map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec).unwrap_or_default()));
+    let (mut headers, mut room) = (Vec::new(), HEADER_BYTES_MAX);
+    for (name, value) in record.headers().take(HEADERS_MAX) {
+        let value = value.unwrap_or_default();
+        room = room.saturating_sub(name.len() + value.len());
+        if room == 0 {
+            break;
+        }
+        headers.push((name.to_owned(), value.to_vec()));
+    }
     let mut row = ErrorRow::record(&labels.pipe, &labels.topic, partition.0, record.offset.0, code);
     row.timestamp_ms = record.timestamp_ms;
-    row.key = record.key.map(<[u8]>::to_vec);
-    row.headers = headers.collect();
+    row.key = record.key.map(|key| key[..key.len().min(KEY_BYTES_MAX)].to_vec());
+    row.headers = headers;
     row.set_raw(record.payload.unwrap_or_default());
     row
 }

@@ -37,6 +37,7 @@ pub(super) struct Shared {
     /// End once the lag has reached zero.
     pub(super) until_caught_up: bool,
     pub(super) destination_deadline_ms: u64,
+    pub(super) source_deadline_ms: u64,
     runtime: Handle,
     /// Empty buffers. A worker needs one to seal, so their number bounds the inserts in flight, and memory.
     spares: Mutex<Vec<BatchBuilder>>,
@@ -55,6 +56,7 @@ pub(super) struct SharedParts {
     pub(super) source: SourceConfig,
     pub(super) until_caught_up: bool,
     pub(super) destination_deadline_ms: u64,
+    pub(super) source_deadline_ms: u64,
     pub(super) inserts_in_flight_max: usize,
 }
 
@@ -71,6 +73,7 @@ impl Shared {
             source: parts.source,
             until_caught_up: parts.until_caught_up,
             destination_deadline_ms: parts.destination_deadline_ms,
+            source_deadline_ms: parts.source_deadline_ms,
             runtime,
             spares: Mutex::new(spares),
             sleepers: Mutex::new(Vec::new()),
