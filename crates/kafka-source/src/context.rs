@@ -362,6 +362,10 @@ pub(crate) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
             tracing::error!(target: "librdkafka", facility, "{message}");
         }
+        // A young broker is still loading the coordinator of producer ids; librdkafka asks again by itself.
+        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning if facility == "GETPID" => {
+            tracing::debug!(target: "librdkafka", facility, "{message}");
+        }
         RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
             tracing::warn!(target: "librdkafka", facility, "{message}");
         }
