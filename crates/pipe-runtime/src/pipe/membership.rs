@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use housepipe_kafka_source::{Assignment, Offset, PartitionId, PartitionReader, Source};
 
+use super::progress::{Position, Progress};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
 use super::worker::Order;
@@ -99,7 +100,7 @@ impl Assignment for Dispatcher {
             owners.insert(partition, worker);
             let mut progress = self.shared.progress.lock();
             let epoch = progress.ledger.assign(partition);
-            progress.positions.insert(partition, super::progress::Position::default());
+            progress.positions.insert(partition, Position::default());
             drop(progress);
             shares.entry(worker).or_default().push((reader, epoch));
         }
@@ -115,12 +116,14 @@ impl Assignment for Dispatcher {
 
     fn revoked(&self, partitions: &[PartitionId]) -> Vec<(PartitionId, Offset)> {
         self.release(partitions);
-        let drained =
-            self.shared.progress.wait_until(Duration::from_millis(REVOKE_DRAIN_MS_MAX), |progress| {
-                partitions.iter().all(|partition| progress.ledger.is_drained(*partition))
-                    || self.shared.is_aborted()
-            });
+        let all_drained = |progress: &mut Progress| {
+            partitions.iter().all(|partition| progress.ledger.is_drained(*partition))
+        };
+        self.shared.progress.wait_until(Duration::from_millis(REVOKE_DRAIN_MS_MAX), |progress| {
+            all_drained(progress) || self.shared.is_aborted()
+        });
         let mut progress = self.shared.progress.lock();
+        let drained = all_drained(&mut progress);
         let mut commits = Vec::new();
         for partition in partitions {
             commits.extend(progress.ledger.revoke(*partition).map(|offset| (*partition, offset)));
