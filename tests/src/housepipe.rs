@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use nix::sys::signal::{Signal, kill};
@@ -39,6 +39,22 @@ fn binary() -> PathBuf {
     })
 }
 
+/// A command whose process the kernel kills together with this one, so that a test run that is itself killed leaves no
+/// pipe behind. Where the system has no `setpriv` (util-linux), only [`Housepipe`]'s drop ends it.
+fn bound_to_us(program: PathBuf) -> Command {
+    static HAS_SETPRIV: OnceLock<bool> = OnceLock::new();
+    let has_setpriv = HAS_SETPRIV.get_or_init(|| {
+        Command::new("setpriv").arg("--version").output().is_ok_and(|output| output.status.success())
+    });
+    if *has_setpriv {
+        // `setpriv` becomes the program, so signals and the exit code are the program's own.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+        return command;
+    }
+    Command::new(program)
+}
+
 /// Starts `housepipe` with `arguments`; `pipe` is written to the file `pipe.yaml` in its folder.
 ///
 /// # Panics
@@ -49,7 +65,7 @@ pub fn housepipe(arguments: &[&str], pipe: Option<&PipeText>, input: &[u8]) -> H
         std::fs::write(folder.path().join("pipe.yaml"), pipe.text())
             .unwrap_or_else(|error| panic!("{error}"));
     }
-    let mut child = Command::new(binary())
+    let mut child = bound_to_us(binary())
         .args(arguments)
         .current_dir(folder.path())
         .stdin(Stdio::piped())
