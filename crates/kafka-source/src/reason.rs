@@ -31,7 +31,12 @@ pub(crate) fn classify(config: &SourceConfig, code: Code, reason: &str) -> Sourc
         _ if says("alert bad certificate") || says("alert certificate") || says("alert unknown ca") => {
             SourceError::ClientCertificateRefused { brokers, reason: text }
         }
-        _ if says("PLAINTEXT broker listener") => SourceError::TlsToPlainPort { brokers, reason: text },
+        // librdkafka adds its guess about the listener to most such lines, not to all.
+        _ if says("PLAINTEXT broker listener")
+            || (says("Disconnected") && says("in state SSL_HANDSHAKE")) =>
+        {
+            SourceError::TlsToPlainPort { brokers, reason: text }
+        }
         _ if says("APIVERSION_QUERY") || says("ApiVersionRequest failed") || says("SASL_SSL listener") => {
             SourceError::PlainToTlsPort { brokers, reason: text }
         }
