@@ -36,7 +36,7 @@ pub(super) async fn deliver(shared: Arc<Shared>, mut batch: SealedBatch) {
     if !shared.is_stopping() {
         shared.state.set(PipeState::Running);
     }
-    shared.give_back(batch.into_buffers(shared.limits.bytes_max));
+    shared.give_back(batch.into_buffers(shared.setup.limits.bytes_max));
 }
 
 /// Stores rejects, then rows.
@@ -70,9 +70,9 @@ pub(super) async fn insert_rows(
         return Ok(());
     }
     let insert = Insert {
-        table: &shared.target.table,
-        columns: &shared.target.columns,
-        format: match shared.target.format {
+        table: &shared.setup.target.table,
+        columns: &shared.setup.target.columns,
+        format: match shared.setup.target.format {
             RowFormat::RowBinaryWithDefaults => InsertFormat::RowBinaryWithDefaults,
             RowFormat::RowBinary => InsertFormat::RowBinary,
         },
@@ -87,7 +87,7 @@ pub(super) async fn insert_rows(
 
 /// Inserts error rows, as often as it takes. Without an error table there is nothing to do.
 pub(super) async fn insert_rejects(shared: &Shared, rejects: &[ErrorRow]) -> Result<(), Undelivered> {
-    let Some(table) = &shared.target.error_table else { return Ok(()) };
+    let Some(table) = &shared.setup.target.error_table else { return Ok(()) };
     if rejects.is_empty() {
         return Ok(());
     }
@@ -125,7 +125,7 @@ async fn persist(shared: &Shared, attempt: Attempt<'_>) -> Result<(), Undelivere
         let outcome = tokio::select! {
             biased;
             _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => return Err(Undelivered::Abandoned),
-            outcome = attempt.run(&shared.sink) => outcome,
+            outcome = attempt.run(&shared.setup.sink) => outcome,
         };
         let error = match outcome {
             Ok(()) => {
@@ -136,7 +136,7 @@ async fn persist(shared: &Shared, attempt: Attempt<'_>) -> Result<(), Undelivere
         };
         let delay_ms = match error.class() {
             FailureClass::IsolateRow => return Err(Undelivered::Refused(error)),
-            FailureClass::Hold if shared.until_caught_up => {
+            FailureClass::Hold if shared.setup.until_caught_up => {
                 shared.fail(PipeError::Insert(Box::new(error)));
                 return Err(Undelivered::Abandoned);
             }
@@ -147,7 +147,7 @@ async fn persist(shared: &Shared, attempt: Attempt<'_>) -> Result<(), Undelivere
             }
             FailureClass::Retry => {
                 let since = *failing_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= Duration::from_millis(shared.destination_deadline_ms) {
+                if since.elapsed() >= Duration::from_millis(shared.setup.destination_deadline_ms) {
                     shared.fail(PipeError::Destination { source: Box::new(error), after: since.elapsed() });
                     return Err(Undelivered::Abandoned);
                 }

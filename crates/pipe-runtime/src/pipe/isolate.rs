@@ -89,9 +89,11 @@ async fn error_rows(
         .iter()
         .map(|(partition, offset, message)| {
             let mut row = match found.get(&(*partition, *offset)) {
-                Some(record) => error_row(&shared.labels, *partition, &record.as_record(), CODE_REFUSED),
+                Some(record) => {
+                    error_row(&shared.setup.labels, *partition, &record.as_record(), CODE_REFUSED)
+                }
                 // Retention removed it between the first read and this one: the place and the reason remain.
-                None => bare_row(&shared.labels, *partition, *offset),
+                None => bare_row(&shared.setup.labels, *partition, *offset),
             };
             row.message = (*message).to_owned();
             row
@@ -123,7 +125,7 @@ async fn reread(
                     shared.fail(error.into());
                     return Err(Undelivered::Abandoned);
                 }
-                Err(error) if started.elapsed() >= Duration::from_millis(shared.source_deadline_ms) => {
+                Err(error) if started.elapsed() >= Duration::from_millis(shared.setup.source_deadline_ms) => {
                     let (after, last) = (started.elapsed(), explain(&error));
                     shared.fail(PipeError::SourceUnreachable { after, last });
                     return Err(Undelivered::Abandoned);
@@ -145,7 +147,7 @@ async fn fetch(
     partition: PartitionId,
     offsets: &[Offset],
 ) -> Result<Vec<OwnedRecord>, SourceError> {
-    let (source, offsets) = (shared.source.clone(), offsets.to_vec());
+    let (source, offsets) = (shared.setup.source.clone(), offsets.to_vec());
     let fetched = tokio::task::spawn_blocking(move || {
         housepipe_kafka_source::fetch(&source, partition, &offsets, Duration::from_millis(REREAD_TIMEOUT_MS))
     });

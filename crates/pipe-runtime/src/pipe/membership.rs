@@ -167,14 +167,14 @@ pub(super) fn run(shared: &Arc<Shared>, source: Source, workers: Vec<WorkerHandl
         commits.send(shared, &source);
         look_at_ends(shared, &source);
         if let Some(down) = source.health().unreachable_for()
-            && down >= Duration::from_millis(shared.source_deadline_ms)
+            && down >= Duration::from_millis(shared.setup.source_deadline_ms)
         {
             shared.fail(PipeError::SourceUnreachable {
                 after: down,
                 last: source.health().last_error().to_owned(),
             });
         }
-        if shared.until_caught_up && !source.is_starting() && is_caught_up(shared) {
+        if shared.setup.until_caught_up && !source.is_starting() && is_caught_up(shared) {
             shared.advance(Phase::Stopping);
         }
     }

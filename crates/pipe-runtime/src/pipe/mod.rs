@@ -33,7 +33,7 @@ use crate::pipe_file::PipeFile;
 use crate::summary::{Snapshot, Summary};
 use crate::usage;
 use membership::{Dispatcher, WorkerHandle};
-use shared::{PanicWatch, Shared, SharedParts};
+use shared::{PanicWatch, Setup, Shared};
 use state::Phase;
 
 /// How a pipe runs; the pipe file says what it does.
@@ -106,7 +106,7 @@ impl Pipe {
         .map_err(|_| PipeError::WorkerPanicked)??;
         let provisioned = provision::provision(file, &sink).await?;
         let shared = Shared::new(
-            SharedParts {
+            Setup {
                 limits: file.batch,
                 labels: record::Labels { pipe: file.name.to_string(), topic: file.source.topic.clone() },
                 target: provisioned.target,

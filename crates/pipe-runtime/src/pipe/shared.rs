@@ -27,17 +27,9 @@ pub(super) struct Target {
 }
 
 pub(super) struct Shared {
+    pub(super) setup: Setup,
     pub(super) progress: SharedProgress,
     pub(super) state: StateCell,
-    pub(super) limits: BatchLimits,
-    pub(super) labels: Labels,
-    pub(super) target: Target,
-    pub(super) sink: Sink,
-    pub(super) source: SourceConfig,
-    /// End once the lag has reached zero.
-    pub(super) until_caught_up: bool,
-    pub(super) destination_deadline_ms: u64,
-    pub(super) source_deadline_ms: u64,
     runtime: Handle,
     /// Empty buffers. A worker needs one to seal, so their number bounds the inserts in flight, and memory.
     spares: Mutex<Vec<BatchBuilder>>,
@@ -47,13 +39,14 @@ pub(super) struct Shared {
     failure: Mutex<Option<PipeError>>,
 }
 
-/// What [`Shared::new`] takes.
-pub(super) struct SharedParts {
+/// What is settled before the pipe runs and does not change any more.
+pub(super) struct Setup {
     pub(super) limits: BatchLimits,
     pub(super) labels: Labels,
     pub(super) target: Target,
     pub(super) sink: Sink,
     pub(super) source: SourceConfig,
+    /// End once the lag has reached zero.
     pub(super) until_caught_up: bool,
     pub(super) destination_deadline_ms: u64,
     pub(super) source_deadline_ms: u64,
@@ -61,19 +54,12 @@ pub(super) struct SharedParts {
 }
 
 impl Shared {
-    pub(super) fn new(parts: SharedParts, runtime: Handle) -> Arc<Shared> {
-        let spares = (0..parts.inserts_in_flight_max).map(|_| BatchBuilder::default()).collect();
+    pub(super) fn new(setup: Setup, runtime: Handle) -> Arc<Shared> {
+        let spares = (0..setup.inserts_in_flight_max).map(|_| BatchBuilder::default()).collect();
         Arc::new(Shared {
+            setup,
             progress: SharedProgress::default(),
             state: StateCell::default(),
-            limits: parts.limits,
-            labels: parts.labels,
-            target: parts.target,
-            sink: parts.sink,
-            source: parts.source,
-            until_caught_up: parts.until_caught_up,
-            destination_deadline_ms: parts.destination_deadline_ms,
-            source_deadline_ms: parts.source_deadline_ms,
             runtime,
             spares: Mutex::new(spares),
             sleepers: Mutex::new(Vec::new()),

@@ -139,7 +139,7 @@ impl Worker {
     }
 
     fn read_chunk(&mut self, index: usize) -> Result<bool, housepipe_kafka_source::SourceError> {
-        let limits = self.shared.limits;
+        let limits = self.shared.setup.limits;
         let by_rows = limits.rows_max.saturating_sub(self.builder.records());
         let by_bytes = limits.bytes_max.saturating_sub(self.builder.bytes()) / self.record_bytes.max(1) + 1;
         let room = by_rows.min(by_bytes).min(CHUNK_RECORDS_MAX);
@@ -157,7 +157,13 @@ impl Worker {
             chunk.records += 1;
             chunk.bytes += record.payload.map_or(0, <[u8]>::len) as u64;
             chunk.last_timestamp_ms = record.timestamp_ms.or(chunk.last_timestamp_ms);
-            record::encode(&mut self.encoder, &mut self.builder, &self.shared.labels, partition, &record);
+            record::encode(
+                &mut self.encoder,
+                &mut self.builder,
+                &self.shared.setup.labels,
+                partition,
+                &record,
+            );
         }
         let end = fetched.end_of_partition();
         *at_end = end.is_some() || (*at_end && first.is_none());
@@ -177,8 +183,8 @@ impl Worker {
     }
 
     fn is_full(&self) -> bool {
-        self.builder.records() >= self.shared.limits.rows_max
-            || self.builder.bytes() >= self.shared.limits.bytes_max
+        self.builder.records() >= self.shared.setup.limits.rows_max
+            || self.builder.bytes() >= self.shared.setup.limits.bytes_max
     }
 
     fn must_seal(&self, stopping: bool) -> bool {
@@ -189,12 +195,12 @@ impl Worker {
     fn left(&self) -> Duration {
         let Some(opened_at) = self.builder.opened_at() else { return Duration::from_millis(IDLE_MS_MAX) };
         let idle = self.partitions.iter().all(|owned| owned.at_end);
-        if idle && (self.shared.until_caught_up || !self.sealed_one) {
+        if idle && (self.shared.setup.until_caught_up || !self.sealed_one) {
             return Duration::ZERO;
         }
         let wait_ms = match self.sealed_one {
-            true => self.shared.limits.wait_max_ms,
-            false => self.shared.limits.wait_max_ms.min(FIRST_BATCH_WAIT_MS_MAX),
+            true => self.shared.setup.limits.wait_max_ms,
+            false => self.shared.setup.limits.wait_max_ms.min(FIRST_BATCH_WAIT_MS_MAX),
         };
         Duration::from_millis(wait_ms).saturating_sub(opened_at.elapsed())
     }
