@@ -31,6 +31,8 @@ pub(crate) fn classify(config: &SourceConfig, code: Code, reason: &str) -> Sourc
         _ if says("alert bad certificate") || says("alert certificate") || says("alert unknown ca") => {
             SourceError::ClientCertificateRefused { brokers, reason: text }
         }
+        // A port that accepts and never answers: the state in the words says how far it came, not what it speaks.
+        _ if says("Connection setup timed out") => SourceError::Unreachable { brokers, reason: text },
         // librdkafka adds its guess about the listener to most such lines, not to all.
         _ if says("PLAINTEXT broker listener")
             || (says("Disconnected") && says("in state SSL_HANDSHAKE")) =>
