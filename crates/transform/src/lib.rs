@@ -30,10 +30,12 @@ mod limits;
 mod plan;
 
 mod encode;
+mod engine;
 mod reject;
 
 pub use columns::{Column, Columns, DefaultKind, Source};
-pub use encode::{Encoder, UnknownKeys};
+pub use encode::{Encoder, LineCounts, LineReject, UnknownKeys};
+pub use engine::{Engine, Path, Tier};
 pub use limits::{
     DEPTH_MAX, FIELDS_MAX, Limits, RECORD_BYTES_MAX, ROW_BYTES_MAX, TYPE_DEPTH_MAX, UNKNOWN_KEY_BYTES_MAX,
     UNKNOWN_KEYS_MAX,

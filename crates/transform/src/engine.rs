@@ -1,0 +1,102 @@
+//! Which way records take through the encoder. It changes the speed, never a verdict or a byte.
+
+use std::fmt;
+
+/// A level of SIMD instructions that the processor at hand has.
+///
+/// A value exists only where the processor was seen to have the instructions.
+///
+/// ```
+/// use housepipe_transform::Tier;
+/// assert!(Tier::all().contains(&Tier::portable()));
+/// assert_eq!(Tier::all().last(), Some(&Tier::best()));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tier(Level);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Level {
+    Portable,
+}
+
+impl Tier {
+    /// Plain Rust: words of 64 bits, on every processor.
+    #[must_use]
+    pub const fn portable() -> Tier {
+        Tier(Level::Portable)
+    }
+
+    /// The tiers that this processor has, the fastest last.
+    #[must_use]
+    pub fn all() -> Vec<Tier> {
+        vec![Tier::portable()]
+    }
+
+    /// The fastest tier of this processor.
+    #[must_use]
+    pub fn best() -> Tier {
+        Tier::portable()
+    }
+
+    /// The tier of this name, where the processor has it.
+    ///
+    /// ```
+    /// use housepipe_transform::Tier;
+    /// assert_eq!(Tier::by_name("portable"), Some(Tier::portable()));
+    /// assert_eq!(Tier::by_name("mmx"), None);
+    /// ```
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Tier> {
+        Tier::all().into_iter().find(|tier| tier.name() == name)
+    }
+
+    /// Its name: `portable`, `avx2`, `avx512`, `neon`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self.0 {
+            Level::Portable => "portable",
+        }
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The fastest path that an encoder may take; what a path cannot do falls through to the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Path {
+    /// One strict walk over every record: the reference for the others.
+    Exact,
+    /// One record at a time, each key guessed from the key before it.
+    General,
+    /// Records of one shape, column by column.
+    Lockstep,
+}
+
+/// Path and tier of an encoder. The default is the fastest of both; the others are there for tests and measurements.
+///
+/// ```
+/// use housepipe_transform::{Engine, Path, Tier};
+/// assert_eq!(Engine::default(), Engine { path: Path::Lockstep, tier: Tier::best() });
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Engine {
+    /// The fastest path that is taken.
+    pub path: Path,
+    /// The instructions that are used.
+    pub tier: Tier,
+}
+
+impl Engine {
+    /// The reference: the exact path alone.
+    pub const EXACT: Engine = Engine { path: Path::Exact, tier: Tier::portable() };
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Engine { path: Path::Lockstep, tier: Tier::best() }
+    }
+}
