@@ -1,14 +1,14 @@
 //! Measures the encoder on one core: `cargo run --release -p housepipe-transform --example throughput`.
 //!
 //! Two corpora from a seed: `events` (12 columns, number-heavy, 280 B) and `logs` (38 columns, string-heavy, 1.3 KB).
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for developers")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a tool for developers")]
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use housepipe_transform::{Columns, Encoder, Plan, PlanOptions};
+use housepipe_transform::{Columns, Encoder, Engine, Path, Plan, PlanOptions, Tier};
 
 const RECORDS: usize = 4_000;
 const ROUNDS: usize = 40;
@@ -132,29 +132,33 @@ fn logs(r: &mut Random) -> String {
 
 fn measure(name: &str, columns: &str, record: impl Fn(&mut Random) -> String) {
     let columns: Columns = columns.parse().unwrap();
-    let mut encoder = Encoder::new(Arc::new(Plan::compile(&columns, &PlanOptions::default()).unwrap()));
+    let plan = Arc::new(Plan::compile(&columns, &PlanOptions::default()).unwrap());
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let records: Vec<String> = (0..RECORDS).map(|_| record(&mut random)).collect();
     let bytes: usize = records.iter().map(String::len).sum();
-    let mut out = Vec::new();
-    let mut speeds: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
-            out.clear();
-            let start = Instant::now();
-            for record in &records {
-                encoder.encode(record.as_bytes(), &mut out).unwrap();
-            }
-            bytes as f64 / start.elapsed().as_secs_f64() / 1e6
-        })
-        .collect();
-    speeds.sort_by(f64::total_cmp);
-    println!(
-        "{name}: {} B a record, {} B a row, median {:.0} MB/s, best {:.0} MB/s",
-        bytes / RECORDS,
-        out.len() / RECORDS,
-        speeds[ROUNDS / 2],
-        speeds[ROUNDS - 1]
-    );
+    let slices: Vec<&[u8]> = records.iter().map(String::as_bytes).collect();
+    println!("{name}: {} B a record", bytes / RECORDS);
+    let mut engines = vec![Engine::EXACT];
+    for path in [Path::General, Path::Lockstep] {
+        engines.extend(Tier::all().into_iter().map(|tier| Engine { path, tier }));
+    }
+    for engine in engines {
+        let mut encoder = Encoder::with_engine(Arc::clone(&plan), engine);
+        let mut out = Vec::new();
+        let mut speeds: Vec<f64> = (0..ROUNDS)
+            .map(|_| {
+                let start = Instant::now();
+                for part in slices.chunks(200_000 * RECORDS / bytes) {
+                    out.clear();
+                    encoder.encode_batch(part, &mut out, |_, reject| panic!("{reject}"));
+                }
+                bytes as f64 / start.elapsed().as_secs_f64() / 1e6
+            })
+            .collect();
+        speeds.sort_by(f64::total_cmp);
+        let (median, best) = (speeds[ROUNDS / 2], speeds[ROUNDS - 1]);
+        println!("  {:?} {}: median {median:.0} MB/s, best {best:.0} MB/s", engine.path, engine.tier);
+    }
 }
 
 fn main() {

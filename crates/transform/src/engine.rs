@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::kernels;
+
 /// A level of SIMD instructions that the processor at hand has.
 ///
 /// A value exists only where the processor was seen to have the instructions.
@@ -17,6 +19,21 @@ pub struct Tier(Level);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Level {
     Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Level {
+    /// Every level of this kind of processor, the fastest last.
+    const ALL: &[Level] = &[
+        Level::Portable,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512,
+    ];
 }
 
 impl Tier {
@@ -29,13 +46,13 @@ impl Tier {
     /// The tiers that this processor has, the fastest last.
     #[must_use]
     pub fn all() -> Vec<Tier> {
-        vec![Tier::portable()]
+        Level::ALL.iter().copied().filter(|level| kernels::has(*level)).map(Tier).collect()
     }
 
     /// The fastest tier of this processor.
     #[must_use]
     pub fn best() -> Tier {
-        Tier::portable()
+        Tier::all().last().copied().unwrap_or(Tier::portable())
     }
 
     /// The tier of this name, where the processor has it.
@@ -50,11 +67,19 @@ impl Tier {
         Tier::all().into_iter().find(|tier| tier.name() == name)
     }
 
-    /// Its name: `portable`, `avx2`, `avx512`, `neon`.
+    pub(crate) fn level(self) -> Level {
+        self.0
+    }
+
+    /// Its name: `portable`, `avx2`, `avx512`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {
             Level::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => "avx512",
         }
     }
 }

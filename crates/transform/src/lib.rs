@@ -21,7 +21,7 @@
 //! two differ on purpose, `docs/differences.md` of the repository says why.
 //!
 //! No clock, no I/O, no randomness: a verdict depends on the record, the plan and nothing else.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod columns;
 mod types;
@@ -30,7 +30,10 @@ mod limits;
 mod plan;
 
 mod encode;
+
 mod engine;
+mod fast;
+mod kernels;
 mod reject;
 
 pub use columns::{Column, Columns, DefaultKind, Source};

@@ -17,13 +17,17 @@ mod value;
 
 use std::sync::Arc;
 
-use cursor::Cursor;
+pub(crate) use cursor::Cursor;
 use fault::Fault;
 pub use lines::{LineCounts, LineReject};
-use temporal::ZoneMemo;
+pub(crate) use skip::value as skip_value;
+pub(crate) use temporal::{DateMemo, ZoneMemo};
 pub use unknown::UnknownKeys;
+pub(crate) use value::encode as encode_value;
 
 use crate::engine::Engine;
+use crate::fast::Fast;
+use crate::kernels::LANES;
 use crate::plan::{Plan, Semantics};
 use crate::reject::{Reject, RejectCode};
 
@@ -32,6 +36,7 @@ use crate::reject::{Reject, RejectCode};
 pub struct Encoder {
     plan: Arc<Plan>,
     engine: Engine,
+    fast: Option<Box<Fast>>,
     state: State,
 }
 
@@ -52,9 +57,9 @@ impl Span {
 pub(crate) struct State {
     /// ClickHouse's leniencies apply.
     lenient: bool,
-    depth_max: usize,
-    depth: usize,
-    fields_left: usize,
+    pub(crate) depth_max: usize,
+    pub(crate) depth: usize,
+    pub(crate) fields_left: usize,
     fields_max: usize,
     row_bytes_max: usize,
     /// Where the row starts in the output.
@@ -67,7 +72,7 @@ pub(crate) struct State {
     text: Vec<u8>,
     /// Brackets that a skipped value has open.
     brackets: Vec<u8>,
-    zones: Vec<ZoneMemo>,
+    pub(crate) zones: Vec<ZoneMemo>,
     paths: json_column::Paths,
     unknown: UnknownKeys,
 }
@@ -102,7 +107,7 @@ impl Encoder {
             paths: json_column::Paths::default(),
             unknown: UnknownKeys::new(limits.unknown_keys_max),
         };
-        Encoder { plan, engine, state }
+        Encoder { fast: Fast::new(&plan, engine), plan, engine, state }
     }
 
     /// Appends the row of the record to `out`.
@@ -111,6 +116,9 @@ impl Encoder {
     /// [`Reject`] with the reason and the place; `out` is then as it was.
     pub fn encode(&mut self, record: &[u8], out: &mut Vec<u8>) -> Result<(), Reject> {
         let row_start = out.len();
+        if self.is_taken_fast(record, out) {
+            return Ok(());
+        }
         let result = self.row(record, out);
         self.state.give_back();
         result.map_err(|fault| {
@@ -144,13 +152,37 @@ impl Encoder {
         mut on_reject: impl FnMut(usize, Reject),
     ) -> usize {
         let mut rows = 0;
-        for (index, record) in records.iter().enumerate() {
-            match self.encode(record, out) {
-                Ok(()) => rows += 1,
-                Err(reject) => on_reject(index, reject),
+        let mut index = 0;
+        while let Some(left) = records.get(index..).filter(|left| !left.is_empty()) {
+            if self.is_group_taken(left, out) {
+                rows += LANES;
+                index += LANES;
+                continue;
+            }
+            for record in left.iter().take(LANES) {
+                match self.encode(record, out) {
+                    Ok(()) => rows += 1,
+                    Err(reject) => on_reject(index, reject),
+                }
+                index += 1;
             }
         }
         rows
+    }
+
+    /// Whether the first records of the list had the shape of the topic, and their rows were appended.
+    fn is_group_taken(&mut self, records: &[&[u8]], out: &mut Vec<u8>) -> bool {
+        let Encoder { plan, fast: Some(fast), state, .. } = self else { return false };
+        let Some(group) = records.first_chunk::<LANES>() else { return false };
+        let is_text = |record: &&[u8]| !plan.options.strict_utf8 || std::str::from_utf8(record).is_ok();
+        fast.takes_groups() && group.iter().all(is_text) && fast.group(plan, state, group, out)
+    }
+
+    /// Whether a fast path knew the row of the record, and it was appended.
+    fn is_taken_fast(&mut self, record: &[u8], out: &mut Vec<u8>) -> bool {
+        let Encoder { plan, fast: Some(fast), state, .. } = self else { return false };
+        let is_text = !plan.options.strict_utf8 || std::str::from_utf8(record).is_ok();
+        is_text && fast.record(plan, state, record, out)
     }
 
     /// The plan.
@@ -183,15 +215,25 @@ impl Encoder {
         {
             return Err(Fault::new(RejectCode::InvalidUtf8, error.valid_up_to(), "the record is not UTF-8"));
         }
-        state.depth = 0;
-        state.fields_left = state.fields_max;
-        state.row_start = out.len();
-        state.spans.clear();
+        state.begin(out.len());
         object::row(plan, &mut Cursor::new(record), state, out)
     }
 }
 
 impl State {
+    /// Prepares for a record whose row starts here.
+    pub(crate) fn begin(&mut self, row_start: usize) {
+        self.depth = 0;
+        self.fields_left = self.fields_max;
+        self.row_start = row_start;
+        self.spans.clear();
+    }
+
+    /// Counts a key that no column takes.
+    pub(crate) fn count_unknown(&mut self, key: &[u8]) {
+        self.unknown.count(key);
+    }
+
     fn give_back(&mut self) {
         for buffer in [&mut self.gather, &mut self.text, &mut self.brackets] {
             if buffer.capacity() > KEPT_BUFFER_BYTES_MAX {

@@ -6,7 +6,8 @@ use chrono_tz::Tz;
 
 use super::op::Default as OpDefault;
 use super::{
-    EnumTable, Field, IntKind, KeyTable, Op, Plan, PlanError, PlanOptions, RowFormat, TupleElementOp, TupleOp,
+    EnumTable, Field, IntKind, KeyTable, Literal, Op, Plan, PlanError, PlanOptions, RowFormat,
+    TupleElementOp, TupleOp,
 };
 use crate::columns::{Column, Columns, DefaultKind, Source};
 use crate::types::{DataType, TupleElement, check};
@@ -150,9 +151,11 @@ impl Compiler {
     fn tuple(&mut self, elements: &[TupleElement]) -> Op {
         let ops: Vec<TupleElementOp> = elements
             .iter()
-            .map(|element| TupleElementOp {
-                name: element.name.as_deref().unwrap_or_default().into(),
-                op: self.op(&element.ty),
+            .map(|element| {
+                let name = element.name.as_deref().unwrap_or_default();
+                let plain = !name.contains(['"', '\\']);
+                let literal = plain.then(|| Literal::new(format!("\"{name}\":").as_bytes())).flatten();
+                TupleElementOp { name: name.into(), literal, op: self.op(&element.ty) }
             })
             .collect();
         let named = elements.iter().all(|element| element.name.is_some());

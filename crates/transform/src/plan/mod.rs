@@ -2,12 +2,14 @@
 
 mod compile;
 mod keys;
+mod literal;
 mod op;
 mod options;
 
 use chrono_tz::Tz;
 
 pub(crate) use keys::{KeyMatch, KeyTable};
+pub(crate) use literal::{LITERAL_BYTES_MAX, Literal};
 pub(crate) use op::{Default as DefaultOf, EnumTable, IntKind, Op, TupleElementOp, TupleOp};
 pub use options::{PlanOptions, RowFormat, Semantics};
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::Literal;
 use crate::types::EnumItem;
 
 /// The width and the sign of an integer.
@@ -49,6 +50,8 @@ pub(crate) struct TupleOp {
 #[derive(Debug)]
 pub(crate) struct TupleElementOp {
     pub(crate) name: Box<str>,
+    /// The key of a named element with its quotes and colon, where it may stand in a record as it is.
+    pub(crate) literal: Option<Literal>,
     pub(crate) op: Op,
 }
 

@@ -4,8 +4,10 @@ mod best_effort;
 mod calendar;
 mod date;
 mod date_time;
+mod memo;
 mod zone;
 
 pub(crate) use date::{date, date32};
 pub(crate) use date_time::{date_time, date_time_64};
+pub(crate) use memo::DateMemo;
 pub(crate) use zone::ZoneMemo;

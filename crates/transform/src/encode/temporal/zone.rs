@@ -46,6 +46,20 @@ impl ZoneMemo {
         self.begin + second_of_day - change
     }
 
+    /// The moment at which the day begins; none where clocks are changed on it, or where the table ends.
+    pub(crate) fn plain_day(&mut self, days: i64) -> Option<i64> {
+        if self.is_utc {
+            return Some(days * DAY_SECONDS);
+        }
+        if !TABLE_DAYS.contains(&days) {
+            return None;
+        }
+        if self.day != days {
+            self.look_up(days);
+        }
+        (self.change_at == i64::MAX).then_some(self.begin)
+    }
+
     fn look_up(&mut self, day: i64) {
         self.day = day;
         self.begin = self.beginning(day);

@@ -1,0 +1,181 @@
+//! What was learned about a producer: its keys, and which key follows which.
+
+use crate::plan::{KeyMatch, KeyTable, Literal};
+
+/// Keys that are known beside those of the columns.
+const OTHER_KEYS_MAX: usize = 1_024;
+
+/// A key that was met, by its number; 0 is the beginning of a record.
+pub(crate) type KeyId = usize;
+
+/// The beginning of a record: what follows it is the first key.
+pub(crate) const START: KeyId = 0;
+
+/// What a key fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The column with this index.
+    Column(usize),
+    /// No column; it is counted.
+    Unknown,
+    /// A column that has its value already, in a record whose columns all have theirs: not even counted.
+    Ignored,
+    /// Several columns by letter case: the exact path knows the verdict.
+    Several,
+}
+
+/// From the end of a value to the beginning of the next one, byte for byte: `,"key":"`.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) literal: Literal,
+    pub(crate) key: KeyId,
+    pub(crate) target: Target,
+    /// The literal ends with the quote that opens the value.
+    pub(crate) quoted: bool,
+    /// Tells this step from all others that were learned.
+    pub(crate) serial: u32,
+}
+
+/// The two keys that were last seen to follow a key.
+#[derive(Debug)]
+pub(crate) struct Followers {
+    pub(crate) steps: [Step; 2],
+    /// The one that is tried first.
+    pub(crate) first: usize,
+}
+
+#[derive(Debug)]
+struct Known {
+    text: Literal,
+    target: Target,
+    hash: u64,
+}
+
+/// The keys that were met, and which follows which.
+#[derive(Debug)]
+pub(crate) struct Guesses {
+    /// Numbers of keys, 0 where the slot is empty.
+    slots: Vec<u32>,
+    known: Vec<Known>,
+    followers: Vec<Followers>,
+    known_max: usize,
+    serial: u32,
+}
+
+const NO_STEP: Step =
+    Step { literal: Literal::EMPTY, key: START, target: Target::Unknown, quoted: false, serial: 0 };
+
+impl Guesses {
+    pub(crate) fn new(columns: usize) -> Self {
+        let known_max = columns + OTHER_KEYS_MAX;
+        let start = Known { text: Literal::EMPTY, target: Target::Unknown, hash: 0 };
+        let followers = Followers { steps: [NO_STEP; 2], first: 0 };
+        Self {
+            slots: vec![0; (known_max * 2).next_power_of_two()],
+            known: vec![start],
+            followers: vec![followers],
+            known_max,
+            serial: 0,
+        }
+    }
+
+    /// The known key whose text `is_text` recognises.
+    #[inline(always)]
+    pub(crate) fn find(&self, hash: u64, len: usize, is_text: impl Fn(&Literal) -> bool) -> Option<KeyId> {
+        let mask = self.slots.len() - 1;
+        let mut slot = index(hash) & mask;
+        loop {
+            let id = self.slots[slot] as usize;
+            if id == 0 {
+                return None;
+            }
+            let known = &self.known[id];
+            if known.hash == hash && known.text.len() == len && is_text(&known.text) {
+                return Some(id);
+            }
+            slot = (slot + 1) & mask;
+        }
+    }
+
+    /// Notes a key; none where there are too many already, or where it is too long.
+    #[cold]
+    pub(crate) fn note(&mut self, hash: u64, key: &[u8], keys: &KeyTable) -> Option<KeyId> {
+        let text = Literal::new(key)?;
+        let target = target(key, keys);
+        // Strangers do not take the places of columns.
+        let strangers_max = if matches!(target, Target::Column(_)) { self.known_max } else { OTHER_KEYS_MAX };
+        if self.known.len() >= strangers_max.min(self.known_max) {
+            return None;
+        }
+        let id = self.known.len();
+        let mask = self.slots.len() - 1;
+        let mut slot = index(hash) & mask;
+        while self.slots[slot] != 0 {
+            slot = (slot + 1) & mask;
+        }
+        self.slots[slot] = u32::try_from(id).ok()?;
+        self.known.push(Known { text, target, hash });
+        self.followers.push(Followers { steps: [NO_STEP; 2], first: 0 });
+        Some(id)
+    }
+
+    #[inline(always)]
+    pub(crate) fn target(&self, key: KeyId) -> Target {
+        self.known[key].target
+    }
+
+    /// The text of a key.
+    pub(crate) fn text(&self, key: KeyId) -> &[u8] {
+        let text = &self.known[key].text;
+        &text.block()[..text.len()]
+    }
+
+    #[inline(always)]
+    pub(crate) fn followers(&mut self, key: KeyId) -> &mut Followers {
+        &mut self.followers[key]
+    }
+
+    /// Notes that `key` follows `before` with this literal; returns its place and its serial.
+    pub(crate) fn learn(
+        &mut self,
+        before: KeyId,
+        literal: &[u8],
+        key: KeyId,
+        quoted: bool,
+    ) -> Option<(usize, u32)> {
+        let literal = Literal::new(literal)?;
+        self.serial = self.serial.wrapping_add(1);
+        let step = Step { literal, key, target: self.known[key].target, quoted, serial: self.serial };
+        let followers = &mut self.followers[before];
+        // The one that was tried last makes room, and the new one is tried first.
+        let place = 1 - followers.first;
+        followers.steps[place] = step;
+        followers.first = place;
+        Some((place, self.serial))
+    }
+}
+
+/// What a key fills by the table of the plan.
+pub(crate) fn target(key: &[u8], keys: &KeyTable) -> Target {
+    match keys.find(key) {
+        KeyMatch::One(column) => Target::Column(column),
+        KeyMatch::None => Target::Unknown,
+        KeyMatch::Several => Target::Several,
+    }
+}
+
+/// The hash of a key by its first and last eight bytes and its length.
+#[inline(always)]
+pub(crate) fn hash(head: u64, tail: u64, len: usize) -> u64 {
+    let mixed = head.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        ^ tail.wrapping_mul(0xC2B2_AE3D_27D4_EB4F).rotate_left(29)
+        ^ (len as u64).wrapping_mul(0x1656_67B1_9E37_79F9);
+    mixed ^ (mixed >> 32)
+}
+
+/// A slot before it is masked: the upper bits are mixed best.
+#[inline(always)]
+fn index(hash: u64) -> usize {
+    // Cut to the width of the platform on purpose.
+    (hash.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as usize
+}

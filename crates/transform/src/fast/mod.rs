@@ -1,0 +1,228 @@
+//! The fast paths: what they learn, and when they are taken. They change the speed, never a verdict or a byte.
+//!
+//! A record is encoded alone ([`Fast::record`]), or with its neighbours where their shape is known ([`Fast::group`]).
+//! Both either give the exact path's row or nothing at all, and then the exact path says what there is to say.
+
+mod guesses;
+mod padded;
+mod places;
+mod shape;
+
+pub(crate) use guesses::{Guesses, KeyId, START, Target, hash, target};
+use padded::Padded;
+pub(crate) use places::Places;
+pub(crate) use shape::{Shape, Shapes};
+
+use crate::encode::{DateMemo, State};
+use crate::engine::{Engine, Path};
+use crate::kernels::{self, Bounds, Context, LANES, ROOM_BYTES, Stranger, Walk};
+use crate::plan::{Op, Plan, Semantics};
+
+/// Bytes of a record that takes a fast path, at most (256 KiB): its buffers stay small, and larger ones gain little.
+const RECORD_BYTES_MAX: usize = 256 * 1024;
+
+/// Wrong guesses in a record, in percent of its keys, above which guessing does not pay.
+const MISSES_PERCENT_MAX: usize = 30;
+/// Records in a row with so many wrong guesses after which keys are looked up at once.
+const BAD_RECORDS_MAX: u32 = 8;
+/// Records without guesses before the next try: doubled each time, up to the second number.
+const PAUSE_RECORDS: std::ops::RangeInclusive<u32> = 128..=8_192;
+
+/// The state of the fast paths of one encoder.
+#[derive(Debug)]
+pub(crate) struct Fast {
+    engine: Engine,
+    lanes: [Buffers; LANES],
+    starts: [Vec<usize>; LANES],
+    guesses: Guesses,
+    shapes: Shapes,
+    places: Places,
+    unknown: Vec<Stranger>,
+    dates: Vec<DateMemo>,
+    plain_date: DateMemo,
+    /// Bytes that values of any row may need beside those of the record's length.
+    fixed_bytes: usize,
+    /// Bytes that a byte of a record may become.
+    factor: usize,
+    /// Bytes of a record in which the limit on keys cannot be passed.
+    flat_bytes_max: usize,
+    bad_records: u32,
+    pause: u32,
+    next_pause: u32,
+}
+
+/// The buffers of one lane.
+#[derive(Debug, Default)]
+struct Buffers {
+    input: Padded,
+    row: Vec<u8>,
+}
+
+impl Buffers {
+    fn bounds(&mut self, fixed_bytes: usize, factor: usize) -> Bounds<'_> {
+        self.row.clear();
+        let row_bytes = self.input.record().len() * factor + fixed_bytes + ROOM_BYTES;
+        let (buffer, start) = self.input.buffer();
+        Bounds::new(buffer, start, self.input.record(), &mut self.row, row_bytes)
+    }
+}
+
+impl Fast {
+    /// The fast paths that the engine asks for, if any.
+    pub(crate) fn new(plan: &Plan, engine: Engine) -> Option<Box<Fast>> {
+        if engine.path == Path::Exact {
+            return None;
+        }
+        let limits = &plan.options.limits;
+        // `"":1,` in strict records; ClickHouse's semantics leave more out.
+        let key_bytes_min = if plan.options.semantics == Semantics::Strict { 5 } else { 2 };
+        Some(Box::new(Fast {
+            engine,
+            lanes: Default::default(),
+            starts: Default::default(),
+            guesses: Guesses::new(plan.fields.len()),
+            shapes: Shapes::default(),
+            places: Places::default(),
+            unknown: Vec::new(),
+            dates: plan.zones.iter().map(|_| DateMemo::default()).collect(),
+            plain_date: DateMemo::default(),
+            fixed_bytes: plan.fields.len() * FIELD_BYTES_MAX,
+            factor: plan.fields.iter().map(|field| factor(&field.op)).max().unwrap_or(1),
+            flat_bytes_max: limits.fields_max.saturating_mul(key_bytes_min),
+            bad_records: 0,
+            pause: 0,
+            next_pause: *PAUSE_RECORDS.start(),
+        }))
+    }
+
+    /// Whether groups are tried at all.
+    pub(crate) fn takes_groups(&self) -> bool {
+        self.engine.path == Path::Lockstep
+    }
+
+    /// Appends the row of the record, or leaves `out` as it is.
+    pub(crate) fn record(
+        &mut self,
+        plan: &Plan,
+        state: &mut State,
+        record: &[u8],
+        out: &mut Vec<u8>,
+    ) -> bool {
+        if record.len() > RECORD_BYTES_MAX.min(plan.options.limits.record_bytes_max) {
+            return false;
+        }
+        let Some(lane) = self.lanes.first_mut() else { return false };
+        lane.input.load(record);
+        let mut bounds = lane.bounds(self.fixed_bytes, self.factor);
+        let guess = self.pause == 0;
+        self.pause = self.pause.saturating_sub(1);
+        self.places.clear(plan.fields.len());
+        self.unknown.clear();
+        self.shapes.begin();
+        state.begin(0);
+        let mut walk = Walk {
+            plan,
+            guesses: &mut self.guesses,
+            shapes: &mut self.shapes,
+            places: &mut self.places,
+            unknown: &mut self.unknown,
+            guess,
+            misses: 0,
+        };
+        let mut context = Context { state, dates: &mut self.dates, plain_date: &mut self.plain_date };
+        let done = kernels::encode_record(self.engine.tier.level(), &mut walk, &mut bounds, &mut context);
+        let misses = walk.misses;
+        if guess {
+            self.judge_guesses(misses);
+        }
+        let row = &self.lanes[0].row;
+        if done.is_none() || row.len() > plan.options.limits.row_bytes_max {
+            return false;
+        }
+        if self.places.is_row() {
+            out.extend_from_slice(row);
+        } else {
+            self.places.gather(plan, row, out);
+        }
+        for stranger in &self.unknown {
+            match *stranger {
+                Stranger::Known(key) => state.count_unknown(self.guesses.text(key)),
+                Stranger::At { start, len } => {
+                    state.count_unknown(record.get(start..start + len).unwrap_or_default());
+                }
+            }
+        }
+        true
+    }
+
+    /// Stops guessing for a while where the producer has no order of keys.
+    fn judge_guesses(&mut self, misses: usize) {
+        let keys = self.places.count() + self.unknown.len();
+        if misses * 100 <= keys * MISSES_PERCENT_MAX {
+            self.bad_records = 0;
+            self.next_pause = *PAUSE_RECORDS.start();
+            return;
+        }
+        self.bad_records += 1;
+        if self.bad_records > BAD_RECORDS_MAX {
+            self.bad_records = 0;
+            self.pause = self.next_pause;
+            self.next_pause = (self.next_pause * 2).min(*PAUSE_RECORDS.end());
+        }
+    }
+
+    /// Appends the rows of records that have the shape of the topic, or leaves `out` as it is.
+    pub(crate) fn group(
+        &mut self,
+        plan: &Plan,
+        state: &mut State,
+        records: &[&[u8]; LANES],
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let limits = &plan.options.limits;
+        let bytes_max = RECORD_BYTES_MAX.min(limits.record_bytes_max).min(self.flat_bytes_max);
+        let Some(shape) = self.shapes.for_group() else { return false };
+        if records.iter().any(|record| record.len() > bytes_max) {
+            return false;
+        }
+        for ((lane, starts), record) in self.lanes.iter_mut().zip(&mut self.starts).zip(records) {
+            lane.input.load(record);
+            starts.clear();
+        }
+        let (fixed_bytes, factor) = (self.fixed_bytes, self.factor);
+        let mut bounds = self.lanes.each_mut().map(|lane| lane.bounds(fixed_bytes, factor));
+        state.begin(0);
+        let mut context = Context { state, dates: &mut self.dates, plain_date: &mut self.plain_date };
+        let level = self.engine.tier.level();
+        let done =
+            kernels::encode_group(level, plan, shape, &mut bounds, &mut context, &mut self.starts).is_some();
+        if !done || self.lanes.iter().any(|lane| lane.row.len() > limits.row_bytes_max) {
+            self.shapes.did_not_fit();
+            return false;
+        }
+        for (lane, starts) in self.lanes.iter().zip(&self.starts) {
+            if shape.is_row {
+                out.extend_from_slice(&lane.row);
+            } else {
+                places::gather(plan, &shape.of_column, |n| starts.get(n).copied(), &lane.row, out);
+            }
+            for step in shape.steps.iter().filter(|step| step.target == Target::Unknown) {
+                state.count_unknown(self.guesses.text(step.key));
+            }
+        }
+        self.shapes.fitted();
+        true
+    }
+}
+
+/// Bytes of a value of fixed width, or of a text's length, at most.
+const FIELD_BYTES_MAX: usize = 32;
+
+/// Bytes that a byte of a value may become: in an array, `1,` may stand for a value of 8 bytes.
+fn factor(op: &Op) -> usize {
+    match op {
+        Op::Array(_) | Op::Map(..) | Op::Tuple(_) => 6,
+        Op::Nullable(inner) => factor(inner),
+        _ => 1,
+    }
+}

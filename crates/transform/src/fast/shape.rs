@@ -1,0 +1,126 @@
+//! The shape of a topic: the keys of its records as bytes, learned from records that repeat them.
+
+use super::guesses::{Guesses, KeyId, Step, Target};
+use super::places::Places;
+use crate::plan::Literal;
+
+/// Records of one shape in a row after which the shape is taken for the topic's.
+const REPEATS_MIN: u32 = 3;
+
+/// Groups that are passed over after one that did not fit: doubled each time, up to this.
+const PAUSE_GROUPS_MAX: u32 = 64;
+
+/// The keys of a record as bytes: each step leads from the end of a value to the beginning of the next one.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub(crate) steps: Vec<Step>,
+    /// From the end of the last value to the end of the record.
+    pub(crate) tail: Literal,
+    /// For each column, the number of its value plus 1, or 0 where it has none.
+    pub(crate) of_column: Vec<usize>,
+    /// The values are the row as it stands.
+    pub(crate) is_row: bool,
+}
+
+/// A step of the record at hand: after which key it came, in which place it was kept, and which one it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Trace {
+    before: KeyId,
+    place: usize,
+    serial: u32,
+    target: Target,
+}
+
+/// Watches for records that repeat a shape.
+#[derive(Debug, Default)]
+pub(crate) struct Shapes {
+    shape: Option<Shape>,
+    serials: Vec<u32>,
+    /// The record at hand, then the one before it.
+    trace: Vec<Trace>,
+    last: Vec<Trace>,
+    /// A key of the record at hand was not kept.
+    broken: bool,
+    repeats: u32,
+    /// Groups to pass over, and how many the next misfit costs.
+    pause: u32,
+    next_pause: u32,
+}
+
+impl Shapes {
+    pub(crate) fn begin(&mut self) {
+        self.trace.clear();
+        self.broken = false;
+    }
+
+    #[inline(always)]
+    pub(crate) fn step(&mut self, before: KeyId, place: usize, serial: u32, target: Target) {
+        self.trace.push(Trace { before, place, serial, target });
+    }
+
+    /// A key of the record was not kept.
+    pub(crate) fn broken(&mut self) {
+        self.broken = true;
+    }
+
+    /// The record was encoded, and behind its last value stands `tail`.
+    #[inline(always)]
+    pub(crate) fn end(&mut self, guesses: &mut Guesses, places: &Places, tail: &[u8]) {
+        if self.broken || self.trace != self.last {
+            self.repeats = 0;
+            std::mem::swap(&mut self.trace, &mut self.last);
+            return;
+        }
+        self.repeats += 1;
+        if self.repeats == REPEATS_MIN {
+            self.install(guesses, places, tail);
+        }
+    }
+
+    #[cold]
+    fn install(&mut self, guesses: &mut Guesses, places: &Places, tail: &[u8]) {
+        let serials = self.trace.iter().map(|trace| trace.serial);
+        if self.shape.as_ref().is_some_and(|shape| shape.tail.len() == tail.len())
+            && serials.clone().eq(self.serials.iter().copied())
+        {
+            return;
+        }
+        let Some(tail) = Literal::new(tail) else { return };
+        let mut steps = Vec::with_capacity(self.trace.len());
+        for trace in &self.trace {
+            let mut step = guesses.followers(trace.before).steps[trace.place].clone();
+            if step.serial != trace.serial {
+                return;
+            }
+            step.target = trace.target;
+            steps.push(step);
+        }
+        self.serials = serials.collect();
+        self.shape =
+            Some(Shape { steps, tail, of_column: places.of_column().to_vec(), is_row: places.is_row() });
+        self.pause = 0;
+        self.next_pause = 1;
+    }
+
+    /// The shape to try on the next group of records, if any.
+    #[inline(always)]
+    pub(crate) fn for_group(&mut self) -> Option<&Shape> {
+        if self.pause > 0 {
+            self.pause -= 1;
+            return None;
+        }
+        self.shape.as_ref()
+    }
+
+    /// The group had the shape.
+    #[inline(always)]
+    pub(crate) fn fitted(&mut self) {
+        self.next_pause = 1;
+    }
+
+    /// The group did not have the shape.
+    pub(crate) fn did_not_fit(&mut self) {
+        self.pause = self.next_pause;
+        self.next_pause = (self.next_pause * 2).min(PAUSE_GROUPS_MAX);
+    }
+}

@@ -1,0 +1,82 @@
+//! AVX-512 with byte instructions: 64 bytes at a time, marks without a detour.
+
+use std::arch::x86_64::{
+    __m512i, _mm256_cmpgt_epu8_mask, _mm256_cmpneq_epi8_mask, _mm256_loadu_si256, _mm256_set1_epi8,
+    _mm256_sub_epi8, _mm512_cmpeq_epi8_mask, _mm512_cmpneq_epi8_mask, _mm512_loadu_si512, _mm512_set1_epi8,
+    _mm512_storeu_si512,
+};
+
+use super::avx2;
+use super::simd::{Simd, outlined};
+
+/// AVX-512 F, BW and VL.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Avx512;
+
+#[inline(always)]
+unsafe fn load(from: *const u8) -> __m512i {
+    // SAFETY: the caller may read 64 bytes.
+    unsafe { _mm512_loadu_si512(from.cast()) }
+}
+
+#[inline(always)]
+unsafe fn text_marks(bytes: __m512i) -> u64 {
+    // SAFETY: the processor has AVX-512BW.
+    unsafe {
+        _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b'"' as i8))
+            | _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b'\\' as i8))
+    }
+}
+
+impl Simd for Avx512 {
+    #[inline(always)]
+    unsafe fn differs_32(a: *const u8, b: *const u8) -> u32 {
+        // SAFETY: the caller may read 32 bytes at both.
+        unsafe { _mm256_cmpneq_epi8_mask(_mm256_loadu_si256(a.cast()), _mm256_loadu_si256(b.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn differs_64(a: *const u8, b: *const u8) -> u64 {
+        // SAFETY: the caller may read 64 bytes at both.
+        unsafe { _mm512_cmpneq_epi8_mask(load(a), load(b)) }
+    }
+
+    #[inline(always)]
+    unsafe fn copy_text_64(from: *const u8, to: *mut u8) -> u64 {
+        // SAFETY: the caller may read and write 64 bytes.
+        unsafe {
+            let bytes = load(from);
+            _mm512_storeu_si512(to.cast(), bytes);
+            text_marks(bytes)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn marks_64(from: *const u8) -> u64 {
+        // SAFETY: the caller may read 64 bytes.
+        unsafe { text_marks(load(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn copy_64(from: *const u8, to: *mut u8) {
+        // SAFETY: the caller may read and write 64 bytes.
+        unsafe { _mm512_storeu_si512(to.cast(), load(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn not_digits_32(from: *const u8) -> u32 {
+        // SAFETY: the caller may read 32 bytes.
+        unsafe {
+            let digits = _mm256_sub_epi8(_mm256_loadu_si256(from.cast()), _mm256_set1_epi8(b'0' as i8));
+            _mm256_cmpgt_epu8_mask(digits, _mm256_set1_epi8(9))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn digits_16(end: *const u8, count: usize) -> u64 {
+        // SAFETY: the caller keeps the same contract; AVX-512 comes with AVX2.
+        unsafe { avx2::digits_16(end, count) }
+    }
+
+    outlined!(#[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,bmi1,bmi2,lzcnt,popcnt")]);
+}

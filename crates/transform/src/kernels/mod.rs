@@ -1,0 +1,158 @@
+//! The kernels: all unsafe code of this crate, and nothing that decides about a record.
+//!
+//! A kernel either encodes a record just as the exact path would, or gives up and leaves it to the exact path.
+//! [`lane`] says why every access stays inside its buffer. [`Simd`](simd::Simd) has one implementation for each level of
+//! instructions; everything else is generic over it and inlined into one function per level, which alone carries the
+//! level's instructions.
+#![expect(
+    unsafe_code,
+    reason = "blocks of bytes are read and written through pointers; each block says why it holds"
+)]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "bits are cut and joined on purpose; each cast that could lose says why it does not"
+)]
+#![expect(
+    clippy::inline_always,
+    reason = "only what is inlined into a level's function has its instructions"
+)]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod group;
+mod lane;
+mod moment;
+mod nested;
+mod number;
+mod portable;
+mod record;
+mod simd;
+mod text;
+mod value;
+
+pub(crate) use group::LANES;
+pub(crate) use lane::{Bounds, ROOM_BYTES};
+pub(crate) use record::{Stranger, Walk};
+pub(crate) use value::Context;
+
+use crate::engine::Level;
+use crate::fast::Shape;
+use crate::plan::Plan;
+
+/// Defines the two entries with the instructions of a level.
+macro_rules! entries {
+    ($name:ident, $level:ty, $(#[$features:meta])*) => {
+        mod $name {
+            use super::{Bounds, Context, LANES, Plan, Shape, Walk, group, record};
+
+            /// # Safety
+            /// The processor has the instructions.
+            $(#[$features])*
+            pub(super) unsafe fn encode_record(
+                walk: &mut Walk<'_>,
+                bounds: &mut Bounds<'_>,
+                context: &mut Context<'_>,
+            ) -> Option<()> {
+                // SAFETY: bounds are made from live buffers alone.
+                unsafe { record::record::<$level>(walk, bounds, context) }
+            }
+
+            /// # Safety
+            /// The processor has the instructions.
+            $(#[$features])*
+            pub(super) unsafe fn encode_group(
+                plan: &Plan,
+                shape: &Shape,
+                bounds: &mut [Bounds<'_>; LANES],
+                context: &mut Context<'_>,
+                starts: &mut [Vec<usize>; LANES],
+            ) -> Option<()> {
+                // SAFETY: bounds are made from live buffers alone.
+                unsafe { group::group::<$level>(plan, shape, bounds, context, starts) }
+            }
+        }
+    };
+}
+
+entries!(with_portable, crate::kernels::portable::Portable,);
+#[cfg(target_arch = "x86_64")]
+entries!(
+    with_avx2,
+    crate::kernels::avx2::Avx2,
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+);
+#[cfg(target_arch = "x86_64")]
+entries!(
+    with_avx512,
+    crate::kernels::avx512::Avx512,
+    #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,bmi1,bmi2,lzcnt,popcnt")]
+);
+
+/// Whether the processor has the instructions of the level.
+pub(crate) fn has(level: Level) -> bool {
+    match level {
+        Level::Portable => true,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => {
+            std::arch::is_x86_feature_detected!("avx2")
+                && std::arch::is_x86_feature_detected!("bmi1")
+                && std::arch::is_x86_feature_detected!("bmi2")
+                && std::arch::is_x86_feature_detected!("lzcnt")
+                && std::arch::is_x86_feature_detected!("popcnt")
+        }
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => {
+            has(Level::Avx2)
+                && std::arch::is_x86_feature_detected!("avx512f")
+                && std::arch::is_x86_feature_detected!("avx512bw")
+                && std::arch::is_x86_feature_detected!("avx512vl")
+        }
+    }
+}
+
+/// Encodes one record into the buffer of its bounds; none where the exact path has to say more.
+///
+/// A level exists only as part of a [`Tier`](crate::Tier), which was seen to be there.
+pub(crate) fn encode_record(
+    level: Level,
+    walk: &mut Walk<'_>,
+    bounds: &mut Bounds<'_>,
+    context: &mut Context<'_>,
+) -> Option<()> {
+    // SAFETY: the processor has the level's instructions.
+    unsafe {
+        match level {
+            Level::Portable => with_portable::encode_record(walk, bounds, context),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => with_avx2::encode_record(walk, bounds, context),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => with_avx512::encode_record(walk, bounds, context),
+        }
+    }
+}
+
+/// Encodes a group of records that have the shape; none where one of them does not, or where the exact path has to say
+/// more.
+pub(crate) fn encode_group(
+    level: Level,
+    plan: &Plan,
+    shape: &Shape,
+    bounds: &mut [Bounds<'_>; LANES],
+    context: &mut Context<'_>,
+    starts: &mut [Vec<usize>; LANES],
+) -> Option<()> {
+    // SAFETY: the processor has the level's instructions.
+    unsafe {
+        match level {
+            Level::Portable => with_portable::encode_group(plan, shape, bounds, context, starts),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => with_avx2::encode_group(plan, shape, bounds, context, starts),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => with_avx512::encode_group(plan, shape, bounds, context, starts),
+        }
+    }
+}

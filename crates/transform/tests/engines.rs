@@ -1,0 +1,205 @@
+//! Every engine gives the rows, the rejects and the counts of the exact path.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are test code too")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use housepipe_transform::{
+    Columns, Encoder, Engine, Path, Plan, PlanOptions, Reject, RowFormat, Semantics, Tier,
+};
+use proptest::prelude::*;
+use support::cases::load;
+
+/// What an encoder made of a list of records.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    rows: Vec<u8>,
+    rejects: Vec<(usize, Reject)>,
+    unknown: Vec<(String, u64)>,
+    unknown_total: u64,
+}
+
+fn run(plan: &Arc<Plan>, engine: Engine, records: &[&[u8]]) -> Outcome {
+    let mut encoder = Encoder::with_engine(Arc::clone(plan), engine);
+    let mut rows = b"before".to_vec();
+    let mut rejects = Vec::new();
+    let count = encoder.encode_batch(records, &mut rows, |index, reject| rejects.push((index, reject)));
+    assert_eq!(count + rejects.len(), records.len());
+    assert!(rows.starts_with(b"before"));
+    let unknown = encoder.unknown_keys();
+    let names = unknown.iter().map(|(name, count)| (name.into_owned(), count)).collect();
+    Outcome { rows, rejects, unknown: names, unknown_total: unknown.total() }
+}
+
+fn engines() -> Vec<Engine> {
+    let tiers = Tier::all();
+    let paths = [Path::General, Path::Lockstep];
+    paths.iter().flat_map(|path| tiers.iter().map(|tier| Engine { path: *path, tier: *tier })).collect()
+}
+
+fn assert_engines_agree(columns: &str, options: &PlanOptions, records: &[&[u8]]) {
+    let columns: Columns = columns.parse().unwrap();
+    let plan = Arc::new(Plan::compile(&columns, options).unwrap());
+    let exact = run(&plan, Engine::EXACT, records);
+    for engine in engines() {
+        let outcome = run(&plan, engine, records);
+        if outcome == exact {
+            continue;
+        }
+        let first = records
+            .iter()
+            .position(|record| run(&plan, engine, &[record]) != run(&plan, Engine::EXACT, &[record]));
+        let text = first.map(|index| String::from_utf8_lossy(records[index]));
+        panic!("{engine:?} differs on `{columns}`; alone on {text:?}\n{outcome:?}\n{exact:?}");
+    }
+}
+
+fn options() -> Vec<PlanOptions> {
+    let mut options = Vec::new();
+    for semantics in [Semantics::Strict, Semantics::ClickHouse] {
+        for format in [RowFormat::RowBinary, RowFormat::RowBinaryWithDefaults] {
+            let one = PlanOptions::default().with_semantics(semantics).with_format(format);
+            options.push(one.clone().with_strict_utf8(true));
+            options.push(one);
+        }
+    }
+    options
+}
+
+#[test]
+fn on_every_case() {
+    let mut by_columns: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+    for (_, case) in load() {
+        by_columns.entry(case.columns.clone()).or_default().push(case.record());
+    }
+    for (columns, records) in &by_columns {
+        // Each record several times in a row, so that its shape is learned; then all of them mixed.
+        let mut batch: Vec<&[u8]> = Vec::new();
+        for record in records {
+            batch.extend(std::iter::repeat_n(record.as_slice(), 9));
+        }
+        batch.extend(records.iter().map(Vec::as_slice));
+        batch.extend(records.iter().rev().map(Vec::as_slice));
+        for options in options() {
+            assert_engines_agree(columns, &options, &batch);
+        }
+    }
+}
+
+const COLUMNS: [&str; 4] = [
+    "a UInt8, b String, c Nullable(Float64), d DateTime64(3, 'Europe/Berlin'), e Int64, f Bool",
+    "a Array(UInt16), b Map(String, Int32), c Array(Tuple(x String, y Nullable(Int8))), d Array(Array(Float64))",
+    "a Date, b Date32, c DateTime, d UUID, e Enum8('p' = 1, 'q' = 2), f FixedString(3), g IPv4",
+    "a String, A UInt32, bb LowCardinality(String), c JSON, d Tuple(UInt8, String), e Nullable(DateTime64(9))",
+];
+
+/// A value as producers write it, or one that is a little off.
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<i64>().prop_map(|n| n.to_string()),
+        (0..300u32).prop_map(|n| n.to_string()),
+        any::<f64>().prop_filter("JSON has no others", |x| x.is_finite()).prop_map(|x| x.to_string()),
+        (0u64..1 << 60, 0usize..19).prop_map(|(n, point)| {
+            let mut text = format!("{n:019}");
+            text.insert(19 - point, '.');
+            text.trim_start_matches('0').to_owned()
+        }),
+        "[a-z \\\\\"/é日]{0,80}".prop_map(|text| format!("{text:?}")),
+        "[ -~]{0,200}".prop_map(|text| format!("\"{text}\"")),
+        (1900..2300u32, 1..14u32, 0..33u32, 0..25u32, 0..61u32, 0..61u32, "[.]?[0-9]{0,11}Z?").prop_map(
+            |(year, month, day, hour, minute, second, tail)| format!(
+                "\"{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{tail}\""
+            )
+        ),
+        (1900..2300u32, 1..14u32, 0..33u32).prop_map(|(y, m, d)| format!("\"{y}-{m:02}-{d:02}\"")),
+        prop::sample::select(vec![
+            "null",
+            "true",
+            "false",
+            "\"p\"",
+            "[]",
+            "{}",
+            "[1,2,3]",
+            "[1, 2 ]",
+            "[[1.5],[]]",
+            "\"\\u00e9\\n\"",
+            "{\"x\":\"s\",\"y\":1}",
+            "[{\"x\":\"s\",\"y\":null}]",
+            "{\"k\":1,\"l\":2}",
+            "{\"k\": {\"l\": 2}}",
+            "[1,]",
+            "-",
+            "01",
+            "1e5",
+            "1.5E-3",
+            "\"\\ud83d\\ude00\"",
+            "\"\\ud83d\"",
+            "\"127.0.0.1\"",
+            "\"\\q\"",
+            "\"61f0c404-5cb3-11e7-907b-a6006ad3dba0\"",
+            "[7,\"s\"]",
+            "18446744073709551615",
+            "-9223372036854775808",
+        ])
+        .prop_map(str::to_owned),
+    ]
+}
+
+/// Records of a few shapes, each repeated with other values, and some of them damaged.
+fn records() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let key = prop::sample::select(vec![
+        "a",
+        "b",
+        "c",
+        "d",
+        "e",
+        "f",
+        "g",
+        "A",
+        "B",
+        "bb",
+        "other",
+        "another key",
+        "",
+    ]);
+    let glue = prop::sample::select(vec![("", ""), ("", " "), (" ", " "), ("\n\t", "")]);
+    let shape = (prop::collection::vec(key, 0..9), glue);
+    let damage =
+        (any::<prop::sample::Index>(), any::<u8>(), prop::bool::weighted(0.1), prop::bool::weighted(0.05));
+    let record = (prop::collection::vec(value(), 9), damage);
+    prop::collection::vec((shape, prop::collection::vec(record, 1..16)), 1..4).prop_map(|groups| {
+        let mut list = Vec::new();
+        for ((keys, (before, behind)), values) in groups {
+            for (values, (at, byte, is_changed, is_cut)) in values {
+                let fields: Vec<String> = keys
+                    .iter()
+                    .zip(&values)
+                    .map(|(key, value)| format!("\"{key}\"{before}:{behind}{value}"))
+                    .collect();
+                let mut record = format!("{{{}}}", fields.join(&format!(",{behind}"))).into_bytes();
+                let at = at.index(record.len());
+                if is_changed {
+                    record[at] = byte;
+                }
+                if is_cut {
+                    record.truncate(at);
+                }
+                list.push(record);
+            }
+        }
+        list
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn on_shapes_that_repeat(columns in prop::sample::select(COLUMNS.to_vec()), records in records()) {
+        let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+        for options in options() {
+            assert_engines_agree(columns, &options, &records);
+        }
+    }
+}
