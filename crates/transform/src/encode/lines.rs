@@ -52,22 +52,38 @@ impl Encoder {
         mut on_reject: impl FnMut(LineReject),
     ) -> LineCounts {
         let mut counts = LineCounts::default();
+        let mut lines = [Line { number: 0, start: 0, end: 0 }; LINES_AT_ONCE];
         let mut start = 0;
         while start < input.len() {
-            let end =
-                input[start..].iter().position(|byte| *byte == b'\n').map_or(input.len(), |at| start + at);
-            let line = counts.lines;
-            counts.lines += 1;
-            let record = &input[start..end];
-            if !record.iter().all(u8::is_ascii_whitespace) {
-                counts.records += 1;
-                match self.encode(record, out) {
-                    Ok(()) => counts.rows += 1,
-                    Err(reject) => on_reject(LineReject { line, bytes: start..end, reject }),
+            let mut count = 0;
+            while count < LINES_AT_ONCE && start < input.len() {
+                let end = memchr::memchr(b'\n', &input[start..]).map_or(input.len(), |at| start + at);
+                let is_record = !input[start..end].iter().all(u8::is_ascii_whitespace);
+                if is_record {
+                    lines[count] = Line { number: counts.lines, start, end };
+                    count += 1;
                 }
+                counts.lines += 1;
+                start = end + 1;
             }
-            start = end + 1;
+            let records = lines.map(|line| &input[line.start..line.end]);
+            counts.records += count;
+            counts.rows += self.encode_batch(&records[..count], out, |index, reject| {
+                let Line { number, start, end } = lines[index];
+                on_reject(LineReject { line: number, bytes: start..end, reject });
+            });
         }
         counts
     }
+}
+
+/// Lines that are cut out before they are encoded.
+const LINES_AT_ONCE: usize = 64;
+
+/// A line that holds a record.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    number: usize,
+    start: usize,
+    end: usize,
 }

@@ -152,37 +152,64 @@ impl Encoder {
         mut on_reject: impl FnMut(usize, Reject),
     ) -> usize {
         let mut rows = 0;
-        let mut index = 0;
-        while let Some(left) = records.get(index..).filter(|left| !left.is_empty()) {
-            if self.is_group_taken(left, out) {
-                rows += LANES;
-                index += LANES;
-                continue;
-            }
-            for record in left.iter().take(LANES) {
-                match self.encode(record, out) {
-                    Ok(()) => rows += 1,
-                    Err(reject) => on_reject(index, reject),
-                }
-                index += 1;
-            }
-        }
+        self.encode_each(records, out, |index, row| match row {
+            Ok(_) => rows += 1,
+            Err(reject) => on_reject(index, reject),
+        });
         rows
     }
 
-    /// Whether the first records of the list had the shape of the topic, and their rows were appended.
-    fn is_group_taken(&mut self, records: &[&[u8]], out: &mut Vec<u8>) -> bool {
-        let Encoder { plan, fast: Some(fast), state, .. } = self else { return false };
-        let Some(group) = records.first_chunk::<LANES>() else { return false };
-        let is_text = |record: &&[u8]| !plan.options.strict_utf8 || std::str::from_utf8(record).is_ok();
-        fast.takes_groups() && group.iter().all(is_text) && fast.group(plan, state, group, out)
+    /// Appends the rows of the records to `out`, in their order, and calls `each` for every record in turn, with its
+    /// index and where its row ends in `out`, or why it has none.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use housepipe_transform::{Encoder, Plan, PlanOptions};
+    ///
+    /// let plan = Plan::compile(&"a String".parse()?, &PlanOptions::default())?;
+    /// let mut encoder = Encoder::new(Arc::new(plan));
+    /// let (mut rows, mut ends) = (Vec::new(), Vec::new());
+    /// let records: [&[u8]; 2] = [br#"{"a":"one"}"#, br#"{"a":"three"}"#];
+    /// encoder.encode_each(&records, &mut rows, |_, row| ends.extend(row));
+    /// assert_eq!(ends, [4, 10]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn encode_each(
+        &mut self,
+        records: &[&[u8]],
+        out: &mut Vec<u8>,
+        mut each: impl FnMut(usize, Result<usize, Reject>),
+    ) {
+        let mut index = 0;
+        while let Some(left) = records.get(index..).filter(|left| !left.is_empty()) {
+            if let Some(ends) = self.fast_group(left, out) {
+                for end in ends {
+                    each(index, Ok(end));
+                    index += 1;
+                }
+                continue;
+            }
+            for record in left.iter().take(LANES) {
+                each(index, self.encode(record, out).map(|()| out.len()));
+                index += 1;
+            }
+        }
+    }
+
+    /// Appends the rows of the first records of the list where they have the shape of the topic; their ends.
+    fn fast_group(&mut self, records: &[&[u8]], out: &mut Vec<u8>) -> Option<[usize; LANES]> {
+        let Encoder { plan, fast: Some(fast), state, .. } = self else { return None };
+        let group = records.first_chunk::<LANES>()?;
+        if !fast.takes_groups() || !group.iter().all(|record| is_text(plan, record)) {
+            return None;
+        }
+        fast.group(plan, state, group, out)
     }
 
     /// Whether a fast path knew the row of the record, and it was appended.
     fn is_taken_fast(&mut self, record: &[u8], out: &mut Vec<u8>) -> bool {
         let Encoder { plan, fast: Some(fast), state, .. } = self else { return false };
-        let is_text = !plan.options.strict_utf8 || std::str::from_utf8(record).is_ok();
-        is_text && fast.record(plan, state, record, out)
+        is_text(plan, record) && fast.record(plan, state, record, out)
     }
 
     /// The plan.
@@ -218,6 +245,11 @@ impl Encoder {
         state.begin(out.len());
         object::row(plan, &mut Cursor::new(record), state, out)
     }
+}
+
+/// Whether the record is UTF-8, where the plan asks for it.
+fn is_text(plan: &Plan, record: &[u8]) -> bool {
+    !plan.options.strict_utf8 || simdutf8::basic::from_utf8(record).is_ok()
 }
 
 impl State {

@@ -171,19 +171,19 @@ impl Fast {
         }
     }
 
-    /// Appends the rows of records that have the shape of the topic, or leaves `out` as it is.
+    /// Appends the rows of records that have the shape of the topic and says where each ends, or leaves `out` as it is.
     pub(crate) fn group(
         &mut self,
         plan: &Plan,
         state: &mut State,
         records: &[&[u8]; LANES],
         out: &mut Vec<u8>,
-    ) -> bool {
+    ) -> Option<[usize; LANES]> {
         let limits = &plan.options.limits;
         let bytes_max = RECORD_BYTES_MAX.min(limits.record_bytes_max).min(self.flat_bytes_max);
-        let Some(shape) = self.shapes.for_group() else { return false };
+        let shape = self.shapes.for_group()?;
         if records.iter().any(|record| record.len() > bytes_max) {
-            return false;
+            return None;
         }
         for ((lane, starts), record) in self.lanes.iter_mut().zip(&mut self.starts).zip(records) {
             lane.input.load(record);
@@ -198,9 +198,10 @@ impl Fast {
             kernels::encode_group(level, plan, shape, &mut bounds, &mut context, &mut self.starts).is_some();
         if !done || self.lanes.iter().any(|lane| lane.row.len() > limits.row_bytes_max) {
             self.shapes.did_not_fit();
-            return false;
+            return None;
         }
-        for (lane, starts) in self.lanes.iter().zip(&self.starts) {
+        let mut ends = [0; LANES];
+        for ((lane, starts), end) in self.lanes.iter().zip(&self.starts).zip(&mut ends) {
             if shape.is_row {
                 out.extend_from_slice(&lane.row);
             } else {
@@ -209,9 +210,10 @@ impl Fast {
             for step in shape.steps.iter().filter(|step| step.target == Target::Unknown) {
                 state.count_unknown(self.guesses.text(step.key));
             }
+            *end = out.len();
         }
         self.shapes.fitted();
-        true
+        Some(ends)
     }
 }
 
