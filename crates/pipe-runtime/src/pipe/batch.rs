@@ -20,7 +20,7 @@ const REJECT_BYTES: usize = 512;
 #[derive(Debug, Default)]
 pub(super) struct BatchBuilder {
     /// Encoded rows, one behind the other.
-    pub(super) body: Vec<u8>,
+    body: Vec<u8>,
     /// End of each row in `body`.
     row_ends: Vec<usize>,
     /// Offset of each row's record.
@@ -74,9 +74,20 @@ impl BatchBuilder {
         }
     }
 
-    /// The row that now ends `body` came from the record at `offset`.
-    pub(super) fn row_encoded(&mut self, offset: Offset) {
-        self.row_ends.push(self.body.len());
+    /// Takes the rows out, so that more are appended to them; [`set_body`](Self::set_body) brings them back.
+    pub(super) fn take_body(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.body)
+    }
+
+    /// Brings the rows back, with others behind them that [`row_encoded`](Self::row_encoded) was told of.
+    pub(super) fn set_body(&mut self, body: Vec<u8>) {
+        debug_assert_eq!(self.row_ends.last().copied().unwrap_or(0), body.len());
+        self.body = body;
+    }
+
+    /// The row that ends at `end` came from the record at `offset`.
+    pub(super) fn row_encoded(&mut self, end: usize, offset: Offset) {
+        self.row_ends.push(end);
         self.row_offsets.push(offset.0);
     }
 
@@ -196,7 +207,7 @@ mod tests {
         ] {
             builder.begin_run(partition, now);
             builder.body.extend_from_slice(row.as_bytes());
-            builder.row_encoded(Offset(offset));
+            builder.row_encoded(builder.body.len(), Offset(offset));
             builder.extend_span(partition, epoch, Offset(offset), Offset(offset + 1));
         }
         assert_eq!(
@@ -221,7 +232,7 @@ mod tests {
         let mut builder = BatchBuilder::default();
         for (offset, bytes) in [(0, 3), (1, 3), (2, 3), (3, 10), (4, 1), (5, 1)] {
             builder.body.extend(std::iter::repeat_n(b'x', bytes));
-            builder.row_encoded(Offset(offset));
+            builder.row_encoded(builder.body.len(), Offset(offset));
         }
         let sealed = builder.seal(BatchId(1));
         assert_eq!(sealed.inserts(6), [0..2, 2..3, 3..4, 4..6]);
@@ -234,7 +245,7 @@ mod tests {
         let mut builder = BatchBuilder::default();
         builder.body.reserve(4096);
         builder.body.extend_from_slice(b"row");
-        builder.row_encoded(Offset(1));
+        builder.row_encoded(3, Offset(1));
         let back = builder.seal(BatchId(1)).into_buffers(4096);
         assert!(back.is_empty() && back.body.is_empty() && back.records() == 0);
         assert!(back.body.capacity() >= 4096);

@@ -26,33 +26,61 @@ const HEADER_BYTES_MAX: usize = 64 << 10;
 /// Headers that an error row keeps, at most.
 const HEADERS_MAX: usize = 256;
 
-/// Encodes `record` behind the rows of `builder`, or keeps it there as a reject.
+/// Encodes the records behind the rows of `builder`, or keeps them there as rejects.
 pub(super) fn encode(
     encoder: &mut Encoder,
     builder: &mut BatchBuilder,
     labels: &Labels,
     partition: PartitionId,
-    record: &Record<'_>,
+    records: &[Record<'_>],
 ) {
-    let Some(payload) = record.payload else {
-        let mut row = error_row(labels, partition, record, CODE_NO_VALUE);
-        row.message = "the record has no value (a tombstone)".to_owned();
-        return builder.reject(row);
-    };
-    let (schema_id, json) = match parse_framing(payload) {
-        Framing::Framed { schema_id, body } => (Some(schema_id.0), body),
-        Framing::Unframed(body) => (None, body),
-    };
-    match encoder.encode(json, &mut builder.body) {
-        Ok(()) => builder.row_encoded(record.offset),
-        Err(reject) => {
-            let mut row = error_row(labels, partition, record, reject.code.as_str());
-            row.message =
-                format!("{} (at byte {})", reject.message, reject.position + (payload.len() - json.len()));
-            row.column = reject.column.unwrap_or_default();
-            row.schema_id = schema_id;
+    // A record without a value parts those before it from those behind it: rows and rejects stay in order.
+    for run in records.split_inclusive(|record| record.payload.is_none()) {
+        let (values, tombstone) = match run.split_last() {
+            Some((last, before)) if last.payload.is_none() => (before, Some(last)),
+            _ => (run, None),
+        };
+        encode_values(encoder, builder, labels, partition, values);
+        if let Some(record) = tombstone {
+            let mut row = error_row(labels, partition, record, CODE_NO_VALUE);
+            row.message = "the record has no value (a tombstone)".to_owned();
             builder.reject(row);
         }
+    }
+}
+
+fn encode_values(
+    encoder: &mut Encoder,
+    builder: &mut BatchBuilder,
+    labels: &Labels,
+    partition: PartitionId,
+    records: &[Record<'_>],
+) {
+    let bodies: Vec<&[u8]> = records.iter().map(|record| unframed(record).1).collect();
+    let mut rows = builder.take_body();
+    encoder.encode_each(&bodies, &mut rows, |index, row| {
+        let record = &records[index];
+        match row {
+            Ok(end) => builder.row_encoded(end, record.offset),
+            Err(reject) => {
+                let (schema_id, body) = unframed(record);
+                let frame_bytes = record.payload.map_or(0, <[u8]>::len) - body.len();
+                let mut row = error_row(labels, partition, record, reject.code.as_str());
+                row.message = format!("{} (at byte {})", reject.message, reject.position + frame_bytes);
+                row.column = reject.column.unwrap_or_default();
+                row.schema_id = schema_id;
+                builder.reject(row);
+            }
+        }
+    });
+    builder.set_body(rows);
+}
+
+/// The document of a record, with the id of its schema where it is framed.
+fn unframed<'r>(record: &Record<'r>) -> (Option<u32>, &'r [u8]) {
+    match parse_framing(record.payload.unwrap_or_default()) {
+        Framing::Framed { schema_id, body } => (Some(schema_id.0), body),
+        Framing::Unframed(body) => (None, body),
     }
 }
 

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
-use housepipe_kafka_source::{Offset, PartitionId, PartitionReader};
+use housepipe_kafka_source::{Offset, PartitionId, PartitionReader, Record};
 use housepipe_transform::{Encoder, Plan};
 
 use super::batch::BatchBuilder;
@@ -149,22 +149,18 @@ impl Worker {
         let mut chunk = Chunk { records: 0, kept: 0, bytes: 0, next: Offset(0), last_timestamp_ms: None };
         let mut first = None;
         let (before, bytes_before) = (self.builder.records(), self.builder.bytes());
-        for record in fetched.records() {
-            if first.is_none() {
-                first = Some(record.offset);
-                self.builder.begin_run(partition, Instant::now());
-            }
+        let records: Vec<Record<'_>> = fetched.records().collect();
+        if let Some(record) = records.first() {
+            first = Some(record.offset);
+            self.builder.begin_run(partition, Instant::now());
+        }
+        for record in &records {
             chunk.records += 1;
             chunk.bytes += record.payload.map_or(0, <[u8]>::len) as u64;
             chunk.last_timestamp_ms = record.timestamp_ms.or(chunk.last_timestamp_ms);
-            record::encode(
-                &mut self.encoder,
-                &mut self.builder,
-                &self.shared.setup.labels,
-                partition,
-                &record,
-            );
         }
+        let labels = &self.shared.setup.labels;
+        record::encode(&mut self.encoder, &mut self.builder, labels, partition, &records);
         let end = fetched.end_of_partition();
         *at_end = end.is_some() || (*at_end && first.is_none());
         if let (Some(first), Some(next)) = (first, fetched.next_offset()) {
