@@ -1,7 +1,8 @@
 //! `housepipe transform`: newline-delimited JSON to RowBinary.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,9 +12,6 @@ use housepipe_runtime::{OfflineError, OfflineOptions, Semantics, transform_lines
 use crate::args::{InputFormat, SemanticsArg, TransformArgs};
 use crate::exit::Exit;
 use crate::ui::Ui;
-
-/// Bytes read from the input at once.
-const INPUT_BYTES: usize = 256 << 10;
 
 pub(crate) fn run(args: &TransformArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     let InputFormat::Json = args.format;
@@ -33,19 +31,22 @@ pub(crate) fn run(args: &TransformArgs, ui: &Ui) -> Result<ExitCode, Exit> {
             "with --json standard output carries the summary; add `-o FILE` for the rows"
         )));
     }
-    let input: Box<dyn Read> = match &args.input {
+    let input: Box<dyn Read + Send> = match &args.input {
         Some(path) => Box::new(File::open(path).with_context(|| format!("cannot open {}", path.display()))?),
-        None => Box::new(io::stdin().lock()),
+        None => Box::new(io::stdin()),
     };
-    let output: Box<dyn Write> = match &args.output {
+    let output: Box<dyn Write + Send> = match &args.output {
         Some(path) => Box::new(create(path)?),
-        None => Box::new(io::stdout().lock()),
+        // As a file: the rows are written as they come, not line by line.
+        None => Box::new(File::from(
+            io::stdout().as_fd().try_clone_to_owned().context("cannot write to standard output")?,
+        )),
     };
     let mut rejects = args.rejects.as_deref().map(create).transpose()?.map(BufWriter::new);
     let summary = transform_lines(
         &args.columns,
         &options,
-        BufReader::with_capacity(INPUT_BYTES, input),
+        input,
         output,
         rejects.as_mut().map(|rejects| rejects as &mut dyn Write),
     )

@@ -1,6 +1,9 @@
 //! Newline-delimited JSON to RowBinary without Kafka and without a server.
 
-use std::io::{self, BufRead, Write};
+mod chunks;
+mod rows;
+
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use housepipe_transform::{
@@ -8,11 +11,8 @@ use housepipe_transform::{
 };
 use serde::Serialize;
 
-/// Encoded bytes that are gathered before they are written.
-const OUTPUT_BYTES: usize = 256 << 10;
-
-/// A line may have this many bytes, at most: the cap of a record and some white space around it.
-const LINE_BYTES_MAX: usize = 17 << 20;
+use chunks::Chunks;
+use rows::Rows;
 
 /// How [`transform_lines`] reads values.
 #[derive(Debug, Clone, Default)]
@@ -75,16 +75,20 @@ struct RejectLine<'a> {
 
 /// Encodes every line of `input` as one row of `columns` and writes the rows to `output`, in the order of the input.
 ///
+/// Reading and writing have a thread each, so that they overlap with the encoding on the caller's; a few buffers of
+/// 256 KiB go around between them.
+///
 /// Refused records go to `rejects` as JSON Lines: `line` (1-based), `offset` (byte in the line), `column`, `code`,
 /// `message`, `raw`. Empty and blank lines are no records.
 ///
 /// # Errors
-/// [`OfflineError`] for a wrong column list and for input and output that fail; a refused record is no error.
+/// [`OfflineError`] for a wrong column list and for input and output that fail; a refused record is no error. Where the
+/// output fails, the thread that reads is left behind: it may be waiting for an input that never ends.
 pub fn transform_lines(
     columns: &str,
     options: &OfflineOptions,
-    mut input: impl BufRead,
-    mut output: impl Write,
+    input: impl Read + Send + 'static,
+    output: impl Write + Send + 'static,
     mut rejects: Option<&mut dyn Write>,
 ) -> Result<OfflineSummary, OfflineError> {
     let columns: Columns =
@@ -93,69 +97,43 @@ pub fn transform_lines(
     let plan = Arc::new(Plan::compile(&columns, &plan_options)?);
     let mut encoder = Encoder::new(plan);
     let mut summary = OfflineSummary::default();
-    let mut rows = Vec::with_capacity(OUTPUT_BYTES + (OUTPUT_BYTES >> 2));
-    let mut line = Vec::new();
-    let mut number = 0;
-    while let Some(read) = next_line(&mut input, &mut line).map_err(OfflineError::Read)? {
-        number += 1;
-        summary.bytes_read += read as u64;
-        let record = trim_end(&line);
-        if record.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        summary.read += 1;
-        match encoder.encode(record, &mut rows) {
-            Ok(()) => summary.accepted += 1,
-            Err(reject) => {
-                summary.rejected += 1;
-                if let Some(rejects) = rejects.as_deref_mut() {
-                    write_reject(rejects, number, &reject, record)?;
-                }
+    let chunks = Chunks::read(input).map_err(OfflineError::Read)?;
+    let rows = Rows::write(output).map_err(OfflineError::Write)?;
+    let mut first_line = 1;
+    while let Some(chunk) = chunks.next().map_err(OfflineError::Read)? {
+        summary.bytes_read += chunk.taken as u64;
+        let mut encoded = rows.buffer();
+        let mut failed = None;
+        let counts = encoder.encode_lines(&chunk.lines, &mut encoded, |rejected| {
+            summary.rejected += 1;
+            if let Some(rejects) = rejects.as_deref_mut()
+                && failed.is_none()
+            {
+                let line = first_line + rejected.line as u64;
+                let raw = trim_end(chunk.lines.get(rejected.bytes).unwrap_or_default());
+                failed = write_reject(rejects, line, &rejected.reject, raw).err();
             }
+        });
+        if let Some(error) = failed {
+            return Err(error);
         }
-        if rows.len() >= OUTPUT_BYTES {
-            output.write_all(&rows).map_err(OfflineError::Write)?;
-            summary.bytes_written += rows.len() as u64;
-            rows.clear();
+        first_line += counts.lines as u64;
+        summary.read += counts.records as u64;
+        summary.accepted += counts.rows as u64;
+        summary.bytes_written += encoded.len() as u64;
+        chunks.give_back(chunk);
+        if !rows.send(encoded) {
+            break;
         }
     }
-    output.write_all(&rows).and_then(|()| output.flush()).map_err(OfflineError::Write)?;
-    summary.bytes_written += rows.len() as u64;
+    rows.finish().map_err(OfflineError::Write)?;
     if let Some(rejects) = rejects {
         rejects.flush().map_err(OfflineError::Rejects)?;
     }
     Ok(summary)
 }
 
-/// The next line into `line`, cut at [`LINE_BYTES_MAX`]; the bytes taken from the input, or none at its end.
-///
-/// A longer line is refused as a record by its length; its rest is passed over.
-fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<usize>> {
-    line.clear();
-    let mut taken = 0;
-    loop {
-        let chunk = match input.fill_buf() {
-            Ok(chunk) => chunk,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if chunk.is_empty() {
-            return Ok((taken > 0).then_some(taken));
-        }
-        let end = chunk.iter().position(|byte| *byte == b'\n');
-        let part = end.map_or(chunk.len(), |at| at + 1);
-        let room = LINE_BYTES_MAX.saturating_sub(line.len());
-        line.extend_from_slice(&chunk[..part.min(room)]);
-        input.consume(part);
-        taken += part;
-        if end.is_some() {
-            return Ok(Some(taken));
-        }
-    }
-}
-
 fn trim_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
