@@ -3,11 +3,20 @@
 //! A record is encoded alone ([`Fast::record`]), or with its neighbours where their shape is known ([`Fast::group`]).
 //! Both either give the exact path's row or nothing at all, and then the exact path says what there is to say.
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "halves of products are cut on purpose; the comments say why nothing else is lost"
+)]
+mod float;
 mod guesses;
 mod padded;
 mod places;
 mod shape;
 
+pub(crate) use float::{nearest_f32, nearest_f64};
 pub(crate) use guesses::{Guesses, KeyId, START, Target, hash, target};
 use padded::Padded;
 pub(crate) use places::Places;

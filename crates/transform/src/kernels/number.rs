@@ -2,6 +2,7 @@
 
 use super::lane::{Bounds, Lane};
 use super::simd::Simd;
+use crate::fast::{nearest_f32, nearest_f64};
 use crate::plan::IntKind;
 
 /// Digits that the fast path reads; a number with more takes the exact path.
@@ -65,65 +66,118 @@ pub(super) unsafe fn integer<S: Simd>(kind: IntKind, lane: Lane, bounds: &Bounds
     }
 }
 
-/// Powers of ten that a double holds exactly.
-static POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
-    1e19, 1e20, 1e21, 1e22,
-];
-
-/// Powers of ten for the digits behind the point.
-static WHOLE_POWERS: [u64; 17] = {
-    let mut powers = [1; 17];
+/// The powers of ten that 64 bits hold.
+static WHOLE_POWERS: [u64; 20] = {
+    let mut powers = [1; 20];
     let mut at = 1;
-    while at < 17 {
+    while at < 20 {
         powers[at] = powers[at - 1] * 10;
         at += 1;
     }
     powers
 };
 
-/// The largest mantissa that a double holds exactly, plus one.
-const EXACT_MAX: u64 = 1 << 53;
+/// A number of JSON: `mantissa * 10^exponent`.
+struct Decimal {
+    negative: bool,
+    mantissa: u64,
+    exponent: i32,
+    /// The lane behind it.
+    lane: Lane,
+}
 
-/// A Float64 whose digits and power of ten a double holds exactly, so that one division rounds it right (William D.
-/// Clinger, "How to read floating point numbers accurately", 1990); others are read by `fast_float2`.
-///
-/// # Safety
-/// The lane is live.
+/// Reads a number of at most 19 digits.
 #[inline(always)]
-pub(super) unsafe fn float<S: Simd>(lane: Lane, bounds: &Bounds<'_>) -> Option<Lane> {
-    if !bounds.has_room(lane) {
-        return None;
-    }
-    // SAFETY: sign, digits and point are not zero; there is room for a value.
+unsafe fn decimal<S: Simd>(lane: Lane) -> Option<Decimal> {
+    // SAFETY: sign, digits, point and exponent are not zero; 32 bytes behind the sign may be read.
     unsafe {
         let negative = lane.peek() == b'-';
         let first = if negative { lane.skip(1) } else { lane };
         let marks = S::not_digits_32(first.at.as_ptr());
         let whole = marks.trailing_zeros() as usize;
-        if whole == 0 || whole > 16 || (whole > 1 && first.peek() == b'0') {
+        if whole == 0 || whole > MANTISSA_DIGITS_MAX || (whole > 1 && first.peek() == b'0') {
             return None;
         }
-        let (mantissa, behind_point, end) = if first.byte(whole) == b'.' {
+        let mut mantissa = value::<S>(first, whole)?;
+        let (mut exponent, mut end) = (0, whole);
+        if first.byte(whole) == b'.' {
             // The point is a mark itself; the next one ends the digits behind it.
             let behind_point = (marks & (marks - 1)).trailing_zeros() as usize - whole - 1;
-            if behind_point == 0 || behind_point > 15 {
+            if behind_point == 0 || whole + behind_point > MANTISSA_DIGITS_MAX {
                 return None;
             }
-            let high = value::<S>(first, whole)?;
             let low = value::<S>(first.skip(whole + 1), behind_point)?;
-            let mantissa = high.checked_mul(WHOLE_POWERS[behind_point])?.checked_add(low)?;
-            (mantissa, behind_point, whole + 1 + behind_point)
-        } else {
-            (value::<S>(first, whole)?, 0, whole)
-        };
-        if mantissa >= EXACT_MAX || first.byte(end) | 0x20 == b'e' {
-            return None;
+            // 19 digits fit 64 bits.
+            mantissa = mantissa * WHOLE_POWERS[behind_point] + low;
+            exponent = -(behind_point as i32);
+            end += 1 + behind_point;
         }
-        // A mantissa below 2^53 becomes a double without loss.
-        let magnitude = mantissa as f64 / POWERS[behind_point];
-        let value = if negative { -magnitude } else { magnitude };
-        Some(first.skip(end).push(value.to_le_bytes()))
+        let mut lane = first.skip(end);
+        if lane.peek() | 0x20 == b'e' {
+            let (written, behind) = written_exponent(lane.skip(1))?;
+            exponent += written;
+            lane = behind;
+        }
+        Some(Decimal { negative, mantissa, exponent, lane })
+    }
+}
+
+/// Digits of a mantissa that always fit 64 bits.
+const MANTISSA_DIGITS_MAX: usize = 19;
+
+/// An exponent of one to three digits.
+#[inline(always)]
+unsafe fn written_exponent(lane: Lane) -> Option<(i32, Lane)> {
+    // SAFETY: sign and digits are not zero.
+    unsafe {
+        let sign = lane.peek();
+        let mut lane = if matches!(sign, b'+' | b'-') { lane.skip(1) } else { lane };
+        let (mut value, mut count) = (0, 0);
+        while lane.peek().is_ascii_digit() {
+            value = value * 10 + i32::from(lane.peek() - b'0');
+            count += 1;
+            if count > 3 {
+                return None;
+            }
+            lane = lane.skip(1);
+        }
+        (count > 0).then_some((if sign == b'-' { -value } else { value }, lane))
+    }
+}
+
+/// A Float64; what is simpler left to the exact path is left to it.
+///
+/// # Safety
+/// The lane is live.
+#[inline(always)]
+pub(super) unsafe fn float_64<S: Simd>(lane: Lane, bounds: &Bounds<'_>) -> Option<Lane> {
+    if !bounds.has_room(lane) {
+        return None;
+    }
+    // SAFETY: the lane is live, and there is room for a value.
+    unsafe {
+        let decimal = decimal::<S>(lane)?;
+        let magnitude = nearest_f64(decimal.mantissa, decimal.exponent)?;
+        let value = if decimal.negative { -magnitude } else { magnitude };
+        Some(decimal.lane.push(value.to_le_bytes()))
+    }
+}
+
+/// A Float32; what is simpler left to the exact path is left to it.
+///
+/// # Safety
+/// The lane is live.
+#[inline(always)]
+pub(super) unsafe fn float_32<S: Simd>(lane: Lane, bounds: &Bounds<'_>) -> Option<Lane> {
+    if !bounds.has_room(lane) {
+        return None;
+    }
+    // SAFETY: the lane is live, and there is room for a value.
+    unsafe {
+        let decimal = decimal::<S>(lane)?;
+        let magnitude = nearest_f32(decimal.mantissa, decimal.exponent)?;
+        let value = if decimal.negative { -magnitude } else { magnitude };
+        Some(decimal.lane.push(value.to_le_bytes()))
     }
 }
 
@@ -148,28 +202,12 @@ pub(super) unsafe fn boolean(lane: Lane, bounds: &Bounds<'_>) -> Option<Lane> {
     }
 }
 
-/// Moves the lane behind a number of JSON without an exponent.
+/// Moves the lane behind a number of JSON of at most 19 digits.
 ///
 /// # Safety
 /// The lane is live.
 #[inline(always)]
 pub(super) unsafe fn skip<S: Simd>(lane: Lane) -> Option<Lane> {
-    // SAFETY: sign, digits and point are not zero.
-    unsafe {
-        let first = if lane.peek() == b'-' { lane.skip(1) } else { lane };
-        let marks = S::not_digits_32(first.at.as_ptr());
-        let whole = marks.trailing_zeros() as usize;
-        if whole == 0 || whole > 16 || (whole > 1 && first.peek() == b'0') {
-            return None;
-        }
-        let mut end = whole;
-        if first.byte(whole) == b'.' {
-            let behind_point = (marks & (marks - 1)).trailing_zeros() as usize - whole - 1;
-            if behind_point == 0 || behind_point > 15 {
-                return None;
-            }
-            end += 1 + behind_point;
-        }
-        (first.byte(end) | 0x20 != b'e').then(|| first.skip(end))
-    }
+    // SAFETY: the lane is live.
+    unsafe { decimal::<S>(lane).map(|decimal| decimal.lane) }
 }

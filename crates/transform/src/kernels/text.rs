@@ -1,5 +1,7 @@
 //! Strings: found and copied in one step, escapes decoded.
 
+use std::ptr::NonNull;
+
 use super::lane::{Bounds, Lane};
 use super::simd::Simd;
 
@@ -25,65 +27,76 @@ pub(super) unsafe fn text<S: Simd>(lane: Lane, bounds: &Bounds<'_>) -> Option<La
     }
 }
 
-/// What a search for the end of a string has found, in bytes from the lane on.
-struct Found {
-    length: usize,
-    escaped: bool,
-}
+/// Bytes that are kept for a length before it is known: that of a text of 128 to 16,383 bytes.
+const LENGTH_BYTES: usize = 2;
 
-/// Finds the closing quote. The bytes before it may hold zeros of the record, yet the quote itself is not zero.
-#[inline(always)]
-unsafe fn find<S: Simd>(lane: Lane, bounds: &Bounds<'_>) -> Option<Found> {
-    let left = bounds.end as usize - lane.at.as_ptr() as usize;
-    let mut at = 0;
-    let mut escaped = false;
-    // SAFETY: `at` stays below `left`, so 64 bytes may be read there.
-    unsafe {
-        while at < left {
-            let marks = S::marks_64(lane.at.as_ptr().add(at));
-            if marks == 0 {
-                at += 64;
-                continue;
-            }
-            at += marks.trailing_zeros() as usize;
-            if lane.at.as_ptr().add(at).read() == b'"' {
-                return Some(Found { length: at, escaped });
-            }
-            // The backslash and what it escapes.
-            escaped = true;
-            at += 2;
-        }
-    }
-    None
-}
-
-/// [`text`] for strings of 64 bytes and more, and for those with escapes.
+/// [`text`] for strings of 64 bytes and more, and for those with escapes: copied, and decoded on the way, behind the place
+/// of their length.
 ///
 /// # Safety
 /// The lane is live.
 #[inline(always)]
 pub(super) unsafe fn long<S: Simd>(lane: Lane, bounds: &Bounds<'_>) -> Option<Lane> {
-    // SAFETY: the text lies before its quote, inside the record; there is room for it, its length and one block more.
+    let left = bounds.end as usize - lane.at.as_ptr() as usize;
+    // A text becomes no longer than it stands in the record.
+    if !bounds.has_room_for(lane, left) {
+        return None;
+    }
+    let from = lane.at.as_ptr().cast_const();
+    let (mut read, mut written) = (0, 0);
+    // SAFETY: blocks begin inside the record (`read < left`), behind which 128 bytes may be read; what is written starts
+    // `LENGTH_BYTES` behind the lane and is never ahead of what was read. All that is taken lies before a quote.
     unsafe {
-        let found = find::<S>(lane, bounds)?;
-        if !bounds.has_room_for(lane, found.length) {
-            return None;
+        let text = lane.out.add(LENGTH_BYTES);
+        let to = text.as_ptr();
+        while read < left {
+            let mut marks = S::marks_64(from.add(read));
+            S::copy_64(from.add(read), to.add(written));
+            // Bytes of the block that were taken.
+            let mut taken = 0;
+            while marks != 0 {
+                let mark = marks.trailing_zeros() as usize;
+                written += mark - taken;
+                let at = from.add(read + mark);
+                if at.read() == b'"' {
+                    let out = place(lane.out, text, written);
+                    return Some(Lane { at: lane.at.add(read + mark + 1), out });
+                }
+                let plain = ESCAPES[usize::from(at.add(1).read())];
+                taken = if plain != 0 {
+                    to.add(written).write(plain);
+                    written += 1;
+                    mark + 2
+                } else {
+                    let rest = left - read - mark;
+                    let (code, bytes) = unicode(std::slice::from_raw_parts(at, rest))?;
+                    written += push_utf8(code, to.add(written));
+                    mark + bytes
+                };
+                if taken >= 64 {
+                    break;
+                }
+                marks &= u64::MAX << taken;
+                S::copy_64(from.add(read + taken), to.add(written));
+            }
+            written += 64usize.saturating_sub(taken);
+            read += taken.max(64);
         }
-        let behind = lane.at.add(found.length + 1);
-        if !found.escaped {
-            let out = push_length(found.length, lane.out);
-            copy::<S>(lane.at.as_ptr(), out.as_ptr(), found.length);
-            return Some(Lane { at: behind, out: out.add(found.length) });
+    }
+    None
+}
+
+/// Writes the length of a text before it, which moves where [`LENGTH_BYTES`] are not what the length needs; returns where
+/// the text ends.
+#[inline(always)]
+unsafe fn place(out: NonNull<u8>, text: NonNull<u8>, length: usize) -> NonNull<u8> {
+    // SAFETY: the caller has room for the text, and three bytes more.
+    unsafe {
+        let behind = out.add(length_bytes(length));
+        if behind != text {
+            text.copy_to(behind, length);
         }
-        let width = length_bytes(found.length);
-        let from = lane.out.add(width);
-        let length = decode::<S>(lane.at.as_ptr(), found.length, from.as_ptr())?;
-        let out = push_length(length, lane.out);
-        if out != from {
-            // The text became so much shorter that its length needs fewer bytes.
-            from.copy_to(out, length);
-        }
-        Some(Lane { at: behind, out: out.add(length) })
+        push_length(length, out).add(length)
     }
 }
 
@@ -93,22 +106,21 @@ pub(super) unsafe fn long<S: Simd>(lane: Lane, bounds: &Bounds<'_>) -> Option<La
 /// The lane is live.
 #[inline(always)]
 pub(super) unsafe fn skip<S: Simd>(lane: Lane, bounds: &Bounds<'_>) -> Option<Lane> {
-    // SAFETY: the closing quote lies inside the record.
-    unsafe {
-        let found = find::<S>(lane, bounds)?;
-        (!found.escaped).then(|| Lane { at: lane.at.add(found.length + 1), out: lane.out })
-    }
-}
-
-/// Copies `length` bytes in blocks; up to 63 bytes behind them are read and written too.
-#[inline(always)]
-unsafe fn copy<S: Simd>(from: *const u8, to: *mut u8, length: usize) {
+    let left = bounds.end as usize - lane.at.as_ptr() as usize;
     let mut at = 0;
-    while at < length {
-        // SAFETY: the blocks begin inside the text; zeros follow the record, and room the row.
-        unsafe { S::copy_64(from.add(at), to.add(at)) };
-        at += 64;
+    // SAFETY: blocks begin inside the record; the closing quote lies inside it too.
+    unsafe {
+        while at < left {
+            let marks = S::marks_64(lane.at.as_ptr().add(at));
+            if marks != 0 {
+                at += marks.trailing_zeros() as usize;
+                let end = lane.at.add(at);
+                return (end.read() == b'"').then(|| Lane { at: end.add(1), out: lane.out });
+            }
+            at += 64;
+        }
     }
+    None
 }
 
 /// Bytes of a length as ClickHouse writes it. Records of this path are far shorter than 2^21 bytes.
@@ -119,7 +131,7 @@ fn length_bytes(length: usize) -> usize {
 
 /// Writes a length below 2^21, seven bits a byte.
 #[inline(always)]
-pub(super) unsafe fn push_length(length: usize, out: std::ptr::NonNull<u8>) -> std::ptr::NonNull<u8> {
+pub(super) unsafe fn push_length(length: usize, out: NonNull<u8>) -> NonNull<u8> {
     debug_assert!(length < 1 << 21);
     // SAFETY: the caller has room for three bytes. Masked or below 128, each part fits its byte.
     unsafe {
@@ -152,47 +164,13 @@ static ESCAPES: [u8; 256] = {
     table
 };
 
-/// Decodes a text of `length` bytes, which a quote follows; returns how many bytes it became. None where an escape is
-/// not one of JSON, or a surrogate stands alone.
-#[inline(always)]
-unsafe fn decode<S: Simd>(from: *const u8, length: usize, to: *mut u8) -> Option<usize> {
-    let (mut read, mut written) = (0, 0);
-    // SAFETY: `read` stays at or below `length`, `written` at or below `read`: an escape is longer than what it stands
-    // for. The text was scanned before: each backslash is followed by a byte of the text.
-    unsafe {
-        while read < length {
-            let marks = S::copy_text_64(from.add(read), to.add(written));
-            let plain = (marks.trailing_zeros() as usize).min(length - read);
-            read += plain;
-            written += plain;
-            if read == length {
-                break;
-            }
-            if marks == 0 {
-                continue;
-            }
-            let escaped = from.add(read + 1).read();
-            let plain = ESCAPES[usize::from(escaped)];
-            if plain != 0 {
-                to.add(written).write(plain);
-                read += 2;
-                written += 1;
-                continue;
-            }
-            if escaped != b'u' {
-                return None;
-            }
-            let (code, bytes) = unicode(std::slice::from_raw_parts(from.add(read), length - read))?;
-            written += push_utf8(code, to.add(written));
-            read += bytes;
-        }
-    }
-    Some(written)
-}
-
-/// The code point of a `\u` escape, or of a pair of them, with the bytes that it takes.
+/// The code point of the `\u` escape at the beginning, or of a pair of them, with the bytes that it takes; none where it is
+/// no such escape, or where a high surrogate stands alone.
 #[inline(always)]
 fn unicode(text: &[u8]) -> Option<(u32, usize)> {
+    if text.get(1) != Some(&b'u') {
+        return None;
+    }
     let unit = hex(text.get(2..6)?)?;
     if !(0xD800..0xDC00).contains(&unit) {
         return Some((unit, 6));

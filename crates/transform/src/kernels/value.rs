@@ -117,7 +117,8 @@ pub(super) unsafe fn bare_value<S: Simd>(
     unsafe {
         let done = match op {
             Op::Int(kind) if kind.bytes <= 8 => number::integer::<S>(*kind, lane, bounds),
-            Op::Float64 => number::float::<S>(lane, bounds),
+            Op::Float64 => number::float_64::<S>(lane, bounds),
+            Op::Float32 => number::float_32::<S>(lane, bounds),
             Op::Bool => number::boolean(lane, bounds),
             Op::Nullable(inner) if bounds.has_room(lane) => {
                 if lane.peek() == b'n' {
@@ -149,7 +150,7 @@ pub(super) unsafe fn bare_value<S: Simd>(
 
 /// Whether the operation is one that [`value_of_nullable`] knows.
 fn is_plain(op: &Op) -> bool {
-    opens_with_quote(op) || matches!(op, Op::Int(_) | Op::Float64 | Op::Bool)
+    opens_with_quote(op) || matches!(op, Op::Int(_) | Op::Float64 | Op::Float32 | Op::Bool)
 }
 
 /// The value inside a Nullable. It repeats [`value`] without what nests, which cannot be inlined into itself.
@@ -170,7 +171,8 @@ unsafe fn value_of_nullable<S: Simd>(
         }
         let done = match op {
             Op::Int(kind) if kind.bytes <= 8 => number::integer::<S>(*kind, lane, bounds),
-            Op::Float64 => number::float::<S>(lane, bounds),
+            Op::Float64 => number::float_64::<S>(lane, bounds),
+            Op::Float32 => number::float_32::<S>(lane, bounds),
             Op::Bool => number::boolean(lane, bounds),
             _ => None,
         };
