@@ -19,6 +19,7 @@ mod shape;
 pub(crate) use float::{nearest_f32, nearest_f64};
 pub(crate) use guesses::{Guesses, KeyId, START, Target, hash, target};
 use padded::Padded;
+use places::Defaults;
 pub(crate) use places::Places;
 pub(crate) use shape::{Shape, Shapes};
 
@@ -49,6 +50,7 @@ pub(crate) struct Fast {
     unknown: Vec<Stranger>,
     dates: Vec<DateMemo>,
     plain_date: DateMemo,
+    defaults: Defaults,
     /// Bytes that values of any row may need beside those of the record's length.
     fixed_bytes: usize,
     /// Bytes that a byte of a record may become.
@@ -95,6 +97,7 @@ impl Fast {
             unknown: Vec::new(),
             dates: plan.zones.iter().map(|_| DateMemo::default()).collect(),
             plain_date: DateMemo::default(),
+            defaults: Defaults::new(plan),
             fixed_bytes: plan.fields.len() * FIELD_BYTES_MAX,
             factor: plan.fields.iter().map(|field| factor(&field.op)).max().unwrap_or(1),
             flat_bytes_max: limits.fields_max.saturating_mul(key_bytes_min),
@@ -144,14 +147,14 @@ impl Fast {
         if guess {
             self.judge_guesses(misses);
         }
-        let row = &self.lanes[0].row;
+        let row = &mut self.lanes[0].row;
         if done.is_none() || row.len() > plan.options.limits.row_bytes_max {
             return false;
         }
         if self.places.is_row() {
             out.extend_from_slice(row);
         } else {
-            self.places.gather(plan, row, out);
+            places::gather(&self.defaults, self.places.of_column(), self.places.starts(), row, out);
         }
         for stranger in &self.unknown {
             match *stranger {
@@ -210,11 +213,11 @@ impl Fast {
             return None;
         }
         let mut ends = [0; LANES];
-        for ((lane, starts), end) in self.lanes.iter().zip(&self.starts).zip(&mut ends) {
+        for ((lane, starts), end) in self.lanes.iter_mut().zip(&self.starts).zip(&mut ends) {
             if shape.is_row {
                 out.extend_from_slice(&lane.row);
             } else {
-                places::gather(plan, &shape.of_column, |n| starts.get(n).copied(), &lane.row, out);
+                places::gather(&self.defaults, &shape.of_column, starts, &mut lane.row, out);
             }
             for step in shape.steps.iter().filter(|step| step.target == Target::Unknown) {
                 state.count_unknown(self.guesses.text(step.key));

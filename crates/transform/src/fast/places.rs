@@ -1,5 +1,6 @@
 //! Where the values of a record stand in its row, and how they come into the columns' order.
 
+use crate::kernels::{BLOCK_BYTES, append};
 use crate::plan::Plan;
 
 /// Where the values of a record stand, in the order in which they were read.
@@ -47,33 +48,69 @@ impl Places {
         self.in_order && self.starts.len() == self.of_column.len()
     }
 
-    /// Appends the row to `out`: the values in the columns' order, defaults where there are none.
-    pub(crate) fn gather(&self, plan: &Plan, row: &[u8], out: &mut Vec<u8>) {
-        gather(plan, &self.of_column, |number| self.starts.get(number).copied(), row, out);
-    }
-
+    /// For each column, the number of its value plus 1, or 0.
     pub(crate) fn of_column(&self) -> &[usize] {
         &self.of_column
     }
+
+    /// Where each value starts in the row.
+    pub(crate) fn starts(&self) -> &[usize] {
+        &self.starts
+    }
 }
 
-/// Appends a row whose values start where `start` says, each ending where the next one starts.
+/// The bytes of all columns that a record may leave out, one behind the other.
+#[derive(Debug)]
+pub(crate) struct Defaults {
+    bytes: Vec<u8>,
+    /// Where each column's bytes start, and where the last ones end.
+    starts: Vec<usize>,
+}
+
+impl Defaults {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let mut bytes = Vec::new();
+        let mut starts = vec![0];
+        for field in &plan.fields {
+            bytes.extend_from_slice(&field.missing);
+            starts.push(bytes.len());
+        }
+        // Blocks are copied from it.
+        bytes.reserve(BLOCK_BYTES);
+        Self { bytes, starts }
+    }
+}
+
+/// Appends a row to `out`: the values in the columns' order, defaults where there are none. The values start where
+/// `starts` says, each ending where the next one starts.
 pub(crate) fn gather(
-    plan: &Plan,
+    defaults: &Defaults,
     of_column: &[usize],
-    start: impl Fn(usize) -> Option<usize>,
-    row: &[u8],
+    starts: &[usize],
+    row: &mut Vec<u8>,
     out: &mut Vec<u8>,
 ) {
-    for (field, place) in plan.fields.iter().zip(of_column) {
-        let value = match place.checked_sub(1) {
-            None => &*field.missing,
-            Some(number) => {
-                let from = start(number).unwrap_or(row.len());
-                let to = start(number + 1).unwrap_or(row.len());
-                row.get(from..to).unwrap_or_default()
+    row.reserve(BLOCK_BYTES);
+    let row = &*row;
+    let start = |number: usize| starts.get(number).copied().unwrap_or(row.len());
+    out.reserve(row.len() + defaults.bytes.len() + BLOCK_BYTES);
+    let mut column = 0;
+    while let Some(place) = of_column.get(column) {
+        let first = column;
+        column += 1;
+        match place.checked_sub(1) {
+            None => {
+                while of_column.get(column) == Some(&0) {
+                    column += 1;
+                }
+                append(&defaults.bytes, defaults.starts[first]..defaults.starts[column], out);
             }
-        };
-        out.extend_from_slice(value);
+            Some(number) => {
+                while of_column.get(column) == Some(&(place + column - first)) {
+                    column += 1;
+                }
+                append(row, start(number)..start(number + column - first), out);
+            }
+        }
     }
 }

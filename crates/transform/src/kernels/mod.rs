@@ -19,6 +19,7 @@
     reason = "only what is inlined into a level's function has its instructions"
 )]
 
+mod append;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -34,6 +35,7 @@ mod simd;
 mod text;
 mod value;
 
+pub(crate) use append::{BLOCK_BYTES, append};
 pub(crate) use group::LANES;
 pub(crate) use lane::{Bounds, ROOM_BYTES};
 pub(crate) use record::{Stranger, Walk};
