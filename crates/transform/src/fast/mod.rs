@@ -154,7 +154,7 @@ impl Fast {
         if self.places.is_row() {
             out.extend_from_slice(row);
         } else {
-            places::gather(&self.defaults, self.places.of_column(), self.places.starts(), row, out);
+            self.places.gather(&self.defaults, row, out);
         }
         for stranger in &self.unknown {
             match *stranger {
@@ -213,7 +213,7 @@ impl Fast {
             return None;
         }
         let mut ends = [0; LANES];
-        for ((lane, starts), end) in self.lanes.iter_mut().zip(&self.starts).zip(&mut ends) {
+        for ((lane, starts), end) in self.lanes.iter_mut().zip(&mut self.starts).zip(&mut ends) {
             if shape.is_row {
                 out.extend_from_slice(&lane.row);
             } else {

@@ -53,9 +53,9 @@ impl Places {
         &self.of_column
     }
 
-    /// Where each value starts in the row.
-    pub(crate) fn starts(&self) -> &[usize] {
-        &self.starts
+    /// Appends the row to `out`, its values in the columns' order.
+    pub(crate) fn gather(&mut self, defaults: &Defaults, row: &mut Vec<u8>, out: &mut Vec<u8>) {
+        gather(defaults, &self.of_column, &mut self.starts, row, out);
     }
 }
 
@@ -86,14 +86,24 @@ impl Defaults {
 pub(crate) fn gather(
     defaults: &Defaults,
     of_column: &[usize],
-    starts: &[usize],
+    starts: &mut Vec<usize>,
     row: &mut Vec<u8>,
     out: &mut Vec<u8>,
 ) {
+    starts.push(row.len());
     row.reserve(BLOCK_BYTES);
-    let row = &*row;
-    let start = |number: usize| starts.get(number).copied().unwrap_or(row.len());
     out.reserve(row.len() + defaults.bytes.len() + BLOCK_BYTES);
+    let breaks = of_column.windows(2).filter(|pair| pair[1] != pair[0] + usize::from(pair[0] != 0)).count();
+    if breaks * 4 > of_column.len() {
+        // Piece by piece, without a guess of the processor at what comes next.
+        for (column, place) in of_column.iter().enumerate() {
+            let sources =
+                [(&defaults.bytes, &*defaults.starts, column), (&*row, &**starts, place.wrapping_sub(1))];
+            let (from, starts, at) = sources[usize::from(*place != 0)];
+            append(from, starts[at]..starts[at + 1], out);
+        }
+        return;
+    }
     let mut column = 0;
     while let Some(place) = of_column.get(column) {
         let first = column;
@@ -109,7 +119,7 @@ pub(crate) fn gather(
                 while of_column.get(column) == Some(&(place + column - first)) {
                     column += 1;
                 }
-                append(row, start(number)..start(number + column - first), out);
+                append(row, starts[number]..starts[number + column - first], out);
             }
         }
     }
