@@ -219,8 +219,8 @@ impl Fast {
             } else {
                 places::gather(&self.defaults, &shape.of_column, starts, &mut lane.row, out);
             }
-            for step in shape.steps.iter().filter(|step| step.target == Target::Unknown) {
-                state.count_unknown(self.guesses.text(step.key));
+            for key in &shape.unknown {
+                state.count_unknown(self.guesses.text(*key));
             }
             *end = out.len();
         }

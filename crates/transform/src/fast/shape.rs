@@ -20,6 +20,8 @@ pub(crate) struct Shape {
     pub(crate) of_column: Vec<usize>,
     /// The values are the row as it stands.
     pub(crate) is_row: bool,
+    /// The keys that no column takes.
+    pub(crate) unknown: Vec<KeyId>,
 }
 
 /// A step of the record at hand: after which key it came, in which place it was kept, and which one it was.
@@ -96,8 +98,10 @@ impl Shapes {
             steps.push(step);
         }
         self.serials = serials.collect();
-        self.shape =
-            Some(Shape { steps, tail, of_column: places.of_column().to_vec(), is_row: places.is_row() });
+        let unknown =
+            steps.iter().filter(|step| step.target == Target::Unknown).map(|step| step.key).collect();
+        let of_column = places.of_column().to_vec();
+        self.shape = Some(Shape { steps, tail, of_column, is_row: places.is_row(), unknown });
         self.pause = 0;
         self.next_pause = 1;
     }

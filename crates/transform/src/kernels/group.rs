@@ -3,9 +3,10 @@
 use super::lane::{Bounds, Lane};
 use super::record::column_value;
 use super::simd::Simd;
-use super::value::{Context, skip};
+use super::value::{Context, exact_value, quoted_value, skip, value};
+use super::{moment, number, text};
 use crate::fast::{Shape, Target};
-use crate::plan::Plan;
+use crate::plan::{Field, IntKind, Op, Plan, RowFormat};
 
 /// Records that are encoded side by side.
 pub(crate) const LANES: usize = 4;
@@ -45,9 +46,7 @@ pub(super) unsafe fn group<S: Simd>(
                 }
             }
             let field = plan.fields.get(column)?;
-            for (lane, bounds) in lanes.iter_mut().zip(&mut *bounds) {
-                *lane = column_value::<S>(plan, field, step.quoted, *lane, bounds, context)?;
-            }
+            column_values::<S>(plan, field, step.quoted, &mut lanes, bounds, context)?;
         }
         for (lane, bounds) in lanes.iter().zip(bounds) {
             let lane = lane.literal::<S>(&shape.tail)?;
@@ -55,6 +54,81 @@ pub(super) unsafe fn group<S: Simd>(
                 return None;
             }
             bounds.buffer.set_len(bounds.written(lane));
+        }
+    }
+    Some(())
+}
+
+/// Runs a kernel over the lanes; where it gives up, the exact path takes the value.
+macro_rules! each {
+    ($lanes:ident, $bounds:ident, |$lane:ident, $own:ident| $kernel:expr, else $exact:expr) => {
+        for ($lane, $own) in $lanes.iter_mut().zip($bounds.iter_mut()) {
+            *$lane = match $kernel {
+                Some(lane) => lane,
+                None => $exact?,
+            };
+        }
+    };
+}
+
+/// The values of one column: its operation is looked at once for all lanes.
+///
+/// # Safety
+/// As for [`super::value::value`], for each lane.
+#[inline(always)]
+unsafe fn column_values<S: Simd>(
+    plan: &Plan,
+    field: &Field,
+    quoted: bool,
+    lanes: &mut [Lane; LANES],
+    bounds: &mut [Bounds<'_>; LANES],
+    context: &mut Context<'_>,
+) -> Option<()> {
+    // SAFETY: the same contract; room is asked for where something is written.
+    unsafe {
+        if field.null.is_some() {
+            for (lane, bounds) in lanes.iter_mut().zip(bounds) {
+                *lane = column_value::<S>(plan, field, quoted, *lane, bounds, context)?;
+            }
+            return Some(());
+        }
+        if plan.options.format == RowFormat::RowBinaryWithDefaults {
+            for (lane, bounds) in lanes.iter_mut().zip(&*bounds) {
+                if !bounds.has_room(*lane) {
+                    return None;
+                }
+                *lane = lane.push([0]);
+            }
+        }
+        let op = &field.op;
+        macro_rules! integers {
+            ($bytes:literal, $signed:literal) => {
+                each!(lanes, bounds, |lane, own| number::integer_of::<S, $bytes, $signed>(*lane, own),
+                    else exact_value(op, *lane, own, context))
+            };
+        }
+        match (quoted, op) {
+            (true, Op::String) => each!(lanes, bounds, |lane, own| text::text::<S>(*lane, own),
+                else quoted_value::<S>(op, *lane, own, context)),
+            (true, Op::DateTime64 { zone, precision }) => {
+                each!(lanes, bounds, |lane, own| {
+                    let (memo, zone) = (&mut context.dates[*zone], &mut context.state.zones[*zone]);
+                    moment::date_time_64::<S>(*precision, *lane, own, memo, zone)
+                }, else quoted_value::<S>(op, *lane, own, context));
+            }
+            (false, Op::Int(IntKind { bytes: 8, signed: false })) => integers!(8, false),
+            (false, Op::Int(IntKind { bytes: 8, signed: true })) => integers!(8, true),
+            (false, Op::Int(IntKind { bytes: 4, signed: false })) => integers!(4, false),
+            (false, Op::Int(IntKind { bytes: 4, signed: true })) => integers!(4, true),
+            (false, Op::Int(IntKind { bytes: 2, signed: false })) => integers!(2, false),
+            (false, Op::Float64) => each!(lanes, bounds, |lane, own| number::float_64::<S>(*lane, own),
+                else exact_value(op, *lane, own, context)),
+            (false, Op::Bool) => each!(lanes, bounds, |lane, own| number::boolean(*lane, own),
+                else exact_value(op, *lane, own, context)),
+            (true, _) => {
+                each!(lanes, bounds, |lane, own| quoted_value::<S>(op, *lane, own, context), else None)
+            }
+            (false, _) => each!(lanes, bounds, |lane, own| value::<S>(op, *lane, own, context), else None),
         }
     }
     Some(())

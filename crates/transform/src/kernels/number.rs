@@ -41,15 +41,40 @@ unsafe fn digits<S: Simd>(lane: Lane) -> Option<(u64, usize)> {
 /// The lane is live.
 #[inline(always)]
 pub(super) unsafe fn integer<S: Simd>(kind: IntKind, lane: Lane, bounds: &Bounds<'_>) -> Option<Lane> {
+    // SAFETY: the same contract.
+    unsafe {
+        match (kind.bytes, kind.signed) {
+            (1, true) => integer_of::<S, 1, true>(lane, bounds),
+            (2, true) => integer_of::<S, 2, true>(lane, bounds),
+            (4, true) => integer_of::<S, 4, true>(lane, bounds),
+            (8, true) => integer_of::<S, 8, true>(lane, bounds),
+            (1, false) => integer_of::<S, 1, false>(lane, bounds),
+            (2, false) => integer_of::<S, 2, false>(lane, bounds),
+            (4, false) => integer_of::<S, 4, false>(lane, bounds),
+            (8, false) => integer_of::<S, 8, false>(lane, bounds),
+            _ => None,
+        }
+    }
+}
+
+/// An integer of `BYTES` bytes that fits its type.
+///
+/// # Safety
+/// The lane is live.
+#[inline(always)]
+pub(super) unsafe fn integer_of<S: Simd, const BYTES: usize, const SIGNED: bool>(
+    lane: Lane,
+    bounds: &Bounds<'_>,
+) -> Option<Lane> {
     if !bounds.has_room(lane) {
         return None;
     }
     // SAFETY: a minus and digits are not zero; there is room for a value.
     unsafe {
-        let negative = kind.signed && lane.peek() == b'-';
+        let negative = SIGNED && lane.peek() == b'-';
         let first = if negative { lane.skip(1) } else { lane };
         let (magnitude, count) = digits::<S>(first)?;
-        let bits = 8 * kind.bytes as u32 - u32::from(kind.signed);
+        let bits = 8 * BYTES as u32 - u32::from(SIGNED);
         // The negative side has one more.
         if bits < 64 && magnitude.wrapping_sub(u64::from(negative)) >> bits != 0 && magnitude != 0 {
             return None;
@@ -57,7 +82,7 @@ pub(super) unsafe fn integer<S: Simd>(kind: IntKind, lane: Lane, bounds: &Bounds
         let value = if negative { magnitude.wrapping_neg() } else { magnitude };
         let lane = first.skip(count);
         let le = value.to_le_bytes();
-        Some(match kind.bytes {
+        Some(match BYTES {
             1 => lane.push([le[0]]),
             2 => lane.push([le[0], le[1]]),
             4 => lane.push([le[0], le[1], le[2], le[3]]),

@@ -184,9 +184,12 @@ unsafe fn value_of_nullable<S: Simd>(
 }
 
 /// A value as the exact path encodes it.
+///
+/// # Safety
+/// As for [`value`].
 #[cold]
 #[inline(never)]
-unsafe fn exact_value(
+pub(super) unsafe fn exact_value(
     op: &Op,
     lane: Lane,
     bounds: &mut Bounds<'_>,
