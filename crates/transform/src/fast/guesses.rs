@@ -1,6 +1,7 @@
 //! What was learned about a producer: its keys, and which key follows which.
 
-use crate::plan::{KeyMatch, KeyTable, Literal};
+use crate::kernels;
+use crate::plan::{KeyMatch, KeyTable, Literal, Plan};
 
 /// Keys that are known beside those of the columns.
 const OTHER_KEYS_MAX: usize = 1_024;
@@ -48,6 +49,8 @@ pub(crate) struct Followers {
 struct Known {
     text: Literal,
     target: Target,
+    /// Its values stand in quotes, and a kernel reads them.
+    opens_with_quote: bool,
     hash: u64,
 }
 
@@ -68,7 +71,7 @@ const NO_STEP: Step =
 impl Guesses {
     pub(crate) fn new(columns: usize) -> Self {
         let known_max = columns + OTHER_KEYS_MAX;
-        let start = Known { text: Literal::EMPTY, target: Target::Unknown, hash: 0 };
+        let start = Known { text: Literal::EMPTY, target: Target::Unknown, opens_with_quote: false, hash: 0 };
         let followers = Followers { steps: [NO_STEP; 2], first: 0 };
         Self {
             slots: vec![0; (known_max * 2).next_power_of_two()],
@@ -99,9 +102,11 @@ impl Guesses {
 
     /// Notes a key; none where there are too many already, or where it is too long.
     #[cold]
-    pub(crate) fn note(&mut self, hash: u64, key: &[u8], keys: &KeyTable) -> Option<KeyId> {
+    pub(crate) fn note(&mut self, hash: u64, key: &[u8], plan: &Plan) -> Option<KeyId> {
         let text = Literal::new(key)?;
-        let target = target(key, keys);
+        let target = target(key, &plan.keys);
+        let opens_with_quote =
+            matches!(target, Target::Column(column) if kernels::opens_with_quote(&plan.fields[column].op));
         // Strangers do not take the places of columns.
         let strangers_max = if matches!(target, Target::Column(_)) { self.known_max } else { OTHER_KEYS_MAX };
         if self.known.len() >= strangers_max.min(self.known_max) {
@@ -114,14 +119,16 @@ impl Guesses {
             slot = (slot + 1) & mask;
         }
         self.slots[slot] = u32::try_from(id).ok()?;
-        self.known.push(Known { text, target, hash });
+        self.known.push(Known { text, target, opens_with_quote, hash });
         self.followers.push(Followers { steps: [NO_STEP; 2], first: 0 });
         Some(id)
     }
 
+    /// What a key fills, and whether its values stand in quotes and a kernel reads them.
     #[inline(always)]
-    pub(crate) fn target(&self, key: KeyId) -> Target {
-        self.known[key].target
+    pub(crate) fn known(&self, key: KeyId) -> (Target, bool) {
+        let known = &self.known[key];
+        (known.target, known.opens_with_quote)
     }
 
     /// The text of a key.

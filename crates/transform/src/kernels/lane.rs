@@ -178,8 +178,11 @@ impl Lane {
         let mut lane = self;
         // SAFETY: white space is not zero.
         unsafe {
-            while matches!(lane.peek(), b' ' | b'\n' | b'\r' | b'\t') {
-                lane = lane.skip(1);
+            // Nearly all records have none.
+            if lane.peek() <= b' ' {
+                while matches!(lane.peek(), b' ' | b'\n' | b'\r' | b'\t') {
+                    lane = lane.skip(1);
+                }
             }
         }
         lane

@@ -39,7 +39,7 @@ pub(crate) use append::{BLOCK_BYTES, append};
 pub(crate) use group::LANES;
 pub(crate) use lane::{Bounds, ROOM_BYTES};
 pub(crate) use record::{Stranger, Walk};
-pub(crate) use value::Context;
+pub(crate) use value::{Context, opens_with_quote};
 
 use crate::engine::Level;
 use crate::fast::Shape;

@@ -2,7 +2,7 @@
 
 use super::lane::{Bounds, Lane};
 use super::simd::Simd;
-use super::value::{Context, opens_with_quote, quoted_value, skip, value};
+use super::value::{Context, quoted_value, skip, value};
 use crate::fast::{Guesses, KeyId, Places, START, Shapes, Target, hash, target};
 use crate::plan::{Field, LITERAL_BYTES_MAX, Plan, RowFormat};
 
@@ -185,13 +185,13 @@ unsafe fn read<S: Simd>(
     // SAFETY: the lane is live; what is skipped was compared.
     unsafe {
         let mut lane = from.blank();
-        if is_first {
+        if lane.peek() == b',' && !is_first {
+            lane = lane.skip(1).blank();
+        } else if is_first {
             lane = lane.eat(b'{')?.blank();
             if let Some(end) = lane.eat(b'}') {
                 return Some(Next::End(end));
             }
-        } else if let Some(next) = lane.eat(b',') {
-            lane = next.blank();
         } else {
             return Some(Next::End(lane.eat(b'}')?));
         }
@@ -203,15 +203,12 @@ unsafe fn read<S: Simd>(
         }
         let start = bounds.read(text);
         let lane = text.skip(len + 1).blank().eat(b':')?.blank();
-        let id = find::<S>(walk, text, len, bounds.record.get(start..start + len)?);
-        let target = match id {
-            Some(id) => walk.guesses.target(id),
-            None => target(&bounds.record[start..start + len], &walk.plan.keys),
+        let id = find::<S>(walk, text, len, bounds);
+        let (target, opens) = match id {
+            Some(id) => walk.guesses.known(id),
+            None => (target(bounds.record.get(start..start + len)?, &walk.plan.keys), false),
         };
-        let quoted = match target {
-            Target::Column(column) => lane.peek() == b'"' && opens_with_quote(&walk.plan.fields[column].op),
-            _ => false,
-        };
+        let quoted = opens && lane.peek() == b'"';
         let target = settled(target, walk.plan, walk.places);
         let lane = if quoted { lane.skip(1) } else { lane };
         if walk.guess {
@@ -246,7 +243,7 @@ fn learn(
 
 /// The number of a key of at least one byte.
 #[inline(always)]
-unsafe fn find<S: Simd>(walk: &mut Walk<'_>, text: Lane, len: usize, key: &[u8]) -> Option<KeyId> {
+unsafe fn find<S: Simd>(walk: &mut Walk<'_>, text: Lane, len: usize, bounds: &Bounds<'_>) -> Option<KeyId> {
     // SAFETY: the lane is live; 64 bytes before the record may be read, so 8 before the key's end are.
     let hash = unsafe {
         let (head, tail) = if len >= 8 {
@@ -262,6 +259,9 @@ unsafe fn find<S: Simd>(walk: &mut Walk<'_>, text: Lane, len: usize, key: &[u8])
     let found = walk.guesses.find(hash, len, |known| unsafe { text.literal::<S>(known).is_some() });
     match found {
         Some(id) => Some(id),
-        None => walk.guesses.note(hash, key, &walk.plan.keys),
+        None => {
+            let start = bounds.read(text);
+            walk.guesses.note(hash, bounds.record.get(start..start + len)?, walk.plan)
+        }
     }
 }
