@@ -34,9 +34,12 @@ mod encode;
 mod engine;
 mod fast;
 mod kernels;
+
+mod decode;
 mod reject;
 
 pub use columns::{Column, Columns, DefaultKind, Source};
+pub use decode::{DecodeError, DecodedRows};
 pub use encode::{Encoder, LineCounts, LineReject, UnknownKeys};
 pub use engine::{Engine, Path, Tier};
 pub use limits::{

@@ -46,6 +46,16 @@ impl Oracle {
         ))
     }
 
+    /// The rows as ClickHouse prints them, a JSON object a line.
+    pub fn print(&mut self, columns: &str, rows: &[u8]) -> Result<Vec<u8>, String> {
+        let columns = columns.replace('\\', "\\\\").replace('\'', "\\'");
+        let hex = super::cases::hex(rows);
+        self.query(&format!(
+            "SELECT * FROM format(RowBinary, '{columns}', unhex('{hex}')) SETTINGS \
+             output_format_json_quote_64bit_integers=0, output_format_json_validate_utf8=1 FORMAT JSONEachRow"
+        ))
+    }
+
     /// The body of the answer, or the error's text.
     pub fn query(&mut self, sql: &str) -> Result<Vec<u8>, String> {
         // A connection that the server has closed meanwhile is opened anew, once.

@@ -103,7 +103,7 @@ impl ZoneMemo {
     }
 
     /// Seconds by which the zone is ahead of UTC at the moment.
-    fn offset(&self, moment: i64) -> i64 {
+    pub(crate) fn offset(&self, moment: i64) -> i64 {
         naive(within_rules(moment))
             .map_or(0, |utc| i64::from(self.zone.offset_from_utc_datetime(&utc).fix().local_minus_utc()))
     }

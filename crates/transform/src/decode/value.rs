@@ -1,0 +1,158 @@
+//! One value of any type. Recursion is bounded by the depth of the column's type.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use chrono_tz::Tz;
+
+use super::reader::Reader;
+use super::{json, moment};
+use crate::types::{DataType, TupleElement};
+
+/// Appends the value as JSON.
+pub(super) fn value(ty: &DataType, r: &mut Reader<'_>, zone: Tz, out: &mut String) -> Result<(), String> {
+    macro_rules! number {
+        ($number:ty) => {
+            json::push(out, format_args!("{}", <$number>::from_le_bytes(r.array()?)))
+        };
+    }
+    match ty {
+        DataType::Int8 => number!(i8),
+        DataType::Int16 => number!(i16),
+        DataType::Int32 => number!(i32),
+        DataType::Int64 => number!(i64),
+        DataType::Int128 => number!(i128),
+        DataType::UInt8 => number!(u8),
+        DataType::UInt16 => number!(u16),
+        DataType::UInt32 => number!(u32),
+        DataType::UInt64 => number!(u64),
+        DataType::UInt128 => number!(u128),
+        DataType::Float32 => {
+            let value = f32::from_le_bytes(r.array()?);
+            json::float(value.into(), value, out);
+        }
+        DataType::Float64 => {
+            let value = f64::from_le_bytes(r.array()?);
+            json::float(value, value, out);
+        }
+        DataType::Bool => out.push_str(if r.byte()? == 0 { "false" } else { "true" }),
+        DataType::String => json::bytes(r.text()?, out),
+        DataType::FixedString(bytes) => json::bytes(r.take(*bytes)?, out),
+        DataType::Date => moment::date(i64::from(u16::from_le_bytes(r.array()?)), out),
+        DataType::Date32 => moment::date(i64::from(i32::from_le_bytes(r.array()?)), out),
+        DataType::DateTime(own) => {
+            let seconds = u32::from_le_bytes(r.array()?);
+            moment::moment(i64::from(seconds), 0, own.unwrap_or(zone), out);
+        }
+        DataType::DateTime64(precision, own) => {
+            moment::moment(i64::from_le_bytes(r.array()?), *precision, own.unwrap_or(zone), out);
+        }
+        DataType::Enum8(items) => {
+            let number = i8::from_le_bytes(r.array()?);
+            name(items.iter().find(|item| item.value == number).map(|item| &*item.name), number.into(), out);
+        }
+        DataType::Enum16(items) => {
+            let number = i16::from_le_bytes(r.array()?);
+            name(items.iter().find(|item| item.value == number).map(|item| &*item.name), number.into(), out);
+        }
+        DataType::Uuid => {
+            let (high, low) = (u64::from_le_bytes(r.array()?), u64::from_le_bytes(r.array()?));
+            json::push(
+                out,
+                format_args!(
+                    "\"{:08x}-{:04x}-{:04x}-{:04x}-{:012x}\"",
+                    high >> 32,
+                    (high >> 16) & 0xFFFF,
+                    high & 0xFFFF,
+                    low >> 48,
+                    low & 0xFFFF_FFFF_FFFF
+                ),
+            );
+        }
+        DataType::Ipv4 => {
+            json::push(out, format_args!("\"{}\"", Ipv4Addr::from(u32::from_le_bytes(r.array()?))));
+        }
+        DataType::Ipv6 => {
+            json::push(out, format_args!("\"{}\"", Ipv6Addr::from(r.array::<16>()?)));
+        }
+        DataType::LowCardinality(inner) => value(inner, r, zone, out)?,
+        DataType::Nullable(inner) => match r.byte()? {
+            0 => value(inner, r, zone, out)?,
+            1 => out.push_str("null"),
+            _ => return Err("the mark of a Nullable is 0 or 1".to_owned()),
+        },
+        DataType::Array(inner) => list(r, out, |r, out| value(inner, r, zone, out))?,
+        DataType::Map(key, item) => map(key, item, r, zone, out)?,
+        DataType::Tuple(elements) => tuple(elements, r, zone, out)?,
+        DataType::Nested(elements) => list(r, out, |r, out| tuple(elements, r, zone, out))?,
+        // The text of a JSON column was validated when it was encoded.
+        DataType::Json(_) | DataType::ObjectJson => out.push_str(&String::from_utf8_lossy(r.text()?)),
+    }
+    Ok(())
+}
+
+fn name(name: Option<&str>, number: i64, out: &mut String) {
+    match name {
+        Some(name) => json::text(name, out),
+        // A number without a name: it cannot be read by the server either.
+        None => json::push(out, format_args!("{number}")),
+    }
+}
+
+fn list(
+    r: &mut Reader<'_>,
+    out: &mut String,
+    mut item: impl FnMut(&mut Reader<'_>, &mut String) -> Result<(), String>,
+) -> Result<(), String> {
+    out.push('[');
+    for at in 0..r.length()? {
+        if at > 0 {
+            out.push(',');
+        }
+        item(r, out)?;
+    }
+    out.push(']');
+    Ok(())
+}
+
+fn map(
+    key: &DataType,
+    item: &DataType,
+    r: &mut Reader<'_>,
+    zone: Tz,
+    out: &mut String,
+) -> Result<(), String> {
+    out.push('{');
+    for at in 0..r.length()? {
+        if at > 0 {
+            out.push(',');
+        }
+        let start = out.len();
+        value(key, r, zone, out)?;
+        if !out[start..].starts_with('"') {
+            // Keys of objects are texts.
+            let text = out.split_off(start);
+            json::text(&text, out);
+        }
+        out.push(':');
+        value(item, r, zone, out)?;
+    }
+    out.push('}');
+    Ok(())
+}
+
+fn tuple(elements: &[TupleElement], r: &mut Reader<'_>, zone: Tz, out: &mut String) -> Result<(), String> {
+    let named = elements.iter().all(|element| element.name.is_some());
+    out.push(if named { '{' } else { '[' });
+    for (at, element) in elements.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        if let (true, Some(name)) = (named, &element.name) {
+            json::text(name, out);
+            out.push(':');
+        }
+        value(&element.ty, r, zone, out)?;
+    }
+    out.push(if named { '}' } else { ']' });
+    Ok(())
+}
