@@ -4,7 +4,7 @@
 #![expect(clippy::panic, reason = "a law that does not hold is reported by a panic, as a test does")]
 
 #[path = "../../crates/transform/tests/support/counting.rs"]
-pub mod counting;
+mod counting;
 mod encode;
 mod input;
 mod lines;

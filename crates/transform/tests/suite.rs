@@ -180,10 +180,10 @@ fn counted(text: &[u8]) -> Vec<u8> {
     let mut row = Vec::new();
     let mut length = text.len();
     while length >= 0x80 {
-        row.push((length & 0x7f) as u8 | 0x80);
+        row.push((length & 0x7f).to_le_bytes()[0] | 0x80);
         length >>= 7;
     }
-    row.push(length as u8);
+    row.push(length.to_le_bytes()[0]);
     row.extend_from_slice(text);
     row
 }

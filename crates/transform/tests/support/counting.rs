@@ -18,21 +18,21 @@ struct Counts {
 
 /// The system's allocator, counted.
 #[derive(Debug)]
-pub struct Counting;
+pub(crate) struct Counting;
 
 /// What a piece of code asked of the allocator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// Blocks that were allocated or grown.
-    pub allocations: u64,
+    pub(crate) allocations: u64,
     /// Bytes that were held at once, at most, beyond those held before.
-    pub peak_bytes: i64,
+    pub(crate) peak_bytes: i64,
     /// Bytes that are still held, beyond those held before.
-    pub kept_bytes: i64,
+    pub(crate) kept_bytes: i64,
 }
 
 /// Runs the code on this thread and tells what it asked of the allocator.
-pub fn measure<T>(code: impl FnOnce() -> T) -> (T, Usage) {
+pub(crate) fn measure<T>(code: impl FnOnce() -> T) -> (T, Usage) {
     let before = COUNTS.get();
     COUNTS.set(Counts { peak_bytes: before.live_bytes, ..before });
     let result = code();
