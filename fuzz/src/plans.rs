@@ -67,7 +67,7 @@ fn options(flags: u8, columns: usize) -> PlanOptions {
     let mut limits = Limits::default();
     limits.row_bytes_max = ROW_BYTES_MAX;
     if has(3) {
-        limits.depth_max = 3;
+        limits.depth_max = 2;
         limits.fields_max = columns + 2;
         limits.record_bytes_max = 256;
         limits.unknown_keys_max = 2;
