@@ -7,7 +7,9 @@
 )]
 
 mod bench;
+mod fuzz;
 mod run;
+mod sanitize;
 mod setup;
 mod stack;
 mod test;
@@ -45,6 +47,19 @@ enum Command {
         #[arg(last = true, value_name = "ARGS")]
         args: Vec<String>,
     },
+    /// Look for inputs that break a law of the transform, with libFuzzer.
+    Fuzz {
+        /// One target; all of them, one after the other, where none is named.
+        #[arg(value_name = "TARGET", value_parser = fuzz::TARGETS)]
+        target: Option<String>,
+        /// Seconds for each target.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
+    },
+    /// Run the tests of the transform and the corpora of the fuzz targets under AddressSanitizer.
+    Sanitize,
+    /// Run the unit tests of the transform in Miri, where a nightly toolchain has it.
+    Miri,
     /// Start a ClickHouse and a Kafka for development and keep them until Ctrl-C.
     Stack,
     /// Fetch and install what the other commands need, and nothing else.
@@ -69,6 +84,9 @@ fn dispatch() -> anyhow::Result<()> {
         }
         Command::Test { stages } => test::run(&stages),
         Command::Bench { what, args } => bench::run(&what, &args),
+        Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+        Command::Sanitize => sanitize::address(),
+        Command::Miri => sanitize::miri(),
         Command::Stack => stack::run(),
         Command::Setup => {
             setup::tools()?;

@@ -1,7 +1,12 @@
 //! What a machine needs before anything can be built or run.
 
-use anyhow::bail;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
 use housepipe_local_stack::{Lines, Parts, prepare, requirements};
+
+use crate::run::{cargo, succeed};
 
 /// The oldest toolchain that the project is built with, from the workspace's `rust-version`.
 const RUST_MIN: &str = env!("CARGO_PKG_RUST_VERSION");
@@ -42,4 +47,46 @@ fn parts_of(version: &str) -> Vec<u32> {
 /// Makes sure that ClickHouse and Kafka are in the cache.
 pub(crate) fn parts() -> anyhow::Result<Parts> {
     Ok(prepare(&mut Lines::default())?)
+}
+
+/// The version of cargo-fuzz that is installed where there is none.
+const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
+
+/// Makes sure that `cargo fuzz` is there. It is built without optimisation: it only starts other programs.
+pub(crate) fn cargo_fuzz() -> anyhow::Result<()> {
+    if cargo().args(["fuzz", "--version"]).output().is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    println!(
+        "missing: cargo-fuzz (runs the fuzz targets under libFuzzer); installing it takes less than a minute"
+    );
+    succeed(cargo().args(["install", "--locked", "--debug", CARGO_FUZZ]))
+        .with_context(|| format!("cannot install cargo-fuzz; by hand: cargo install --locked {CARGO_FUZZ}"))
+}
+
+/// Lets a stable compiler take the flags of sanitizers and of coverage, which it has and hides. Nothing that is
+/// shipped is built so.
+pub(crate) fn unlocked(command: &mut Command) -> &mut Command {
+    // Thin LTO would double the time of a build that is thrown away.
+    command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_PROFILE_RELEASE_LTO", "off")
+}
+
+/// The platform that the compiler builds for, such as `x86_64-unknown-linux-gnu`.
+pub(crate) fn host() -> anyhow::Result<String> {
+    let text = rustc(&["--version", "--verbose"])?;
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("`rustc --version --verbose` names no host")
+}
+
+/// Whether the toolchain brings the runtime of AddressSanitizer.
+pub(crate) fn has_address_sanitizer() -> anyhow::Result<bool> {
+    let sysroot = rustc(&["--print", "sysroot"])?;
+    let folder = Path::new(sysroot.trim()).join("lib/rustlib").join(host()?).join("lib");
+    let entries = std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    Ok(entries.flatten().any(|entry| entry.file_name().to_string_lossy().contains("_rt.asan")))
+}
+
+fn rustc(arguments: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new("rustc").args(arguments).output().context("cannot run rustc")?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use housepipe_local_stack::{Clickhouse, ClickhouseOptions};
 
+use crate::fuzz;
 use crate::run::{cargo, release_binary, root, show, succeed};
 use crate::setup;
 
@@ -19,11 +20,16 @@ struct Stage {
     run: fn() -> anyhow::Result<()>,
 }
 
-const STAGES: [Stage; 9] = [
+const STAGES: [Stage; 10] = [
     Stage { name: "setup", shows: "tools and servers are here", run: set_up },
     Stage { name: "format", shows: "the code is formatted", run: format },
     Stage { name: "lint", shows: "clippy is content, warnings count", run: lint },
     Stage { name: "unit", shows: "unit, property and case tests; examples in the docs", run: unit },
+    Stage {
+        name: "fuzz",
+        shows: "the laws of the transform hold for corpora and new inputs",
+        run: fuzz::smoke,
+    },
     Stage { name: "docs", shows: "every link of the API docs resolves", run: docs },
     Stage { name: "stack", shows: "the local stack starts, dies and leaves nothing", run: local_stack },
     Stage { name: "conformance", shows: "rows equal those of ClickHouse itself", run: conformance },
@@ -106,6 +112,8 @@ fn unit() -> anyhow::Result<()> {
     for package in NEED_SERVERS {
         command.args(["--exclude", package]);
     }
+    // It has a stage of its own.
+    command.args(["--exclude", "housepipe-fuzz"]);
     step(&mut command)
 }
 

@@ -1,0 +1,167 @@
+//! In the steady state an encoder allocates nothing, and what a hostile record made it hold is given back.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are test code too")]
+
+#[path = "support/counting.rs"]
+mod counting;
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use counting::{Counting, measure};
+use housepipe_transform::{Encoder, Engine, Path, Plan, PlanOptions, Tier};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const RECORDS: usize = 64;
+
+/// Columns, and a record of them as a producer sends it, with `@` for a digit that changes.
+const STREAMS: [(&str, &str); 8] = [
+    ("a UInt8", r#"{"a":@}"#),
+    (
+        "id UInt64, at DateTime64(6), price Float64, size Int64, live Bool, symbol Nullable(String)",
+        r#"{"id":12345@,"at":"2024-01-0@ 10:11:12.12345@","price":10.2@,"size":-@,"live":true,"symbol":"AB@"}"#,
+    ),
+    (
+        "level LowCardinality(String), message String, trace UUID, client IPv4, tags Array(String), labels Map(String, String)",
+        r#"{"level":"info","message":"a line of text, long enough for a wide register: number @","trace":"00112233-4455-6677-8899-aabbccddee@f","client":"10.0.0.@","tags":["x@","y"],"labels":{"k":"v@"}}"#,
+    ),
+    // Keys in another order than the columns, missing and unknown ones.
+    ("a UInt8, b String, c Float64, d Date", r#"{"c":@.5,"unknown":[{"k":@}],"b":"x@","a":@}"#),
+    (
+        "a Array(Tuple(x String, y Nullable(Float64))), b Tuple(UInt8, String)",
+        r#"{"a":[{"y":@,"x":"s"},{"x":"@"}],"b":[@,"t"]}"#,
+    ),
+    // Escapes need a buffer of their own.
+    (
+        "a String, b Enum8('p' = 1, 'q\n' = 2), c FixedString(8)",
+        r#"{"a":"line @\n\u00e9","b":"q\n","c":"\t@"}"#,
+    ),
+    ("a JSON, b UInt8", r#"{"a":{"k":{"l":[@,{"m":null}]},"n.o":"\u00e9"},"b":@}"#),
+    (
+        "a DateTime('Europe/Berlin'), b DateTime64(3), c Date32, d IPv6",
+        r#"{"a":"2024-03-31 0@:30:00","b":170416464@,"c":"2024-02-2@","d":"::@"}"#,
+    ),
+];
+
+fn records(pattern: &str) -> Vec<Vec<u8>> {
+    (0..RECORDS).map(|number| pattern.replace('@', &(number % 10).to_string()).into_bytes()).collect()
+}
+
+fn engines() -> impl Iterator<Item = Engine> {
+    let paths = [Path::Exact, Path::General, Path::Lockstep];
+    paths.into_iter().flat_map(|path| Tier::all().into_iter().map(move |tier| Engine { path, tier }))
+}
+
+fn encoder(columns: &str, engine: Engine) -> Encoder {
+    let plan = Plan::compile(&columns.parse().unwrap(), &PlanOptions::default()).unwrap();
+    Encoder::with_engine(Arc::new(plan), engine)
+}
+
+#[test]
+fn the_steady_state_allocates_nothing() {
+    for (columns, pattern) in STREAMS {
+        let records = records(pattern);
+        let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+        let lines = records.join(&b'\n');
+        for engine in engines() {
+            let mut encoder = encoder(columns, engine);
+            let mut rows = Vec::new();
+            let mut run = |rows: &mut Vec<u8>| {
+                rows.clear();
+                for record in &records {
+                    encoder.encode(record, rows).unwrap();
+                }
+                let batch = encoder.encode_batch(&records, rows, |_, reject| panic!("{reject}"));
+                let counts = encoder.encode_lines(&lines, rows, |line| panic!("{line:?}"));
+                (batch, counts.rows)
+            };
+            // The first rounds grow the buffers and show the encoder the shape of the records.
+            for _ in 0..3 {
+                run(&mut rows);
+            }
+            let (counts, usage) = measure(|| run(&mut rows));
+            assert_eq!(counts, (RECORDS, RECORDS));
+            assert_eq!(usage.allocations, 0, "{usage:?} by {engine:?} for {columns}");
+        }
+    }
+}
+
+/// Records that each make the encoder hold as much as they can.
+fn hostile() -> Vec<(&'static str, Vec<u8>)> {
+    let long = "\\n".repeat(4 << 20);
+    let mut keys = String::new();
+    for number in 0..9_990 {
+        write!(keys, "\"{number:0>300}\":[],").unwrap();
+    }
+    let nested = format!("{}1{}", "{\"key\":".repeat(900), "}".repeat(900));
+    vec![
+        ("a String, b UInt8", format!("{{\"b\":1,\"a\":\"{long}\"}}").into_bytes()),
+        ("a String, b UInt8", format!("{{\"b\":1,\"u\":\"{long}\"}}").into_bytes()),
+        ("a String, b UInt8", format!("{{\"b\":1,\"{long}\":1}}").into_bytes()),
+        ("a String, b UInt8", format!("{{{keys}\"b\":1}}").into_bytes()),
+        ("a JSON, b UInt8", format!("{{\"b\":1,\"a\":{{{keys}\"b\":1}}}}").into_bytes()),
+        ("a JSON, b UInt8", format!("{{\"b\":1,\"a\":{nested}}}").into_bytes()),
+        ("a Array(UInt8), b UInt8", format!("{{\"b\":1,\"a\":[{}1]}}", "1,".repeat(4 << 20)).into_bytes()),
+        ("a String, b UInt8", format!("{{\"b\":1,\"u\":{}", "[".repeat(8 << 20)).into_bytes()),
+        ("a FixedString(3), b UInt8", format!("{{\"b\":1,\"a\":\"{long}\"}}").into_bytes()),
+        (
+            "a Array(FixedString(100000)), b UInt8",
+            format!("{{\"b\":1,\"a\":[{}\"\"]}}", "\"\",".repeat(1 << 20)).into_bytes(),
+        ),
+    ]
+}
+
+#[test]
+fn a_hostile_record_leaves_little_behind() {
+    /// What an encoder may keep: four buffers of 1 MiB, its tables, and 100 names of unknown keys.
+    const KEPT_BYTES_MAX: i64 = 6 << 20;
+    /// What one record may make it hold for a moment: a row of 64 MiB and its copy, each doubled as vectors grow.
+    const PEAK_BYTES_MAX: i64 = 4 * (64 << 20) + (64 << 20);
+    for (columns, record) in hostile() {
+        for engine in engines() {
+            let ((encoder, rejected), usage) = measure(|| {
+                let mut encoder = encoder(columns, engine);
+                let rejected = encoder.encode(&record, &mut Vec::new()).is_err();
+                (encoder, rejected)
+            });
+            let start = String::from_utf8_lossy(&record[..20]);
+            assert!(
+                usage.kept_bytes <= KEPT_BYTES_MAX && usage.peak_bytes <= PEAK_BYTES_MAX,
+                "{usage:?} by {engine:?} for {columns}, {start}, rejected {rejected}"
+            );
+            drop(encoder);
+        }
+    }
+}
+
+#[test]
+fn an_encoder_does_not_grow_with_the_records() {
+    for engine in engines() {
+        let mut encoder = encoder("a UInt8, b String", engine);
+        let mut rows = Vec::with_capacity(1 << 20);
+        let mut run = |from: usize| {
+            rows.clear();
+            for number in from..from + 2_000 {
+                // Keys that never come again, and shapes that never repeat.
+                let record =
+                    format!("{{\"key {number}\":{number},\"a\":1,\"b\":\"{}\"}}", "x".repeat(number % 50));
+                encoder.encode(record.as_bytes(), &mut rows).unwrap();
+            }
+        };
+        run(0);
+        let ((), usage) = measure(|| {
+            run(2_000);
+            run(4_000);
+        });
+        assert_eq!(usage.kept_bytes, 0, "{usage:?} by {engine:?}");
+    }
+}
+
+#[test]
+fn the_counting_counts() {
+    let (block, usage) = measure(|| vec![0u8; 1_000]);
+    assert_eq!((usage.allocations, usage.peak_bytes, usage.kept_bytes), (1, 1_000, 1_000));
+    let ((), usage) = measure(|| drop(block));
+    assert_eq!((usage.allocations, usage.peak_bytes, usage.kept_bytes), (0, 0, -1_000));
+}
