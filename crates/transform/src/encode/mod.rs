@@ -200,16 +200,13 @@ impl Encoder {
     fn fast_group(&mut self, records: &[&[u8]], out: &mut Vec<u8>) -> Option<[usize; LANES]> {
         let Encoder { plan, fast: Some(fast), state, .. } = self else { return None };
         let group = records.first_chunk::<LANES>()?;
-        if !fast.takes_groups() || !group.iter().all(|record| is_text(plan, record)) {
-            return None;
-        }
-        fast.group(plan, state, group, out)
+        if fast.takes_groups() { fast.group(plan, state, group, out) } else { None }
     }
 
     /// Whether a fast path knew the row of the record, and it was appended.
     fn is_taken_fast(&mut self, record: &[u8], out: &mut Vec<u8>) -> bool {
         let Encoder { plan, fast: Some(fast), state, .. } = self else { return false };
-        is_text(plan, record) && fast.record(plan, state, record, out)
+        fast.record(plan, state, record, out)
     }
 
     /// The plan.
@@ -245,12 +242,6 @@ impl Encoder {
         state.begin(out.len());
         object::row(plan, &mut Cursor::new(record), state, out)
     }
-}
-
-/// Whether the record is UTF-8, where the plan asks for it.
-fn is_text(plan: &Plan, record: &[u8]) -> bool {
-    // Most records are ASCII, which is seen sooner.
-    !plan.options.strict_utf8 || record.is_ascii() || simdutf8::basic::from_utf8(record).is_ok()
 }
 
 impl State {

@@ -107,6 +107,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn has_high_64(from: *const u8) -> bool {
+        // SAFETY: the caller may read 64 bytes.
+        unsafe { bits(_mm256_or_si256(load(from), load(from.add(32)))) != 0 }
+    }
+
+    #[inline(always)]
     unsafe fn copy_64(from: *const u8, to: *mut u8) {
         // SAFETY: the caller may read and write 64 bytes.
         unsafe {

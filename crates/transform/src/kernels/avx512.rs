@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::{
     __m512i, _mm256_cmpgt_epu8_mask, _mm256_cmpneq_epi8_mask, _mm256_loadu_si256, _mm256_set1_epi8,
-    _mm256_sub_epi8, _mm512_cmpeq_epi8_mask, _mm512_cmpneq_epi8_mask, _mm512_loadu_si512, _mm512_set1_epi8,
-    _mm512_storeu_si512,
+    _mm256_sub_epi8, _mm512_cmpeq_epi8_mask, _mm512_cmpneq_epi8_mask, _mm512_loadu_si512,
+    _mm512_movepi8_mask, _mm512_set1_epi8, _mm512_storeu_si512,
 };
 
 use super::avx2;
@@ -55,6 +55,12 @@ impl Simd for Avx512 {
     unsafe fn marks_64(from: *const u8) -> u64 {
         // SAFETY: the caller may read 64 bytes.
         unsafe { text_marks(load(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn has_high_64(from: *const u8) -> bool {
+        // SAFETY: the caller may read 64 bytes.
+        unsafe { _mm512_movepi8_mask(load(from)) != 0 }
     }
 
     #[inline(always)]

@@ -88,6 +88,16 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn has_high_64(from: *const u8) -> bool {
+        let mut all = 0;
+        for at in [0, 8, 16, 24, 32, 40, 48, 56] {
+            // SAFETY: the caller may read 64 bytes.
+            all |= unsafe { word(from.add(at)) };
+        }
+        all & HIGHS != 0
+    }
+
+    #[inline(always)]
     unsafe fn copy_64(from: *const u8, to: *mut u8) {
         // SAFETY: the caller may read and write 64 bytes; both sides are copied by value.
         unsafe { to.cast::<[u64; 8]>().write_unaligned(from.cast::<[u64; 8]>().read_unaligned()) }

@@ -2,6 +2,7 @@
 
 use super::lane::{Bounds, Lane};
 use super::simd::Simd;
+use super::text;
 use super::value::{Context, quoted_value, skip, value};
 use crate::fast::{Guesses, KeyId, Places, START, Shapes, Target, hash, target};
 use crate::plan::{Field, LITERAL_BYTES_MAX, Plan, RowFormat};
@@ -59,6 +60,9 @@ pub(super) unsafe fn record<S: Simd>(
     let mut before = Some(START);
     // SAFETY: the lane starts at the first byte of live buffers; all steps keep the contract.
     unsafe {
+        if walk.plan.options.strict_utf8 && !text::is_utf8::<S>(bounds) {
+            return None;
+        }
         let mut lane = bounds.lane(0, 0);
         loop {
             let value_end = bounds.read(lane);

@@ -23,6 +23,9 @@ pub(crate) trait Simd: Copy {
     /// Marks the quotes and backslashes of 64 bytes.
     unsafe fn marks_64(from: *const u8) -> u64;
 
+    /// Whether one of 64 bytes is beyond ASCII.
+    unsafe fn has_high_64(from: *const u8) -> bool;
+
     /// Copies 64 bytes.
     unsafe fn copy_64(from: *const u8, to: *mut u8);
 
