@@ -1,5 +1,7 @@
 //! What the benchmarks share: the corpora, the CPU time of a server, medians.
 
+pub mod transform;
+
 use anyhow::Context;
 use clap::ValueEnum;
 use housepipe_local_stack::Stack;
@@ -59,6 +61,14 @@ impl ServerCpu {
             .clickhouse
             .pid()
             .context("the CPU time of a ClickHouse of your own cannot be read; unset CLICKHOUSE_URL")?;
+        ServerCpu::of_process(pid)
+    }
+
+    /// Starts counting the time of this process now.
+    ///
+    /// # Errors
+    /// Where there is no such process.
+    pub fn of_process(pid: u32) -> anyhow::Result<ServerCpu> {
         Ok(ServerCpu { pid, before: cpu_seconds(pid)? })
     }
 

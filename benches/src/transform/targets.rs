@@ -1,0 +1,143 @@
+//! What the transform is to reach: ratios of medians within one run, and no allocation.
+
+use serde::Serialize;
+
+use super::cases::{OURS, STRICT};
+use super::clickhouse::TO_ROW_BINARY;
+use super::report::CorpusReport;
+use super::run::UNSPOILT;
+
+/// A ratio of two rows of one corpus.
+struct Target {
+    corpus: &'static str,
+    /// The row that is to be fast.
+    case: &'static str,
+    /// The row it is compared with.
+    against: &'static str,
+    floor: f64,
+    goal: f64,
+}
+
+const fn target(corpus: &'static str, against: &'static str, floor: f64, goal: f64) -> Target {
+    Target { corpus, case: OURS, against, floor, goal }
+}
+
+const TARGETS: [Target; 13] = [
+    target("logs", "sonic-rs typed", 2.5, 7.0),
+    target("logs", "simd-json typed", 3.3, 8.0),
+    target("logs", "serde_json typed", 4.5, 12.0),
+    target("logs", TO_ROW_BINARY, 6.0, 15.0),
+    target("events", "sonic-rs typed", 1.9, 5.0),
+    target("events", "simd-json typed", 2.2, 6.0),
+    target("events", "serde_json typed", 2.8, 7.0),
+    target("events", TO_ROW_BINARY, 4.5, 10.0),
+    target("shuffled", "sonic-rs typed", 1.1, 2.5),
+    target("nested", "sonic-rs typed", 1.5, 4.0),
+    target("bad-1-percent", UNSPOILT, 0.8, 0.95),
+    Target { corpus: "logs", case: STRICT, against: OURS, floor: 0.85, goal: 0.93 },
+    Target { corpus: "multibyte", case: STRICT, against: OURS, floor: 0.85, goal: 0.93 },
+];
+
+/// Rejected records have a message each; everywhere else the steady state allocates nothing.
+const MAY_ALLOCATE: &str = "bad-1-percent";
+/// Fewer a record than this is the growth of a buffer, not a cost of records.
+const ALLOCATIONS_RECORD_MAX: f64 = 0.000_5;
+
+/// What became of a target.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verdict {
+    /// The corpus.
+    pub corpus: String,
+    /// Its size.
+    pub size: &'static str,
+    /// What is compared with what.
+    pub what: String,
+    /// At least this, or at most this for allocations.
+    pub floor: f64,
+    /// Where we want to be.
+    pub goal: f64,
+    /// Where we are.
+    pub measured: f64,
+    /// Whether the floor holds.
+    pub floor_held: bool,
+    /// Whether the goal is reached.
+    pub goal_reached: bool,
+}
+
+/// Judges every target that was measured.
+#[must_use]
+pub fn judge(corpora: &[CorpusReport]) -> Vec<Verdict> {
+    corpora.iter().flat_map(judge_one).collect()
+}
+
+fn judge_one(report: &CorpusReport) -> Vec<Verdict> {
+    let speed = |case: &str| report.timing(case).map(|timing| timing.median_gb_s);
+    let mut verdicts: Vec<Verdict> = TARGETS
+        .iter()
+        .filter(|target| target.corpus == report.corpus)
+        .filter_map(|target| {
+            let measured = speed(target.case)? / speed(target.against)?;
+            Some(Verdict {
+                corpus: report.corpus.clone(),
+                size: report.size,
+                what: format!("{} by {}", target.case, target.against),
+                floor: target.floor,
+                goal: target.goal,
+                measured,
+                floor_held: measured >= target.floor,
+                goal_reached: measured >= target.goal,
+            })
+        })
+        .collect();
+    let allocations = report.timing(OURS).and_then(|timing| timing.allocations_record);
+    if let Some(measured) = allocations.filter(|_| report.corpus != MAY_ALLOCATE) {
+        let held = measured < ALLOCATIONS_RECORD_MAX;
+        verdicts.push(Verdict {
+            corpus: report.corpus.clone(),
+            size: report.size,
+            what: "allocations a record".to_owned(),
+            floor: 0.0,
+            goal: 0.0,
+            measured,
+            floor_held: held,
+            goal_reached: held,
+        });
+    }
+    verdicts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transform::measure::timing;
+
+    fn logs(ours_seconds: f64, allocations: f64) -> CorpusReport {
+        CorpusReport {
+            corpus: "logs".to_owned(),
+            size: "l2",
+            columns: 38,
+            bytes: 1_000,
+            records: 1,
+            rejected: 0,
+            timings: vec![
+                timing(OURS.to_owned(), vec![ours_seconds], 1_000, 1, Some(allocations)),
+                timing("sonic-rs typed".to_owned(), vec![10.0], 1_000, 1, None),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_floor_holds_or_is_missed() {
+        let verdicts = judge(&[logs(2.0, 0.0)]);
+        assert_eq!(verdicts.len(), 2);
+        assert!(verdicts[0].floor_held && !verdicts[0].goal_reached);
+        assert!(!judge(&[logs(5.0, 0.0)])[0].floor_held);
+        assert!(judge(&[logs(1.0, 0.0)])[0].goal_reached);
+    }
+
+    #[test]
+    fn an_allocation_a_record_misses_the_floor() {
+        assert!(judge(&[logs(1.0, 0.0)])[1].floor_held);
+        assert!(!judge(&[logs(1.0, 0.01)])[1].floor_held);
+    }
+}
