@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod conformance;
 mod run;
 mod setup;
 mod stack;
@@ -45,6 +46,15 @@ enum Command {
         #[arg(last = true, value_name = "ARGS")]
         args: Vec<String>,
     },
+    /// Compare the transform with a real ClickHouse on random columns and records: `--cases N --seed S [--seconds T]
+    /// [--types REGEX] [--engine exact|general|lockstep] [--tier NAME] [--only INDEX] [--json FILE] [--write]`.
+    ///
+    /// With `CLICKHOUSE_URL` it asks that server, otherwise it starts one.
+    #[command(disable_help_flag = true)]
+    Conformance {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        args: Vec<String>,
+    },
     /// Start a ClickHouse and a Kafka for development and keep them until Ctrl-C.
     Stack,
     /// Fetch and install what the other commands need, and nothing else.
@@ -69,6 +79,7 @@ fn dispatch() -> anyhow::Result<()> {
         }
         Command::Test { stages } => test::run(&stages),
         Command::Bench { what, args } => bench::run(&what, &args),
+        Command::Conformance { args } => conformance::run(&args),
         Command::Stack => stack::run(),
         Command::Setup => {
             setup::tools()?;
