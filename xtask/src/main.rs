@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod conformance;
 mod fuzz;
 mod run;
 mod sanitize;
@@ -60,6 +61,15 @@ enum Command {
     Sanitize,
     /// Run the unit tests of the transform in Miri, where a nightly toolchain has it.
     Miri,
+    /// Compare the transform with a real ClickHouse on random columns and records: `--cases N --seed S [--seconds T]
+    /// [--types REGEX] [--engine exact|general|lockstep] [--tier NAME] [--only INDEX] [--json FILE] [--write]`.
+    ///
+    /// With `CLICKHOUSE_URL` it asks that server, otherwise it starts one.
+    #[command(disable_help_flag = true)]
+    Conformance {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        args: Vec<String>,
+    },
     /// Start a ClickHouse and a Kafka for development and keep them until Ctrl-C.
     Stack,
     /// Fetch and install what the other commands need, and nothing else.
@@ -87,6 +97,7 @@ fn dispatch() -> anyhow::Result<()> {
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Sanitize => sanitize::address(),
         Command::Miri => sanitize::miri(),
+        Command::Conformance { args } => conformance::run(&args),
         Command::Stack => stack::run(),
         Command::Setup => {
             setup::tools()?;

@@ -1,0 +1,117 @@
+//! The differences on purpose. Each stands in `docs/differences.md`; what is not listed here is a finding.
+
+use housepipe_transform::RejectCode;
+
+/// Why a record is refused that ClickHouse accepts.
+#[derive(Debug)]
+pub(crate) struct Known {
+    code: RejectCode,
+    /// The reason, as the report counts it.
+    pub(crate) reason: &'static str,
+    /// Whether the record is one of those; given the record and the position of the reject.
+    applies: fn(&[u8], usize) -> bool,
+}
+
+/// With ClickHouse's semantics, and with the strict ones too.
+const BOTH: &[Known] = &[
+    Known { code: RejectCode::TrailingData, reason: "one record is one document", applies: |_, _| true },
+    Known {
+        code: RejectCode::NotAnObject,
+        reason: "one record is one document",
+        applies: |record, _| begins(record, b"["),
+    },
+    Known {
+        code: RejectCode::InvalidJson,
+        reason: "a blank record",
+        applies: |record, _| record.iter().all(|byte| is_blank(*byte)),
+    },
+    Known {
+        code: RejectCode::NotAnObject,
+        reason: "a blank record",
+        applies: |record, _| record.iter().all(|byte| is_blank(*byte) || *byte == b';'),
+    },
+    Known {
+        code: RejectCode::InvalidJson,
+        reason: "a byte order mark",
+        applies: |record, _| begins(record, b"\xef\xbb\xbf"),
+    },
+    Known {
+        code: RejectCode::NotAnObject,
+        reason: "a byte order mark",
+        applies: |record, _| begins(record, b"\xef\xbb\xbf"),
+    },
+    Known {
+        code: RejectCode::DateTimeWithoutYear,
+        reason: "a date-time without a year",
+        applies: |_, _| true,
+    },
+    Known {
+        code: RejectCode::TooDeep,
+        reason: "nested too deep",
+        applies: |record, _| brackets(record) > 1_000,
+    },
+    Known {
+        code: RejectCode::InvalidEscape,
+        reason: "an escape whose digits include a quote",
+        applies: |record, _| record.windows(6).any(|six| six.starts_with(b"\\u") && six[2..].contains(&b'"')),
+    },
+    Known {
+        code: RejectCode::InvalidDateTime,
+        reason: "a comma behind a year and month",
+        applies: |record, _| {
+            record.windows(7).any(|seven| seven[6] == b',' && seven[..6].iter().all(u8::is_ascii_digit))
+        },
+    },
+];
+
+/// What the strict semantics refuse more, by their codes.
+const STRICT: &[(RejectCode, &str)] = &[
+    (RejectCode::InvalidJson, "strict: not JSON"),
+    (RejectCode::InvalidEscape, "strict: an escape that JSON does not have"),
+    (RejectCode::OutOfRange, "strict: another number would be stored"),
+    (RejectCode::NullEnum, "strict: a row that cannot be read again"),
+];
+
+/// The reason for ClickHouse's texts whose verdict depends on what follows them.
+pub(crate) const BUFFER_END: &str = "ClickHouse's verdict depends on the end of its buffer";
+
+/// The reason why a record is refused with both semantics that ClickHouse accepts; none where that is a finding.
+pub(crate) fn reason(code: RejectCode, record: &[u8], position: usize) -> Option<&'static str> {
+    BOTH.iter()
+        .find(|known| known.code == code && (known.applies)(record, position))
+        .map(|known| known.reason)
+}
+
+/// The reason why the strict semantics alone refuse a record; none where that is a finding.
+pub(crate) fn strict_reason(code: RejectCode) -> Option<&'static str> {
+    STRICT.iter().find(|(known, _)| *known == code).map(|(_, reason)| *reason)
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c)
+}
+
+fn begins(record: &[u8], mark: &[u8]) -> bool {
+    let start = record.iter().position(|byte| !is_blank(*byte)).unwrap_or(record.len());
+    record[start..].starts_with(mark)
+}
+
+fn brackets(record: &[u8]) -> usize {
+    record.iter().filter(|byte| matches!(byte, b'[' | b'{')).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_needs_its_record() {
+        assert!(reason(RejectCode::InvalidJson, b" \t", 2).is_some());
+        assert_eq!(reason(RejectCode::InvalidJson, b"{\"a\"}", 4), None);
+        assert_eq!(reason(RejectCode::TooDeep, b"[[[[", 4), None);
+        assert_eq!(reason(RejectCode::TypeMismatch, b"{\"a\":1}", 5), None);
+        assert!(reason(RejectCode::InvalidEscape, b"{\"a\":\"\\u\"d83\"}", 6).is_some());
+        assert_eq!(reason(RejectCode::InvalidEscape, b"{\"a\":\"\\ud83d\"}", 6), None);
+        assert_eq!(strict_reason(RejectCode::TypeMismatch), None);
+    }
+}
