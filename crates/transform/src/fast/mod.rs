@@ -148,7 +148,7 @@ impl Fast {
             self.judge_guesses(misses);
         }
         let row = &mut self.lanes[0].row;
-        if done.is_none() || row.len() > plan.options.limits.row_bytes_max {
+        if done.is_none() || row.len() + self.defaults.bytes() > plan.options.limits.row_bytes_max {
             return false;
         }
         if self.places.is_row() {
@@ -208,7 +208,9 @@ impl Fast {
         let level = self.engine.tier.level();
         let done =
             kernels::encode_group(level, plan, shape, &mut bounds, &mut context, &mut self.starts).is_some();
-        if !done || self.lanes.iter().any(|lane| lane.row.len() > limits.row_bytes_max) {
+        if !done
+            || self.lanes.iter().any(|lane| lane.row.len() + self.defaults.bytes() > limits.row_bytes_max)
+        {
             self.shapes.did_not_fit();
             return None;
         }

@@ -79,6 +79,11 @@ impl Defaults {
         bytes.reserve(BLOCK_BYTES);
         Self { bytes, starts }
     }
+
+    /// Bytes that a record without any key takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
 }
 
 /// Appends a row to `out`: the values in the columns' order, defaults where there are none. The values start where

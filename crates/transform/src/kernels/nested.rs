@@ -3,7 +3,7 @@
 use super::lane::{Bounds, Lane};
 use super::simd::Simd;
 use super::text;
-use super::value::{Context, value};
+use super::value::Context;
 use crate::plan::{Op, TupleOp};
 
 /// Levels of arrays, maps and tuples that the kernels enter: each takes its share of the stack. The exact path takes what
@@ -94,7 +94,7 @@ unsafe fn array<S: Simd>(
             return Some(closed);
         }
         loop {
-            lane = value::<S>(inner, lane, bounds, context)?;
+            lane = S::element(inner, lane, bounds, context)?;
             length += 1;
             lane = lane.blank();
             match lane.eat(b',') {
@@ -135,8 +135,8 @@ unsafe fn map<S: Simd>(
             if lane.peek() != b'"' {
                 return None;
             }
-            lane = value::<S>(key, lane, bounds, context)?.blank().eat(b':')?.blank();
-            lane = value::<S>(item, lane, bounds, context)?;
+            lane = S::element(key, lane, bounds, context)?.blank().eat(b':')?.blank();
+            lane = S::element(item, lane, bounds, context)?;
             length += 1;
             lane = lane.blank();
             match lane.eat(b',') {
@@ -171,7 +171,7 @@ unsafe fn tuple<S: Simd>(
                     None => return None,
                 };
             }
-            lane = value::<S>(&element.op, lane, bounds, context)?;
+            lane = S::element(&element.op, lane, bounds, context)?;
         }
         lane.blank().eat(close)
     }

@@ -41,6 +41,17 @@ pub(crate) trait Simd: Copy {
     /// As there.
     unsafe fn long_text(lane: Lane, bounds: &Bounds<'_>) -> Option<Lane>;
 
+    /// [`super::value::value`] with the instructions of the level: the element of a value that nests.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn element(
+        op: &Op,
+        lane: Lane,
+        bounds: &mut Bounds<'_>,
+        context: &mut Context<'_>,
+    ) -> Option<Lane>;
+
     /// [`super::nested::nested`] with the instructions of the level: a call of its own, since values nest.
     ///
     /// # Safety
@@ -60,6 +71,18 @@ macro_rules! outlined {
         ) -> Option<$crate::kernels::lane::Lane> {
             // SAFETY: the caller keeps the same contract.
             unsafe { $crate::kernels::text::long::<Self>(lane, bounds) }
+        }
+
+        $(#[$features])*
+        #[inline(never)]
+        unsafe fn element(
+            op: &$crate::plan::Op,
+            lane: $crate::kernels::lane::Lane,
+            bounds: &mut $crate::kernels::lane::Bounds<'_>,
+            context: &mut $crate::kernels::value::Context<'_>,
+        ) -> Option<$crate::kernels::lane::Lane> {
+            // SAFETY: the caller keeps the same contract.
+            unsafe { $crate::kernels::value::value::<Self>(op, lane, bounds, context) }
         }
 
         $(#[$features])*

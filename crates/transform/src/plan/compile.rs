@@ -10,7 +10,7 @@ use super::{
     TupleElementOp, TupleOp,
 };
 use crate::columns::{Column, Columns, DefaultKind, Source};
-use crate::types::{DataType, TupleElement, check};
+use crate::types::{DataType, TupleElement, check, is_bottomless};
 
 pub(super) fn compile(columns: &Columns, options: &PlanOptions) -> Result<Plan, PlanError> {
     let columns = flatten(columns);
@@ -21,7 +21,11 @@ pub(super) fn compile(columns: &Columns, options: &PlanOptions) -> Result<Plan, 
     let mut names = HashSet::new();
     let mut sources = HashSet::new();
     let mut fields = Vec::with_capacity(columns.len());
+    let mut default_bytes = 0usize;
     for column in &columns {
+        if column.name.is_empty() {
+            return Err(PlanError::NamelessColumn);
+        }
         if !names.insert(column.name.as_str()) {
             return Err(PlanError::DuplicateColumn { column: column.name.clone() });
         }
@@ -29,10 +33,28 @@ pub(super) fn compile(columns: &Columns, options: &PlanOptions) -> Result<Plan, 
         if !sources.insert(key.as_str()) {
             return Err(PlanError::DuplicateSource { column: column.name.clone(), key: key.clone() });
         }
-        fields.push(compiler.field(column, key, options)?);
+        let field = compiler.field(column, key, options)?;
+        default_bytes = default_bytes.saturating_add(field.missing.len());
+        if default_bytes > options.limits.row_bytes_max {
+            return Err(too_large(column, options));
+        }
+        fields.push(field);
     }
     let keys = KeyTable::new(fields.iter().map(|field| field.key.clone()).collect());
     Ok(Plan { columns, options: options.clone(), fields, keys, zones: compiler.zones })
+}
+
+/// The type as ClickHouse prints it, where it is not nested beyond all measure.
+fn name_of(ty: &DataType) -> String {
+    if is_bottomless(ty) { "a type".to_owned() } else { ty.to_string() }
+}
+
+fn too_large(column: &Column, options: &PlanOptions) -> PlanError {
+    PlanError::RowTooLarge {
+        column: column.name.clone(),
+        ty: column.ty.to_string(),
+        limit_bytes: options.limits.row_bytes_max,
+    }
 }
 
 /// Replaces every Nested column by its arrays, as ClickHouse does when it creates the table.
@@ -64,16 +86,12 @@ impl Compiler {
     fn field(&mut self, column: &Column, key: &str, options: &PlanOptions) -> Result<Field, PlanError> {
         check(&column.ty).map_err(|reason| PlanError::ImpossibleType {
             column: column.name.clone(),
-            ty: column.ty.to_string(),
+            ty: name_of(&column.ty),
             reason,
         })?;
         let op = self.op(&column.ty);
         if op.default_bytes() > options.limits.row_bytes_max {
-            return Err(PlanError::RowTooLarge {
-                column: column.name.clone(),
-                ty: column.ty.to_string(),
-                limit_bytes: options.limits.row_bytes_max,
-            });
+            return Err(too_large(column, options));
         }
         let markers = options.format == RowFormat::RowBinaryWithDefaults;
         let server_side = column.default == DefaultKind::Expression;

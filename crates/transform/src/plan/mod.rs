@@ -69,6 +69,9 @@ pub enum PlanError {
     /// There is nothing to fill.
     #[error("the list of columns is empty")]
     NoColumns,
+    /// A column has an empty name.
+    #[error("a column has no name")]
+    NamelessColumn,
     /// Two columns have the same name.
     #[error("the column `{column}` stands twice in the list")]
     DuplicateColumn {
@@ -101,7 +104,7 @@ pub enum PlanError {
     },
     /// A row would be larger than the limit before any value is in it.
     #[error(
-        "column `{column}`: the default of {ty} alone is larger than the limit of {limit_bytes} bytes a row"
+        "column `{column}`: with the default of {ty}, a row of defaults is larger than the limit of {limit_bytes} bytes a row"
     )]
     RowTooLarge {
         /// The column.

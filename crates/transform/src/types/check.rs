@@ -1,15 +1,34 @@
 //! What ClickHouse cannot hold, with its reason.
 
-use super::DataType;
+use std::collections::HashSet;
 
-/// Returns the reason why ClickHouse would not create a column of the type.
+use super::{DataType, EnumItem, TupleElement};
+use crate::limits::TYPE_DEPTH_MAX;
+
+/// Returns the reason why ClickHouse would not create a column of the type. Types can be built by hand: what the parser
+/// refuses is refused here too.
 pub(crate) fn check(ty: &DataType) -> Result<(), String> {
+    if is_bottomless(ty) {
+        return Err(format!("types are nested deeper than {TYPE_DEPTH_MAX}"));
+    }
+    rules(ty)
+}
+
+fn rules(ty: &DataType) -> Result<(), String> {
     match ty {
+        DataType::FixedString(bytes) if !FIXED_STRING_BYTES.contains(bytes) => {
+            Err("a FixedString has 1 to 16777215 bytes".to_owned())
+        }
+        DataType::DateTime64(precision, _) if *precision > DATE_TIME_64_PRECISION_MAX => {
+            Err("the precision of a DateTime64 is 0 to 9".to_owned())
+        }
+        DataType::Enum8(items) => enumeration(items),
+        DataType::Enum16(items) => enumeration(items),
         DataType::Nullable(inner) => {
             if !inside_nullable(inner) {
                 return Err(format!("Nested type {inner} cannot be inside Nullable type"));
             }
-            check(inner)
+            rules(inner)
         }
         DataType::LowCardinality(inner) => {
             let dictionary = match inner.as_ref() {
@@ -22,24 +41,81 @@ pub(crate) fn check(ty: &DataType) -> Result<(), String> {
                      or Nullable of them, but got {inner}"
                 ));
             }
-            check(inner)
+            rules(inner)
         }
-        DataType::Array(inner) => check(inner),
+        DataType::Array(inner) => rules(inner),
         DataType::Tuple(elements) if elements.is_empty() => {
             Err("a Tuple without elements has no value to write".to_owned())
         }
-        DataType::Tuple(elements) | DataType::Nested(elements) => {
-            elements.iter().try_for_each(|element| check(&element.ty))
+        DataType::Tuple(elements) => {
+            names(elements)?;
+            elements.iter().try_for_each(|element| rules(&element.ty))
+        }
+        DataType::Nested(elements) => {
+            if elements.iter().any(|element| element.name.is_none()) {
+                return Err("the elements of a Nested have names".to_owned());
+            }
+            names(elements)?;
+            elements.iter().try_for_each(|element| rules(&element.ty))
         }
         DataType::Map(key, value) => {
             if !map_key(key) {
                 return Err(format!("Map cannot have a key of type {key}"));
             }
-            check(key)?;
-            check(value)
+            rules(key)?;
+            rules(value)
         }
-        DataType::Json(args) => args.paths.iter().try_for_each(|(_, ty)| check(ty)),
+        DataType::Json(args) => args.paths.iter().try_for_each(|(_, ty)| rules(ty)),
         _ => Ok(()),
+    }
+}
+
+/// Whether the type is nested deeper than is looked at.
+pub(crate) fn is_bottomless(ty: &DataType) -> bool {
+    fn is_below(ty: &DataType, left: usize) -> bool {
+        let Some(left) = left.checked_sub(1) else { return true };
+        match ty {
+            DataType::Nullable(inner) | DataType::LowCardinality(inner) | DataType::Array(inner) => {
+                is_below(inner, left)
+            }
+            DataType::Map(key, value) => is_below(key, left) || is_below(value, left),
+            DataType::Tuple(elements) | DataType::Nested(elements) => {
+                elements.iter().any(|element| is_below(&element.ty, left))
+            }
+            DataType::Json(args) => args.paths.iter().any(|(_, ty)| is_below(ty, left)),
+            _ => false,
+        }
+    }
+    is_below(ty, TYPE_DEPTH_MAX)
+}
+
+/// Bytes that a FixedString may have.
+pub(crate) const FIXED_STRING_BYTES: std::ops::RangeInclusive<usize> = 1..=0xFF_FFFF;
+/// Digits of a second that a DateTime64 may keep.
+pub(crate) const DATE_TIME_64_PRECISION_MAX: u8 = 9;
+
+fn enumeration<N: Copy + Eq + std::hash::Hash>(items: &[EnumItem<N>]) -> Result<(), String> {
+    let (mut names, mut values) = (HashSet::new(), HashSet::new());
+    if items.is_empty() {
+        return Err("an Enum has at least one name".to_owned());
+    }
+    if items.iter().all(|item| names.insert(item.name.as_str()) && values.insert(item.value)) {
+        Ok(())
+    } else {
+        Err("a name or number stands twice in the Enum".to_owned())
+    }
+}
+
+fn names(elements: &[TupleElement]) -> Result<(), String> {
+    let named: Vec<&str> = elements.iter().filter_map(|element| element.name.as_deref()).collect();
+    if !named.is_empty() && named.len() < elements.len() {
+        return Err("either all elements of a Tuple have names, or none".to_owned());
+    }
+    let mut seen = HashSet::new();
+    if named.iter().all(|name| seen.insert(*name)) {
+        Ok(())
+    } else {
+        Err("a name stands twice in the Tuple".to_owned())
     }
 }
 

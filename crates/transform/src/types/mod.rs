@@ -6,7 +6,7 @@ mod parse;
 mod print;
 
 pub use ast::{DataType, EnumItem, JsonSkip, JsonTypeArgs, TupleElement};
-pub(crate) use check::check;
+pub(crate) use check::{check, is_bottomless};
 pub(crate) use parse::Parser;
 pub use parse::TypeParseError;
 pub(crate) use print::Identifier;

@@ -1,9 +1,12 @@
 //! Parses types and column lists, with the position of every error.
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::str::FromStr;
 
 use chrono_tz::Tz;
 
+use super::check::{DATE_TIME_64_PRECISION_MAX, FIXED_STRING_BYTES};
 use super::{DataType, EnumItem, JsonSkip, JsonTypeArgs, TupleElement};
 use crate::limits::TYPE_DEPTH_MAX;
 
@@ -190,10 +193,7 @@ impl<'a> Parser<'a> {
         let start = self.at;
         let name = self.word();
         let ty = match self.simple(name) {
-            Some(ty) => {
-                // `Int32()` is not a type, and neither is `String(3)`.
-                ty
-            }
+            Some(ty) => ty,
             None => self.parametric(name, start)?,
         };
         self.depth -= 1;
@@ -246,7 +246,7 @@ impl<'a> Parser<'a> {
                 opens(self)?;
                 let at = self.at;
                 let bytes: usize = self.number("a number of bytes")?;
-                if bytes == 0 || bytes > 0xFF_FFFF {
+                if !FIXED_STRING_BYTES.contains(&bytes) {
                     self.at = at;
                     return self.error("a FixedString has 1 to 16777215 bytes");
                 }
@@ -314,7 +314,7 @@ impl<'a> Parser<'a> {
         }
         let at = self.at;
         let precision: u8 = self.number("a precision")?;
-        if precision > 9 {
+        if precision > DATE_TIME_64_PRECISION_MAX {
             self.at = at;
             return self.error("the precision of a DateTime64 is 0 to 9");
         }
@@ -323,9 +323,12 @@ impl<'a> Parser<'a> {
         Ok(DataType::DateTime64(precision, zone))
     }
 
-    fn enum_items<N: FromStr + Copy + Ord + Next>(&mut self) -> Result<Vec<EnumItem<N>>, TypeParseError> {
+    fn enum_items<N: FromStr + Copy + Ord + Hash + Next>(
+        &mut self,
+    ) -> Result<Vec<EnumItem<N>>, TypeParseError> {
         let mut items: Vec<EnumItem<N>> = Vec::new();
         let mut last: Option<N> = None;
+        let (mut names, mut values) = (HashSet::new(), HashSet::new());
         loop {
             self.blank();
             let start = self.at;
@@ -337,7 +340,7 @@ impl<'a> Parser<'a> {
             } else {
                 return self.error("the Enum has no number left");
             };
-            if items.iter().any(|item| item.name == name || item.value == value) {
+            if !names.insert(name.clone()) || !values.insert(value) {
                 self.at = start;
                 return self.error("a name or number stands twice in the Enum");
             }
@@ -353,6 +356,7 @@ impl<'a> Parser<'a> {
 
     fn elements(&mut self, names_required: bool) -> Result<Vec<TupleElement>, TypeParseError> {
         let mut elements: Vec<TupleElement> = Vec::new();
+        let mut names = HashSet::new();
         loop {
             self.blank();
             let start = self.at;
@@ -371,15 +375,13 @@ impl<'a> Parser<'a> {
             if name.is_none() && names_required {
                 return self.error("the elements of a Nested have names");
             }
-            if let Some(first) = elements.first() {
-                if first.name.is_some() != name.is_some() {
-                    self.at = start;
-                    return self.error("either all elements of a Tuple have names, or none");
-                }
-                if name.is_some() && elements.iter().any(|element| element.name == name) {
-                    self.at = start;
-                    return self.error("a name stands twice in the Tuple");
-                }
+            if elements.first().is_some_and(|first| first.name.is_some() != name.is_some()) {
+                self.at = start;
+                return self.error("either all elements of a Tuple have names, or none");
+            }
+            if name.as_ref().is_some_and(|name| !names.insert(name.clone())) {
+                self.at = start;
+                return self.error("a name stands twice in the Tuple");
             }
             let ty = self.data_type()?;
             elements.push(TupleElement { name, ty });
