@@ -10,7 +10,9 @@ use crate::engine::Level;
 /// Runs a generic check with every level that the processor has.
 macro_rules! on_every_level {
     ($check:ident($($argument:expr),*)) => {
-        $check::<Portable>($($argument),*)?;
+        if has(Level::Portable) {
+            $check::<Portable>($($argument),*)?;
+        }
         #[cfg(target_arch = "x86_64")]
         {
             if has(Level::Avx2) {

@@ -1,4 +1,7 @@
 //! NEON: 16 bytes a register, four of them at a time.
+//!
+//! The functions carry the level themselves, and are inlined where the compiler optimizes. Were they always inlined, a
+//! debug build would keep the registers of every call in one frame of many kilobytes, and nested values need several.
 
 use std::arch::aarch64::{
     uint8x16_t, vandq_u8, vceqq_u8, vcgeq_u8, vcgtq_u8, vdupq_n_u8, vgetq_lane_u32, vgetq_lane_u64, vld1q_u8,
@@ -23,20 +26,23 @@ static HUNDREDS: [u16; 8] = [100, 1, 100, 1, 100, 1, 100, 1];
 static TEN_THOUSANDS: [u32; 4] = [10_000, 1, 10_000, 1];
 
 /// 32 bytes.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "neon")]
 unsafe fn load_2(from: *const u8) -> [uint8x16_t; 2] {
     // SAFETY: the caller may read 32 bytes.
     unsafe { [vld1q_u8(from), vld1q_u8(from.add(16))] }
 }
 
 /// 64 bytes.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "neon")]
 unsafe fn load_4(from: *const u8) -> [uint8x16_t; 4] {
     // SAFETY: the caller may read 64 bytes.
     unsafe { [vld1q_u8(from), vld1q_u8(from.add(16)), vld1q_u8(from.add(32)), vld1q_u8(from.add(48))] }
 }
 
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "neon")]
 unsafe fn store_4(bytes: [uint8x16_t; 4], to: *mut u8) {
     let [first, second, third, fourth] = bytes;
     // SAFETY: the caller may write 64 bytes.
@@ -52,7 +58,8 @@ unsafe fn store_4(bytes: [uint8x16_t; 4], to: *mut u8) {
 ///
 /// NEON has no instruction for this. Each byte keeps its own bit of eight, and three rounds of sums of neighbours
 /// bring the eight bits of eight bytes together; no two of them meet.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "neon")]
 unsafe fn bits_64(marks: [uint8x16_t; 4]) -> u64 {
     // SAFETY: the processor has NEON; the weights are 16 bytes.
     unsafe {
@@ -64,7 +71,8 @@ unsafe fn bits_64(marks: [uint8x16_t; 4]) -> u64 {
 }
 
 /// [`bits_64`] of half as many.
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "neon")]
 unsafe fn bits_32(marks: [uint8x16_t; 2]) -> u32 {
     // SAFETY: the processor has NEON; the weights are 16 bytes.
     unsafe {
@@ -76,7 +84,8 @@ unsafe fn bits_32(marks: [uint8x16_t; 2]) -> u32 {
     }
 }
 
-#[inline(always)]
+#[inline]
+#[target_feature(enable = "neon")]
 unsafe fn text_marks(bytes: [uint8x16_t; 4]) -> u64 {
     // SAFETY: the processor has NEON.
     unsafe {
@@ -86,7 +95,8 @@ unsafe fn text_marks(bytes: [uint8x16_t; 4]) -> u64 {
 }
 
 impl Simd for Neon {
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "neon")]
     unsafe fn differs_32(a: *const u8, b: *const u8) -> u32 {
         // SAFETY: the caller may read 32 bytes at both.
         unsafe {
@@ -95,7 +105,8 @@ impl Simd for Neon {
         }
     }
 
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "neon")]
     unsafe fn differs_64(a: *const u8, b: *const u8) -> u64 {
         // SAFETY: the caller may read 64 bytes at both.
         unsafe {
@@ -104,7 +115,8 @@ impl Simd for Neon {
         }
     }
 
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "neon")]
     unsafe fn copy_text_64(from: *const u8, to: *mut u8) -> u64 {
         // SAFETY: the caller may read and write 64 bytes.
         unsafe {
@@ -114,19 +126,22 @@ impl Simd for Neon {
         }
     }
 
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "neon")]
     unsafe fn marks_64(from: *const u8) -> u64 {
         // SAFETY: the caller may read 64 bytes.
         unsafe { text_marks(load_4(from)) }
     }
 
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "neon")]
     unsafe fn copy_64(from: *const u8, to: *mut u8) {
         // SAFETY: the caller may read and write 64 bytes.
         unsafe { store_4(load_4(from), to) }
     }
 
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "neon")]
     unsafe fn not_digits_32(from: *const u8) -> u32 {
         // SAFETY: the caller may read 32 bytes.
         unsafe {
@@ -135,7 +150,8 @@ impl Simd for Neon {
         }
     }
 
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "neon")]
     unsafe fn digits_16(end: *const u8, count: usize) -> u64 {
         debug_assert!((1..=16).contains(&count));
         // SAFETY: the caller may read 16 bytes before `end`; the tables have 16 bytes each.
