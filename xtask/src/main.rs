@@ -6,6 +6,7 @@
     reason = "a program of developers, its terminal is its output"
 )]
 
+mod arm;
 mod bench;
 mod run;
 mod setup;
@@ -38,6 +39,13 @@ enum Command {
         #[arg(value_name = "STAGE")]
         stages: Vec<String>,
     },
+    /// Run the transform's tests on an emulated AArch64, or say what that needs.
+    ///
+    /// Everything behind `--` goes to the tests.
+    TestArm {
+        #[arg(last = true, value_name = "ARGS")]
+        args: Vec<String>,
+    },
     /// Measure: `e2e` loads Kafka topics into ClickHouse. Everything behind `--` goes to the benchmark.
     Bench {
         #[arg(value_name = "WHAT", value_parser = ["e2e", "transform"])]
@@ -68,6 +76,7 @@ fn dispatch() -> anyhow::Result<()> {
             run::housepipe("demo", &args)
         }
         Command::Test { stages } => test::run(&stages),
+        Command::TestArm { args } => arm::run(&args),
         Command::Bench { what, args } => bench::run(&what, &args),
         Command::Stack => stack::run(),
         Command::Setup => {
