@@ -1,7 +1,8 @@
 //! NEON: 16 bytes a register, four of them at a time.
 //!
 //! The functions carry the level themselves, and an optimizing compiler may inline them: it does so with all but
-//! `copy_text_64`, which stays a call. Were they always inlined, a debug build would keep the registers of every call in one frame of many kilobytes, and nested values need several.
+//! `copy_text_64`, which stays a call. Were they always inlined, a debug build would keep the registers of every call in one
+//! frame of many kilobytes, and nested values need several.
 
 use std::arch::aarch64::{
     uint8x16_t, vandq_u8, vceqq_u8, vcgeq_u8, vcgtq_u8, vdupq_n_u8, vgetq_lane_u32, vgetq_lane_u64, vld1q_u8,
