@@ -6,6 +6,7 @@
     reason = "a program of developers, its terminal is its output"
 )]
 
+mod arm;
 mod bench;
 mod conformance;
 mod fuzz;
@@ -40,6 +41,13 @@ enum Command {
         /// Only these stages, by name (see the list that the command prints).
         #[arg(value_name = "STAGE")]
         stages: Vec<String>,
+    },
+    /// Run the transform's tests on an emulated AArch64, or say what that needs.
+    ///
+    /// Everything behind `--` goes to the tests.
+    TestArm {
+        #[arg(last = true, value_name = "ARGS")]
+        args: Vec<String>,
     },
     /// Measure: `e2e` loads Kafka topics into ClickHouse. Everything behind `--` goes to the benchmark.
     Bench {
@@ -93,6 +101,7 @@ fn dispatch() -> anyhow::Result<()> {
             run::housepipe("demo", &args)
         }
         Command::Test { stages } => test::run(&stages),
+        Command::TestArm { args } => arm::run(&args),
         Command::Bench { what, args } => bench::run(&what, &args),
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Sanitize => sanitize::address(),

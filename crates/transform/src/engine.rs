@@ -23,6 +23,8 @@ pub(crate) enum Level {
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    Neon,
 }
 
 impl Level {
@@ -33,6 +35,8 @@ impl Level {
         Level::Avx2,
         #[cfg(target_arch = "x86_64")]
         Level::Avx512,
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        Level::Neon,
     ];
 }
 
@@ -71,7 +75,7 @@ impl Tier {
         self.0
     }
 
-    /// Its name: `portable`, `avx2`, `avx512`.
+    /// Its name: `portable`; `avx2` or `avx512` on x86-64; `neon` on little-endian AArch64.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {
@@ -80,6 +84,8 @@ impl Tier {
             Level::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => "avx512",
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Level::Neon => "neon",
         }
     }
 }

@@ -19,6 +19,8 @@
     reason = "only what is inlined into a level's function has its instructions"
 )]
 
+#[cfg(test)]
+mod agreement;
 mod append;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -27,6 +29,8 @@ mod avx512;
 mod group;
 mod lane;
 mod moment;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod neon;
 mod nested;
 mod number;
 mod portable;
@@ -94,6 +98,13 @@ entries!(
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,bmi1,bmi2,lzcnt,popcnt")]
 );
 
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+entries!(
+    with_neon,
+    crate::kernels::neon::Neon,
+    #[target_feature(enable = "neon")]
+);
+
 /// Whether the processor has the instructions of the level.
 pub(crate) fn has(level: Level) -> bool {
     match level {
@@ -113,6 +124,8 @@ pub(crate) fn has(level: Level) -> bool {
                 && std::arch::is_x86_feature_detected!("avx512bw")
                 && std::arch::is_x86_feature_detected!("avx512vl")
         }
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        Level::Neon => std::arch::is_aarch64_feature_detected!("neon"),
     }
 }
 
@@ -133,6 +146,8 @@ pub(crate) fn encode_record(
             Level::Avx2 => with_avx2::encode_record(walk, bounds, context),
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => with_avx512::encode_record(walk, bounds, context),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Level::Neon => with_neon::encode_record(walk, bounds, context),
         }
     }
 }
@@ -155,6 +170,8 @@ pub(crate) fn encode_group(
             Level::Avx2 => with_avx2::encode_group(plan, shape, bounds, context, starts),
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => with_avx512::encode_group(plan, shape, bounds, context, starts),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Level::Neon => with_neon::encode_group(plan, shape, bounds, context, starts),
         }
     }
 }

@@ -1,0 +1,175 @@
+//! Every level of instructions that is at hand says of random bytes what a loop over them says.
+
+use proptest::prelude::*;
+
+use super::has;
+use super::portable::Portable;
+use super::simd::Simd;
+use crate::engine::Level;
+
+/// Runs a generic check with every level that the processor has.
+macro_rules! on_every_level {
+    ($check:ident($($argument:expr),*)) => {
+        if has(Level::Portable) {
+            $check::<Portable>($($argument),*)?;
+        }
+        #[cfg(target_arch = "x86_64")]
+        {
+            if has(Level::Avx2) {
+                $check::<super::avx2::Avx2>($($argument),*)?;
+            }
+            if has(Level::Avx512) {
+                $check::<super::avx512::Avx512>($($argument),*)?;
+            }
+        }
+        #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+        if has(Level::Neon) {
+            $check::<super::neon::Neon>($($argument),*)?;
+        }
+    };
+}
+
+/// A bit for each byte of which `is_marked` is true, the first byte's lowest.
+fn marks(bytes: &[u8], is_marked: impl Fn(u8) -> bool) -> u64 {
+    assert!(bytes.len() <= 64);
+    bytes.iter().rev().fold(0, |marks, byte| marks << 1 | u64::from(is_marked(*byte)))
+}
+
+fn is_text_mark(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\')
+}
+
+fn check_text<S: Simd>(bytes: &[u8]) -> Result<(), TestCaseError> {
+    const BEHIND: usize = 64;
+    const UNTOUCHED: u8 = 0xA5;
+    let expected = marks(&bytes[..64], is_text_mark);
+    // SAFETY: the processor has the level, and there are 64 bytes.
+    prop_assert_eq!(unsafe { S::marks_64(bytes.as_ptr()) }, expected);
+    // SAFETY: as above.
+    prop_assert_eq!(unsafe { S::has_high_64(bytes.as_ptr()) }, bytes[..64].iter().any(|byte| *byte > 0x7F));
+
+    let mut copy = [UNTOUCHED; 64 + BEHIND];
+    // SAFETY: the processor has the level, and both sides have 64 bytes.
+    let found = unsafe { S::copy_text_64(bytes.as_ptr(), copy.as_mut_ptr()) };
+    prop_assert_eq!(found.trailing_zeros(), expected.trailing_zeros());
+    prop_assert_eq!(found & !expected, 0, "what is no mark was marked");
+    let copied = (expected.trailing_zeros() as usize + 1).min(64);
+    prop_assert_eq!(&copy[..copied], &bytes[..copied]);
+    prop_assert_eq!(&copy[64..], &[UNTOUCHED; BEHIND]);
+
+    let mut copy = [UNTOUCHED; 64 + BEHIND];
+    // SAFETY: as above.
+    unsafe { S::copy_64(bytes.as_ptr(), copy.as_mut_ptr()) };
+    prop_assert_eq!(&copy[..64], &bytes[..64]);
+    prop_assert_eq!(&copy[64..], &[UNTOUCHED; BEHIND]);
+    Ok(())
+}
+
+fn check_differs<S: Simd>(a: &[u8], b: &[u8]) -> Result<(), TestCaseError> {
+    let differences: Vec<u8> = a.iter().zip(b).map(|(a, b)| a ^ b).collect();
+    let expected = marks(&differences[..64], |difference| difference != 0);
+    // SAFETY: the processor has the level, and there are 64 bytes on both sides.
+    let (half, whole) =
+        unsafe { (S::differs_32(a.as_ptr(), b.as_ptr()), S::differs_64(a.as_ptr(), b.as_ptr())) };
+    prop_assert_eq!(whole, expected);
+    prop_assert_eq!(u64::from(half), expected & 0xFFFF_FFFF);
+    Ok(())
+}
+
+fn check_not_digits<S: Simd>(bytes: &[u8]) -> Result<(), TestCaseError> {
+    let expected = marks(&bytes[..32], |byte| !byte.is_ascii_digit());
+    // SAFETY: the processor has the level, and there are 32 bytes.
+    prop_assert_eq!(u64::from(unsafe { S::not_digits_32(bytes.as_ptr()) }), expected);
+    Ok(())
+}
+
+/// Sixteen bytes of which the last `count` are digits.
+fn check_digits<S: Simd>(bytes: &[u8], count: usize) -> Result<(), TestCaseError> {
+    let digits = &bytes[16 - count..16];
+    let expected = digits.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0'));
+    // SAFETY: the processor has the level, and 16 bytes lie before the end.
+    let value = unsafe { S::digits_16(bytes.as_ptr().add(16), count) };
+    prop_assert_eq!(value, expected);
+    Ok(())
+}
+
+/// Bytes of records, those around the limits of the comparisons, and any.
+fn byte() -> impl Strategy<Value = u8> {
+    prop_oneof![
+        8 => b'0'..=b'9',
+        4 => b'a'..=b'z',
+        1 => prop::sample::select(b"\"\\!#[]/:\0\x7F\x80\xA2\xAF\xB0\xB9\xDC\xFF".to_vec()),
+        1 => any::<u8>(),
+    ]
+}
+
+/// Any alignment: the bytes are read from this place on.
+fn block() -> impl Strategy<Value = (Vec<u8>, usize)> {
+    (prop::collection::vec(byte(), 128), 0usize..64)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn on_blocks((bytes, from) in block()) {
+        on_every_level!(check_text(&bytes[from..]));
+        on_every_level!(check_not_digits(&bytes[from..]));
+    }
+
+    #[test]
+    fn on_differences(
+        (bytes, from) in block(),
+        other in 0usize..64,
+        changes in prop::collection::vec((0usize..64, any::<u8>()), 0..5),
+    ) {
+        let mut changed = vec![0; other];
+        changed.extend_from_slice(&bytes[from..from + 64]);
+        for (at, byte) in changes {
+            changed[other + at] = byte;
+        }
+        on_every_level!(check_differs(&bytes[from..], &changed[other..]));
+    }
+
+    #[test]
+    fn on_digits(
+        (mut bytes, from) in block(),
+        digits in prop::collection::vec(b'0'..=b'9', 16),
+        count in 1usize..=16,
+    ) {
+        bytes[from + 16 - count..from + 16].copy_from_slice(&digits[..count]);
+        on_every_level!(check_digits(&bytes[from..], count));
+    }
+}
+
+/// Each byte at each place, with nothing else around it.
+#[test]
+fn on_every_byte_at_every_place() -> Result<(), TestCaseError> {
+    for filler in [b'0', b' ', 0, 0xFF] {
+        for at in 0..64 {
+            for byte in 0..=u8::MAX {
+                let mut bytes = [filler; 64];
+                bytes[at] = byte;
+                on_every_level!(check_text(&bytes));
+                on_every_level!(check_not_digits(&bytes));
+                on_every_level!(check_differs(&bytes, &[filler; 64]));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The least and the greatest value of every length, with every byte before the digits.
+#[test]
+fn on_every_length_of_digits() -> Result<(), TestCaseError> {
+    for before in 0..=u8::MAX {
+        for count in 1..=16 {
+            for digit in [b'0', b'1', b'9'] {
+                let mut bytes = [before; 16];
+                bytes[16 - count..].fill(digit);
+                on_every_level!(check_digits(&bytes, count));
+            }
+        }
+    }
+    Ok(())
+}
