@@ -24,6 +24,8 @@ const PORTS_FILE: &str = "ports";
 pub(crate) struct RunFolder {
     pub(crate) path: PathBuf,
     pub(crate) ports: Vec<u16>,
+    /// What the server of this folder shows when it is asked who it is.
+    pub(crate) token: String,
     pub(crate) lock: File,
 }
 
@@ -52,7 +54,7 @@ impl RunFolder {
             .map_err(StackError::file("create", &lock_path))?;
         lock.lock().map_err(StackError::file("lock", &lock_path))?;
         write_ports(&path, &ports)?;
-        Ok(Self { path, ports, lock })
+        Ok(Self { path, ports, token: random_token(), lock })
     }
 }
 
@@ -107,9 +109,19 @@ fn free_ports(wanted: usize, taken: &[u16]) -> Result<Vec<u16>> {
     Ok(held.into_iter().map(|(port, _)| port).collect())
 }
 
+/// 22 letters and digits that no other server of this machine has. They are also a cluster id as Kafka wants it:
+/// 16 bytes in base 64, of which the last letter leaves four bits unused.
+fn random_token() -> String {
+    format!("{:016x}{:05x}A", random(), random() & 0xf_ffff)
+}
+
+/// Each `RandomState` has keys of its own, which makes its empty hash a random number.
+fn random() -> u64 {
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
+
 fn random_port() -> u16 {
-    // Each RandomState has keys of its own, which makes its empty hash a random number.
-    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    let random = random();
     let width = u64::from(PORT_RANGE.end - PORT_RANGE.start);
     // The remainder is below the width, which is a u16.
     PORT_RANGE.start + u16::try_from(random % width).unwrap_or(0)

@@ -87,6 +87,8 @@ struct Own {
     keeper: Mutex<Keeper>,
     launch: Launch,
     port: u16,
+    /// The id of the cluster, which the broker tells everyone who asks for metadata.
+    cluster_id: String,
 }
 
 impl Own {
@@ -143,12 +145,23 @@ impl Kafka {
             KafkaPart::Local(files) => files,
             KafkaPart::External { brokers } => return Ok(Self::external(brokers)),
         };
-        let run = RunFolder::make(&parts.cache, "kafka", 4)?;
-        let folder = run.path.clone();
+        Self::start_in(RunFolder::make(&parts.cache, "kafka", 4)?, files, parts, options, java)
+    }
+
+    /// Starts a broker in `run`, on its ports.
+    fn start_in(
+        run: RunFolder,
+        files: &KafkaFiles,
+        parts: &Parts,
+        options: &KafkaOptions,
+        java: &[String],
+    ) -> Result<Self> {
+        let (folder, cluster_id) = (run.path.clone(), run.token.clone());
         // RunFolder gave as many ports as were asked for.
         let ports = [run.ports[0], run.ports[1], run.ports[2], run.ports[3]];
         let certificates = Certificates::make(&folder.join("certificates"))?;
         write_files(files, &folder, ports, options)?;
+        template::name_cluster(&folder, &cluster_id)?;
         let launch = launch(files, &folder, options, java)?;
         let mut keeper = Keeper::new(SERVER, parts.python()?, run, &[])?;
         keeper.start(&launch)?;
@@ -159,7 +172,7 @@ impl Kafka {
             bootstrap_mtls: at(ports[3]),
             folder,
             certificates,
-            own: Some(Own { keeper: Mutex::new(keeper), launch, port: ports[1] }),
+            own: Some(Own { keeper: Mutex::new(keeper), launch, port: ports[1], cluster_id }),
         };
         match kafka.wait_ready(Instant::now() + READY_MAX) {
             Ok(()) => Ok(kafka),
@@ -245,7 +258,7 @@ impl Kafka {
         self.own.as_ref().map(|own| own.keeper().log_tail()).unwrap_or_default()
     }
 
-    /// Waits until the broker answers and every partition has a leader.
+    /// Waits until the broker answers, and not another one that took its port, and every partition has a leader.
     ///
     /// # Errors
     /// [`StackError::Ended`] where it has ended, [`StackError::NotReady`] at the deadline,
@@ -255,7 +268,7 @@ impl Kafka {
         let began = Instant::now();
         let mut last = String::new();
         let ready = wait::until(deadline, || {
-            match wire::ask(own.port) {
+            match wire::ask(own.port, &own.cluster_id) {
                 Ok(()) => return Some(Ok(())),
                 Err(reason) => last = reason.to_string(),
             }
@@ -393,4 +406,22 @@ fn launch(files: &KafkaFiles, folder: &Path, options: &KafkaOptions, java: &[Str
         folder.join("server.properties").to_string_lossy().into_owned(),
     ]);
     Ok(Launch { argv, env: BTreeMap::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Silent, Wanted, prepare_wanted};
+
+    #[test]
+    fn a_broker_that_holds_the_port_is_not_taken_for_ours() {
+        let parts = prepare_wanted(&Wanted::pinned(), &mut Silent).unwrap();
+        let KafkaPart::Local(files) = &parts.kafka else { panic!("pinned parts are local") };
+        let options = KafkaOptions::default();
+        let stranger = Kafka::start(&parts, &options).unwrap();
+        let mut run = RunFolder::make(&parts.cache, "kafka", 4).unwrap();
+        run.ports[1] = stranger.own.as_ref().unwrap().port;
+        let error = Kafka::start_in(run, files, &parts, &options, &[]).unwrap_err();
+        assert!(matches!(error, StackError::PortTaken { .. }), "{error}");
+    }
 }

@@ -17,7 +17,7 @@ use crate::manifest::fingerprint;
 use crate::prepare::{ClickhousePart, KafkaPart, Maker, Parts};
 use crate::progress::Progress;
 
-/// Any 16 bytes in Kafka's own base 64; all our clusters are strangers to one another anyway.
+/// Any 16 bytes in Kafka's own base 64; each run gives itself another id, see [`name_cluster`].
 const CLUSTER_ID: &str = "aG91c2VwaXBlLWxvY2Fscw";
 /// Writing the class cache takes about five seconds on an idle core.
 const CLASSES_MAX: Duration = Duration::from_secs(180);
@@ -67,14 +67,23 @@ fn format(files: &KafkaFiles, cache: &Cache, folder: &Path, progress: &mut dyn P
     command::run(&mut java, &cache.log("kafka-format.log"), progress, &Growth::NONE)?;
 
     // Each broker draws a directory id of its own.
+    edit_meta(folder, |line| (!line.starts_with("directory.id")).then(|| line.to_owned()))
+}
+
+/// Gives the broker in `folder` a cluster id of its own, by which it is told from a stranger at its port.
+pub(super) fn name_cluster(folder: &Path, cluster_id: &str) -> Result<()> {
+    edit_meta(folder, |line| {
+        let is_id = line.starts_with("cluster.id=");
+        Some(if is_id { format!("cluster.id={cluster_id}") } else { line.to_owned() })
+    })
+}
+
+/// Passes each line of the formatted folder's `meta.properties` through `edit`.
+fn edit_meta(folder: &Path, edit: impl Fn(&str) -> Option<String>) -> Result<()> {
     let meta = folder.join("data/meta.properties");
     let text = fs::read_to_string(&meta).map_err(StackError::file("read", &meta))?;
-    let kept: String = text
-        .lines()
-        .filter(|line| !line.starts_with("directory.id"))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    fs::write(&meta, kept).map_err(StackError::file("write", &meta))
+    let lines: String = text.lines().filter_map(edit).map(|line| line + "\n").collect();
+    fs::write(&meta, lines).map_err(StackError::file("write", &meta))
 }
 
 /// Runs a broker whose Java writes the class cache when it ends.
