@@ -15,6 +15,7 @@ mod test;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use housepipe_local_stack::StackError;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The commands of the Housepipe project", max_term_width = 110)]
@@ -56,6 +57,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
+            if let Some(mend) = StackError::mend_in(error.as_ref()) {
+                eprintln!("to mend it:\n{mend}");
+            }
             ExitCode::FAILURE
         }
     }

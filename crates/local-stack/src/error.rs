@@ -178,6 +178,20 @@ impl StackError {
         }
     }
 
+    /// The mend of the first error of this crate in the chain that starts with `error`.
+    ///
+    /// ```
+    /// use housepipe_local_stack::StackError;
+    /// assert!(StackError::mend_in(&StackError::NoCache).unwrap().contains("HOUSEPIPE_CACHE"));
+    /// assert_eq!(StackError::mend_in(&std::io::Error::other("of somebody else")), None);
+    /// ```
+    #[must_use]
+    pub fn mend_in(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+        std::iter::successors(Some(error), |error| error.source())
+            .find_map(|error| error.downcast_ref::<Self>())
+            .and_then(Self::mend)
+    }
+
     /// Wraps an I/O error with the verb and the path; made for `map_err`.
     pub(crate) fn file(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
