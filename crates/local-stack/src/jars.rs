@@ -7,11 +7,10 @@ use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
 
-use crate::cache::Cache;
-use crate::command::{self, Growth, Measure};
+use crate::command::{Growth, Measure};
 use crate::error::{Result, StackError};
 use crate::manifest::{KafkaJars, hex};
-use crate::prepare::Maker;
+use crate::prepare::{Maker, Tools};
 use crate::progress::Progress;
 
 /// What the jars come to; only for the progress display.
@@ -20,18 +19,18 @@ const JARS_BYTES: u64 = 43_000_000;
 /// The folder with the jars.
 pub(crate) fn ensure(maker: &mut Maker<'_>, kafka: &KafkaJars, java_runtime: &Path) -> Result<PathBuf> {
     maker
-        .ensure(&kafka.folder(), |cache, folder, progress| make(kafka, java_runtime, cache, folder, progress))
+        .ensure(&kafka.folder(), |tools, folder, progress| make(kafka, java_runtime, tools, folder, progress))
 }
 
 fn make(
     kafka: &KafkaJars,
     java_runtime: &Path,
-    cache: &Cache,
+    tools: &Tools<'_>,
     folder: &Path,
     progress: &mut dyn Progress,
 ) -> Result<()> {
     progress.step(&format!("Downloading the jars of Kafka {} ({})", kafka.version, kafka.why));
-    let work = cache.staging("maven");
+    let work = tools.staging("maven");
     fs::create_dir_all(&work).map_err(StackError::file("create", &work))?;
     let pom = work.join("pom.xml");
     fs::write(&pom, kafka.pom()).map_err(StackError::file("write", &pom))?;
@@ -54,7 +53,7 @@ fn make(
     }
     // Maven downloads into the user's repository first and copies at the end, so there is growth only then.
     let growth = Growth { folders: &[folder], total: Some(JARS_BYTES), measure: Measure::Sum };
-    command::run(&mut maven, &cache.log("maven.log"), progress, &growth)?;
+    tools.run(&maven, "maven.log", progress, &growth)?;
     verify(folder, &kafka.jars)
 }
 

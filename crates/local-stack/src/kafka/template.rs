@@ -10,11 +10,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::{ACL_PROPERTIES, Kafka, KafkaFiles, KafkaOptions, SERVER_PROPERTIES, USER_SCRAM, settings};
-use crate::cache::Cache;
-use crate::command::{self, Growth};
+use crate::command::Growth;
 use crate::error::{Result, StackError};
 use crate::manifest::fingerprint;
-use crate::prepare::{ClickhousePart, KafkaPart, Maker, Parts};
+use crate::prepare::{ClickhousePart, KafkaPart, Maker, Parts, Tools};
 use crate::progress::Progress;
 
 /// Any 16 bytes in Kafka's own base 64; each run gives itself another id, see [`name_cluster`].
@@ -23,12 +22,7 @@ const CLUSTER_ID: &str = "aG91c2VwaXBlLWxvY2Fscw";
 const CLASSES_MAX: Duration = Duration::from_secs(180);
 
 /// Formats a folder and makes the class cache where they are missing.
-pub(crate) fn ensure(
-    maker: &mut Maker<'_>,
-    jars: &Path,
-    runtime: &Path,
-    python: Option<&Path>,
-) -> Result<KafkaFiles> {
+pub(crate) fn ensure(maker: &mut Maker<'_>, jars: &Path, runtime: &Path) -> Result<KafkaFiles> {
     let mut files = KafkaFiles {
         java: runtime.join("bin/java"),
         jars: jars.to_owned(),
@@ -39,19 +33,19 @@ pub(crate) fn ensure(
     let (jars, runtime) = (jars.to_string_lossy(), runtime.to_string_lossy());
     let print = fingerprint(&[&jars, &runtime, SERVER_PROPERTIES, ACL_PROPERTIES, CLUSTER_ID]);
 
-    files.template = maker.ensure(&format!("kafka-formatted-{print}"), |cache, folder, progress| {
+    files.template = maker.ensure(&format!("kafka-formatted-{print}"), |tools, folder, progress| {
         progress.step("Formatting a folder for Kafka");
-        format(&files, cache, folder, progress)
+        format(&files, tools, folder, progress)
     })?;
-    let classes = maker.ensure(&format!("kafka-classes-{print}"), |cache, folder, progress| {
+    let classes = maker.ensure(&format!("kafka-classes-{print}"), |tools, folder, progress| {
         progress.step("Making Kafka start faster (a cache of its classes, made once)");
-        cache_classes(&files, python, cache, folder)
+        cache_classes(&files, tools, folder)
     })?;
     files.classes = Some(classes.join("classes.aot"));
     Ok(files)
 }
 
-fn format(files: &KafkaFiles, cache: &Cache, folder: &Path, progress: &mut dyn Progress) -> Result<()> {
+fn format(files: &KafkaFiles, tools: &Tools<'_>, folder: &Path, progress: &mut dyn Progress) -> Result<()> {
     let properties = folder.join("server.properties");
     fs::write(&properties, settings(folder, [1, 2, 3, 4], &KafkaOptions::default()))
         .map_err(StackError::file("write", &properties))?;
@@ -64,7 +58,7 @@ fn format(files: &KafkaFiles, cache: &Cache, folder: &Path, progress: &mut dyn P
         java.arg("-S")
             .arg(format!("{mechanism}=[name={},password={}]", USER_SCRAM.name, USER_SCRAM.password));
     }
-    command::run(&mut java, &cache.log("kafka-format.log"), progress, &Growth::NONE)?;
+    tools.run(&java, "kafka-format.log", progress, &Growth::NONE)?;
 
     // Each broker draws a directory id of its own.
     edit_meta(folder, |line| (!line.starts_with("directory.id")).then(|| line.to_owned()))
@@ -87,11 +81,11 @@ fn edit_meta(folder: &Path, edit: impl Fn(&str) -> Option<String>) -> Result<()>
 }
 
 /// Runs a broker whose Java writes the class cache when it ends.
-fn cache_classes(files: &KafkaFiles, python: Option<&Path>, cache: &Cache, folder: &Path) -> Result<()> {
+fn cache_classes(files: &KafkaFiles, tools: &Tools<'_>, folder: &Path) -> Result<()> {
     let classes = folder.join("classes.aot");
     let parts = Parts {
-        cache: cache.clone(),
-        python: python.map(Path::to_owned),
+        cache: tools.cache.clone(),
+        python: Some(tools.python.to_owned()),
         clickhouse: ClickhousePart::External { url: String::new() },
         kafka: KafkaPart::Local(files.clone()),
     };
