@@ -76,7 +76,7 @@ fn dispatch() -> anyhow::Result<()> {
         Command::Stack => stack::run(),
         Command::Setup => {
             setup::tools()?;
-            setup::parts().map(drop)
+            setup::pinned_parts().map(drop)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a machine needs before anything can be built or run.
 
 use anyhow::bail;
-use housepipe_local_stack::{Lines, Parts, prepare, requirements};
+use housepipe_local_stack::{Lines, Parts, Wanted, prepare_wanted, requirements};
 
 /// The oldest toolchain that the project is built with, from the workspace's `rust-version`.
 const RUST_MIN: &str = env!("CARGO_PKG_RUST_VERSION");
@@ -33,7 +33,8 @@ fn parts_of(version: &str) -> Vec<u32> {
     version.split(['.', '-']).take(3).map(|part| part.parse().unwrap_or(0)).collect()
 }
 
-/// Makes sure that ClickHouse and Kafka are in the cache.
-pub(crate) fn parts() -> anyhow::Result<Parts> {
-    Ok(prepare(&mut Lines::default())?)
+/// Makes sure that ClickHouse and Kafka are in the cache: the pinned ones, which tests run against whatever servers the
+/// environment names.
+pub(crate) fn pinned_parts() -> anyhow::Result<Parts> {
+    Ok(prepare_wanted(&Wanted::pinned(), &mut Lines::default())?)
 }

@@ -72,7 +72,7 @@ fn print_times(done: &[(&str, Duration)]) {
 fn set_up() -> anyhow::Result<()> {
     setup::toolchain()?;
     setup::tools()?;
-    setup::parts().map(drop)
+    setup::pinned_parts().map(drop)
 }
 
 fn format() -> anyhow::Result<()> {
@@ -114,7 +114,7 @@ fn local_stack() -> anyhow::Result<()> {
 }
 
 fn conformance() -> anyhow::Result<()> {
-    let clickhouse = Clickhouse::start(&setup::parts()?, &ClickhouseOptions::default())?;
+    let clickhouse = Clickhouse::start(&setup::pinned_parts()?, &ClickhouseOptions::default())?;
     step(
         cargo()
             .args([

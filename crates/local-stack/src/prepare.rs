@@ -36,7 +36,7 @@ impl Wanted {
         }
     }
 
-    /// Only the pinned parts, whatever the environment says: what this crate's own tests need.
+    /// Only the pinned parts, whatever the environment says: what tests need, whose results must not depend on it.
     #[must_use]
     pub const fn pinned() -> Self {
         Self { clickhouse_url: None, clickhouse_binary: None, kafka_brokers: None }

@@ -2,6 +2,8 @@
 
 mod package_manager;
 
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -176,10 +178,18 @@ fn succeeds(program: &str, arguments: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The first file called `name` on the `PATH`.
+/// The first program called `name` on the `PATH`.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    find_program_in(&std::env::var_os("PATH")?, name)
+}
+
+/// The first file called `name` in one of the folders of `path` that somebody may execute; shells pass over others.
+fn find_program_in(path: &OsStr, name: &str) -> Option<PathBuf> {
+    const EXECUTABLE: u32 = 0o111;
+    let is_program = |file: &PathBuf| {
+        file.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & EXECUTABLE != 0)
+    };
+    std::env::split_paths(path).map(|folder| folder.join(name)).find(is_program)
 }
 
 /// The interpreter itself, not a wrapper such as pyenv's, which costs a tenth of a second at every start. Asked
@@ -232,6 +242,24 @@ mod tests {
         let missing = Need::Maven.missing(None);
         assert!(missing.packages.is_empty());
         assert_eq!(missing.mend, "install Maven with the system's package manager");
+    }
+
+    #[test]
+    fn a_file_that_nobody_may_execute_is_no_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let make = |place: &str, mode| {
+            let file = folder.path().join(place).join("tool");
+            std::fs::create_dir(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, "").unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            file
+        };
+        let (text, program) = (make("a", 0o644), make("b", 0o755));
+        let path = |files: &[&PathBuf]| {
+            std::env::join_paths(files.iter().map(|file| file.parent().unwrap())).unwrap()
+        };
+        assert_eq!(find_program_in(&path(&[&text, &program]), "tool"), Some(program));
+        assert_eq!(find_program_in(&path(&[&text]), "tool"), None);
     }
 
     #[test]

@@ -162,7 +162,8 @@ impl Clickhouse {
         Session { user: &self.user, password: &self.password, database: Some(DATABASE) }
     }
 
-    /// Base of the HTTP interface, such as `http://127.0.0.1:20123`.
+    /// Base of the HTTP interface, such as `http://127.0.0.1:20123`. It may be shown: what `CLICKHOUSE_URL` says about
+    /// the user is in [`Clickhouse::user`] and [`Clickhouse::password`] alone.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
