@@ -1,6 +1,6 @@
 //! Running other programs, cargo above all.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -29,12 +29,26 @@ pub(crate) fn succeed(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The command line as one would type it.
+/// The command line as one would type it, with the environment that it sets.
 pub(crate) fn show(command: &Command) -> String {
-    let program =
-        Path::new(command.get_program()).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let arguments = command.get_args().map(|argument| argument.to_string_lossy().into_owned());
-    std::iter::once(program).chain(arguments).collect::<Vec<_>>().join(" ")
+    let program = Path::new(command.get_program()).file_stem().unwrap_or_default();
+    let environment = command.get_envs().map(|(name, value)| match value {
+        Some(value) => format!("{}={}", name.to_string_lossy(), quoted(value)),
+        None => format!("{}=", name.to_string_lossy()),
+    });
+    let words = std::iter::once(program).chain(command.get_args()).map(quoted);
+    environment.chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.into_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// Where cargo puts its output.
@@ -55,4 +69,19 @@ pub(crate) fn housepipe(command: &str, args: &[String]) -> anyhow::Result<()> {
     let binary = release_binary()?;
     let failed = Command::new(&binary).arg(command).args(args).exec();
     Err(failed).with_context(|| format!("cannot run {}", binary.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_is_shown_can_be_typed() {
+        let mut command = Command::new("/opt/bin/cargo");
+        command.args(["doc", "it's", ""]).env("RUSTDOCFLAGS", "-D warnings").env("URL", "http://127.0.0.1:1");
+        assert_eq!(
+            show(&command),
+            r"RUSTDOCFLAGS='-D warnings' URL=http://127.0.0.1:1 cargo doc 'it'\''s' ''"
+        );
+    }
 }

@@ -126,7 +126,9 @@ fn conformance() -> anyhow::Result<()> {
                 "--test",
                 "conversion",
             ])
-            .env("CLICKHOUSE_URL", clickhouse.url()),
+            .env("CLICKHOUSE_URL", clickhouse.url())
+            // Without it, the comparison would pass where the server is not found.
+            .env("HOUSEPIPE_NEEDS_CLICKHOUSE", "1"),
     )
 }
 
