@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::keeper::KEEPER_GONE;
 use crate::requirements::Missing;
 
 /// Short for results of this crate.
@@ -172,6 +173,8 @@ impl StackError {
                 "remove {} and try again; where it comes back, your registry or proxy delivers another file",
                 file.display()
             )),
+            Self::Keeper { server, .. } => Some(start_anew(server)),
+            Self::Ended { server, reason, .. } if reason == KEEPER_GONE => Some(start_anew(server)),
             Self::PortTaken { .. } => Some("try again".to_owned()),
             Self::External { variable, .. } => Some(format!("unset {variable} to use servers of our own")),
             _ => None,
@@ -197,6 +200,10 @@ impl StackError {
         let path = path.to_owned();
         move |source| Self::File { what, path, source }
     }
+}
+
+fn start_anew(server: &str) -> String {
+    format!("start another {server}: one without its keeper cannot be restarted, and its data is gone")
 }
 
 fn names(missing: &[Missing]) -> String {
