@@ -31,7 +31,8 @@ pub(crate) const KEEPER_GONE: &str = "its keeper is gone";
 #[derive(Debug, Clone)]
 pub(crate) struct Launch {
     pub(crate) argv: Vec<String>,
-    pub(crate) env: BTreeMap<String, String>,
+    /// What differs from our own environment; `None` takes a variable out.
+    pub(crate) env: BTreeMap<String, Option<String>>,
 }
 
 /// One of the signals that the stack sends.
@@ -70,7 +71,7 @@ pub(crate) struct Keeper {
 #[derive(Debug, Serialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
 enum Order<'a> {
-    Start { argv: &'a [String], env: &'a BTreeMap<String, String>, folder: &'a Path, log: &'a Path },
+    Start { argv: &'a [String], env: &'a BTreeMap<String, Option<String>>, folder: &'a Path, log: &'a Path },
     Signal { name: &'a str },
     Write { path: &'a Path, text: &'a str },
 }

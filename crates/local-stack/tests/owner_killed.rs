@@ -92,6 +92,10 @@ impl Owner {
     fn start(role: &str) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .env(ROLE, role)
+            // Options of the user's for other Javas must not keep ours from starting.
+            .env("JAVA_TOOL_OPTIONS", "-XX:NoSuchOption")
+            .env("JDK_JAVA_OPTIONS", "-XX:NoSuchOption")
+            .env("_JAVA_OPTIONS", "-XX:NoSuchOption")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -372,8 +372,8 @@ fn launch(parts: &Parts, folder: &Path) -> Result<(Launch, Stop)> {
     let in_folder = |name: &str| folder.join(name).to_string_lossy().into_owned();
     // chdb-core takes its time zone from the environment, a server from its configuration.
     let env = BTreeMap::from([
-        ("HOME".to_owned(), folder.to_string_lossy().into_owned()),
-        ("TZ".to_owned(), "UTC".to_owned()),
+        ("HOME".to_owned(), Some(folder.to_string_lossy().into_owned())),
+        ("TZ".to_owned(), Some("UTC".to_owned())),
     ]);
     match &parts.clickhouse {
         ClickhousePart::Binary { program } => {

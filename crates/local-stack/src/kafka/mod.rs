@@ -3,7 +3,6 @@
 pub(crate) mod template;
 mod wire;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,6 +27,11 @@ const READY_MAX: Duration = Duration::from_secs(90);
 const STOP_MAX: Duration = Duration::from_secs(20);
 /// Attempts with other ports, where somebody took one between the choice and the start.
 const ATTEMPTS_MAX: usize = 3;
+
+/// Variables from which every Java takes further options. Those of the user are for other programs: an agent or a
+/// collector in them breaks the broker or makes its cache of classes useless.
+const JAVA_VARIABLES: [&str; 4] =
+    ["JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "JDK_AOT_VM_OPTIONS"];
 
 /// SASL/PLAIN. Under [`KafkaOptions::acl`] it has no rights until a test grants them.
 pub const USER_PLAIN: User = User { name: "alice", password: "alice-secret" };
@@ -405,7 +409,7 @@ fn launch(files: &KafkaFiles, folder: &Path, options: &KafkaOptions, java: &[Str
         "kafka.Kafka".to_owned(),
         folder.join("server.properties").to_string_lossy().into_owned(),
     ]);
-    Ok(Launch { argv, env: BTreeMap::new() })
+    Ok(Launch { argv, env: JAVA_VARIABLES.iter().map(|name| ((*name).to_owned(), None)).collect() })
 }
 
 #[cfg(test)]

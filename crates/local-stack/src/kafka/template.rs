@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::{ACL_PROPERTIES, Kafka, KafkaFiles, KafkaOptions, SERVER_PROPERTIES, USER_SCRAM, settings};
+use super::{
+    ACL_PROPERTIES, JAVA_VARIABLES, Kafka, KafkaFiles, KafkaOptions, SERVER_PROPERTIES, USER_SCRAM, settings,
+};
 use crate::command::Growth;
 use crate::error::{Result, StackError};
 use crate::manifest::fingerprint;
@@ -54,6 +56,9 @@ fn format(files: &KafkaFiles, tools: &Tools<'_>, folder: &Path, progress: &mut d
         .arg(files.class_path()?)
         .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
         .arg(&properties);
+    for name in JAVA_VARIABLES {
+        java.env_remove(name);
+    }
     for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
         java.arg("-S")
             .arg(format!("{mechanism}=[name={},password={}]", USER_SCRAM.name, USER_SCRAM.password));
