@@ -170,8 +170,9 @@ impl StackError {
                 Some("check the network and the space on the disk, then try again".to_owned())
             }
             Self::Checksum { file, .. } => Some(format!(
-                "remove {} and try again; where it comes back, your registry or proxy delivers another file",
-                file.display()
+                "try again; where {} stays wrong, your registry, your proxy or a mirror in the settings of Maven \
+                 delivers another file",
+                file.file_name().unwrap_or_default().display()
             )),
             Self::Keeper { server, .. } => Some(start_anew(server)),
             Self::Ended { server, reason, .. } if reason == KEEPER_GONE => Some(start_anew(server)),
