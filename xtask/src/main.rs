@@ -75,7 +75,7 @@ fn dispatch() -> anyhow::Result<()> {
         Command::Bench { what, args } => bench::run(&what, &args),
         Command::Stack => stack::run(),
         Command::Setup => {
-            setup::tools()?;
+            setup::tools_for_tests()?;
             setup::pinned_parts().map(drop)
         }
     }

@@ -6,9 +6,19 @@ use housepipe_local_stack::{Lines, Parts, Wanted, prepare_wanted, requirements};
 /// The oldest toolchain that the project is built with, from the workspace's `rust-version`.
 const RUST_MIN: &str = env!("CARGO_PKG_RUST_VERSION");
 
-/// Makes sure that the tools are there: installs what can be installed without a question, names the rest.
+/// Makes sure that the tools are there for the servers that the environment asks for.
 pub(crate) fn tools() -> anyhow::Result<()> {
-    let missing = requirements::check();
+    tools_for(&Wanted::from_environment())
+}
+
+/// Makes sure that the tools are there for tests.
+pub(crate) fn tools_for_tests() -> anyhow::Result<()> {
+    tools_for(&Wanted::pinned())
+}
+
+/// Installs what can be installed without a question, names the rest.
+fn tools_for(wanted: &Wanted) -> anyhow::Result<()> {
+    let missing = requirements::check_wanted(wanted)?;
     if missing.is_empty() {
         return Ok(());
     }

