@@ -35,8 +35,8 @@ enum Command {
     },
     /// Run everything that CI runs: formatting, lints, docs, unit, property, conformance and end-to-end tests.
     Test {
-        /// Only these stages, by name (see the list that the command prints).
-        #[arg(value_name = "STAGE")]
+        /// Only these stages; all of them where none is named.
+        #[arg(value_name = "STAGE", value_parser = test::stage_names())]
         stages: Vec<String>,
     },
     /// Measure: `e2e` loads Kafka topics into ClickHouse. Everything behind `--` goes to the benchmark.
@@ -78,5 +78,21 @@ fn dispatch() -> anyhow::Result<()> {
             setup::tools_for_tests()?;
             setup::pinned_parts().map(drop)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_help_lists_the_stages_and_no_other_is_taken() {
+        let mut command = Cli::command();
+        let help = command.find_subcommand_mut("test").unwrap().render_long_help().to_string();
+        assert!(help.contains("conformance: ") && help.contains("end-to-end: "), "{help}");
+        assert!(Cli::try_parse_from(["xtask", "test", "unit", "lint"]).is_ok());
+        assert!(Cli::try_parse_from(["xtask", "test", "unity"]).is_err());
     }
 }

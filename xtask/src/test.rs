@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use housepipe_local_stack::{Clickhouse, ClickhouseOptions};
 
 use crate::run::{cargo, release_binary, root, show, succeed};
@@ -11,6 +11,9 @@ use crate::setup;
 /// Packages whose tests need servers; they have stages of their own.
 const NEED_SERVERS: [&str; 4] =
     ["housepipe-local-stack", "housepipe-kafka-source", "housepipe-ch-sink", "housepipe-tests"];
+
+/// Stages that neither build the project nor start a server, or that get the tools themselves.
+const NEED_NO_TOOLS: [&str; 2] = ["setup", "format"];
 
 /// One stage: its name, what it shows, and how it runs.
 struct Stage {
@@ -31,13 +34,16 @@ const STAGES: [Stage; 9] = [
     Stage { name: "end-to-end", shows: "the release binary against real servers", run: end_to_end },
 ];
 
+/// Reads the name of a stage, and lists the stages in the help.
+pub(crate) fn stage_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(STAGES.iter().map(|stage| PossibleValue::new(stage.name).help(stage.shows)))
+}
+
 /// Runs `wanted` stages, or all; stops at the first that fails.
 pub(crate) fn run(wanted: &[String]) -> anyhow::Result<()> {
-    for name in wanted {
-        if !STAGES.iter().any(|stage| stage.name == name) {
-            let names: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
-            bail!("there is no stage `{name}`; the stages are {}", names.join(", "));
-        }
+    // The stage `setup` does this itself, in a run of all stages as the first.
+    if !wanted.is_empty() && wanted.iter().any(|name| !NEED_NO_TOOLS.contains(&name.as_str())) {
+        setup::tools_for_tests()?;
     }
     let mut done: Vec<(&str, Duration)> = Vec::new();
     for stage in
