@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
@@ -51,16 +51,27 @@ fn quoted(word: &OsStr) -> String {
     }
 }
 
-/// Where cargo puts its output.
-pub(crate) fn target_folder() -> PathBuf {
-    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    root().join(folder)
-}
-
 /// Builds the release binary and says where it is.
 pub(crate) fn release_binary() -> anyhow::Result<PathBuf> {
-    succeed(cargo().args(["build", "--release", "--locked", "--package", "housepipe"]))?;
-    Ok(target_folder().join("release").join("housepipe"))
+    let mut build = cargo();
+    build.args(["build", "--release", "--locked", "--package", "housepipe", "--bin", "housepipe"]);
+    // Cargo alone knows where its output goes, by an environment variable, a configuration file or neither.
+    build.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let output = build.output().with_context(|| format!("cannot run {:?}", build.get_program()))?;
+    if !output.status.success() {
+        bail!("{} ended with {}", show(&build), output.status);
+    }
+    executable(&String::from_utf8_lossy(&output.stdout), "housepipe")
+        .with_context(|| format!("{} told of no executable", show(&build)))
+}
+
+/// The executable of the binary `name` among the messages that cargo wrote, one a line.
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
+        .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
 }
 
 /// Replaces this process by `housepipe <command> <args>`, so that signals and the exit code are its own.
@@ -74,6 +85,16 @@ pub(crate) fn housepipe(command: &str, args: &[String]) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_executable_is_where_cargo_says() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"other"},"executable":null}
+{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"other"},"executable":"/t/release/other"}
+{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"housepipe"},"executable":"/t/release/housepipe"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(executable(messages, "housepipe"), Some(PathBuf::from("/t/release/housepipe")));
+        assert_eq!(executable(messages, "absent"), None);
+    }
 
     #[test]
     fn a_command_that_is_shown_can_be_typed() {
