@@ -409,6 +409,22 @@ mod tests {
     use crate::{Silent, Wanted, prepare_wanted};
 
     #[test]
+    fn the_exit_tells_a_stop_from_a_failure() {
+        let parts = prepare_wanted(&Wanted::pinned(), &mut Silent).unwrap();
+        let mut clickhouse = Clickhouse::start(&parts, &ClickhouseOptions::default()).unwrap();
+        clickhouse.stop().unwrap();
+        let ended = |clickhouse: &Clickhouse| clickhouse.wait_ready(Instant::now()).unwrap_err().to_string();
+        assert!(ended(&clickhouse).contains("ended: exit status 0"), "{}", ended(&clickhouse));
+
+        clickhouse.restart().unwrap();
+        let own = clickhouse.own("stop").unwrap();
+        let Stop::Pipe(pipe) = &own.stop else { panic!("chdb-core stops by a pipe") };
+        own.keeper().write(pipe, "another line\n").unwrap();
+        assert!(own.keeper().wait_exit(Instant::now() + STOP_MAX));
+        assert!(ended(&clickhouse).contains("ended: exit status 1"), "{}", ended(&clickhouse));
+    }
+
+    #[test]
     fn a_server_that_holds_the_port_is_not_taken_for_ours() {
         let parts = prepare_wanted(&Wanted::pinned(), &mut Silent).unwrap();
         let options = ClickhouseOptions::default();
