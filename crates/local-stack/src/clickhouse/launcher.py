@@ -21,7 +21,7 @@ os.mkfifo(pipe, 0o600)
 
 answer = engine.query(
     "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP;"
-    " SELECT * FROM file('%s', 'LineAsString', 'l String')" % pipe,
+    " SELECT * FROM file('%s', 'LineAsString', 'l String')" % pipe.replace("\\", "\\\\").replace("'", "\\'"),
     "TSV",
     path=data,
 )

@@ -346,7 +346,7 @@ fn write_configuration(
     options: &ClickhouseOptions,
 ) -> Result<()> {
     let fill = |text: &str| {
-        text.replace("@FOLDER@", &folder.to_string_lossy())
+        text.replace("@FOLDER@", &xml_text(&folder.to_string_lossy()))
             .replace("@HTTP@", &http.to_string())
             .replace("@TCP@", &tcp.to_string())
             .replace("@TOKEN@", token)
@@ -366,6 +366,11 @@ fn write_configuration(
         fs::write(&path, text).map_err(StackError::file("write", &path))?;
     }
     Ok(())
+}
+
+/// Text as it stands between two tags.
+fn xml_text(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn launch(parts: &Parts, folder: &Path) -> Result<(Launch, Stop)> {

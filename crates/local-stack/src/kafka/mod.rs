@@ -350,7 +350,8 @@ impl Kafka {
 fn settings(folder: &Path, ports: [u16; 4], options: &KafkaOptions) -> String {
     let [controller, plaintext, sasl_ssl, mtls] = ports.map(|port| port.to_string());
     let mut text = SERVER_PROPERTIES
-        .replace("@FOLDER@", &folder.to_string_lossy())
+        // A backslash starts an escape in a file of properties.
+        .replace("@FOLDER@", &folder.to_string_lossy().replace('\\', r"\\"))
         .replace("@CONTROLLER@", &controller)
         .replace("@PLAINTEXT@", &plaintext)
         .replace("@SASL_SSL@", &sasl_ssl)
