@@ -288,18 +288,20 @@ impl Kafka {
     /// # Errors
     /// [`StackError::External`] where the brokers are the user's own.
     pub fn stop(&mut self) -> Result<()> {
-        self.stop_until(Instant::now() + STOP_MAX)
+        self.stop_until(Instant::now() + STOP_MAX).map(drop)
     }
 
-    fn stop_until(&mut self, deadline: Instant) -> Result<()> {
+    /// Whether the broker ended by itself, and had not to be killed.
+    fn stop_until(&mut self, deadline: Instant) -> Result<bool> {
         let mut keeper = self.own("stop")?.keeper();
         if keeper.pid().is_none() {
-            return Ok(());
+            return Ok(true);
         }
         if keeper.signal(Signal::Terminate).is_err() || !keeper.wait_exit(deadline) {
             keeper.kill()?;
+            return Ok(false);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// SIGKILL, and wait until the process is gone. Its folder stays.
