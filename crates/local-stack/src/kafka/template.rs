@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::{
     ACL_PROPERTIES, JAVA_VARIABLES, Kafka, KafkaFiles, KafkaOptions, SERVER_PROPERTIES, USER_SCRAM, settings,
 };
+use crate::User;
 use crate::command::Growth;
 use crate::error::{Result, StackError};
 use crate::manifest::fingerprint;
@@ -31,9 +32,12 @@ pub(crate) fn ensure(maker: &mut Maker<'_>, jars: &Path, runtime: &Path) -> Resu
         template: PathBuf::new(),
         classes: None,
     };
-    // Both depend on the jars, on the runtime and on our settings; the folders of the first two name their sums.
+    // Both depend on the jars, on the runtime, on our settings and on the user in the formatted folder; the folders of
+    // the first two name their sums.
     let (jars, runtime) = (jars.to_string_lossy(), runtime.to_string_lossy());
-    let print = fingerprint(&[&jars, &runtime, SERVER_PROPERTIES, ACL_PROPERTIES, CLUSTER_ID]);
+    let User { name, password } = USER_SCRAM;
+    let print =
+        fingerprint(&[&jars, &runtime, SERVER_PROPERTIES, ACL_PROPERTIES, CLUSTER_ID, name, password]);
 
     files.template = maker.ensure(&format!("kafka-formatted-{print}"), |tools, folder, progress| {
         progress.step("Formatting a folder for Kafka");
