@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
@@ -75,7 +76,9 @@ fn sweep(runs: &Path) -> Result<Vec<u16>> {
         let held = match File::open(folder.join(LOCK_FILE)) {
             Ok(file) => file.try_lock().is_err(),
             // No lock file under the guard: its making was interrupted, or its keeper removes it right now.
-            Err(_) => false,
+            Err(error) if error.kind() == ErrorKind::NotFound => false,
+            // Too many open files, or a folder of another user: no sign that nobody holds it.
+            Err(_) => true,
         };
         if held {
             let ports = fs::read_to_string(folder.join(PORTS_FILE)).unwrap_or_default();
@@ -125,4 +128,31 @@ fn random_port() -> u16 {
     let width = u64::from(PORT_RANGE.end - PORT_RANGE.start);
     // The remainder is below the width, which is a u16.
     PORT_RANGE.start + u16::try_from(random % width).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nobody_holds_is_swept() {
+        let runs = tempfile::tempdir().unwrap();
+        let make = |name: &str| {
+            let folder = runs.path().join(name);
+            fs::create_dir(&folder).unwrap();
+            write_ports(&folder, &[20_001]).unwrap();
+            folder
+        };
+        let (half_made, dead, held, unreadable) =
+            (make("half-made"), make("dead"), make("held"), make("unreadable"));
+        File::create(dead.join(LOCK_FILE)).unwrap();
+        let lock = File::create(held.join(LOCK_FILE)).unwrap();
+        lock.lock().unwrap();
+        // It cannot be opened, for another reason than that it is not there.
+        std::os::unix::fs::symlink(LOCK_FILE, unreadable.join(LOCK_FILE)).unwrap();
+
+        assert_eq!(sweep(runs.path()).unwrap(), [20_001, 20_001]);
+        assert!(!half_made.exists() && !dead.exists());
+        assert!(held.exists() && unreadable.exists());
+    }
 }
