@@ -139,7 +139,8 @@ fn kafka_keeps_its_topics_over_a_kill() {
     assert!(!has_topic(kafka.bootstrap(), "another"));
 
     kafka.freeze().unwrap();
-    assert!(matches!(kafka.wait_ready(soon(1)), Err(StackError::NotReady { .. })));
+    let frozen = kafka.wait_ready(soon(1));
+    assert!(matches!(frozen, Err(StackError::NotReady { .. })), "{frozen:?}");
     kafka.thaw().unwrap();
     kafka.wait_ready(soon(10)).unwrap();
 

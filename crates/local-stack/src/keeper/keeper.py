@@ -66,6 +66,9 @@ def send(name):
     if child is None:
         raise RuntimeError("the server does not run")
     os.killpg(child.pid, getattr(signal, name))
+    if name == "SIGSTOP" and hasattr(os, "waitid"):
+        # Until the last thread has stopped, one of them may still answer. WNOWAIT leaves the news for `reap`.
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
     say(done=True)
 
 
