@@ -48,6 +48,8 @@ enum Command {
     },
     /// Start a ClickHouse and a Kafka for development and keep them until Ctrl-C.
     Stack,
+    /// Check licenses, sources and advisories of every crate against `deny.toml`, with cargo-deny.
+    Deny,
     /// Fetch and install what the other commands need, and nothing else.
     Setup,
 }
@@ -74,6 +76,7 @@ fn dispatch() -> anyhow::Result<()> {
         Command::Test { stages } => test::run(&stages),
         Command::Bench { what, args } => bench::run(&what, &args),
         Command::Stack => stack::run(),
+        Command::Deny => run::deny(),
         Command::Setup => {
             setup::tools_for_tests()?;
             setup::pinned_parts().map(drop)

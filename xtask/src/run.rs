@@ -74,6 +74,15 @@ fn executable(messages: &str, name: &str) -> Option<PathBuf> {
         .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
 }
 
+/// Checks what comes into the build. cargo-deny is not installed by the way: building it takes many minutes.
+pub(crate) fn deny() -> anyhow::Result<()> {
+    let installed = cargo().args(["deny", "--version"]).output().is_ok_and(|output| output.status.success());
+    if !installed {
+        bail!("cargo-deny is not here; install it once: cargo install --locked cargo-deny");
+    }
+    succeed(cargo().args(["deny", "check"]))
+}
+
 /// Replaces this process by `housepipe <command> <args>`, so that signals and the exit code are its own.
 pub(crate) fn housepipe(command: &str, args: &[String]) -> anyhow::Result<()> {
     use std::os::unix::process::CommandExt;

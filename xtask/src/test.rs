@@ -76,7 +76,6 @@ fn print_times(done: &[(&str, Duration)]) {
 }
 
 fn set_up() -> anyhow::Result<()> {
-    setup::toolchain()?;
     setup::tools_for_tests()?;
     setup::pinned_parts().map(drop)
 }
