@@ -21,7 +21,7 @@ const ACL_PROPERTIES: &str = include_str!("acl.properties");
 const LOG_PROPERTIES: &str = include_str!("log4j2.properties");
 
 const SERVER: &str = "Kafka";
-/// A start takes two seconds, one after a kill five; a machine under load gets this long.
+/// A start takes about a second, one after a kill five; a machine under load gets this long.
 const READY_MAX: Duration = Duration::from_secs(90);
 /// A stop in order takes about a second; then the broker is killed, which it survives without loss.
 const STOP_MAX: Duration = Duration::from_secs(20);
