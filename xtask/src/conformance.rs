@@ -10,7 +10,7 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
         return run::succeed(command(args).env("CLICKHOUSE_URL", url));
     }
     setup::tools()?;
-    let clickhouse = Clickhouse::start(&setup::parts()?, &ClickhouseOptions::default())?;
+    let clickhouse = Clickhouse::start(&setup::pinned_parts()?, &ClickhouseOptions::default())?;
     run::succeed(command(args).env("CLICKHOUSE_URL", clickhouse.url()))
 }
 

@@ -39,7 +39,7 @@ fn replay() -> anyhow::Result<()> {
 fn targets(names: &[&str], seconds: u64) -> anyhow::Result<()> {
     setup::cargo_fuzz()?;
     let sanitizer = if setup::has_address_sanitizer()? { "address" } else { "none" };
-    let output = target_folder().join("fuzz");
+    let output = target_folder()?.join("fuzz");
     for name in names {
         // What is found goes where libFuzzer writes: into the first folder. The committed ones are only read.
         let found = output.join("found").join(name);

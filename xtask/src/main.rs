@@ -19,6 +19,7 @@ mod test;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use housepipe_local_stack::StackError;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The commands of the Housepipe project", max_term_width = 110)]
@@ -38,8 +39,8 @@ enum Command {
     },
     /// Run everything that CI runs: formatting, lints, docs, unit, property, conformance and end-to-end tests.
     Test {
-        /// Only these stages, by name (see the list that the command prints).
-        #[arg(value_name = "STAGE")]
+        /// Only these stages; all of them where none is named.
+        #[arg(value_name = "STAGE", value_parser = test::stage_names())]
         stages: Vec<String>,
     },
     /// Run the transform's tests on an emulated AArch64, or say what that needs.
@@ -80,6 +81,8 @@ enum Command {
     },
     /// Start a ClickHouse and a Kafka for development and keep them until Ctrl-C.
     Stack,
+    /// Check licenses, sources and advisories of every crate against `deny.toml`, with cargo-deny.
+    Deny,
     /// Fetch and install what the other commands need, and nothing else.
     Setup,
 }
@@ -89,6 +92,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
+            if let Some(mend) = StackError::mend_in(error.as_ref()) {
+                eprintln!("to mend it:\n{mend}");
+            }
             ExitCode::FAILURE
         }
     }
@@ -108,9 +114,26 @@ fn dispatch() -> anyhow::Result<()> {
         Command::Miri => sanitize::miri(),
         Command::Conformance { args } => conformance::run(&args),
         Command::Stack => stack::run(),
+        Command::Deny => run::deny(),
         Command::Setup => {
-            setup::tools()?;
-            setup::parts().map(drop)
+            setup::tools_for_tests()?;
+            setup::pinned_parts().map(drop)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_help_lists_the_stages_and_no_other_is_taken() {
+        let mut command = Cli::command();
+        let help = command.find_subcommand_mut("test").unwrap().render_long_help().to_string();
+        assert!(help.contains("conformance: ") && help.contains("end-to-end: "), "{help}");
+        assert!(Cli::try_parse_from(["xtask", "test", "unit", "lint"]).is_ok());
+        assert!(Cli::try_parse_from(["xtask", "test", "unity"]).is_err());
     }
 }

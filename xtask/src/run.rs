@@ -1,8 +1,8 @@
 //! Running other programs, cargo above all.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
@@ -29,24 +29,67 @@ pub(crate) fn succeed(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The command line as one would type it.
+/// The command line as one would type it, with the environment that it sets.
 pub(crate) fn show(command: &Command) -> String {
-    let program =
-        Path::new(command.get_program()).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let arguments = command.get_args().map(|argument| argument.to_string_lossy().into_owned());
-    std::iter::once(program).chain(arguments).collect::<Vec<_>>().join(" ")
+    let program = Path::new(command.get_program()).file_stem().unwrap_or_default();
+    let environment = command.get_envs().map(|(name, value)| match value {
+        Some(value) => format!("{}={}", name.to_string_lossy(), quoted(value)),
+        None => format!("{}=", name.to_string_lossy()),
+    });
+    let words = std::iter::once(program).chain(command.get_args()).map(quoted);
+    environment.chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// Where cargo puts its output.
-pub(crate) fn target_folder() -> PathBuf {
-    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    root().join(folder)
+/// A word as a shell takes it.
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.into_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Where cargo puts its output, as it says itself.
+pub(crate) fn target_folder() -> anyhow::Result<PathBuf> {
+    let output = cargo().args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).context("`cargo metadata` gives no JSON")?;
+    let folder = metadata["target_directory"].as_str().context("`cargo metadata` names no target folder")?;
+    Ok(PathBuf::from(folder))
 }
 
 /// Builds the release binary and says where it is.
 pub(crate) fn release_binary() -> anyhow::Result<PathBuf> {
-    succeed(cargo().args(["build", "--release", "--locked", "--package", "housepipe"]))?;
-    Ok(target_folder().join("release").join("housepipe"))
+    let mut build = cargo();
+    build.args(["build", "--release", "--locked", "--package", "housepipe", "--bin", "housepipe"]);
+    // Cargo alone knows where its output goes, by an environment variable, a configuration file or neither.
+    build.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let output = build.output().with_context(|| format!("cannot run {:?}", build.get_program()))?;
+    if !output.status.success() {
+        bail!("{} ended with {}", show(&build), output.status);
+    }
+    executable(&String::from_utf8_lossy(&output.stdout), "housepipe")
+        .with_context(|| format!("{} told of no executable", show(&build)))
+}
+
+/// The executable of the binary `name` among the messages that cargo wrote, one a line.
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
+        .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
+}
+
+/// Checks what comes into the build. cargo-deny is not installed by the way: building it takes many minutes.
+pub(crate) fn deny() -> anyhow::Result<()> {
+    let installed = cargo().args(["deny", "--version"]).output().is_ok_and(|output| output.status.success());
+    if !installed {
+        bail!("cargo-deny is not here; install it once: cargo install --locked cargo-deny");
+    }
+    succeed(cargo().args(["deny", "check"]))
 }
 
 /// Replaces this process by `housepipe <command> <args>`, so that signals and the exit code are its own.
@@ -55,4 +98,29 @@ pub(crate) fn housepipe(command: &str, args: &[String]) -> anyhow::Result<()> {
     let binary = release_binary()?;
     let failed = Command::new(&binary).arg(command).args(args).exec();
     Err(failed).with_context(|| format!("cannot run {}", binary.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_executable_is_where_cargo_says() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"other"},"executable":null}
+{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"other"},"executable":"/t/release/other"}
+{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"housepipe"},"executable":"/t/release/housepipe"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(executable(messages, "housepipe"), Some(PathBuf::from("/t/release/housepipe")));
+        assert_eq!(executable(messages, "absent"), None);
+    }
+
+    #[test]
+    fn a_command_that_is_shown_can_be_typed() {
+        let mut command = Command::new("/opt/bin/cargo");
+        command.args(["doc", "it's", ""]).env("RUSTDOCFLAGS", "-D warnings").env("URL", "http://127.0.0.1:1");
+        assert_eq!(
+            show(&command),
+            r"RUSTDOCFLAGS='-D warnings' URL=http://127.0.0.1:1 cargo doc 'it'\''s' ''"
+        );
+    }
 }

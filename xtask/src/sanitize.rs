@@ -16,7 +16,7 @@ pub(crate) fn address() -> anyhow::Result<()> {
     command
         .args(["test", "--locked", "--package", "housepipe-transform", "--package", "housepipe-fuzz"])
         .args(["--lib", "--tests", "--target", &setup::host()?, "--target-dir"])
-        .arg(target_folder().join("sanitize"))
+        .arg(target_folder()?.join("sanitize"))
         .env("RUSTFLAGS", "-Zsanitizer=address")
         // The frames of a sanitized build without optimisation are too large for the tests of bounded stacks.
         .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
@@ -47,7 +47,7 @@ pub(crate) fn miri() -> anyhow::Result<()> {
             "--lib",
         ])
         .arg("--target-dir")
-        .arg(target_folder().join("miri"))
+        .arg(target_folder()?.join("miri"))
         .current_dir(root());
     println!("$ {}", show(&command));
     succeed(&mut command)

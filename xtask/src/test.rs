@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use housepipe_local_stack::{Clickhouse, ClickhouseOptions};
 
 use crate::fuzz;
@@ -19,6 +19,9 @@ const RANDOM_CASES: &str = "50000";
 /// Their seed. It is always the same, so that CI is not a lottery: a change that passes here passes there. Other seeds
 /// are for `cargo xtask conformance --seed`.
 const RANDOM_SEED: &str = "1";
+
+/// Stages that neither build the project nor start a server, or that get the tools themselves.
+const NEED_NO_TOOLS: [&str; 2] = ["setup", "format"];
 
 /// One stage: its name, what it shows, and how it runs.
 struct Stage {
@@ -44,13 +47,16 @@ const STAGES: [Stage; 10] = [
     Stage { name: "end-to-end", shows: "the release binary against real servers", run: end_to_end },
 ];
 
+/// Reads the name of a stage, and lists the stages in the help.
+pub(crate) fn stage_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(STAGES.iter().map(|stage| PossibleValue::new(stage.name).help(stage.shows)))
+}
+
 /// Runs `wanted` stages, or all; stops at the first that fails.
 pub(crate) fn run(wanted: &[String]) -> anyhow::Result<()> {
-    for name in wanted {
-        if !STAGES.iter().any(|stage| stage.name == name) {
-            let names: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
-            bail!("there is no stage `{name}`; the stages are {}", names.join(", "));
-        }
+    // The stage `setup` does this itself, in a run of all stages as the first.
+    if !wanted.is_empty() && wanted.iter().any(|name| !NEED_NO_TOOLS.contains(&name.as_str())) {
+        setup::tools_for_tests()?;
     }
     let mut done: Vec<(&str, Duration)> = Vec::new();
     for stage in
@@ -83,9 +89,8 @@ fn print_times(done: &[(&str, Duration)]) {
 }
 
 fn set_up() -> anyhow::Result<()> {
-    setup::toolchain()?;
-    setup::tools()?;
-    setup::parts().map(drop)
+    setup::tools_for_tests()?;
+    setup::pinned_parts().map(drop)
 }
 
 fn format() -> anyhow::Result<()> {
@@ -129,7 +134,7 @@ fn local_stack() -> anyhow::Result<()> {
 }
 
 fn conformance() -> anyhow::Result<()> {
-    let clickhouse = Clickhouse::start(&setup::parts()?, &ClickhouseOptions::default())?;
+    let clickhouse = Clickhouse::start(&setup::pinned_parts()?, &ClickhouseOptions::default())?;
     step(
         cargo()
             .args([
@@ -141,7 +146,9 @@ fn conformance() -> anyhow::Result<()> {
                 "--test",
                 "conversion",
             ])
-            .env("CLICKHOUSE_URL", clickhouse.url()),
+            .env("CLICKHOUSE_URL", clickhouse.url())
+            // Without it, the comparison would pass where the server is not found.
+            .env("HOUSEPIPE_NEEDS_CLICKHOUSE", "1"),
     )?;
     println!("random records: {RANDOM_CASES} with the seed {RANDOM_SEED}");
     let args = ["--cases", RANDOM_CASES, "--seed", RANDOM_SEED].map(str::to_owned);

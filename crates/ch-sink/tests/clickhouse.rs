@@ -6,10 +6,13 @@ use housepipe_ch_sink::{
     ColumnDef, Compression, CreateTable, DefaultKind, ErrorRow, ErrorTable, FailureClass, Insert,
     InsertFormat, NetworkFault, Sink, SinkConfig, SinkError,
 };
-use housepipe_local_stack::{Clickhouse, ClickhouseOptions, Silent, USER_APP, USER_LIMITED, User, prepare};
+use housepipe_local_stack::{
+    Clickhouse, ClickhouseOptions, Silent, USER_APP, USER_LIMITED, User, Wanted, prepare_wanted,
+};
 
 fn start() -> Clickhouse {
-    Clickhouse::start(&prepare(&mut Silent).unwrap(), &ClickhouseOptions::default()).unwrap()
+    let parts = prepare_wanted(&Wanted::pinned(), &mut Silent).unwrap();
+    Clickhouse::start(&parts, &ClickhouseOptions::default()).unwrap()
 }
 
 fn config(server: &Clickhouse, user: User) -> SinkConfig {

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use housepipe_local_stack::StackError;
+
 /// Why a command did not end well.
 #[derive(Debug)]
 pub(crate) struct Exit {
@@ -45,8 +47,15 @@ pub(crate) fn report(json: bool, result: Result<ExitCode, Exit>) -> ExitCode {
     }
     // With standard error closed there is nobody left to tell.
     let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    let mend = StackError::mend_in(error.as_ref());
+    if let Some(mend) = &mend {
+        let _ = writeln!(std::io::stderr(), "to mend it:\n{mend}");
+    }
     if json {
-        let document = serde_json::json!({ "error": format!("{error:#}"), "exit_code": code });
+        let mut document = serde_json::json!({ "error": format!("{error:#}"), "exit_code": code });
+        if let Some(mend) = mend {
+            document["mend"] = mend.into();
+        }
         let _ = writeln!(std::io::stdout(), "{document}");
     }
     ExitCode::from(code)

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <cache>/parts/<name>-<version>-<fingerprint>/   complete, never changed again
-//! <cache>/staging/                                work in progress; emptied by whoever holds the lock
+//! <cache>/staging/                                work in progress; emptied, as far as it goes, by whoever holds the lock
 //! <cache>/logs/                                   output of pip and Maven
 //! <cache>/run/                                    folders of running servers
 //! <cache>/prepare.lock                            held while parts are made
@@ -10,6 +10,8 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
 
 use crate::error::{Result, StackError};
 use crate::progress::Progress;
@@ -22,7 +24,20 @@ pub(crate) struct Cache {
 
 /// The right to change the cache; given back when dropped, or when the process ends.
 #[derive(Debug)]
-pub(crate) struct CacheLock(#[expect(dead_code, reason = "held for its lock")] File);
+pub(crate) struct CacheLock {
+    #[expect(dead_code, reason = "held for its lock")]
+    file: File,
+    /// Where work in progress stands. No other lock ever has the same folder, so that nothing a killed set-up left
+    /// behind, and no tool of it that still writes, is in the way. Removed with this value, as far as it goes.
+    staging: TempDir,
+}
+
+impl CacheLock {
+    /// A place for work in progress.
+    pub(crate) fn staging(&self, name: &str) -> PathBuf {
+        self.staging.path().join(name)
+    }
+}
 
 impl Cache {
     /// `$HOUSEPIPE_CACHE`, else `$XDG_CACHE_HOME/housepipe`, else `~/.cache/housepipe`.
@@ -38,6 +53,12 @@ impl Cache {
         // Servers get this path while they stand in folders of their own.
         let root = std::path::absolute(&root).map_err(StackError::file("make absolute", &root))?;
         Ok(Self { root })
+    }
+
+    /// A cache in a folder that a test names.
+    #[cfg(test)]
+    pub(crate) const fn at(root: PathBuf) -> Self {
+        Self { root }
     }
 
     pub(crate) fn part(&self, name: &str) -> PathBuf {
@@ -77,14 +98,20 @@ impl Cache {
                 return Err(StackError::File { what: "lock", path, source });
             }
         }
-        Ok(CacheLock(file))
+        let staging = self.root.join("staging");
+        // What a killed set-up left. A part of it may resist; it is in nobody's way.
+        let _ = remove_folder(&staging);
+        fs::create_dir_all(&staging).map_err(StackError::file("create", &staging))?;
+        let staging =
+            tempfile::tempdir_in(&staging).map_err(StackError::file("create a folder in", &staging))?;
+        Ok(CacheLock { file, staging })
     }
 
     /// Makes a part that is missing: `make` fills an empty folder, which gets its name only when it is complete.
-    /// An interrupted `make` leaves nothing but staging, which the next one empties.
+    /// An interrupted `make` leaves nothing but staging.
     pub(crate) fn ensure(
         &self,
-        _lock: &CacheLock,
+        lock: &CacheLock,
         name: &str,
         make: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<PathBuf> {
@@ -92,23 +119,12 @@ impl Cache {
         if part.is_dir() {
             return Ok(part);
         }
-        let folder = self.staging(name);
+        let folder = lock.staging(name);
         remove_folder(&folder)?;
         fs::create_dir_all(&folder).map_err(StackError::file("create", &folder))?;
         make(&folder)?;
         fs::rename(&folder, &part).map_err(StackError::file("rename", &folder))?;
         Ok(part)
-    }
-
-    /// A place for work in progress, of this process alone: pip or Maven of a process that was killed may still
-    /// write into theirs.
-    pub(crate) fn staging(&self, name: &str) -> PathBuf {
-        self.root.join("staging").join(std::process::id().to_string()).join(name)
-    }
-
-    /// Removes what an interrupted process left, and what a finished one needs no longer.
-    pub(crate) fn clear_staging(&self, _lock: &CacheLock) -> Result<()> {
-        remove_folder(&self.root.join("staging"))
     }
 }
 
@@ -160,5 +176,18 @@ mod tests {
             Ok(())
         });
         assert!(part.unwrap().join("whole").is_file());
+    }
+
+    #[test]
+    fn two_set_ups_never_share_a_place_and_a_finished_one_leaves_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache_in(folder.path());
+        let first = cache.lock(&mut Silent).unwrap().staging("wheel");
+        let lock = cache.lock(&mut Silent).unwrap();
+        let second = lock.staging("wheel");
+        assert_ne!(first, second);
+        fs::create_dir_all(&second).unwrap();
+        drop(lock);
+        assert_eq!(fs::read_dir(folder.path().join("staging")).unwrap().count(), 0);
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::keeper::KEEPER_GONE;
 use crate::requirements::Missing;
 
 /// Short for results of this crate.
@@ -169,13 +170,30 @@ impl StackError {
                 Some("check the network and the space on the disk, then try again".to_owned())
             }
             Self::Checksum { file, .. } => Some(format!(
-                "remove {} and try again; where it comes back, your registry or proxy delivers another file",
-                file.display()
+                "try again; where {} stays wrong, your registry, your proxy or a mirror in the settings of Maven \
+                 delivers another file",
+                file.file_name().unwrap_or_default().display()
             )),
+            Self::Keeper { server, .. } => Some(start_anew(server)),
+            Self::Ended { server, reason, .. } if reason == KEEPER_GONE => Some(start_anew(server)),
             Self::PortTaken { .. } => Some("try again".to_owned()),
             Self::External { variable, .. } => Some(format!("unset {variable} to use servers of our own")),
             _ => None,
         }
+    }
+
+    /// The mend of the first error of this crate in the chain that starts with `error`.
+    ///
+    /// ```
+    /// use housepipe_local_stack::StackError;
+    /// assert!(StackError::mend_in(&StackError::NoCache).unwrap().contains("HOUSEPIPE_CACHE"));
+    /// assert_eq!(StackError::mend_in(&std::io::Error::other("of somebody else")), None);
+    /// ```
+    #[must_use]
+    pub fn mend_in(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+        std::iter::successors(Some(error), |error| error.source())
+            .find_map(|error| error.downcast_ref::<Self>())
+            .and_then(Self::mend)
     }
 
     /// Wraps an I/O error with the verb and the path; made for `map_err`.
@@ -183,6 +201,10 @@ impl StackError {
         let path = path.to_owned();
         move |source| Self::File { what, path, source }
     }
+}
+
+fn start_anew(server: &str) -> String {
+    format!("start another {server}: one without its keeper cannot be restarted, and its data is gone")
 }
 
 fn names(missing: &[Missing]) -> String {

@@ -7,32 +7,32 @@ use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
 
-use crate::cache::Cache;
-use crate::command::{self, Growth, Measure};
+use crate::command::{Growth, Measure};
 use crate::error::{Result, StackError};
 use crate::manifest::{KafkaJars, hex};
-use crate::prepare::Maker;
+use crate::prepare::{Maker, Tools};
 use crate::progress::Progress;
 
-/// What the jars come to; only for the progress display.
-const JARS_BYTES: u64 = 43_000_000;
+/// What the jars, Maven's plugins and their poms come to; only for the progress display.
+const REPOSITORY_BYTES: u64 = 43_000_000;
 
 /// The folder with the jars.
 pub(crate) fn ensure(maker: &mut Maker<'_>, kafka: &KafkaJars, java_runtime: &Path) -> Result<PathBuf> {
     maker
-        .ensure(&kafka.folder(), |cache, folder, progress| make(kafka, java_runtime, cache, folder, progress))
+        .ensure(&kafka.folder(), |tools, folder, progress| make(kafka, java_runtime, tools, folder, progress))
 }
 
 fn make(
     kafka: &KafkaJars,
     java_runtime: &Path,
-    cache: &Cache,
+    tools: &Tools<'_>,
     folder: &Path,
     progress: &mut dyn Progress,
 ) -> Result<()> {
     progress.step(&format!("Downloading the jars of Kafka {} ({})", kafka.version, kafka.why));
-    let work = cache.staging("maven");
+    let work = tools.staging("maven");
     fs::create_dir_all(&work).map_err(StackError::file("create", &work))?;
+    let repository = work.join("repository");
     let pom = work.join("pom.xml");
     fs::write(&pom, kafka.pom()).map_err(StackError::file("write", &pom))?;
 
@@ -46,15 +46,17 @@ fn make(
         ))
         .arg("-DincludeScope=runtime")
         .arg(format!("-DoutputDirectory={}", folder.display()))
+        // Of this set-up alone: a jar that was damaged in the user's own repository would come back with every attempt.
+        .arg(format!("-Dmaven.repo.local={}", repository.display()))
         // A .mvn folder or a MAVEN_ARGS above us is not for this project.
         .current_dir(&work)
         .env_remove("MAVEN_ARGS");
     if !system_has_java() {
         maven.env("JAVA_HOME", java_runtime);
     }
-    // Maven downloads into the user's repository first and copies at the end, so there is growth only then.
-    let growth = Growth { folders: &[folder], total: Some(JARS_BYTES), measure: Measure::Sum };
-    command::run(&mut maven, &cache.log("maven.log"), progress, &growth)?;
+    // Maven's own plugins come into the repository as well, and the jars are copied from it at the end.
+    let growth = Growth { folders: &[&repository], total: Some(REPOSITORY_BYTES), measure: Measure::Sum };
+    tools.run(&maven, "maven.log", progress, &growth)?;
     verify(folder, &kafka.jars)
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -24,11 +24,15 @@ const LEAVE_MAX: Duration = Duration::from_secs(30);
 /// How many lines of a log an error quotes.
 const TAIL_LINES: usize = 20;
 
+/// Why a server ended that was not told to: somebody killed the process that looked after it.
+pub(crate) const KEEPER_GONE: &str = "its keeper is gone";
+
 /// What a server process is started with.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch {
     pub(crate) argv: Vec<String>,
-    pub(crate) env: BTreeMap<String, String>,
+    /// What differs from our own environment; `None` takes a variable out.
+    pub(crate) env: BTreeMap<String, Option<String>>,
 }
 
 /// One of the signals that the stack sends.
@@ -67,7 +71,7 @@ pub(crate) struct Keeper {
 #[derive(Debug, Serialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
 enum Order<'a> {
-    Start { argv: &'a [String], env: &'a BTreeMap<String, String>, folder: &'a Path, log: &'a Path },
+    Start { argv: &'a [String], env: &'a BTreeMap<String, Option<String>>, folder: &'a Path, log: &'a Path },
     Signal { name: &'a str },
     Write { path: &'a Path, text: &'a str },
 }
@@ -165,10 +169,16 @@ impl Keeper {
 
     /// The server's process id, or `None` where it has ended.
     pub(crate) fn pid(&mut self) -> Option<u32> {
-        while let Ok(event) = self.events.try_recv() {
-            self.note(&event);
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => self.note(&event),
+                Err(TryRecvError::Empty) => return self.pid,
+                Err(TryRecvError::Disconnected) => {
+                    self.note_gone();
+                    return None;
+                }
+            }
         }
-        self.pid
     }
 
     /// Waits until the server has ended; `false` where it still runs at the deadline.
@@ -177,8 +187,7 @@ impl Keeper {
             match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(event) => self.note(&event),
                 Err(RecvTimeoutError::Timeout) => return false,
-                // The keeper is gone, and its server with it.
-                Err(RecvTimeoutError::Disconnected) => self.pid = None,
+                Err(RecvTimeoutError::Disconnected) => self.note_gone(),
             }
         }
         true
@@ -270,6 +279,13 @@ impl Keeper {
             // Python reports the death by a signal as its negative number.
             self.last_exit =
                 if *status < 0 { format!("signal {}", -status) } else { format!("exit status {status}") };
+        }
+    }
+
+    /// The keeper is gone, and its server with it.
+    fn note_gone(&mut self) {
+        if self.pid.take().is_some() {
+            KEEPER_GONE.clone_into(&mut self.last_exit);
         }
     }
 

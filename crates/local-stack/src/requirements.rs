@@ -2,12 +2,16 @@
 
 mod package_manager;
 
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cache::Cache;
 use crate::command::{self, Growth};
 use crate::error::{Result, StackError};
+use crate::manifest::Manifest;
+use crate::prepare::{self, Wanted};
 use crate::progress::Progress;
 use package_manager::PackageManager;
 
@@ -48,6 +52,8 @@ pub(crate) enum Need {
 impl Need {
     const ALL: [Self; 6] =
         [Self::Python, Self::Maven, Self::CToolchain, Self::PkgConfig, Self::OpenSsl, Self::Zlib];
+    /// What the build needs, whatever the cache holds.
+    const BUILD: [Self; 4] = [Self::CToolchain, Self::PkgConfig, Self::OpenSsl, Self::Zlib];
 
     const fn what(self) -> &'static str {
         match self {
@@ -103,6 +109,26 @@ impl Need {
 #[must_use]
 pub fn check() -> Vec<Missing> {
     check_for(&Need::ALL)
+}
+
+/// What the machine lacks to build the project and to run these servers, given what is in the cache already: with all
+/// parts there, neither pip nor Maven is needed any more.
+///
+/// # Errors
+/// [`StackError::NoCache`] where no folder for the cache is known, [`StackError::Platform`] where a part is not
+/// published for this machine.
+///
+/// ```
+/// use housepipe_local_stack::{Wanted, requirements};
+/// for missing in requirements::check_wanted(&Wanted::pinned())? {
+///     println!("{} ({}): {}", missing.what, missing.why, missing.mend);
+/// }
+/// # Ok::<(), housepipe_local_stack::StackError>(())
+/// ```
+pub fn check_wanted(wanted: &Wanted) -> Result<Vec<Missing>> {
+    let mut needs = Need::BUILD.to_vec();
+    needs.extend(prepare::needs(wanted, &Cache::from_environment()?, &Manifest::embedded())?);
+    Ok(check_for(&needs))
 }
 
 /// Installs what is missing with the system's package manager, if that works without a question: as root, or with a
@@ -176,21 +202,35 @@ fn succeeds(program: &str, arguments: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The first file called `name` on the `PATH`.
+/// The first program called `name` on the `PATH`.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    find_program_in(&std::env::var_os("PATH")?, name)
+}
+
+/// The first file called `name` in one of the folders of `path` that somebody may execute; shells pass over others.
+fn find_program_in(path: &OsStr, name: &str) -> Option<PathBuf> {
+    const EXECUTABLE: u32 = 0o111;
+    let is_program = |file: &PathBuf| {
+        file.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & EXECUTABLE != 0)
+    };
+    std::env::split_paths(path).map(|folder| folder.join(name)).find(is_program)
+}
+
+/// The interpreter that an earlier call of [`python`] found, if it is still there.
+pub(crate) fn known_python(cache: &Cache) -> Option<PathBuf> {
+    let known = std::fs::read_to_string(python_note(cache)).ok().map(PathBuf::from)?;
+    known.is_file().then_some(known)
+}
+
+fn python_note(cache: &Cache) -> PathBuf {
+    cache.log("python-path")
 }
 
 /// The interpreter itself, not a wrapper such as pyenv's, which costs a tenth of a second at every start. Asked
 /// once and remembered in the cache.
 pub(crate) fn python(cache: &Cache) -> Result<PathBuf> {
-    let note = cache.log("python-path");
-    if let Ok(known) = std::fs::read_to_string(&note) {
-        let known = PathBuf::from(known);
-        if known.is_file() {
-            return Ok(known);
-        }
+    if let Some(known) = known_python(cache) {
+        return Ok(known);
     }
     demand(&[Need::Python])?;
     let asked = Command::new("python3").args(["-c", "import sys; print(sys.executable, end='')"]).output();
@@ -202,7 +242,7 @@ pub(crate) fn python(cache: &Cache) -> Result<PathBuf> {
     };
     // Without the note, the next process asks again.
     if cache.logs().is_ok() {
-        let _ = std::fs::write(&note, python.to_string_lossy().as_bytes());
+        let _ = std::fs::write(python_note(cache), python.to_string_lossy().as_bytes());
     }
     Ok(python)
 }
@@ -232,6 +272,24 @@ mod tests {
         let missing = Need::Maven.missing(None);
         assert!(missing.packages.is_empty());
         assert_eq!(missing.mend, "install Maven with the system's package manager");
+    }
+
+    #[test]
+    fn a_file_that_nobody_may_execute_is_no_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let make = |place: &str, mode| {
+            let file = folder.path().join(place).join("tool");
+            std::fs::create_dir(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, "").unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            file
+        };
+        let (text, program) = (make("a", 0o644), make("b", 0o755));
+        let path = |files: &[&PathBuf]| {
+            std::env::join_paths(files.iter().map(|file| file.parent().unwrap())).unwrap()
+        };
+        assert_eq!(find_program_in(&path(&[&text, &program]), "tool"), Some(program));
+        assert_eq!(find_program_in(&path(&[&text]), "tool"), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,8 @@ const PORTS_FILE: &str = "ports";
 pub(crate) struct RunFolder {
     pub(crate) path: PathBuf,
     pub(crate) ports: Vec<u16>,
+    /// What the server of this folder shows when it is asked who it is.
+    pub(crate) token: String,
     pub(crate) lock: File,
 }
 
@@ -52,7 +55,7 @@ impl RunFolder {
             .map_err(StackError::file("create", &lock_path))?;
         lock.lock().map_err(StackError::file("lock", &lock_path))?;
         write_ports(&path, &ports)?;
-        Ok(Self { path, ports, lock })
+        Ok(Self { path, ports, token: random_token(), lock })
     }
 }
 
@@ -73,7 +76,9 @@ fn sweep(runs: &Path) -> Result<Vec<u16>> {
         let held = match File::open(folder.join(LOCK_FILE)) {
             Ok(file) => file.try_lock().is_err(),
             // No lock file under the guard: its making was interrupted, or its keeper removes it right now.
-            Err(_) => false,
+            Err(error) if error.kind() == ErrorKind::NotFound => false,
+            // Too many open files, or a folder of another user: no sign that nobody holds it.
+            Err(_) => true,
         };
         if held {
             let ports = fs::read_to_string(folder.join(PORTS_FILE)).unwrap_or_default();
@@ -107,10 +112,47 @@ fn free_ports(wanted: usize, taken: &[u16]) -> Result<Vec<u16>> {
     Ok(held.into_iter().map(|(port, _)| port).collect())
 }
 
+/// 22 letters and digits that no other server of this machine has. They are also a cluster id as Kafka wants it:
+/// 16 bytes in base 64, of which the last letter leaves four bits unused.
+fn random_token() -> String {
+    format!("{:016x}{:05x}A", random(), random() & 0xf_ffff)
+}
+
+/// Each `RandomState` has keys of its own, which makes its empty hash a random number.
+fn random() -> u64 {
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
+
 fn random_port() -> u16 {
-    // Each RandomState has keys of its own, which makes its empty hash a random number.
-    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    let random = random();
     let width = u64::from(PORT_RANGE.end - PORT_RANGE.start);
     // The remainder is below the width, which is a u16.
     PORT_RANGE.start + u16::try_from(random % width).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nobody_holds_is_swept() {
+        let runs = tempfile::tempdir().unwrap();
+        let make = |name: &str| {
+            let folder = runs.path().join(name);
+            fs::create_dir(&folder).unwrap();
+            write_ports(&folder, &[20_001]).unwrap();
+            folder
+        };
+        let (half_made, dead, held, unreadable) =
+            (make("half-made"), make("dead"), make("held"), make("unreadable"));
+        File::create(dead.join(LOCK_FILE)).unwrap();
+        let lock = File::create(held.join(LOCK_FILE)).unwrap();
+        lock.lock().unwrap();
+        // It cannot be opened, for another reason than that it is not there.
+        std::os::unix::fs::symlink(LOCK_FILE, unreadable.join(LOCK_FILE)).unwrap();
+
+        assert_eq!(sweep(runs.path()).unwrap(), [20_001, 20_001]);
+        assert!(!half_made.exists() && !dead.exists());
+        assert!(held.exists() && unreadable.exists());
+    }
 }

@@ -42,3 +42,23 @@ impl Stack {
         Ok(Self { clickhouse: clickhouse?, kafka: kafka? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Cache;
+    use crate::{Silent, Wanted, prepare_wanted};
+
+    #[test]
+    fn the_cache_may_have_an_odd_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let odd = folder.path().join("Ann's & Bob's <cache>");
+        let mut parts = prepare_wanted(&Wanted::pinned(), &mut Silent).unwrap();
+        parts.cache = Cache::at(odd.clone());
+        let mut stack = Stack::start(&parts).unwrap();
+        assert!(stack.clickhouse.folder().starts_with(&odd) && stack.kafka.folder().starts_with(&odd));
+        assert_eq!(stack.clickhouse.query("SELECT 1").unwrap(), "1\n");
+        stack.clickhouse.stop().unwrap();
+        stack.kafka.stop().unwrap();
+    }
+}

@@ -4,22 +4,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::cache::Cache;
-use crate::command::{self, Growth, Measure};
+use crate::command::{Growth, Measure};
 use crate::error::{Result, StackError};
 use crate::manifest::Wheel;
-use crate::prepare::Maker;
+use crate::prepare::{Maker, Tools};
 use crate::progress::Progress;
-use crate::requirements;
 
 /// The folder with the wheel's packages.
 pub(crate) fn ensure(maker: &mut Maker<'_>, wheel: &Wheel) -> Result<PathBuf> {
-    maker.ensure(&wheel.folder()?, |cache, folder, progress| make(wheel, cache, folder, progress))
+    maker.ensure(&wheel.folder()?, |tools, folder, progress| make(wheel, tools, folder, progress))
 }
 
-fn make(wheel: &Wheel, cache: &Cache, folder: &Path, progress: &mut dyn Progress) -> Result<()> {
-    let pip = virtual_environment(cache, progress)?;
-    let work = cache.staging("wheel");
+fn make(wheel: &Wheel, tools: &Tools<'_>, folder: &Path, progress: &mut dyn Progress) -> Result<()> {
+    let pip = virtual_environment(tools, progress)?;
+    let work = tools.staging("wheel");
     crate::cache::remove_folder(&work)?;
     let wheels = work.join("wheels");
     // pip writes a download into its temporary folder first; there we can watch it.
@@ -41,9 +39,9 @@ fn make(wheel: &Wheel, cache: &Cache, folder: &Path, progress: &mut dyn Progress
     };
 
     progress.step(&format!("Downloading {} {} ({})", wheel.name, wheel.version, wheel.why));
-    command::run(
+    tools.run(
         pip("download").arg("--dest").arg(&wheels),
-        &cache.log(&format!("pip-download-{}.log", wheel.name)),
+        &format!("pip-download-{}.log", wheel.name),
         progress,
         &Growth {
             folders: &[&wheels, &temporary],
@@ -52,13 +50,13 @@ fn make(wheel: &Wheel, cache: &Cache, folder: &Path, progress: &mut dyn Progress
         },
     )?;
     progress.step(&format!("Unpacking {} {}", wheel.name, wheel.version));
-    command::run(
+    tools.run(
         pip("install")
             .args(["--no-index", "--no-compile", "--find-links"])
             .arg(&wheels)
             .arg("--target")
             .arg(folder),
-        &cache.log(&format!("pip-install-{}.log", wheel.name)),
+        &format!("pip-install-{}.log", wheel.name),
         progress,
         &Growth { folders: &[folder, &temporary], total: Some(wheel.installed_bytes), measure: Measure::Sum },
     )?;
@@ -66,14 +64,14 @@ fn make(wheel: &Wheel, cache: &Cache, folder: &Path, progress: &mut dyn Progress
 }
 
 /// A Python of our own that has pip, whatever the system's packages are; it lives as long as the set-up.
-fn virtual_environment(cache: &Cache, progress: &mut dyn Progress) -> Result<PathBuf> {
-    let folder = cache.staging("venv");
+fn virtual_environment(tools: &Tools<'_>, progress: &mut dyn Progress) -> Result<PathBuf> {
+    let folder = tools.staging("venv");
     let python = folder.join("bin/python");
     if !python.exists() {
         progress.step("Making a Python environment for pip");
-        command::run(
-            Command::new(requirements::python(cache)?).args(["-m", "venv"]).arg(&folder),
-            &cache.log("venv.log"),
+        tools.run(
+            Command::new(tools.python).args(["-m", "venv"]).arg(&folder),
+            "venv.log",
             progress,
             &Growth::NONE,
         )?;

@@ -12,11 +12,11 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use housepipe_local_stack::{Kafka, KafkaOptions, Stack};
-use support::{parts, soon, wait_for};
+use housepipe_local_stack::Stack;
+use support::{is_running, parts, soon, wait_for};
 
 const ROLE: &str = "HOUSEPIPE_TEST_ROLE";
 
@@ -41,21 +41,27 @@ fn main() {
     assert!(owner.process.wait().unwrap().success());
     owner.nothing_is_left();
 
-    println!("a keeper is killed");
+    #[cfg(target_os = "linux")]
+    keepers_are_killed();
+    println!("ok");
+}
+
+/// Elsewhere no kernel ends a server with its keeper.
+#[cfg(target_os = "linux")]
+fn keepers_are_killed() {
+    println!("the keepers are killed");
     let mut owner = Owner::start("running");
-    let keepers: Vec<String> = owner.pids.iter().map(|pid| parent(pid)).collect();
-    for keeper in &keepers {
-        assert!(Command::new("kill").args(["-KILL", keeper]).status().unwrap().success());
+    for pid in &owner.pids {
+        support::kill(support::parent(*pid));
     }
     wait_for("the servers die with their keepers", soon(10), || {
-        owner.pids.iter().all(|pid| !is_running(pid))
+        owner.pids.iter().all(|pid| !is_running(*pid))
     });
     owner.process.kill().unwrap();
     owner.process.wait().unwrap();
     // The folders had nobody left to remove them: the next start does.
-    drop(Kafka::start(&parts(), &KafkaOptions::default()).unwrap());
+    drop(housepipe_local_stack::Kafka::start(&parts(), &Default::default()).unwrap());
     owner.nothing_is_left();
-    println!("ok");
 }
 
 /// Starts a stack, prints where it is, and waits for the end of standard input.
@@ -77,7 +83,7 @@ fn owner(role: &str) {
 
 struct Owner {
     process: Child,
-    pids: Vec<String>,
+    pids: Vec<u32>,
     addresses: Vec<String>,
     folders: Vec<PathBuf>,
 }
@@ -86,6 +92,10 @@ impl Owner {
     fn start(role: &str) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .env(ROLE, role)
+            // Options of the user's for other Javas must not keep ours from starting.
+            .env("JAVA_TOOL_OPTIONS", "-XX:NoSuchOption")
+            .env("JDK_JAVA_OPTIONS", "-XX:NoSuchOption")
+            .env("_JAVA_OPTIONS", "-XX:NoSuchOption")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -101,13 +111,13 @@ impl Owner {
         };
         let owner = Self {
             process,
-            pids: all("pid"),
+            pids: all("pid").iter().map(|pid| pid.parse().unwrap()).collect(),
             addresses: all("address"),
             folders: all("folder").iter().map(PathBuf::from).collect(),
         };
         // What is not there at first would not be missed afterwards.
         assert_eq!((owner.pids.len(), owner.addresses.len(), owner.folders.len()), (2, 2, 2), "{lines:?}");
-        assert!(owner.pids.iter().all(|pid| is_running(pid)));
+        assert!(owner.pids.iter().all(|pid| is_running(*pid)));
         assert!(owner.folders.iter().all(|folder| folder.is_dir()));
         for address in &owner.addresses {
             TcpStream::connect(address).unwrap();
@@ -116,26 +126,10 @@ impl Owner {
     }
 
     fn nothing_is_left(&self) {
-        wait_for("the processes end", soon(10), || self.pids.iter().all(|pid| !is_running(pid)));
+        wait_for("the processes end", soon(10), || self.pids.iter().all(|pid| !is_running(*pid)));
         wait_for("the ports are free", soon(10), || {
             self.addresses.iter().all(|address| TcpStream::connect(address).is_err())
         });
         wait_for("the folders are gone", soon(10), || self.folders.iter().all(|folder| !folder.exists()));
     }
-}
-
-/// Whether the process is there and is not a zombie that somebody has yet to collect.
-fn is_running(pid: &str) -> bool {
-    let state = ps(pid, "stat=");
-    !state.is_empty() && !state.starts_with('Z')
-}
-
-fn parent(pid: &str) -> String {
-    ps(pid, "ppid=")
-}
-
-fn ps(pid: &str, field: &str) -> String {
-    assert!(Path::new("/bin/ps").exists() || Path::new("/usr/bin/ps").exists(), "this test needs ps");
-    let output = Command::new("ps").args(["-o", field, "-p", pid]).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }

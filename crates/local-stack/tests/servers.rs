@@ -81,6 +81,19 @@ fn a_frozen_clickhouse_can_be_stopped() {
     assert_eq!(clickhouse.pid(), None);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_without_its_keeper_is_known_to_be_gone() {
+    let mut clickhouse = clickhouse();
+    support::kill(support::parent(clickhouse.pid().unwrap()));
+    support::wait_for("the server is missed", soon(10), || clickhouse.pid().is_none());
+    let error = clickhouse.wait_ready(soon(5)).unwrap_err();
+    assert!(matches!(&error, StackError::Ended { reason, .. } if reason == "its keeper is gone"), "{error}");
+    assert!(error.mend().unwrap().starts_with("start another ClickHouse"));
+    let error = clickhouse.restart().unwrap_err();
+    assert!(matches!(error, StackError::Keeper { .. }) && error.mend().is_some(), "{error}");
+}
+
 #[test]
 fn each_clickhouse_user_has_the_rights_it_is_meant_for() {
     let clickhouse = clickhouse();
@@ -126,7 +139,8 @@ fn kafka_keeps_its_topics_over_a_kill() {
     assert!(!has_topic(kafka.bootstrap(), "another"));
 
     kafka.freeze().unwrap();
-    assert!(matches!(kafka.wait_ready(soon(1)), Err(StackError::NotReady { .. })));
+    let frozen = kafka.wait_ready(soon(1));
+    assert!(matches!(frozen, Err(StackError::NotReady { .. })), "{frozen:?}");
     kafka.thaw().unwrap();
     kafka.wait_ready(soon(10)).unwrap();
 

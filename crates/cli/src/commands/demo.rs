@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use housepipe_local_stack::corpus::Events;
-use housepipe_local_stack::{DATABASE, Stack};
+use housepipe_local_stack::{DATABASE, Stack, USER_DEFAULT};
 use housepipe_runtime::{Pipe, PipeFile, RunOptions};
 use serde::Serialize;
 
@@ -48,10 +48,9 @@ pub(crate) async fn run(args: DemoArgs, ui: &Ui) -> Result<ExitCode, Exit> {
 }
 
 async fn with_stack(args: &DemoArgs, stack: &Stack, stops: &Stops, ui: &Ui) -> Result<ExitCode, Exit> {
-    let text = pipe_file(stack);
     ui.note("\nThe pipe file:\n");
-    ui.note(&text);
-    let file = PipeFile::parse(&text, "demo.yaml")?;
+    ui.note(&pipe_file(stack, "********"));
+    let file = PipeFile::parse(&pipe_file(stack, stack.clickhouse.password()), "demo.yaml")?;
     let rate = args.rate.or(args.rows.is_none().then_some(RATE_DEFAULT));
     let producer =
         Producer::start(stack.kafka.bootstrap(), TOPIC, args.partitions, args.rows, args.bad_records, rate)?;
@@ -59,7 +58,8 @@ async fn with_stack(args: &DemoArgs, stack: &Stack, stops: &Stops, ui: &Ui) -> R
     ui.note(&match args.rows {
         Some(rows) => format!("Loading {} events from `{TOPIC}` into `{DATABASE}.{TOPIC}` …", count(rows)),
         None => format!(
-            "Producing events until Ctrl-C. Look at the table meanwhile:\n  curl '{}' --data 'SELECT event, count() FROM {DATABASE}.{TOPIC} GROUP BY event'",
+            "Producing events until Ctrl-C. Look at the table meanwhile:\n  curl {}'{}' --data 'SELECT event, count() FROM {DATABASE}.{TOPIC} GROUP BY event'",
+            curl_user(stack),
             stack.clickhouse.url()
         ),
     });
@@ -132,12 +132,28 @@ fn number(stack: &Stack, sql: &str) -> Result<u64, Exit> {
         .map_err(|_| Exit::failed(anyhow!("clickhouse answered `{}` to `{sql}`", answer.trim())))
 }
 
-/// The pipe file of the demo, as a user would write it.
-fn pipe_file(stack: &Stack) -> String {
+/// What curl needs besides the URL where `CLICKHOUSE_URL` names a user; curl asks for the password.
+fn curl_user(stack: &Stack) -> String {
+    if has_credentials(stack) { format!("-u {} ", stack.clickhouse.user()) } else { String::new() }
+}
+
+/// Whether somebody else than `default` without a password has to log in.
+fn has_credentials(stack: &Stack) -> bool {
+    (stack.clickhouse.user(), stack.clickhouse.password()) != (USER_DEFAULT.name, USER_DEFAULT.password)
+}
+
+/// The pipe file of the demo, as a user would write it, with `password` in the place of ClickHouse's.
+fn pipe_file(stack: &Stack, password: &str) -> String {
+    let credentials = if has_credentials(stack) {
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+        format!("  username: {}\n  password: {}\n", quoted(stack.clickhouse.user()), quoted(password))
+    } else {
+        String::new()
+    };
     format!(
         "name: demo\n\
          source:\n  type: kafka\n  brokers: {}\n  topic: {TOPIC}\n  offset: earliest\n\
-         destination:\n  url: {}\n  database: {DATABASE}\n  table: {TOPIC}\n  managed_table: {{ engine: MergeTree, order_by: [event, ts] }}\n  columns: \"{}\"\n",
+         destination:\n  url: {}\n{credentials}  database: {DATABASE}\n  table: {TOPIC}\n  managed_table: {{ engine: MergeTree, order_by: [event, ts] }}\n  columns: \"{}\"\n",
         stack.kafka.bootstrap(),
         stack.clickhouse.url(),
         Events::COLUMNS

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use housepipe_kafka_source::seed::{Producer, SeedRecord, TopicAdmin};
 use housepipe_kafka_source::{Assignment, Offset, PartitionId, PartitionReader, Source, SourceConfig};
-use housepipe_local_stack::{Kafka, KafkaOptions, Silent, prepare};
+use housepipe_local_stack::{Kafka, KafkaOptions, Silent, Wanted, prepare_wanted};
 
 /// How long a condition may take to come true; a machine under load is slow.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A broker of one's own, for tests that stop it.
 pub(crate) fn own_broker() -> Kafka {
-    let parts = prepare(&mut Silent).expect("the parts of the local stack");
+    let parts = prepare_wanted(&Wanted::pinned(), &mut Silent).expect("the parts of the local stack");
     Kafka::start(&parts, &KafkaOptions::default()).expect("a broker")
 }
 

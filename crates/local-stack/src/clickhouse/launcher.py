@@ -1,4 +1,4 @@
-"""Runs the ClickHouse engine of chdb-core as a server until a line is written into a named pipe.
+"""Runs the ClickHouse engine of chdb-core as a server until the line `stop` is written into a named pipe.
 
 Usage: launcher.py EXTENSION DATA_FOLDER PIPE. Ports, users and limits come from
 $HOME/.clickhouse-local/config.xml. The extension is loaded by its path and not as `chdb`, whose package would
@@ -19,12 +19,14 @@ if os.path.exists(pipe):
     os.unlink(pipe)
 os.mkfifo(pipe, 0o600)
 
-engine.query(
+answer = engine.query(
     "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP;"
-    " SELECT * FROM file('%s', 'LineAsString', 'l String') FORMAT Null" % pipe,
+    " SELECT * FROM file('%s', 'LineAsString', 'l String')" % pipe.replace("\\", "\\\\").replace("'", "\\'"),
     "TSV",
     path=data,
 )
+# A query that fails only writes why, and comes back with nothing: what counts is that the line was read.
+stopped = answer.bytes() == b"stop\n"
 # The engine has closed its tables. Leaving at once spares the interpreter's own clean-up, which has nothing to add.
 sys.stdout.flush()
-os._exit(0)
+os._exit(0 if stopped else 1)

@@ -79,6 +79,8 @@ struct Own {
     keeper: Mutex<Keeper>,
     launch: Launch,
     stop: Stop,
+    /// What the server answers when it is asked for its macro `housepipe_run`.
+    token: String,
 }
 
 /// How the server is asked to end.
@@ -114,19 +116,23 @@ impl Clickhouse {
     }
 
     fn attempt(parts: &Parts, options: &ClickhouseOptions) -> Result<Self> {
-        let agent = http::agent();
         if let ClickhousePart::External { url } = &parts.clickhouse {
             let (url, user, password) = split_credentials(url);
+            let agent = http::agent();
             let external =
                 Self { url, user, password, tcp_port: None, agent, folder: PathBuf::new(), own: None };
             external.become_ready()?;
             return Ok(external);
         }
-        let run = RunFolder::make(&parts.cache, "clickhouse", 2)?;
-        let folder = run.path.clone();
+        Self::start_in(RunFolder::make(&parts.cache, "clickhouse", 2)?, parts, options)
+    }
+
+    /// Starts a server in `run`, on its ports.
+    fn start_in(run: RunFolder, parts: &Parts, options: &ClickhouseOptions) -> Result<Self> {
+        let (folder, token) = (run.path.clone(), run.token.clone());
         // RunFolder gave as many ports as were asked for.
         let (http, tcp) = (run.ports[0], run.ports[1]);
-        write_configuration(&folder, http, tcp, options)?;
+        write_configuration(&folder, http, tcp, &token, options)?;
         let (launch, stop) = launch(parts, &folder)?;
         let mut keeper = Keeper::new(SERVER, parts.python()?, run, &["clickhouse.err.log"])?;
         keeper.start(&launch)?;
@@ -135,9 +141,9 @@ impl Clickhouse {
             user: USER_DEFAULT.name.to_owned(),
             password: USER_DEFAULT.password.to_owned(),
             tcp_port: Some(tcp),
-            agent,
+            agent: http::agent(),
             folder,
-            own: Some(Own { keeper: Mutex::new(keeper), launch, stop }),
+            own: Some(Own { keeper: Mutex::new(keeper), launch, stop, token }),
         };
         match clickhouse.become_ready() {
             Ok(()) => Ok(clickhouse),
@@ -156,7 +162,8 @@ impl Clickhouse {
         Session { user: &self.user, password: &self.password, database: Some(DATABASE) }
     }
 
-    /// Base of the HTTP interface, such as `http://127.0.0.1:20123`.
+    /// Base of the HTTP interface, such as `http://127.0.0.1:20123`. It may be shown: what `CLICKHOUSE_URL` says about
+    /// the user is in [`Clickhouse::user`] and [`Clickhouse::password`] alone.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -204,7 +211,7 @@ impl Clickhouse {
         http::send(&self.agent, &self.url, session, sql)
     }
 
-    /// Waits until the server answers queries.
+    /// Waits until the server answers queries, and not another one that took its port.
     ///
     /// # Errors
     /// [`StackError::Ended`] where it has ended, [`StackError::NotReady`] at the deadline.
@@ -212,7 +219,7 @@ impl Clickhouse {
         let began = Instant::now();
         let mut last = String::new();
         let ready = wait::until(deadline, || {
-            match http::ping(&self.agent, &self.url) {
+            match http::ping(&self.agent, &self.url).and_then(|()| self.identify()) {
                 Ok(()) => return Some(Ok(())),
                 Err(reason) => last = reason,
             }
@@ -222,6 +229,17 @@ impl Clickhouse {
             let tail = self.own.as_ref().map(|own| own.keeper().log_tail()).unwrap_or_default();
             Err(StackError::NotReady { server: SERVER, waited: began.elapsed(), last, tail })
         })
+    }
+
+    /// Whether the server that answers is the one that was started here; else why it seems to be another.
+    fn identify(&self) -> std::result::Result<(), String> {
+        let Some(own) = &self.own else { return Ok(()) };
+        let session = Session { database: None, ..self.session() };
+        match http::send(&self.agent, &self.url, session, "SELECT getMacro('housepipe_run')") {
+            Ok(answer) if answer.trim_end() == own.token => Ok(()),
+            Ok(_) => Err(format!("another server answers at {}", self.url)),
+            Err(error) => Err(format!("whoever answers does not say who it is: {error}")),
+        }
     }
 
     /// Process id of the server; `None` where it does not run or is the user's own.
@@ -320,11 +338,18 @@ fn split_credentials(url: &str) -> (String, String, String) {
     (format!("{scheme}://{host}"), user.to_owned(), password.to_owned())
 }
 
-fn write_configuration(folder: &Path, http: u16, tcp: u16, options: &ClickhouseOptions) -> Result<()> {
+fn write_configuration(
+    folder: &Path,
+    http: u16,
+    tcp: u16,
+    token: &str,
+    options: &ClickhouseOptions,
+) -> Result<()> {
     let fill = |text: &str| {
-        text.replace("@FOLDER@", &folder.to_string_lossy())
+        text.replace("@FOLDER@", &xml_text(&folder.to_string_lossy()))
             .replace("@HTTP@", &http.to_string())
             .replace("@TCP@", &tcp.to_string())
+            .replace("@TOKEN@", token)
             .replace("@MEMORY@", &options.memory_bytes_max.to_string())
             .replace("@QUERY_MEMORY@", &options.query_memory_bytes_max.to_string())
     };
@@ -343,12 +368,17 @@ fn write_configuration(folder: &Path, http: u16, tcp: u16, options: &ClickhouseO
     Ok(())
 }
 
+/// Text as it stands between two tags.
+fn xml_text(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
 fn launch(parts: &Parts, folder: &Path) -> Result<(Launch, Stop)> {
     let in_folder = |name: &str| folder.join(name).to_string_lossy().into_owned();
     // chdb-core takes its time zone from the environment, a server from its configuration.
     let env = BTreeMap::from([
-        ("HOME".to_owned(), folder.to_string_lossy().into_owned()),
-        ("TZ".to_owned(), "UTC".to_owned()),
+        ("HOME".to_owned(), Some(folder.to_string_lossy().into_owned())),
+        ("TZ".to_owned(), Some("UTC".to_owned())),
     ]);
     match &parts.clickhouse {
         ClickhousePart::Binary { program } => {
@@ -381,6 +411,34 @@ fn launch(parts: &Parts, folder: &Path) -> Result<(Launch, Stop)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Silent, Wanted, prepare_wanted};
+
+    #[test]
+    fn the_exit_tells_a_stop_from_a_failure() {
+        let parts = prepare_wanted(&Wanted::pinned(), &mut Silent).unwrap();
+        let mut clickhouse = Clickhouse::start(&parts, &ClickhouseOptions::default()).unwrap();
+        clickhouse.stop().unwrap();
+        let ended = |clickhouse: &Clickhouse| clickhouse.wait_ready(Instant::now()).unwrap_err().to_string();
+        assert!(ended(&clickhouse).contains("ended: exit status 0"), "{}", ended(&clickhouse));
+
+        clickhouse.restart().unwrap();
+        let own = clickhouse.own("stop").unwrap();
+        let Stop::Pipe(pipe) = &own.stop else { panic!("chdb-core stops by a pipe") };
+        own.keeper().write(pipe, "another line\n").unwrap();
+        assert!(own.keeper().wait_exit(Instant::now() + STOP_MAX));
+        assert!(ended(&clickhouse).contains("ended: exit status 1"), "{}", ended(&clickhouse));
+    }
+
+    #[test]
+    fn a_server_that_holds_the_port_is_not_taken_for_ours() {
+        let parts = prepare_wanted(&Wanted::pinned(), &mut Silent).unwrap();
+        let options = ClickhouseOptions::default();
+        let stranger = Clickhouse::start(&parts, &options).unwrap();
+        let mut run = RunFolder::make(&parts.cache, "clickhouse", 2).unwrap();
+        run.ports[0] = stranger.url().rsplit(':').next().unwrap().parse().unwrap();
+        let error = Clickhouse::start_in(run, &parts, &options).unwrap_err();
+        assert!(matches!(error, StackError::PortTaken { .. }), "{error}");
+    }
 
     #[test]
     fn credentials_leave_the_url() {

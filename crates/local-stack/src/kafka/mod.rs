@@ -3,7 +3,6 @@
 pub(crate) mod template;
 mod wire;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,12 +21,17 @@ const ACL_PROPERTIES: &str = include_str!("acl.properties");
 const LOG_PROPERTIES: &str = include_str!("log4j2.properties");
 
 const SERVER: &str = "Kafka";
-/// A start takes two seconds, one after a kill five; a machine under load gets this long.
+/// A start takes about a second, one after a kill five; a machine under load gets this long.
 const READY_MAX: Duration = Duration::from_secs(90);
 /// A stop in order takes about a second; then the broker is killed, which it survives without loss.
 const STOP_MAX: Duration = Duration::from_secs(20);
 /// Attempts with other ports, where somebody took one between the choice and the start.
 const ATTEMPTS_MAX: usize = 3;
+
+/// Variables from which every Java takes further options. Those of the user are for other programs: an agent or a
+/// collector in them breaks the broker or makes its cache of classes useless.
+const JAVA_VARIABLES: [&str; 4] =
+    ["JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "JDK_AOT_VM_OPTIONS"];
 
 /// SASL/PLAIN. Under [`KafkaOptions::acl`] it has no rights until a test grants them.
 pub const USER_PLAIN: User = User { name: "alice", password: "alice-secret" };
@@ -87,6 +91,8 @@ struct Own {
     keeper: Mutex<Keeper>,
     launch: Launch,
     port: u16,
+    /// The id of the cluster, which the broker tells everyone who asks for metadata.
+    cluster_id: String,
 }
 
 impl Own {
@@ -143,12 +149,23 @@ impl Kafka {
             KafkaPart::Local(files) => files,
             KafkaPart::External { brokers } => return Ok(Self::external(brokers)),
         };
-        let run = RunFolder::make(&parts.cache, "kafka", 4)?;
-        let folder = run.path.clone();
+        Self::start_in(RunFolder::make(&parts.cache, "kafka", 4)?, files, parts, options, java)
+    }
+
+    /// Starts a broker in `run`, on its ports.
+    fn start_in(
+        run: RunFolder,
+        files: &KafkaFiles,
+        parts: &Parts,
+        options: &KafkaOptions,
+        java: &[String],
+    ) -> Result<Self> {
+        let (folder, cluster_id) = (run.path.clone(), run.token.clone());
         // RunFolder gave as many ports as were asked for.
         let ports = [run.ports[0], run.ports[1], run.ports[2], run.ports[3]];
         let certificates = Certificates::make(&folder.join("certificates"))?;
         write_files(files, &folder, ports, options)?;
+        template::name_cluster(&folder, &cluster_id)?;
         let launch = launch(files, &folder, options, java)?;
         let mut keeper = Keeper::new(SERVER, parts.python()?, run, &[])?;
         keeper.start(&launch)?;
@@ -159,7 +176,7 @@ impl Kafka {
             bootstrap_mtls: at(ports[3]),
             folder,
             certificates,
-            own: Some(Own { keeper: Mutex::new(keeper), launch, port: ports[1] }),
+            own: Some(Own { keeper: Mutex::new(keeper), launch, port: ports[1], cluster_id }),
         };
         match kafka.wait_ready(Instant::now() + READY_MAX) {
             Ok(()) => Ok(kafka),
@@ -245,7 +262,7 @@ impl Kafka {
         self.own.as_ref().map(|own| own.keeper().log_tail()).unwrap_or_default()
     }
 
-    /// Waits until the broker answers and every partition has a leader.
+    /// Waits until the broker answers, and not another one that took its port, and every partition has a leader.
     ///
     /// # Errors
     /// [`StackError::Ended`] where it has ended, [`StackError::NotReady`] at the deadline,
@@ -255,7 +272,7 @@ impl Kafka {
         let began = Instant::now();
         let mut last = String::new();
         let ready = wait::until(deadline, || {
-            match wire::ask(own.port) {
+            match wire::ask(own.port, &own.cluster_id) {
                 Ok(()) => return Some(Ok(())),
                 Err(reason) => last = reason.to_string(),
             }
@@ -271,18 +288,20 @@ impl Kafka {
     /// # Errors
     /// [`StackError::External`] where the brokers are the user's own.
     pub fn stop(&mut self) -> Result<()> {
-        self.stop_until(Instant::now() + STOP_MAX)
+        self.stop_until(Instant::now() + STOP_MAX).map(drop)
     }
 
-    fn stop_until(&mut self, deadline: Instant) -> Result<()> {
+    /// Whether the broker ended by itself, and had not to be killed.
+    fn stop_until(&mut self, deadline: Instant) -> Result<bool> {
         let mut keeper = self.own("stop")?.keeper();
         if keeper.pid().is_none() {
-            return Ok(());
+            return Ok(true);
         }
         if keeper.signal(Signal::Terminate).is_err() || !keeper.wait_exit(deadline) {
             keeper.kill()?;
+            return Ok(false);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// SIGKILL, and wait until the process is gone. Its folder stays.
@@ -333,7 +352,8 @@ impl Kafka {
 fn settings(folder: &Path, ports: [u16; 4], options: &KafkaOptions) -> String {
     let [controller, plaintext, sasl_ssl, mtls] = ports.map(|port| port.to_string());
     let mut text = SERVER_PROPERTIES
-        .replace("@FOLDER@", &folder.to_string_lossy())
+        // A backslash starts an escape in a file of properties.
+        .replace("@FOLDER@", &folder.to_string_lossy().replace('\\', r"\\"))
         .replace("@CONTROLLER@", &controller)
         .replace("@PLAINTEXT@", &plaintext)
         .replace("@SASL_SSL@", &sasl_ssl)
@@ -392,5 +412,23 @@ fn launch(files: &KafkaFiles, folder: &Path, options: &KafkaOptions, java: &[Str
         "kafka.Kafka".to_owned(),
         folder.join("server.properties").to_string_lossy().into_owned(),
     ]);
-    Ok(Launch { argv, env: BTreeMap::new() })
+    Ok(Launch { argv, env: JAVA_VARIABLES.iter().map(|name| ((*name).to_owned(), None)).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Silent, Wanted, prepare_wanted};
+
+    #[test]
+    fn a_broker_that_holds_the_port_is_not_taken_for_ours() {
+        let parts = prepare_wanted(&Wanted::pinned(), &mut Silent).unwrap();
+        let KafkaPart::Local(files) = &parts.kafka else { panic!("pinned parts are local") };
+        let options = KafkaOptions::default();
+        let stranger = Kafka::start(&parts, &options).unwrap();
+        let mut run = RunFolder::make(&parts.cache, "kafka", 4).unwrap();
+        run.ports[1] = stranger.own.as_ref().unwrap().port;
+        let error = Kafka::start_in(run, files, &parts, &options, &[]).unwrap_err();
+        assert!(matches!(error, StackError::PortTaken { .. }), "{error}");
+    }
 }

@@ -9,49 +9,49 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::{ACL_PROPERTIES, Kafka, KafkaFiles, KafkaOptions, SERVER_PROPERTIES, USER_SCRAM, settings};
-use crate::cache::Cache;
-use crate::command::{self, Growth};
+use super::{
+    ACL_PROPERTIES, JAVA_VARIABLES, Kafka, KafkaFiles, KafkaOptions, SERVER_PROPERTIES, USER_SCRAM, settings,
+};
+use crate::User;
+use crate::command::Growth;
 use crate::error::{Result, StackError};
 use crate::manifest::fingerprint;
-use crate::prepare::{ClickhousePart, KafkaPart, Maker, Parts};
+use crate::prepare::{ClickhousePart, KafkaPart, Maker, Parts, Tools};
 use crate::progress::Progress;
 
-/// Any 16 bytes in Kafka's own base 64; all our clusters are strangers to one another anyway.
+/// Any 16 bytes in Kafka's own base 64; each run gives itself another id, see [`name_cluster`].
 const CLUSTER_ID: &str = "aG91c2VwaXBlLWxvY2Fscw";
 /// Writing the class cache takes about five seconds on an idle core.
 const CLASSES_MAX: Duration = Duration::from_secs(180);
 
 /// Formats a folder and makes the class cache where they are missing.
-pub(crate) fn ensure(
-    maker: &mut Maker<'_>,
-    jars: &Path,
-    runtime: &Path,
-    python: Option<&Path>,
-) -> Result<KafkaFiles> {
+pub(crate) fn ensure(maker: &mut Maker<'_>, jars: &Path, runtime: &Path) -> Result<KafkaFiles> {
     let mut files = KafkaFiles {
         java: runtime.join("bin/java"),
         jars: jars.to_owned(),
         template: PathBuf::new(),
         classes: None,
     };
-    // Both depend on the jars, on the runtime and on our settings; the folders of the first two name their sums.
+    // Both depend on the jars, on the runtime, on our settings and on the user in the formatted folder; the folders of
+    // the first two name their sums.
     let (jars, runtime) = (jars.to_string_lossy(), runtime.to_string_lossy());
-    let print = fingerprint(&[&jars, &runtime, SERVER_PROPERTIES, ACL_PROPERTIES, CLUSTER_ID]);
+    let User { name, password } = USER_SCRAM;
+    let print =
+        fingerprint(&[&jars, &runtime, SERVER_PROPERTIES, ACL_PROPERTIES, CLUSTER_ID, name, password]);
 
-    files.template = maker.ensure(&format!("kafka-formatted-{print}"), |cache, folder, progress| {
+    files.template = maker.ensure(&format!("kafka-formatted-{print}"), |tools, folder, progress| {
         progress.step("Formatting a folder for Kafka");
-        format(&files, cache, folder, progress)
+        format(&files, tools, folder, progress)
     })?;
-    let classes = maker.ensure(&format!("kafka-classes-{print}"), |cache, folder, progress| {
+    let classes = maker.ensure(&format!("kafka-classes-{print}"), |tools, folder, progress| {
         progress.step("Making Kafka start faster (a cache of its classes, made once)");
-        cache_classes(&files, python, cache, folder)
+        cache_classes(&files, tools, folder)
     })?;
     files.classes = Some(classes.join("classes.aot"));
     Ok(files)
 }
 
-fn format(files: &KafkaFiles, cache: &Cache, folder: &Path, progress: &mut dyn Progress) -> Result<()> {
+fn format(files: &KafkaFiles, tools: &Tools<'_>, folder: &Path, progress: &mut dyn Progress) -> Result<()> {
     let properties = folder.join("server.properties");
     fs::write(&properties, settings(folder, [1, 2, 3, 4], &KafkaOptions::default()))
         .map_err(StackError::file("write", &properties))?;
@@ -60,41 +60,54 @@ fn format(files: &KafkaFiles, cache: &Cache, folder: &Path, progress: &mut dyn P
         .arg(files.class_path()?)
         .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
         .arg(&properties);
+    for name in JAVA_VARIABLES {
+        java.env_remove(name);
+    }
     for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
         java.arg("-S")
             .arg(format!("{mechanism}=[name={},password={}]", USER_SCRAM.name, USER_SCRAM.password));
     }
-    command::run(&mut java, &cache.log("kafka-format.log"), progress, &Growth::NONE)?;
+    tools.run(&java, "kafka-format.log", progress, &Growth::NONE)?;
 
     // Each broker draws a directory id of its own.
+    edit_meta(folder, |line| (!line.starts_with("directory.id")).then(|| line.to_owned()))
+}
+
+/// Gives the broker in `folder` a cluster id of its own, by which it is told from a stranger at its port.
+pub(super) fn name_cluster(folder: &Path, cluster_id: &str) -> Result<()> {
+    edit_meta(folder, |line| {
+        let is_id = line.starts_with("cluster.id=");
+        Some(if is_id { format!("cluster.id={cluster_id}") } else { line.to_owned() })
+    })
+}
+
+/// Passes each line of the formatted folder's `meta.properties` through `edit`.
+fn edit_meta(folder: &Path, edit: impl Fn(&str) -> Option<String>) -> Result<()> {
     let meta = folder.join("data/meta.properties");
     let text = fs::read_to_string(&meta).map_err(StackError::file("read", &meta))?;
-    let kept: String = text
-        .lines()
-        .filter(|line| !line.starts_with("directory.id"))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    fs::write(&meta, kept).map_err(StackError::file("write", &meta))
+    let lines: String = text.lines().filter_map(edit).map(|line| line + "\n").collect();
+    fs::write(&meta, lines).map_err(StackError::file("write", &meta))
 }
 
 /// Runs a broker whose Java writes the class cache when it ends.
-fn cache_classes(files: &KafkaFiles, python: Option<&Path>, cache: &Cache, folder: &Path) -> Result<()> {
+fn cache_classes(files: &KafkaFiles, tools: &Tools<'_>, folder: &Path) -> Result<()> {
     let classes = folder.join("classes.aot");
     let parts = Parts {
-        cache: cache.clone(),
-        python: python.map(Path::to_owned),
+        cache: tools.cache.clone(),
+        python: Some(tools.python.to_owned()),
         clickhouse: ClickhousePart::External { url: String::new() },
         kafka: KafkaPart::Local(files.clone()),
     };
     let java = [format!("-XX:AOTCacheOutput={}", classes.display())];
     let mut broker = Kafka::attempt(&parts, &KafkaOptions::default(), &java)?;
-    broker.stop_until(Instant::now() + CLASSES_MAX)?;
-    if classes.is_file() {
+    // Java writes it at its end. What it had of it when it was killed would be kept for good.
+    let ended = broker.stop_until(Instant::now() + CLASSES_MAX)?;
+    if ended && classes.is_file() {
         Ok(())
     } else {
         Err(StackError::Ended {
             server: super::SERVER,
-            reason: "no cache of its classes was written".to_owned(),
+            reason: "it did not write the whole cache of its classes".to_owned(),
             tail: broker.log_tail(),
         })
     }

@@ -1,7 +1,7 @@
-//! One question to a broker, in Kafka's own protocol: does every partition have a leader?
+//! One question to a broker, in Kafka's own protocol: which cluster is it, and does every partition have a leader?
 //!
 //! A request is its length, then API key, version, correlation id, client id and the body, all big-endian; see
-//! <https://kafka.apache.org/protocol#protocol_messages>. Metadata version 1 is old enough to have no compact
+//! <https://kafka.apache.org/protocol#protocol_messages>. Metadata version 2 is old enough to have no compact
 //! fields, and Kafka 4 still speaks it.
 
 use std::io::{self, Read, Write};
@@ -12,11 +12,11 @@ use std::time::Duration;
 const ANSWER_MAX: Duration = Duration::from_millis(1000);
 /// Far more than the metadata of one node with the topics of a test.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
-/// Length 25: API key 3 (Metadata), version 1, correlation id 1, client id "local-stack", all topics (null array).
-const METADATA_REQUEST: &[u8] = b"\0\0\0\x19\0\x03\0\x01\0\0\0\x01\0\x0blocal-stack\xff\xff\xff\xff";
+/// Length 25: API key 3 (Metadata), version 2, correlation id 1, client id "local-stack", all topics (null array).
+const METADATA_REQUEST: &[u8] = b"\0\0\0\x19\0\x03\0\x02\0\0\0\x01\0\x0blocal-stack\xff\xff\xff\xff";
 
-/// Asks the broker on 127.0.0.1; an error says what is not yet right.
-pub(super) fn ask(port: u16) -> io::Result<()> {
+/// Asks the broker on 127.0.0.1, which has to be of the cluster `cluster_id`; an error says what is not yet right.
+pub(super) fn ask(port: u16, cluster_id: &str) -> io::Result<()> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, ANSWER_MAX)?;
     stream.set_read_timeout(Some(ANSWER_MAX))?;
@@ -30,19 +30,22 @@ pub(super) fn ask(port: u16) -> io::Result<()> {
     }
     let mut answer = Vec::new();
     stream.take(length as u64).read_to_end(&mut answer)?;
-    check_metadata(&answer)
+    check_metadata(&answer, cluster_id)
 }
 
-/// Fails unless there is a broker and each partition of each topic has a leader.
-fn check_metadata(answer: &[u8]) -> io::Result<()> {
+/// Fails unless it is our cluster, there is a broker and each partition of each topic has a leader.
+fn check_metadata(answer: &[u8], cluster_id: &str) -> io::Result<()> {
     let mut reader = Reader(answer);
     reader.skip(4)?; // correlation id
     let brokers = reader.i32()?;
     for _ in 0..brokers {
         reader.skip(4)?;
-        reader.skip_string()?;
+        reader.string()?;
         reader.skip(4)?;
-        reader.skip_string()?;
+        reader.string()?;
+    }
+    if reader.string()? != Some(cluster_id.as_bytes()) {
+        return Err(io::Error::other("a broker of another cluster answers"));
     }
     let controller = reader.i32()?;
     if brokers < 1 || controller < 0 {
@@ -50,7 +53,7 @@ fn check_metadata(answer: &[u8]) -> io::Result<()> {
     }
     for _ in 0..reader.i32()? {
         reader.skip(2)?;
-        reader.skip_string()?;
+        reader.string()?;
         reader.skip(1)?;
         for _ in 0..reader.i32()? {
             reader.skip(2)?;
@@ -69,10 +72,15 @@ fn check_metadata(answer: &[u8]) -> io::Result<()> {
 /// Reads big-endian fields from a slice.
 struct Reader<'a>(&'a [u8]);
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn take(&mut self, bytes: usize) -> io::Result<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(bytes).ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
     fn skip(&mut self, bytes: usize) -> io::Result<()> {
-        self.0 = self.0.get(bytes..).ok_or(io::ErrorKind::UnexpectedEof)?;
-        Ok(())
+        self.take(bytes).map(drop)
     }
 
     fn i16(&mut self) -> io::Result<i16> {
@@ -88,9 +96,11 @@ impl Reader<'_> {
     }
 
     /// A length of two bytes, -1 for null, and the text.
-    fn skip_string(&mut self) -> io::Result<()> {
-        let length = self.i16()?;
-        self.skip(usize::try_from(length).unwrap_or(0))
+    fn string(&mut self) -> io::Result<Option<&'a [u8]>> {
+        match usize::try_from(self.i16()?) {
+            Ok(length) => self.take(length).map(Some),
+            Err(_) => Ok(None),
+        }
     }
 
     fn skip_i32s(&mut self) -> io::Result<()> {

@@ -6,7 +6,7 @@ server's process group, frozen or not, remove the run folder and leave. Should s
 server dies with us (PR_SET_PDEATHSIG), and the folder, whose lock we held through standard error, is swept by
 the next owner.
 
-Commands: {"do": "start", "argv": [..], "env": {..}, "folder": "..", "log": ".."}
+Commands: {"do": "start", "argv": [..], "env": {"SET": "x", "NOT": null}, "folder": "..", "log": ".."}
           {"do": "signal", "name": "SIGSTOP"}
           {"do": "write", "path": "a named pipe", "text": ".."}
 Events:   {"started": pid}  {"exited": pid, "status": n}  {"done": true}  {"failed": "text"}
@@ -51,7 +51,7 @@ def start(argv, env, folder, log):
     with open(log, "ab") as output:
         child = subprocess.Popen(
             argv,
-            env={**os.environ, **env},
+            env={name: value for name, value in {**os.environ, **env}.items() if value is not None},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -66,6 +66,9 @@ def send(name):
     if child is None:
         raise RuntimeError("the server does not run")
     os.killpg(child.pid, getattr(signal, name))
+    if name == "SIGSTOP" and hasattr(os, "waitid"):
+        # Until the last thread has stopped, one of them may still answer. WNOWAIT leaves the news for `reap`.
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
     say(done=True)
 
 

@@ -26,6 +26,40 @@ pub(crate) fn wait_for(what: &str, deadline: Instant, mut condition: impl FnMut(
     }
 }
 
+/// Whether the process is there and is not a zombie that somebody has yet to collect.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_running(pid: u32) -> bool {
+    stat(pid).is_some_and(|fields| !fields.starts_with('Z'))
+}
+
+/// Whether the process is there. A zombie counts where nobody tells us; its parent collects it soon.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_running(pid: u32) -> bool {
+    nix::sys::signal::kill(process(pid), None).is_ok()
+}
+
+/// The process that started this one.
+#[cfg(target_os = "linux")]
+pub(crate) fn parent(pid: u32) -> u32 {
+    stat(pid).unwrap().split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// The fields of `/proc/<pid>/stat` from the state on: state, parent, group. The command before them may hold anything.
+#[cfg(target_os = "linux")]
+fn stat(pid: u32) -> Option<String> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(text.rsplit_once(") ")?.1.to_owned())
+}
+
+/// SIGKILL.
+pub(crate) fn kill(pid: u32) {
+    nix::sys::signal::kill(process(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+}
+
+fn process(pid: u32) -> nix::unistd::Pid {
+    nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap())
+}
+
 /// Sends one request of Kafka's protocol and returns the body of the answer, without its length and correlation id.
 pub(crate) fn ask_kafka<S: Read + Write>(
     stream: &mut S,

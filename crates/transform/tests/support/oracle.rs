@@ -18,8 +18,15 @@ pub struct Oracle {
 
 impl Oracle {
     /// The server that `CLICKHOUSE_URL` names (`http://host:port`), if it does.
+    ///
+    /// # Panics
+    /// Where it does not, but `HOUSEPIPE_NEEDS_CLICKHOUSE` says that a comparison without a server proves nothing.
     pub fn from_environment() -> Option<Oracle> {
-        let url = std::env::var("CLICKHOUSE_URL").ok()?;
+        let Ok(url) = std::env::var("CLICKHOUSE_URL") else {
+            let needed = std::env::var_os("HOUSEPIPE_NEEDS_CLICKHOUSE").is_some();
+            assert!(!needed, "HOUSEPIPE_NEEDS_CLICKHOUSE is set and CLICKHOUSE_URL is not");
+            return None;
+        };
         let host = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
         Some(Oracle { host, stream: None })
     }
