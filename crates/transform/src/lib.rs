@@ -48,4 +48,7 @@ pub use limits::{
 };
 pub use plan::{Plan, PlanError, PlanOptions, RowFormat, Semantics};
 pub use reject::{Reject, RejectCode};
-pub use types::{DataType, EnumItem, JsonSkip, JsonTypeArgs, TupleElement, TypeParseError};
+pub use types::{
+    AggregateFunction, DataType, EnumItem, GeoType, IntervalUnit, JsonSkip, JsonTypeArgs, TupleElement,
+    TypeParseError,
+};

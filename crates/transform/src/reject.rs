@@ -56,6 +56,8 @@ codes! {
     InvalidDateTime = "invalid_date_time",
     /// A date-time text without a year: ClickHouse would take the year of its clock.
     DateTimeWithoutYear = "date_time_without_year",
+    /// Text that does not read as a time of day or a span of time.
+    InvalidTime = "invalid_time",
     /// A name or number that the Enum does not have.
     UnknownEnumValue = "unknown_enum_value",
     /// `null` for an Enum without the number 0.

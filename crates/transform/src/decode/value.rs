@@ -6,6 +6,8 @@ use chrono_tz::Tz;
 
 use super::reader::Reader;
 use super::{json, moment};
+use crate::encode::Wide;
+use crate::plan::DecimalKind;
 use crate::types::{DataType, TupleElement};
 
 /// Appends the value as JSON.
@@ -26,6 +28,25 @@ pub(super) fn value(ty: &DataType, r: &mut Reader<'_>, zone: Tz, out: &mut Strin
         DataType::UInt32 => number!(u32),
         DataType::UInt64 => number!(u64),
         DataType::UInt128 => number!(u128),
+        DataType::Int256 => wide(r.array()?, true, 0, out),
+        DataType::UInt256 => wide(r.array()?, false, 0, out),
+        DataType::BFloat16 => {
+            let [low, high] = r.array()?;
+            let value = f32::from_le_bytes([0, 0, low, high]);
+            json::float(value.into(), value, out);
+        }
+        DataType::Decimal(precision, scale) => {
+            let bytes = r.take(DecimalKind::new(*precision, *scale).bytes)?;
+            let sign = if bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xFF } else { 0 };
+            let mut whole = [sign; 32];
+            whole[..bytes.len()].copy_from_slice(bytes);
+            wide(whole, true, usize::from(*scale), out);
+        }
+        DataType::Time => moment::time(i32::from_le_bytes(r.array()?).into(), 0, out),
+        DataType::Time64(precision) => moment::time(i64::from_le_bytes(r.array()?), *precision, out),
+        DataType::Interval(_) => number!(i64),
+        DataType::Geo(geo) => value(&geo.stands_for(), r, zone, out)?,
+        DataType::SimpleAggregateFunction(_, inner) => value(inner, r, zone, out)?,
         DataType::Float32 => {
             let value = f32::from_le_bytes(r.array()?);
             json::float(value.into(), value, out);
@@ -88,6 +109,36 @@ pub(super) fn value(ty: &DataType, r: &mut Reader<'_>, zone: Tz, out: &mut Strin
         DataType::Json(_) | DataType::ObjectJson => out.push_str(&String::from_utf8_lossy(r.text()?)),
     }
     Ok(())
+}
+
+/// A number of 256 bits with a point before its last `scale` digits; zeros at its end are left out, as ClickHouse does.
+fn wide(bytes: [u8; 32], signed: bool, scale: usize, out: &mut String) {
+    let mut words = [0; 4];
+    for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+        let mut array = [0; 8];
+        array.copy_from_slice(chunk);
+        *word = u64::from_le_bytes(array);
+    }
+    let mut value = Wide(words);
+    if signed && value.is_high() {
+        value.negate();
+        out.push('-');
+    }
+    let mut digits = Vec::new();
+    while !value.is_zero() || digits.len() <= scale {
+        let before = value;
+        value.divide(10);
+        let mut tens = value;
+        tens.multiply_add(10, 0);
+        // The last digit is what ten times the quotient lacks.
+        digits.push(char::from(b'0' + (before.0[0].wrapping_sub(tens.0[0])).to_le_bytes()[0]));
+    }
+    let fraction: String = digits[..scale].iter().rev().collect();
+    out.extend(digits[scale..].iter().rev());
+    let fraction = fraction.trim_end_matches('0');
+    if !fraction.is_empty() {
+        json::push(out, format_args!(".{fraction}"));
+    }
 }
 
 fn name(name: Option<&str>, number: i64, out: &mut String) {

@@ -2,6 +2,7 @@
 
 mod containers;
 mod cursor;
+mod decimal;
 mod enums;
 mod fault;
 mod json_column;
@@ -14,6 +15,7 @@ mod string;
 mod temporal;
 mod unknown;
 mod value;
+mod wide;
 
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ pub(crate) use skip::value as skip_value;
 pub(crate) use temporal::{DateMemo, ZoneMemo};
 pub use unknown::UnknownKeys;
 pub(crate) use value::encode as encode_value;
+pub(crate) use wide::Wide;
 
 use crate::engine::Engine;
 use crate::fast::Fast;

@@ -66,23 +66,37 @@ struct Magnitude {
     overflow: bool,
 }
 
-/// Reads sign and digits as ClickHouse does: a sign without digits is a fault, nothing at all is 0.
+/// Takes a sign; an unsigned type takes no minus.
 #[inline]
-fn magnitude(c: &mut Cursor<'_>, signed: bool) -> Result<Magnitude, Fault> {
-    let start = c.at;
-    let negative = c.peek() == b'-';
-    let has_sign = negative || c.peek() == b'+';
-    if negative && !signed {
-        return Err(Fault::new(RejectCode::OutOfRange, start, "an unsigned integer takes no sign"));
+pub(crate) fn sign(c: &mut Cursor<'_>, signed: bool) -> Result<Option<u8>, Fault> {
+    let sign = Some(c.peek()).filter(|byte| matches!(byte, b'+' | b'-'));
+    if sign == Some(b'-') && !signed {
+        return Err(Fault::new(RejectCode::OutOfRange, c.at, "an unsigned integer takes no sign"));
     }
-    c.at += usize::from(has_sign);
-    let digits = digits(c);
-    if has_sign && digits.count == 0 {
+    c.at += usize::from(sign.is_some());
+    Ok(sign)
+}
+
+/// Checks what stands behind the digits that begin at `first`: a sign needs digits and stands before them.
+#[inline]
+pub(crate) fn check_sign(c: &Cursor<'_>, start: usize, first: usize, sign: Option<u8>) -> Result<(), Fault> {
+    if sign.is_some() && c.at == first {
         return Err(Fault::new(RejectCode::InvalidNumber, start, "a sign without digits"));
     }
     if matches!(c.peek(), b'+' | b'-') {
         return Err(Fault::new(RejectCode::InvalidNumber, c.at, "a sign inside a number"));
     }
+    Ok(())
+}
+
+/// Reads sign and digits as ClickHouse does: a sign without digits is a fault, nothing at all is 0.
+#[inline]
+fn magnitude(c: &mut Cursor<'_>, signed: bool) -> Result<Magnitude, Fault> {
+    let start = c.at;
+    let sign = sign(c, signed)?;
+    let negative = sign == Some(b'-');
+    let digits = digits(c);
+    check_sign(c, start, digits.start, sign)?;
     if digits.count <= SAFE_DIGITS {
         return Ok(Magnitude { negative, value: u128::from(digits.low), overflow: false });
     }
@@ -154,28 +168,48 @@ fn push_low(value: u128, bytes: usize, out: &mut Vec<u8>) {
 /// The value of an integer, quoted or not, modulo 2^128.
 pub(crate) fn integer_value(kind: IntKind, c: &mut Cursor<'_>, s: &mut State) -> Result<u128, Fault> {
     let start = c.at;
+    let strict = !s.lenient;
+    let value = integer_with(c, s, |c| {
+        let magnitude = magnitude(c, kind.signed)?;
+        if strict && !magnitude.fits(kind) {
+            let sign = if kind.signed { "" } else { "U" };
+            let message = format!("the number does not fit {sign}Int{}", 8 * kind.bytes);
+            return Err(Fault::new(RejectCode::OutOfRange, start, message));
+        }
+        Ok(magnitude.wrapped())
+    })?;
+    Ok(match value {
+        Read::Truth(truth) => u128::from(truth),
+        Read::Number(value) => value,
+    })
+}
+
+/// What stands where an integer should.
+pub(crate) enum Read<N> {
+    /// `true` or `false`.
+    Truth(bool),
+    /// A number.
+    Number(N),
+}
+
+/// Reads an integer, quoted or not, whose sign and digits `read` takes.
+pub(crate) fn integer_with<'a, N>(
+    c: &mut Cursor<'a>,
+    s: &mut State,
+    read: impl FnOnce(&mut Cursor<'a>) -> Result<N, Fault>,
+) -> Result<Read<N>, Fault> {
+    let start = c.at;
     let quoted = c.eat(b'"');
+    let word = |fault: Fault| if quoted { not_a_number(start) } else { fault };
     let value = match c.peek() {
-        b't' => {
-            c.literal("true").map_err(|fault| if quoted { not_a_number(start) } else { fault })?;
-            1
-        }
-        b'f' => {
-            c.literal("false").map_err(|fault| if quoted { not_a_number(start) } else { fault })?;
-            0
-        }
+        b't' => c.literal("true").map(|()| Read::Truth(true)).map_err(word)?,
+        b'f' => c.literal("false").map(|()| Read::Truth(false)).map_err(word)?,
         b'[' | b'{' if !quoted => return Err(mismatch(c, s, "an integer")),
         _ => {
             if !quoted && !s.lenient {
                 check_integer_token(c)?;
             }
-            let magnitude = magnitude(c, kind.signed)?;
-            if !s.lenient && !magnitude.fits(kind) {
-                let sign = if kind.signed { "" } else { "U" };
-                let message = format!("the number does not fit {sign}Int{}", 8 * kind.bytes);
-                return Err(Fault::new(RejectCode::OutOfRange, start, message));
-            }
-            magnitude.wrapped()
+            Read::Number(read(c)?)
         }
     };
     if quoted {
@@ -349,6 +383,14 @@ pub(crate) fn float32(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> R
         None => fast_float2::parse(float_text(c, s)?).map_err(|_| not_a_float(start))?,
     };
     out.extend_from_slice(&value.to_le_bytes());
+    Ok(())
+}
+
+/// A BFloat16: a Float32 whose low half is cut off, not rounded, as ClickHouse does it.
+pub(crate) fn bfloat16(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
+    let start = out.len();
+    float32(c, s, out)?;
+    out.drain(start..start + 2);
     Ok(())
 }
 

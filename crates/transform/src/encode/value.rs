@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::fault::Fault;
-use super::{State, containers, enums, json_column, network, number, string, temporal};
+use super::{State, containers, decimal, enums, json_column, network, number, string, temporal, wide};
 use crate::plan::{DefaultOf, Op};
 use crate::reject::RejectCode;
 
@@ -14,6 +14,11 @@ pub(crate) fn encode(op: &Op, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u
     }
     match op {
         Op::Int(kind) => number::integer(*kind, c, s, out),
+        Op::WideInt { signed } => wide::integer(*signed, c, s, out),
+        Op::BFloat16 => number::bfloat16(c, s, out),
+        Op::Decimal(kind) => decimal::decimal(*kind, c, s, out),
+        Op::Time => temporal::time(c, s, out),
+        Op::Time64 { precision } => temporal::time_64(*precision, c, s, out),
         Op::Float32 => number::float32(c, s, out),
         Op::Float64 => number::float64(c, s, out),
         Op::Bool => number::boolean(c, s, out),

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 
 use super::op::Default as OpDefault;
 use super::{
-    EnumTable, Field, IntKind, KeyTable, Literal, Op, Plan, PlanError, PlanOptions, RowFormat,
+    DecimalKind, EnumTable, Field, IntKind, KeyTable, Literal, Op, Plan, PlanError, PlanOptions, RowFormat,
     TupleElementOp, TupleOp,
 };
 use crate::columns::{Column, Columns, DefaultKind, Source};
@@ -139,6 +139,15 @@ impl Compiler {
             DataType::UInt32 => int(4, false),
             DataType::UInt64 => int(8, false),
             DataType::UInt128 => int(16, false),
+            DataType::Int256 => Op::WideInt { signed: true },
+            DataType::UInt256 => Op::WideInt { signed: false },
+            DataType::BFloat16 => Op::BFloat16,
+            DataType::Decimal(precision, scale) => Op::Decimal(DecimalKind::new(*precision, *scale)),
+            DataType::Time => Op::Time,
+            DataType::Time64(precision) => Op::Time64 { precision: *precision },
+            DataType::Interval(_) => int(8, true),
+            DataType::Geo(geo) => self.op(&geo.stands_for()),
+            DataType::SimpleAggregateFunction(_, inner) => self.op(inner),
             DataType::Float32 => Op::Float32,
             DataType::Float64 => Op::Float64,
             DataType::Bool => Op::Bool,

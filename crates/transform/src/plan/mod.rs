@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 
 pub(crate) use keys::{KeyMatch, KeyTable};
 pub(crate) use literal::{LITERAL_BYTES_MAX, Literal};
-pub(crate) use op::{Default as DefaultOf, EnumTable, IntKind, Op, TupleElementOp, TupleOp};
+pub(crate) use op::{DecimalKind, Default as DefaultOf, EnumTable, IntKind, Op, TupleElementOp, TupleOp};
 pub use options::{PlanOptions, RowFormat, Semantics};
 
 use crate::columns::Columns;

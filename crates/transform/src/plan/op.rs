@@ -12,12 +12,37 @@ pub(crate) struct IntKind {
     pub(crate) signed: bool,
 }
 
+/// The width, the precision and the scale of a decimal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DecimalKind {
+    pub(crate) bytes: usize,
+    pub(crate) precision: u8,
+    pub(crate) scale: u8,
+}
+
+impl DecimalKind {
+    pub(crate) fn new(precision: u8, scale: u8) -> Self {
+        let bytes = match precision {
+            0..=9 => 4,
+            10..=18 => 8,
+            19..=38 => 16,
+            _ => 32,
+        };
+        Self { bytes, precision, scale }
+    }
+}
+
 /// What the encoder does with one value.
 #[derive(Debug)]
 pub(crate) enum Op {
     Int(IntKind),
+    WideInt { signed: bool },
+    BFloat16,
     Float32,
     Float64,
+    Decimal(DecimalKind),
+    Time,
+    Time64 { precision: u8 },
     Bool,
     String,
     FixedString(usize),
@@ -109,6 +134,11 @@ impl Op {
             }
             Op::Bool | Op::String | Op::Array(_) | Op::Map(..) | Op::Enum8(_) => 1,
             Op::Date | Op::Enum16(_) => 2,
+            Op::BFloat16 => 2,
+            Op::WideInt { .. } => 32,
+            Op::Decimal(kind) => kind.bytes,
+            Op::Time => 4,
+            Op::Time64 { .. } => 8,
             Op::Float32 | Op::Date32 | Op::DateTime { .. } | Op::Ipv4 => 4,
             Op::Float64 | Op::DateTime64 { .. } => 8,
             Op::Uuid | Op::Ipv6 => 16,
@@ -145,7 +175,7 @@ impl Op {
             Op::Tuple(tuple) => {
                 tuple.elements.iter().map(|e| e.op.default_bytes()).fold(0, usize::saturating_add)
             }
-            _ => 16,
+            _ => 32,
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum DataType {
     Int64,
     /// Signed integer of 128 bits.
     Int128,
+    /// Signed integer of 256 bits.
+    Int256,
     /// Unsigned integer of 8 bits.
     UInt8,
     /// Unsigned integer of 16 bits.
@@ -35,10 +37,16 @@ pub enum DataType {
     UInt64,
     /// Unsigned integer of 128 bits.
     UInt128,
+    /// Unsigned integer of 256 bits.
+    UInt256,
+    /// The upper half of an IEEE 754 single precision number.
+    BFloat16,
     /// IEEE 754 single precision.
     Float32,
     /// IEEE 754 double precision.
     Float64,
+    /// A decimal number of this precision (1 to 76 digits) and scale (digits behind the point).
+    Decimal(u8, u8),
     /// `true` or `false`, one byte.
     Bool,
     /// Bytes of any length.
@@ -53,6 +61,12 @@ pub enum DataType {
     DateTime(Option<Tz>),
     /// Ticks of `10^-precision` seconds, with the zone in which texts are read.
     DateTime64(u8, Option<Tz>),
+    /// A time of day or a span of time, in seconds of 32 bits.
+    Time,
+    /// A time of day or a span of time, in ticks of `10^-precision` seconds.
+    Time64(u8),
+    /// A count of these units, 64 bits.
+    Interval(IntervalUnit),
     /// Named numbers of 8 bits, sorted by number.
     Enum8(Vec<EnumItem<i8>>),
     /// Named numbers of 16 bits, sorted by number.
@@ -75,10 +89,110 @@ pub enum DataType {
     Map(Box<DataType>, Box<DataType>),
     /// As a column: one array per element, `n.a` and `n.b`. Inside another type: an array of named tuples.
     Nested(Vec<TupleElement>),
+    /// Points and what consists of them: tuples and arrays with a name.
+    Geo(GeoType),
+    /// Values of the type, which merges combine by the function.
+    SimpleAggregateFunction(AggregateFunction, Box<DataType>),
     /// A JSON column, sent as its validated text.
     Json(JsonTypeArgs),
     /// The former JSON column, `Object('json')`.
     ObjectJson,
+}
+
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// Its name in a type.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            pub(crate) fn by_name(name: &str) -> Option<Self> {
+                match name { $($text => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+named! {
+    /// The unit of an Interval.
+    IntervalUnit {
+        /// Billionths of a second.
+        Nanosecond = "IntervalNanosecond",
+        /// Millionths of a second.
+        Microsecond = "IntervalMicrosecond",
+        /// Thousandths of a second.
+        Millisecond = "IntervalMillisecond",
+        /// Seconds.
+        Second = "IntervalSecond",
+        /// Minutes.
+        Minute = "IntervalMinute",
+        /// Hours.
+        Hour = "IntervalHour",
+        /// Days.
+        Day = "IntervalDay",
+        /// Weeks.
+        Week = "IntervalWeek",
+        /// Months.
+        Month = "IntervalMonth",
+        /// Quarters of a year.
+        Quarter = "IntervalQuarter",
+        /// Years.
+        Year = "IntervalYear",
+    }
+}
+
+named! {
+    /// A geometric type.
+    GeoType {
+        /// Two coordinates.
+        Point = "Point",
+        /// Points.
+        MultiPoint = "MultiPoint",
+        /// Points that are joined by lines and closed to a ring.
+        Ring = "Ring",
+        /// Points that are joined by lines.
+        LineString = "LineString",
+        /// Several lines.
+        MultiLineString = "MultiLineString",
+        /// An outer ring and its holes.
+        Polygon = "Polygon",
+        /// Several polygons.
+        MultiPolygon = "MultiPolygon",
+    }
+}
+
+impl GeoType {
+    /// The tuple or array that the type is a name of.
+    #[must_use]
+    pub fn stands_for(self) -> DataType {
+        let array = |inner: GeoType| DataType::Array(Box::new(inner.stands_for()));
+        match self {
+            GeoType::Point => {
+                let coordinate = TupleElement { name: None, ty: DataType::Float64 };
+                DataType::Tuple(vec![coordinate.clone(), coordinate])
+            }
+            GeoType::MultiPoint | GeoType::Ring | GeoType::LineString => array(GeoType::Point),
+            GeoType::MultiLineString => array(GeoType::LineString),
+            GeoType::Polygon => array(GeoType::Ring),
+            GeoType::MultiPolygon => array(GeoType::Polygon),
+        }
+    }
+}
+
+/// The function of a SimpleAggregateFunction, such as `max` or `groupArrayArray(10)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AggregateFunction {
+    /// Its name.
+    pub name: String,
+    /// Its parameters: whole numbers are all that these functions take.
+    pub parameters: Vec<u64>,
 }
 
 /// A name and a number of an Enum.

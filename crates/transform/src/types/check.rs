@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{DataType, EnumItem, TupleElement};
+use super::{DataType, EnumItem, GeoType, TupleElement};
 use crate::limits::TYPE_DEPTH_MAX;
 
 /// Returns the reason why ClickHouse would not create a column of the type. Types can be built by hand: what the parser
@@ -21,6 +21,20 @@ fn rules(ty: &DataType) -> Result<(), String> {
         }
         DataType::DateTime64(precision, _) if *precision > DATE_TIME_64_PRECISION_MAX => {
             Err("the precision of a DateTime64 is 0 to 9".to_owned())
+        }
+        DataType::Time64(precision) if *precision > DATE_TIME_64_PRECISION_MAX => {
+            Err("the precision of a Time64 is 0 to 9".to_owned())
+        }
+        DataType::Decimal(precision, scale) => decimal(*precision, *scale),
+        DataType::SimpleAggregateFunction(function, inner) => {
+            if !AGGREGATES.contains(&function.name.as_str()) {
+                return Err(format!(
+                    "Unsupported aggregate function {}, supported functions are {}",
+                    function.name,
+                    AGGREGATES.join(", ")
+                ));
+            }
+            rules(inner)
         }
         DataType::Enum8(items) => enumeration(items),
         DataType::Enum16(items) => enumeration(items),
@@ -44,9 +58,6 @@ fn rules(ty: &DataType) -> Result<(), String> {
             rules(inner)
         }
         DataType::Array(inner) => rules(inner),
-        DataType::Tuple(elements) if elements.is_empty() => {
-            Err("a Tuple without elements has no value to write".to_owned())
-        }
         DataType::Tuple(elements) => {
             names(elements)?;
             elements.iter().try_for_each(|element| rules(&element.ty))
@@ -75,9 +86,10 @@ pub(crate) fn is_bottomless(ty: &DataType) -> bool {
     fn is_below(ty: &DataType, left: usize) -> bool {
         let Some(left) = left.checked_sub(1) else { return true };
         match ty {
-            DataType::Nullable(inner) | DataType::LowCardinality(inner) | DataType::Array(inner) => {
-                is_below(inner, left)
-            }
+            DataType::Nullable(inner)
+            | DataType::LowCardinality(inner)
+            | DataType::Array(inner)
+            | DataType::SimpleAggregateFunction(_, inner) => is_below(inner, left),
             DataType::Map(key, value) => is_below(key, left) || is_below(value, left),
             DataType::Tuple(elements) | DataType::Nested(elements) => {
                 elements.iter().any(|element| is_below(&element.ty, left))
@@ -88,6 +100,45 @@ pub(crate) fn is_bottomless(ty: &DataType) -> bool {
     }
     is_below(ty, TYPE_DEPTH_MAX)
 }
+
+/// Digits that a Decimal may have.
+const DECIMAL_PRECISION: std::ops::RangeInclusive<u8> = 1..=76;
+
+fn decimal(precision: u8, scale: u8) -> Result<(), String> {
+    if !DECIMAL_PRECISION.contains(&precision) {
+        return Err(format!("Wrong precision: it must be between 1 and 76, got {precision}"));
+    }
+    if scale > precision {
+        return Err("Negative scales and scales larger than precision are not supported".to_owned());
+    }
+    Ok(())
+}
+
+/// The functions that a SimpleAggregateFunction takes.
+const AGGREGATES: [&str; 22] = [
+    "any",
+    "any_respect_nulls",
+    "anyLast",
+    "anyLast_respect_nulls",
+    "min",
+    "max",
+    "sum",
+    "sumWithOverflow",
+    "groupBitAnd",
+    "groupBitOr",
+    "groupBitXor",
+    "sumMap",
+    "minMap",
+    "maxMap",
+    "groupArrayArray",
+    "groupArrayLastArray",
+    "groupUniqArrayArray",
+    "groupUniqArrayArrayMap",
+    "sumMappedArrays",
+    "minMappedArrays",
+    "maxMappedArrays",
+    "timeSeriesGroupArray",
+];
 
 /// Bytes that a FixedString may have.
 pub(crate) const FIXED_STRING_BYTES: std::ops::RangeInclusive<usize> = 1..=0xFF_FFFF;
@@ -120,6 +171,12 @@ fn names(elements: &[TupleElement]) -> Result<(), String> {
 }
 
 fn inside_nullable(ty: &DataType) -> bool {
+    if let DataType::SimpleAggregateFunction(_, inner) = ty {
+        return inside_nullable(inner);
+    }
+    if let DataType::Geo(geo) = ty {
+        return *geo == GeoType::Point;
+    }
     !matches!(
         ty,
         DataType::Array(_)
@@ -132,6 +189,9 @@ fn inside_nullable(ty: &DataType) -> bool {
 }
 
 fn inside_low_cardinality(ty: &DataType) -> bool {
+    if let DataType::SimpleAggregateFunction(_, inner) = ty {
+        return inside_low_cardinality(inner);
+    }
     !matches!(
         ty,
         DataType::Array(_)
@@ -145,6 +205,9 @@ fn inside_low_cardinality(ty: &DataType) -> bool {
             | DataType::Enum8(_)
             | DataType::Enum16(_)
             | DataType::DateTime64(..)
+            | DataType::Time64(_)
+            | DataType::Decimal(..)
+            | DataType::Geo(_)
     )
 }
 

@@ -1,11 +1,14 @@
 //! ClickHouse data types: the tree, its parser, its printer, and what ClickHouse cannot hold.
 
+mod aliases;
 mod ast;
 mod check;
 mod parse;
 mod print;
 
-pub use ast::{DataType, EnumItem, JsonSkip, JsonTypeArgs, TupleElement};
+pub use ast::{
+    AggregateFunction, DataType, EnumItem, GeoType, IntervalUnit, JsonSkip, JsonTypeArgs, TupleElement,
+};
 pub(crate) use check::{check, is_bottomless};
 pub(crate) use parse::Parser;
 pub use parse::TypeParseError;

@@ -6,8 +6,11 @@ use std::str::FromStr;
 
 use chrono_tz::Tz;
 
-use super::check::{DATE_TIME_64_PRECISION_MAX, FIXED_STRING_BYTES};
-use super::{DataType, EnumItem, JsonSkip, JsonTypeArgs, TupleElement};
+use super::aliases;
+use super::check::{DATE_TIME_64_PRECISION_MAX, FIXED_STRING_BYTES, check};
+use super::{
+    AggregateFunction, DataType, EnumItem, GeoType, IntervalUnit, JsonSkip, JsonTypeArgs, TupleElement,
+};
 use crate::limits::TYPE_DEPTH_MAX;
 
 /// A type or a column list that could not be read.
@@ -21,9 +24,9 @@ pub struct TypeParseError {
     pub message: String,
 }
 
-const SUPPORTED: &str = "Int8 to Int128, UInt8 to UInt128, Float32, Float64, Bool, String, FixedString(N), Date, Date32, \
-     DateTime, DateTime64(P), Enum8, Enum16, UUID, IPv4, IPv6, LowCardinality, Nullable, Array, Tuple, Map, \
-     Nested, JSON, Object('json')";
+const SUPPORTED: &str = "Int8 to Int256, UInt8 to UInt256, BFloat16, Float32, Float64, Decimal(P, S), Bool, String, FixedString(N), \
+     Date, Date32, DateTime, DateTime64(P), Time, Time64(P), Interval types, Enum8, Enum16, UUID, IPv4, IPv6, \
+     LowCardinality, Nullable, Array, Tuple, Map, Nested, SimpleAggregateFunction, the geo types, JSON";
 
 impl FromStr for DataType {
     type Err = TypeParseError;
@@ -191,13 +194,50 @@ impl<'a> Parser<'a> {
         }
         self.blank();
         let start = self.at;
-        let name = self.word();
+        let (name, is_alias) = self.type_name();
         let ty = match self.simple(name) {
-            Some(ty) => ty,
+            Some(ty) => {
+                if is_alias {
+                    self.ignored_width()?;
+                }
+                ty
+            }
             None => self.parametric(name, start)?,
         };
         self.depth -= 1;
         Ok(ty)
+    }
+
+    /// The name of a type, its own where an alias of one or more words stands there.
+    fn type_name(&mut self) -> (&'a str, bool) {
+        let start = self.at;
+        let (mut words, mut ends) = (Vec::new(), Vec::new());
+        for _ in 0..aliases::WORDS_MAX {
+            let word = self.word();
+            if word.is_empty() {
+                break;
+            }
+            words.push(word);
+            ends.push(self.at);
+        }
+        if let Some((name, count)) = aliases::find(&words) {
+            self.at = ends[count - 1];
+            return (name, true);
+        }
+        self.at = start;
+        (self.word(), false)
+    }
+
+    /// The width behind an alias, such as `VARCHAR(10)`, which means nothing to ClickHouse.
+    fn ignored_width(&mut self) -> Result<(), TypeParseError> {
+        if self.eat('(') {
+            self.number::<u64>("a number")?;
+            if self.eat(',') {
+                self.number::<u64>("a number")?;
+            }
+            self.expect(')')?;
+        }
+        Ok(())
     }
 
     fn simple(&self, name: &str) -> Option<DataType> {
@@ -207,6 +247,9 @@ impl<'a> Parser<'a> {
             "Int32" => DataType::Int32,
             "Int64" => DataType::Int64,
             "Int128" => DataType::Int128,
+            "Int256" => DataType::Int256,
+            "UInt256" => DataType::UInt256,
+            "BFloat16" => DataType::BFloat16,
             "UInt8" => DataType::UInt8,
             "UInt16" => DataType::UInt16,
             "UInt32" => DataType::UInt32,
@@ -221,7 +264,11 @@ impl<'a> Parser<'a> {
             _ if name.eq_ignore_ascii_case("Bool") => DataType::Bool,
             _ if name.eq_ignore_ascii_case("Date") => DataType::Date,
             _ if name.eq_ignore_ascii_case("Date32") => DataType::Date32,
-            _ => return None,
+            _ if name.eq_ignore_ascii_case("Time") => DataType::Time,
+            _ => {
+                let interval = IntervalUnit::by_name(name).map(DataType::Interval);
+                return interval.or_else(|| GeoType::by_name(name).map(DataType::Geo));
+            }
         })
     }
 
@@ -236,6 +283,15 @@ impl<'a> Parser<'a> {
         }
         if name.eq_ignore_ascii_case("DateTime64") {
             return self.date_time_64();
+        }
+        if name.eq_ignore_ascii_case("Time64") {
+            return self.time_64();
+        }
+        if let Some(precision) = decimal_precision(name) {
+            return self.decimal(precision);
+        }
+        if name.eq_ignore_ascii_case("Enum") {
+            return self.enumeration();
         }
         if name.eq_ignore_ascii_case("JSON") {
             return self.json();
@@ -259,6 +315,12 @@ impl<'a> Parser<'a> {
             "Enum16" => {
                 opens(self)?;
                 DataType::Enum16(self.enum_items()?)
+            }
+            "SimpleAggregateFunction" => {
+                opens(self)?;
+                let function = self.aggregate()?;
+                self.expect(',')?;
+                DataType::SimpleAggregateFunction(function, Box::new(self.data_type()?))
             }
             "LowCardinality" => {
                 opens(self)?;
@@ -306,6 +368,71 @@ impl<'a> Parser<'a> {
         };
         self.expect(')')?;
         Ok(ty)
+    }
+
+    fn time_64(&mut self) -> Result<DataType, TypeParseError> {
+        if !self.eat('(') {
+            return Ok(DataType::Time64(3));
+        }
+        let at = self.at;
+        let precision: u8 = self.number("a precision")?;
+        if precision > DATE_TIME_64_PRECISION_MAX {
+            self.at = at;
+            return self.error("the precision of a Time64 is 0 to 9");
+        }
+        self.expect(')')?;
+        Ok(DataType::Time64(precision))
+    }
+
+    /// The arguments of a Decimal: precision and scale, or the scale alone where the name has the precision.
+    fn decimal(&mut self, precision: Option<u8>) -> Result<DataType, TypeParseError> {
+        let at = self.at;
+        let (precision, scale) = match precision {
+            Some(precision) => {
+                self.expect('(')?;
+                (precision, self.number("a scale")?)
+            }
+            None if !self.eat('(') => return Ok(DataType::Decimal(10, 0)),
+            None => {
+                let precision = self.number("a precision")?;
+                (precision, if self.eat(',') { self.number("a scale")? } else { 0 })
+            }
+        };
+        self.expect(')')?;
+        let ty = DataType::Decimal(precision, scale);
+        if let Err(reason) = check(&ty) {
+            self.at = at;
+            return self.error(reason);
+        }
+        Ok(ty)
+    }
+
+    /// An Enum without a width: that of its numbers.
+    fn enumeration(&mut self) -> Result<DataType, TypeParseError> {
+        self.expect('(')?;
+        let items: Vec<EnumItem<i16>> = self.enum_items()?;
+        self.expect(')')?;
+        let narrow: Result<Vec<EnumItem<i8>>, _> = items
+            .iter()
+            .map(|item| i8::try_from(item.value).map(|value| EnumItem { name: item.name.clone(), value }))
+            .collect();
+        Ok(narrow.map_or(DataType::Enum16(items), DataType::Enum8))
+    }
+
+    /// The function of a SimpleAggregateFunction.
+    fn aggregate(&mut self) -> Result<AggregateFunction, TypeParseError> {
+        let name = self.identifier()?;
+        let mut parameters = Vec::new();
+        if self.eat('(') {
+            while !self.eat(')') {
+                parameters.push(self.number("a whole number")?);
+                if !self.eat(',') {
+                    self.expect(')')?;
+                    break;
+                }
+            }
+        }
+        Ok(AggregateFunction { name, parameters })
     }
 
     fn date_time_64(&mut self) -> Result<DataType, TypeParseError> {
@@ -436,6 +563,18 @@ impl<'a> Parser<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether the name is that of a Decimal, and which precision it says.
+fn decimal_precision(name: &str) -> Option<Option<u8>> {
+    let names = [
+        ("Decimal", None),
+        ("Decimal32", Some(9)),
+        ("Decimal64", Some(18)),
+        ("Decimal128", Some(38)),
+        ("Decimal256", Some(76)),
+    ];
+    names.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, precision)| *precision)
 }
 
 /// The number that an Enum item without one gets: the last one plus 1.

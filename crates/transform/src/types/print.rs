@@ -78,6 +78,22 @@ impl fmt::Display for DataType {
             Self::Int32 => f.write_str("Int32"),
             Self::Int64 => f.write_str("Int64"),
             Self::Int128 => f.write_str("Int128"),
+            Self::Int256 => f.write_str("Int256"),
+            Self::UInt256 => f.write_str("UInt256"),
+            Self::BFloat16 => f.write_str("BFloat16"),
+            Self::Decimal(precision, scale) => write!(f, "Decimal({precision}, {scale})"),
+            Self::Time => f.write_str("Time"),
+            Self::Time64(precision) => write!(f, "Time64({precision})"),
+            Self::Interval(unit) => f.write_str(unit.as_str()),
+            Self::Geo(geo) => f.write_str(geo.as_str()),
+            Self::SimpleAggregateFunction(function, inner) => {
+                write!(f, "SimpleAggregateFunction({}", Identifier(&function.name))?;
+                for (at, parameter) in function.parameters.iter().enumerate() {
+                    write!(f, "{}{parameter}", if at == 0 { "(" } else { ", " })?;
+                }
+                let close = if function.parameters.is_empty() { "" } else { ")" };
+                write!(f, "{close}, {inner})")
+            }
             Self::UInt8 => f.write_str("UInt8"),
             Self::UInt16 => f.write_str("UInt16"),
             Self::UInt32 => f.write_str("UInt32"),
