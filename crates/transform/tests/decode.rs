@@ -43,6 +43,10 @@ fn rows_of_every_case_are_json_and_what_clickhouse_prints() {
     for (path, case) in load() {
         let (Some(row), None) = (&case.row, &case.clickhouse) else { continue };
         let row = unhex(row);
+        if row.is_empty() {
+            // A row of nothing but empty tuples has no bytes, and no place in a list of rows.
+            continue;
+        }
         let texts: Vec<String> = plan(&case.columns).decode(&row).collect::<Result<_, _>>().unwrap();
         let [text] = texts.as_slice() else { panic!("{} rows: {case:?}", texts.len()) };
         if text.matches(['{', '[']).count() > 100 {

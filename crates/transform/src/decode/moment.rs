@@ -43,12 +43,12 @@ pub(super) fn moment(ticks: i64, precision: u8, zone: Tz, out: &mut String) {
     out.push('"');
 }
 
-/// Appends a time: `ticks` of `10^-precision` seconds, cut to what ClickHouse prints.
+/// Appends a time: `ticks` of `10^-precision` seconds; of larger ones ClickHouse prints the last second that it knows.
 pub(super) fn time(ticks: i64, precision: u8, out: &mut String) {
     let second = 10i64.pow(u32::from(precision.min(18)));
     let last = 999 * 3600 + 59 * 60 + 59;
-    let magnitude = i64::try_from(ticks.unsigned_abs()).unwrap_or(i64::MAX).min(last * second + second - 1);
-    let (seconds, fraction) = (magnitude / second, magnitude % second);
+    let magnitude = ticks.checked_abs().unwrap_or(i64::MAX);
+    let (seconds, fraction) = ((magnitude / second).min(last), magnitude % second);
     let sign = if ticks < 0 { "-" } else { "" };
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
     json::push(out, format_args!("\"{sign}{hours:02}:{minutes:02}:{:02}", seconds % 60));

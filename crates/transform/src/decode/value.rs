@@ -192,7 +192,7 @@ fn map(
 }
 
 fn tuple(elements: &[TupleElement], r: &mut Reader<'_>, zone: Tz, out: &mut String) -> Result<(), String> {
-    let named = elements.iter().all(|element| element.name.is_some());
+    let named = elements.first().is_some_and(|element| element.name.is_some());
     out.push(if named { '{' } else { '[' });
     for (at, element) in elements.iter().enumerate() {
         if at > 0 {

@@ -171,13 +171,10 @@ fn named(tuple: &TupleOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) 
                 return Err(c.unexpected("a key in double quotes"));
             }
             let raw = string::scan(c)?;
-            if raw.escaped {
-                // Keys of tuples are compared as they stand; their escapes are only checked.
-                string::decode(&raw, s.lenient, &mut s.text)?;
-            }
+            let key = if raw.escaped { element_name(&raw, s)? } else { raw.bytes };
             let element = match tuple.elements.get(read) {
-                Some(element) if in_order && element.name.as_bytes() == raw.bytes => Some(read),
-                _ => tuple.names.get(raw.bytes).copied(),
+                Some(element) if in_order && element.name.as_bytes() == key => Some(read),
+                _ => tuple.names.get(key).copied(),
             };
             c.blank(s.lenient);
             if !c.eat(b':') {
@@ -215,6 +212,35 @@ fn named(tuple: &TupleOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) 
     }
     s.spans.truncate(base);
     Ok(())
+}
+
+/// The name that a key with escapes stands for. ClickHouse reads the keys of tuples as it reads names in SQL: `\"` is a quote
+/// there, yet `\u0061` is not the letter a.
+fn element_name<'s>(raw: &string::Raw<'_>, s: &'s mut State) -> Result<&'s [u8], Fault> {
+    if !s.lenient {
+        // JSON's escapes alone are JSON.
+        string::decode(raw, false, &mut s.text)?;
+    }
+    s.text.clear();
+    let mut bytes = raw.bytes.iter().copied();
+    while let Some(byte) = bytes.next() {
+        let escaped = if byte == b'\\' { bytes.next() } else { None };
+        match escaped {
+            None => s.text.push(byte),
+            Some(b'0') => s.text.push(0),
+            Some(b'a') => s.text.push(0x07),
+            Some(b'b') => s.text.push(0x08),
+            Some(b'e') => s.text.push(0x1B),
+            Some(b'f') => s.text.push(0x0C),
+            Some(b'n') => s.text.push(b'\n'),
+            Some(b'r') => s.text.push(b'\r'),
+            Some(b't') => s.text.push(b'\t'),
+            Some(b'v') => s.text.push(0x0B),
+            Some(own @ (b'\\' | b'"' | b'\'' | b'`' | b'/' | b'=')) => s.text.push(own),
+            Some(other) => s.text.extend_from_slice(&[b'\\', other]),
+        }
+    }
+    Ok(&s.text)
 }
 
 /// Puts the elements into the tuple's order, defaults where there are none.

@@ -101,7 +101,7 @@ fn read(kind: DecimalKind, c: &mut Cursor<'_>, start: usize) -> Result<Wide, Fau
     Ok(value)
 }
 
-/// An exponent of 32 bits; nothing at all is 0.
+/// An exponent of 31 bits; nothing at all is 0. At -2^31 ClickHouse 26.9 ends with a fault of its own.
 fn written_exponent(c: &mut Cursor<'_>, start: usize) -> Result<i64, Fault> {
     let fault = || Fault::new(RejectCode::InvalidNumber, start, "the exponent cannot be read");
     let negative = c.peek() == b'-';
@@ -111,16 +111,15 @@ fn written_exponent(c: &mut Cursor<'_>, start: usize) -> Result<i64, Fault> {
     let mut value = 0i64;
     while c.peek().is_ascii_digit() {
         value = value * 10 + i64::from(c.peek() - b'0');
-        if value > -i64::from(i32::MIN) {
+        if value > i64::from(i32::MAX) {
             return Err(fault());
         }
         c.at += 1;
     }
-    let value = if negative { -value } else { value };
-    if (signed && c.at == first) || i32::try_from(value).is_err() {
+    if signed && c.at == first {
         return Err(fault());
     }
-    Ok(value)
+    Ok(if negative { -value } else { value })
 }
 
 /// Multiplies by a power of ten; the caller knows that the product fits.

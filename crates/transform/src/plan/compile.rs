@@ -185,7 +185,7 @@ impl Compiler {
                 TupleElementOp { name: name.into(), literal, op: self.op(&element.ty) }
             })
             .collect();
-        let named = elements.iter().all(|element| element.name.is_some());
+        let named = elements.first().is_some_and(|element| element.name.is_some());
         let names = if named {
             ops.iter().enumerate().map(|(at, element)| (element.name.as_bytes().into(), at)).collect()
         } else {

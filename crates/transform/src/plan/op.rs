@@ -175,7 +175,9 @@ impl Op {
             Op::Tuple(tuple) => {
                 tuple.elements.iter().map(|e| e.op.default_bytes()).fold(0, usize::saturating_add)
             }
-            _ => 32,
+            Op::WideInt { .. } => 32,
+            Op::Decimal(kind) => kind.bytes,
+            _ => 16,
         }
     }
 }

@@ -39,7 +39,7 @@ fn ticks(bytes: usize, precision: Option<u8>, c: &mut Cursor<'_>, s: &mut State)
     Ok(i64::from_le_bytes([a, b, d, e, f, g, h, i]))
 }
 
-/// `-hhh:mm:ss`, `mm:ss` or `ss`, the first number of one to three digits, the others of two; a fraction where the type
+/// `-hhh:mm:ss`, `mm:ss` or `ss`, all numbers of two digits, the first also of one, and of three where it is hours; a fraction where the type
 /// keeps one, digits beyond its precision cut off.
 fn text(precision: Option<u8>, c: &mut Cursor<'_>, s: &mut State) -> Result<i64, Fault> {
     let at = c.at;
@@ -59,11 +59,16 @@ fn parse(text: &[u8], precision: Option<u8>) -> Option<i64> {
     let mut parts = clock.split(|byte| *byte == b':');
     let first = parts.next().filter(|part| (1..=3).contains(&part.len()))?;
     let mut seconds = number_of(first);
-    for (at, part) in parts.enumerate() {
-        if at == 2 || part.len() != 2 {
+    let mut count = 1;
+    for part in parts {
+        if count == 3 || part.len() != 2 {
             return None;
         }
         seconds = seconds * 60 + number_of(part);
+        count += 1;
+    }
+    if first.len() == 3 && count < 3 {
+        return None;
     }
     let ticks = match precision {
         None => fraction.is_empty().then_some(seconds)?,
