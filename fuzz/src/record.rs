@@ -133,7 +133,7 @@ fn value(ty: &DataType, input: &mut Input<'_>, out: &mut Vec<u8>) {
         DataType::Nested(elements) => {
             list(input, out, |input, out| value(&DataType::Tuple(elements.clone()), input, out));
         }
-        DataType::Json(_) | DataType::ObjectJson => {
+        DataType::Json(_) => {
             out.extend_from_slice(b"{\"k\":");
             anything(input, out, 3);
             out.push(b'}');

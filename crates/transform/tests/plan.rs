@@ -73,3 +73,17 @@ fn long_lists_of_names_are_read_in_a_moment() {
     let DataType::Enum16(items) = ty else { panic!("{ty}") };
     assert_eq!(items.len(), 60_000);
 }
+
+#[test]
+fn a_json_type_with_typed_paths_is_refused_wherever_it_stands() {
+    for ty in ["JSON(a.b UInt32)", "Array(JSON(a String))", "Map(String, Tuple(x JSON(a Int8)))"] {
+        let columns: Columns = format!("a {ty}").parse().unwrap();
+        let error = Plan::compile(&columns, &PlanOptions::default()).unwrap_err();
+        assert!(matches!(error, PlanError::NotSupported { .. }), "{ty}: {error}");
+    }
+    let error = "Object('json')".parse::<DataType>().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "at byte 0: ClickHouse has no Object('json') any more; its successor is JSON"
+    );
+}

@@ -106,7 +106,7 @@ pub(super) fn value(ty: &DataType, r: &mut Reader<'_>, zone: Tz, out: &mut Strin
         DataType::Tuple(elements) => tuple(elements, r, zone, out)?,
         DataType::Nested(elements) => list(r, out, |r, out| tuple(elements, r, zone, out))?,
         // The text of a JSON column was validated when it was encoded.
-        DataType::Json(_) | DataType::ObjectJson => out.push_str(&String::from_utf8_lossy(r.text()?)),
+        DataType::Json(_) => out.push_str(&String::from_utf8_lossy(r.text()?)),
     }
     Ok(())
 }

@@ -44,6 +44,22 @@ pub(super) fn compile(columns: &Columns, options: &PlanOptions) -> Result<Plan, 
     Ok(Plan { columns, options: options.clone(), fields, keys, zones: compiler.zones })
 }
 
+/// Whether a JSON type in it gives paths a type of their own.
+fn has_typed_paths(ty: &DataType) -> bool {
+    match ty {
+        DataType::Json(args) => !args.paths.is_empty(),
+        DataType::Nullable(inner) | DataType::LowCardinality(inner) | DataType::Array(inner) => {
+            has_typed_paths(inner)
+        }
+        DataType::SimpleAggregateFunction(_, inner) => has_typed_paths(inner),
+        DataType::Map(key, value) => has_typed_paths(key) || has_typed_paths(value),
+        DataType::Tuple(elements) | DataType::Nested(elements) => {
+            elements.iter().any(|element| has_typed_paths(&element.ty))
+        }
+        _ => false,
+    }
+}
+
 /// The type as ClickHouse prints it, where it is not nested beyond all measure.
 fn name_of(ty: &DataType) -> String {
     if is_bottomless(ty) { "a type".to_owned() } else { ty.to_string() }
@@ -89,6 +105,14 @@ impl Compiler {
             ty: name_of(&column.ty),
             reason,
         })?;
+        if has_typed_paths(&column.ty) {
+            return Err(PlanError::NotSupported {
+                column: column.name.clone(),
+                ty: column.ty.to_string(),
+                reason: "the values of typed paths are not checked yet, and one that does not fit would make the server \
+                         refuse a whole insert",
+            });
+        }
         let op = self.op(&column.ty);
         if op.default_bytes() > options.limits.row_bytes_max {
             return Err(too_large(column, options));
@@ -171,7 +195,7 @@ impl Compiler {
             DataType::Tuple(elements) => self.tuple(elements),
             DataType::Map(key, value) => Op::Map(Box::new(self.op(key)), Box::new(self.op(value))),
             DataType::Nested(elements) => Op::Array(Box::new(self.tuple(elements))),
-            DataType::Json(_) | DataType::ObjectJson => Op::Json,
+            DataType::Json(_) => Op::Json,
         }
     }
 

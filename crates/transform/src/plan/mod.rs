@@ -96,6 +96,16 @@ pub enum PlanError {
         /// ClickHouse's reason.
         reason: String,
     },
+    /// ClickHouse holds the type, and this crate cannot fill it yet.
+    #[error("column `{column}`: {ty} is not supported: {reason}")]
+    NotSupported {
+        /// The column.
+        column: String,
+        /// The type as ClickHouse prints it.
+        ty: String,
+        /// What is missing.
+        reason: &'static str,
+    },
     /// The row format has no way to say that the server evaluates the default.
     #[error("column `{column}` has a DEFAULT expression, which needs the format RowBinaryWithDefaults")]
     DefaultNeedsMarkers {

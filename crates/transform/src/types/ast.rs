@@ -95,8 +95,6 @@ pub enum DataType {
     SimpleAggregateFunction(AggregateFunction, Box<DataType>),
     /// A JSON column, sent as its validated text.
     Json(JsonTypeArgs),
-    /// The former JSON column, `Object('json')`.
-    ObjectJson,
 }
 
 macro_rules! named {

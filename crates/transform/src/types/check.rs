@@ -184,7 +184,6 @@ fn inside_nullable(ty: &DataType) -> bool {
             | DataType::Nested(_)
             | DataType::Nullable(_)
             | DataType::LowCardinality(_)
-            | DataType::ObjectJson
     )
 }
 
@@ -201,7 +200,6 @@ fn inside_low_cardinality(ty: &DataType) -> bool {
             | DataType::Nullable(_)
             | DataType::LowCardinality(_)
             | DataType::Json(_)
-            | DataType::ObjectJson
             | DataType::Enum8(_)
             | DataType::Enum16(_)
             | DataType::DateTime64(..)
@@ -213,7 +211,7 @@ fn inside_low_cardinality(ty: &DataType) -> bool {
 
 fn map_key(ty: &DataType) -> bool {
     match ty {
-        DataType::Nullable(_) | DataType::Json(_) | DataType::ObjectJson => false,
+        DataType::Nullable(_) | DataType::Json(_) => false,
         DataType::LowCardinality(inner) => !matches!(inner.as_ref(), DataType::Nullable(_)),
         _ => true,
     }

@@ -352,13 +352,8 @@ impl<'a> Parser<'a> {
                 DataType::Nested(self.elements(true)?)
             }
             "Object" => {
-                opens(self)?;
-                let at = self.at;
-                if !self.string()?.eq_ignore_ascii_case("json") {
-                    self.at = at;
-                    return self.error("only Object('json') exists");
-                }
-                DataType::ObjectJson
+                self.at = start;
+                return self.error("ClickHouse has no Object('json') any more; its successor is JSON");
             }
             "" => return self.error("expected a type"),
             _ => {

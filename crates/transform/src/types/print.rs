@@ -147,7 +147,6 @@ impl fmt::Display for DataType {
                 }
                 if separator == "(" { Ok(()) } else { f.write_str(")") }
             }
-            Self::ObjectJson => f.write_str("Object('json')"),
         }
     }
 }
