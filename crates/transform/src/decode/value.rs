@@ -93,7 +93,14 @@ pub(super) fn value(ty: &DataType, r: &mut Reader<'_>, zone: Tz, out: &mut Strin
             json::push(out, format_args!("\"{}\"", Ipv4Addr::from(u32::from_le_bytes(r.array()?))));
         }
         DataType::Ipv6 => {
-            json::push(out, format_args!("\"{}\"", Ipv6Addr::from(r.array::<16>()?)));
+            let octets = r.array::<16>()?;
+            match octets {
+                // Two groups behind six of zeros are printed as IPv4.
+                [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] if (a, b) != (0, 0) => {
+                    json::push(out, format_args!("\"::{a}.{b}.{c}.{d}\""));
+                }
+                octets => json::push(out, format_args!("\"{}\"", Ipv6Addr::from(octets))),
+            }
         }
         DataType::LowCardinality(inner) => value(inner, r, zone, out)?,
         DataType::Nullable(inner) => match r.byte()? {

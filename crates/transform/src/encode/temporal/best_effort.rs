@@ -28,6 +28,11 @@ fn number(digits: &[u8]) -> i64 {
     digits.iter().fold(0i64, |n, digit| n.wrapping_mul(10).wrapping_add(i64::from(digit.wrapping_sub(b'0'))))
 }
 
+/// Adds the digits to a field, which has eight bits in ClickHouse.
+fn add(field: &mut i64, digits: &[u8]) {
+    *field = (*field + number(digits)) & 0xFF;
+}
+
 /// The way most texts go: `YYYY-MM-DD`, a blank or `T`, `hh:mm:ss`, perhaps a fraction, perhaps `Z`.
 #[inline]
 pub(crate) fn iso(text: &[u8], zone: &mut ZoneMemo) -> Option<Moment> {
@@ -99,9 +104,12 @@ struct Parser<'a> {
     minute: i64,
     second: i64,
     has_time: bool,
-    /// Seconds by which the text's zone is ahead of UTC.
-    offset: Option<i64>,
-    /// A comma stood between date and time.
+    /// The text names a zone: hours and minutes by which it is away from UTC, and the direction.
+    has_offset: bool,
+    offset_hours: i64,
+    offset_minutes: i64,
+    is_behind_utc: bool,
+    /// A comma stood where a time should follow.
     has_comma: bool,
     is_am: bool,
     is_pm: bool,
@@ -132,7 +140,7 @@ impl<'a> Parser<'a> {
         &self.text[start..self.at]
     }
 
-    /// One or two digits.
+    /// The value of the next one or two digits.
     fn one_or_two(&mut self) -> Step<i64> {
         match self.digits(20) {
             digits @ ([_] | [_, _]) => Ok(number(digits)),
@@ -177,29 +185,36 @@ impl<'a> Parser<'a> {
             let digits = self.digits(FRACTION_DIGITS_MAX);
             moment.fraction = number(digits);
             moment.fraction_digits = u8::try_from(digits.len()).unwrap_or(0);
+            // One more digit is read and cut off.
+            self.digits(1);
         }
         if self.at == self.text.len() { Ok(Some(moment)) } else { Err(TextFault::Unreadable) }
     }
 
+    /// Eight digits: ClickHouse adds month and day to what was read before.
     fn date(&mut self, digits: &[u8]) {
         self.year = number(&digits[..4]);
-        self.month = number(&digits[4..6]);
-        self.day = number(&digits[6..]);
+        add(&mut self.month, &digits[4..6]);
+        add(&mut self.day, &digits[6..]);
     }
 
+    /// Six digits, added in the same way.
     fn time(&mut self, digits: &[u8]) {
-        self.hour = number(&digits[..2]);
-        self.minute = number(&digits[2..4]);
-        self.second = number(&digits[4..]);
+        add(&mut self.hour, &digits[..2]);
+        add(&mut self.minute, &digits[2..4]);
+        add(&mut self.second, &digits[4..]);
         self.has_time = true;
     }
 
     /// Behind four digits: month and day, where a separator follows.
     fn after_year(&mut self, year: i64) -> Step {
         self.year = year;
+        if self.peek() == Some(b',') {
+            return UNREADABLE;
+        }
         // Behind "Jan 2024", a sign starts the offset of a zone.
         if self.month != 0 {
-            return if self.peek() == Some(b',') { UNREADABLE } else { Ok(()) };
+            return Ok(());
         }
         let Some(separator) = self.peek() else { return Ok(()) };
         if !separator.is_ascii() {
@@ -208,7 +223,8 @@ impl<'a> Parser<'a> {
         self.at += 1;
         match self.digits(20) {
             digits @ ([_] | [_, _]) => self.month = number(digits),
-            [] if separator == b' ' => return Ok(()),
+            // ClickHouse reads over other numbers behind a blank: the day of the year, say.
+            _ if separator == b' ' => return Ok(()),
             _ => return UNREADABLE,
         }
         if self.day == 0 && self.eat(&[separator]).is_some() {
@@ -291,13 +307,13 @@ impl<'a> Parser<'a> {
         match byte {
             b' ' => self.at += 1,
             b'T' if self.year != 0 && !self.has_time => self.at += 1,
-            b',' if self.year != 0 && self.day != 0 && !self.has_time && !self.has_comma => {
+            b',' if self.year != 0 && !self.has_time && !self.has_comma => {
                 self.at += 1;
                 self.has_comma = true;
             }
             b'Z' => {
                 self.at += 1;
-                self.offset = Some(self.offset.unwrap_or(0));
+                self.has_offset = true;
             }
             b'.' if self.has_time && self.fraction_digits == 0 => {
                 self.at += 1;
@@ -334,8 +350,10 @@ impl<'a> Parser<'a> {
             minutes = self.one_or_two()?;
         }
         // Of several offsets ClickHouse adds the amounts; one minus makes the sum negative.
-        let offset = hours * 3600 + minutes * 60 + self.offset.unwrap_or(0).abs();
-        self.offset = Some(if sign == b'-' { -offset } else { self.signed(offset) });
+        self.has_offset = true;
+        self.is_behind_utc |= sign == b'-';
+        self.offset_hours = (self.offset_hours + hours) & 0xFF;
+        self.offset_minutes = (self.offset_minutes + minutes) & 0xFF;
         Ok(())
     }
 
@@ -350,11 +368,13 @@ impl<'a> Parser<'a> {
             self.is_pm = true;
         } else if word.eq_ignore_ascii_case(b"utc") || word.eq_ignore_ascii_case(b"gmt") {
             // Beside an offset, the word says nothing new.
-            self.offset = Some(self.offset.unwrap_or(0));
+            self.has_offset = true;
         } else if word.eq_ignore_ascii_case(b"msk") {
-            self.offset = Some(self.signed(3 * 3600));
+            self.has_offset = true;
+            self.offset_hours = 3;
         } else if word.eq_ignore_ascii_case(b"msd") {
-            self.offset = Some(self.signed(4 * 3600));
+            self.has_offset = true;
+            self.offset_hours = 4;
         } else if let Some(month) = month(word) {
             self.month = month;
         } else if named(word, &DAYS).is_some() {
@@ -365,13 +385,12 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// The amount with the sign that an offset before it had, as ClickHouse keeps it.
-    fn signed(&self, amount: i64) -> i64 {
-        if self.offset.is_some_and(|offset| offset < 0) { -amount } else { amount }
-    }
-
     fn moment(&mut self, zone: &mut ZoneMemo) -> Result<Moment, TextFault> {
         if self.year == 0 && self.month == 0 && self.day == 0 && !self.has_time {
+            return Err(TextFault::Unreadable);
+        }
+        let is_whole = self.year != 0 && self.month != 0 && self.day != 0 && self.has_time;
+        if self.has_comma && !is_whole {
             return Err(TextFault::Unreadable);
         }
         let month = if self.month == 0 { 1 } else { self.month };
@@ -390,9 +409,12 @@ impl<'a> Parser<'a> {
             hour += 12;
         }
         let second_of_day = hour * 3600 + self.minute * 60 + self.second;
-        let seconds = match self.offset {
-            Some(offset) => calendar::days(self.year, month, day) * 86_400 + second_of_day - offset,
-            None => zone.moment(self.year, month, day, second_of_day),
+        let seconds = if self.has_offset {
+            let offset = self.offset_hours * 3600 + self.offset_minutes * 60;
+            let ahead_of_utc = if self.is_behind_utc { -offset } else { offset };
+            calendar::days(self.year, month, day) * 86_400 + second_of_day - ahead_of_utc
+        } else {
+            zone.moment(self.year, month, day, second_of_day)
         };
         Ok(Moment { seconds, fraction: self.fraction, fraction_digits: self.fraction_digits })
     }

@@ -87,50 +87,101 @@ fn decimal(scale: u8, c: &mut Cursor<'_>, s: &mut State, what: &str) -> Result<i
     if !matches!(c.peek(), b'0'..=b'9' | b'-' | b'+' | b'.') {
         return Err(string::mismatch(c, s, what));
     }
-    number::check_any(c, s.lenient)?;
-    if c.bytes[start..c.at].iter().any(|b| matches!(b, b'n' | b'N')) {
-        // `-inf` and `-nan`.
-        return Err(Fault::json(start, "expected a number"));
+    if s.lenient {
+        c.at = lenient_end(c.bytes, start).ok_or_else(|| c.unexpected("a value"))?;
+    } else {
+        number::check_any(c, false)?;
     }
-    let text = &c.bytes[start..c.at];
-    // ClickHouse reads over an exponent without digits.
-    if s.lenient && !text.iter().any(u8::is_ascii_alphabetic) && matches!(c.peek(), b'e' | b'E') {
-        c.at += 1;
-    }
-    scaled(text, scale)
+    scaled(&c.bytes[start..c.at], scale)
         .ok_or_else(|| Fault::new(RejectCode::OutOfRange, start, "the number is out of range for a moment"))
 }
 
-/// The number times a power of ten, cut off; none beyond 38 digits.
+/// The end of the number that ClickHouse reads: it takes any number of points, of which the first counts, and an
+/// exponent without digits.
+fn lenient_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let run = |at: usize, is_part: fn(&u8) -> bool| {
+        at + bytes[at..].iter().take_while(|byte| is_part(byte)).count()
+    };
+    let digits_at = start + usize::from(matches!(bytes.get(start), Some(b'-' | b'+')));
+    let end = run(digits_at, |byte| byte.is_ascii_digit() || *byte == b'.');
+    if !bytes[digits_at..end].iter().any(u8::is_ascii_digit) {
+        return None;
+    }
+    if !matches!(bytes.get(end), Some(b'e' | b'E')) {
+        return Some(end);
+    }
+    let sign = usize::from(matches!(bytes.get(end + 1), Some(b'-' | b'+')));
+    let exponent_end = run(end + 1 + sign, u8::is_ascii_digit);
+    // Behind a sign there has to be a digit.
+    (sign == 0 || exponent_end > end + 2).then_some(exponent_end)
+}
+
+/// Digits of ClickHouse's widest number here.
+const DIGITS_MAX: i32 = 38;
+
+/// The number times a power of ten, cut off, as ClickHouse computes it: it keeps 38 digits, counted from the first
+/// one that is not a leading zero, or from the point. Zeros count towards the exponent's limit, too.
 fn scaled(text: &[u8], scale: u8) -> Option<i128> {
-    let negative = text.first() == Some(&b'-');
     let (mantissa, exponent) = match text.iter().position(|b| matches!(b, b'e' | b'E')) {
-        Some(at) => (&text[..at], std::str::from_utf8(&text[at + 1..]).ok()?.parse::<i64>().ok()?),
+        Some(at) => (&text[..at], exponent(&text[at + 1..])?),
         None => (text, 0),
     };
     let mut value = 0i128;
-    let mut behind_point = None;
+    let mut digits = 0;
+    // Zeros behind the point count once another digit follows.
+    let mut zeros = 0;
+    let mut behind_point = 0;
+    let mut is_leading = true;
+    let mut has_point = false;
     for byte in mantissa {
         match byte {
-            b'.' => behind_point = Some(0i64),
+            b'.' => {
+                has_point = true;
+                is_leading = false;
+            }
+            b'0' if is_leading => {}
+            b'0' if has_point => zeros += 1,
             b'0'..=b'9' => {
-                if behind_point.is_some_and(|n| n >= 20) {
-                    continue;
+                is_leading = false;
+                let places = zeros + 1;
+                if digits + places > DIGITS_MAX {
+                    if has_point {
+                        break;
+                    }
+                    return None;
                 }
-                value = value.checked_mul(10)?.checked_add(i128::from(byte - b'0'))?;
-                behind_point = behind_point.map(|n| n + 1);
+                digits += places;
+                behind_point += if has_point { places } else { 0 };
+                zeros = 0;
+                value = value * 10i128.pow(places.unsigned_abs()) + i128::from(byte - b'0');
             }
             _ => {}
         }
     }
-    let mut shift = exponent.checked_add(i64::from(scale))? - behind_point.unwrap_or(0);
-    while shift > 0 && value != 0 {
-        value = value.checked_mul(10)?;
-        shift -= 1;
+    let exponent = exponent - i64::from(behind_point);
+    // Here the server's exponent has no room left: it divides by zero, or the number becomes another one.
+    if exponent <= i64::from(i32::MIN) {
+        return None;
     }
-    while shift < 0 && value != 0 {
-        value /= 10;
-        shift += 1;
+    let shift = exponent + i64::from(scale);
+    if i64::from(digits) + shift > i64::from(DIGITS_MAX) {
+        return None;
     }
-    Some(if negative { -value } else { value })
+    let value = if text.first() == Some(&b'-') { -value } else { value };
+    let power = 10i128.checked_pow(u32::try_from(shift.unsigned_abs()).ok()?);
+    Some(match power {
+        Some(power) if shift >= 0 => value * power,
+        Some(power) => value / power,
+        // Only a shift to the right gets here: the other one is bounded by the digits.
+        None => 0,
+    })
+}
+
+/// The exponent: none where ClickHouse has no room for it. Nothing is 0.
+fn exponent(text: &[u8]) -> Option<i64> {
+    if text.is_empty() {
+        return Some(0);
+    }
+    let exponent: i32 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(i64::from(exponent))
 }

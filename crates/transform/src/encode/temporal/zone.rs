@@ -21,6 +21,7 @@ pub(crate) struct ZoneMemo {
 /// The first and the last day of ClickHouse's table: 1900-01-01 and 2299-12-31.
 const TABLE_DAYS: std::ops::RangeInclusive<i64> = -25_567..=120_529;
 const DAY_SECONDS: i64 = 86_400;
+const QUARTER_SECONDS: i64 = 900;
 
 impl ZoneMemo {
     pub(crate) fn new(zone: Tz) -> Self {
@@ -65,40 +66,73 @@ impl ZoneMemo {
         self.begin = self.beginning(day);
         self.change_at = i64::MAX;
         self.change_by = 0;
-        if self.begin + DAY_SECONDS == self.beginning(day + 1) {
+        let before = self.offset(self.begin - 1);
+        let is_plain = self.begin + DAY_SECONDS == self.beginning(day + 1);
+        if is_plain && self.offset(self.begin) == before {
             return;
         }
-        // A change of the clock, found in steps of a quarter of an hour.
-        let offset = self.offset(self.begin);
-        let mut at = 900;
-        while at < DAY_SECONDS && self.offset(self.begin + at) == offset {
-            at += 900;
+        // The first change of the clock on this day: its quarter of an hour, then its second.
+        let mut quarter = self.begin;
+        while quarter < self.begin + DAY_SECONDS && self.offset(quarter) == before {
+            quarter += QUARTER_SECONDS;
         }
-        if at < DAY_SECONDS {
-            self.change_by = self.offset(self.begin + at) - offset;
-            self.change_at = if at + self.change_by < 0 { -self.change_by } else { at };
+        let after = self.offset(quarter);
+        if after == before {
+            return;
+        }
+        let change = self.change_between(quarter - QUARTER_SECONDS, quarter);
+        // ClickHouse's table keeps whole quarters of both, the rest cut off. A change that began on the day before
+        // has no place in it.
+        let at = change + before - day * DAY_SECONDS;
+        self.change_by = (after - before) / QUARTER_SECONDS * QUARTER_SECONDS;
+        let at = at / QUARTER_SECONDS * QUARTER_SECONDS;
+        if at >= 0 {
+            // Where the clock is put back behind midnight, the second midnight begins the day.
+            self.change_at = if at + self.change_by < 0 { 0 } else { at };
         }
     }
 
-    /// The moment at which the day begins in the zone. Where midnight is skipped, it is counted back from the time
-    /// behind the gap.
+    /// The first moment with another offset than at `low`; at `high` the offset is another one.
+    fn change_between(&self, mut low: i64, mut high: i64) -> i64 {
+        let before = self.offset(low);
+        while high - low > 1 {
+            let middle = i64::midpoint(low, high);
+            if self.offset(middle) == before {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        high
+    }
+
+    /// The moment at which the day begins in the zone: where midnight is skipped, the moment of the change.
     fn beginning(&self, day: i64) -> i64 {
-        day * DAY_SECONDS - self.offset_of_local(day * DAY_SECONDS)
+        let local = day * DAY_SECONDS;
+        if self.known_offset_of_local(local).is_some() {
+            return local - self.offset_of_local(local);
+        }
+        let high = local - self.offset(local - DAY_SECONDS);
+        self.change_between(local - self.offset(high), high)
     }
 
     /// Seconds by which the zone is ahead of UTC when its clocks show the time: the first of two, the later one in a
     /// gap.
     fn offset_of_local(&self, local: i64) -> i64 {
-        let shifted = within_rules(local);
-        let Some(naive) = naive(shifted) else { return 0 };
+        self.known_offset_of_local(local).unwrap_or_else(|| {
+            let before = self.offset(local - DAY_SECONDS);
+            self.offset(local - before)
+        })
+    }
+
+    /// The same; none in a gap.
+    fn known_offset_of_local(&self, local: i64) -> Option<i64> {
+        let naive = naive(within_rules(local))?;
         match self.zone.offset_from_local_datetime(&naive) {
             LocalResult::Single(offset) | LocalResult::Ambiguous(offset, _) => {
-                i64::from(offset.fix().local_minus_utc())
+                Some(i64::from(offset.fix().local_minus_utc()))
             }
-            LocalResult::None => {
-                let before = self.offset(shifted - DAY_SECONDS);
-                self.offset(shifted - before)
-            }
+            LocalResult::None => None,
         }
     }
 
