@@ -146,7 +146,7 @@ fn unnamed(tuple: &TupleOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>
             }
             c.blank(s.lenient);
         } else if c.peek() == b']' && !s.lenient {
-            return Err(wrong_length(c));
+            return if nothing_is_read(tuple, c, s, out) { Ok(()) } else { Err(wrong_length(c)) };
         }
         value::encode(&element.op, c, s, out).map_err(|fault| fault.at_index(at))?;
         c.blank(s.lenient);
@@ -155,6 +155,18 @@ fn unnamed(tuple: &TupleOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>
         return Ok(());
     }
     Err(if c.peek() == b',' { wrong_length(c) } else { c.unexpected("`]`") })
+}
+
+/// Reads `[]` for a single element, where ClickHouse takes nothing for the number 0, and moves behind its bracket.
+fn nothing_is_read(tuple: &TupleOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> bool {
+    let [element] = &*tuple.elements else { return false };
+    if element.op.is_poisoned_by_default() {
+        return false;
+    }
+    s.lenient = true;
+    let is_read = value::encode(&element.op, c, s, out).is_ok() && c.eat(b']');
+    s.lenient = false;
+    is_read
 }
 
 fn named(tuple: &TupleOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
@@ -171,13 +183,11 @@ fn named(tuple: &TupleOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) 
                 return Err(c.unexpected("a key in double quotes"));
             }
             let raw = string::scan(c)?;
-            if raw.escaped {
-                // Keys of tuples are compared as they stand; their escapes are only checked.
-                string::decode(&raw, s.lenient, &mut s.text)?;
-            }
+            string::check_escapes(&raw, s)?;
+            let key = if raw.escaped { string::decode_quoted(&raw, &mut s.text)? } else { raw.bytes };
             let element = match tuple.elements.get(read) {
-                Some(element) if in_order && element.name.as_bytes() == raw.bytes => Some(read),
-                _ => tuple.names.get(raw.bytes).copied(),
+                Some(element) if in_order && element.name.as_bytes() == key => Some(read),
+                _ => tuple.names.get(key).copied(),
             };
             c.blank(s.lenient);
             if !c.eat(b':') {
