@@ -49,6 +49,25 @@ fn depth_is_bounded_and_costs_no_stack() {
 }
 
 #[test]
+fn raw_text_is_bounded_in_both_semantics() {
+    for semantics in [Semantics::Strict, Semantics::ClickHouse] {
+        let options = PlanOptions::default().with_semantics(semantics);
+        let code = |record: String| {
+            encoder("a String", &options)
+                .encode(record.as_bytes(), &mut Vec::new())
+                .map_err(|reject| reject.code)
+        };
+        let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(code(nested(1_000)), Ok(()));
+        assert_eq!(code(nested(1_001)), Err(RejectCode::TooDeep));
+        assert_eq!(code(format!("{{\"a\":{}", "[".repeat(1_000_000))), Err(RejectCode::TooDeep));
+        let keys = |count: usize| format!("{{\"a\":{{{}}}}}", vec!["\"k\":1"; count].join(","));
+        assert_eq!(code(keys(9_999)), Ok(()));
+        assert_eq!(code(keys(10_000)), Err(RejectCode::TooManyFields));
+    }
+}
+
+#[test]
 fn sizes_are_bounded() {
     let mut record = br#"{"a":""#.to_vec();
     record.resize(16 * 1024 * 1024, b'x');

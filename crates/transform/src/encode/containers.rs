@@ -146,7 +146,7 @@ fn unnamed(tuple: &TupleOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>
             }
             c.blank(s.lenient);
         } else if c.peek() == b']' && !s.lenient {
-            return Err(wrong_length(c));
+            return if nothing_is_read(tuple, c, s, out) { Ok(()) } else { Err(wrong_length(c)) };
         }
         value::encode(&element.op, c, s, out).map_err(|fault| fault.at_index(at))?;
         c.blank(s.lenient);
@@ -155,6 +155,18 @@ fn unnamed(tuple: &TupleOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>
         return Ok(());
     }
     Err(if c.peek() == b',' { wrong_length(c) } else { c.unexpected("`]`") })
+}
+
+/// Reads `[]` for a single element, where ClickHouse takes nothing for the number 0, and moves behind its bracket.
+fn nothing_is_read(tuple: &TupleOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> bool {
+    let [element] = &*tuple.elements else { return false };
+    if element.op.is_poisoned_by_default() {
+        return false;
+    }
+    s.lenient = true;
+    let is_read = value::encode(&element.op, c, s, out).is_ok() && c.eat(b']');
+    s.lenient = false;
+    is_read
 }
 
 fn named(tuple: &TupleOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
@@ -171,7 +183,8 @@ fn named(tuple: &TupleOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) 
                 return Err(c.unexpected("a key in double quotes"));
             }
             let raw = string::scan(c)?;
-            let key = if raw.escaped { element_name(&raw, s)? } else { raw.bytes };
+            string::check_escapes(&raw, s)?;
+            let key = if raw.escaped { string::decode_quoted(&raw, &mut s.text)? } else { raw.bytes };
             let element = match tuple.elements.get(read) {
                 Some(element) if in_order && element.name.as_bytes() == key => Some(read),
                 _ => tuple.names.get(key).copied(),
@@ -212,35 +225,6 @@ fn named(tuple: &TupleOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) 
     }
     s.spans.truncate(base);
     Ok(())
-}
-
-/// The name that a key with escapes stands for. ClickHouse reads the keys of tuples as it reads names in SQL: `\"` is a quote
-/// there, yet `\u0061` is not the letter a.
-fn element_name<'s>(raw: &string::Raw<'_>, s: &'s mut State) -> Result<&'s [u8], Fault> {
-    if !s.lenient {
-        // JSON's escapes alone are JSON.
-        string::decode(raw, false, &mut s.text)?;
-    }
-    s.text.clear();
-    let mut bytes = raw.bytes.iter().copied();
-    while let Some(byte) = bytes.next() {
-        let escaped = if byte == b'\\' { bytes.next() } else { None };
-        match escaped {
-            None => s.text.push(byte),
-            Some(b'0') => s.text.push(0),
-            Some(b'a') => s.text.push(0x07),
-            Some(b'b') => s.text.push(0x08),
-            Some(b'e') => s.text.push(0x1B),
-            Some(b'f') => s.text.push(0x0C),
-            Some(b'n') => s.text.push(b'\n'),
-            Some(b'r') => s.text.push(b'\r'),
-            Some(b't') => s.text.push(b'\t'),
-            Some(b'v') => s.text.push(0x0B),
-            Some(own @ (b'\\' | b'"' | b'\'' | b'`' | b'/' | b'=')) => s.text.push(own),
-            Some(other) => s.text.extend_from_slice(&[b'\\', other]),
-        }
-    }
-    Ok(&s.text)
 }
 
 /// Puts the elements into the tuple's order, defaults where there are none.

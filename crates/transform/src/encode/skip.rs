@@ -148,21 +148,31 @@ fn value_lenient(c: &mut Cursor<'_>, s: &mut State) -> Result<(), Fault> {
 }
 
 /// Reads over an array or object of which ClickHouse only balances brackets of the outer kind, outside of strings.
-pub(crate) fn brackets(c: &mut Cursor<'_>) -> Result<(), Fault> {
-    let (open, close) = if c.peek() == b'[' { (b'[', b']') } else { (b'{', b'}') };
-    let mut level = 0usize;
+/// Brackets of both kinds count towards the depth, since a reader of the String would nest as deep.
+pub(crate) fn brackets(c: &mut Cursor<'_>, s: &mut State) -> Result<(), Fault> {
+    let outer_is_array = c.peek() == b'[';
+    let (mut arrays, mut objects) = (0usize, 0usize);
     while let Some(byte) = c.bytes.get(c.at) {
         match *byte {
             b'"' => {
                 string::scan(c)?;
                 continue;
             }
-            byte if byte == open => level += 1,
-            byte if byte == close => level -= 1,
+            b'[' => arrays += 1,
+            b'{' => objects += 1,
+            // A bracket of the inner kind may close what was never open.
+            b']' => arrays = arrays.saturating_sub(1),
+            b'}' => objects = objects.saturating_sub(1),
+            // A key, as far as this text has keys.
+            b':' => s.count_field(c.at)?,
             _ => {}
         }
+        if s.depth + arrays + objects > s.depth_max {
+            let message = "arrays and objects are nested deeper than the limit";
+            return Err(Fault::new(RejectCode::TooDeep, c.at, message));
+        }
         c.at += 1;
-        if level == 0 {
+        if (if outer_is_array { arrays } else { objects }) == 0 {
             return Ok(());
         }
     }

@@ -90,6 +90,43 @@ pub(crate) fn decode<'b>(raw: &Raw<'_>, lenient: bool, buffer: &'b mut Vec<u8>) 
     Ok(buffer)
 }
 
+/// Decodes a key of a tuple, which ClickHouse reads as a quoted name of SQL: `\xHH` is a byte, `\N` nothing, and what
+/// is no escape there, `\u0061` too, stands as it is.
+pub(crate) fn decode_quoted<'b>(raw: &Raw<'_>, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], Fault> {
+    buffer.clear();
+    let mut at = 0;
+    while let Some(offset) = raw.bytes[at..].iter().position(|b| *b == b'\\') {
+        buffer.extend_from_slice(&raw.bytes[at..at + offset]);
+        at += offset + 2;
+        // A backslash never ends the text, since it would have escaped the quote.
+        let escaped = raw.bytes.get(at - 1).copied().unwrap_or(b'\\');
+        match escaped {
+            b'N' => {}
+            b'x' => {
+                let digits = raw.bytes.get(at..at + 2).ok_or_else(|| {
+                    Fault::new(RejectCode::InvalidEscape, raw.at + at - 2, "`\\x` needs two digits")
+                })?;
+                at += 2;
+                let digit = |byte: u8| (byte as char).to_digit(16).map_or(0xFF, |n| n.to_le_bytes()[0]);
+                buffer.push(digit(digits[0]).wrapping_mul(16).wrapping_add(digit(digits[1])));
+            }
+            b'a' => buffer.push(0x07),
+            b'b' => buffer.push(0x08),
+            b'e' => buffer.push(0x1b),
+            b'f' => buffer.push(0x0c),
+            b'n' => buffer.push(b'\n'),
+            b'r' => buffer.push(b'\r'),
+            b't' => buffer.push(b'\t'),
+            b'v' => buffer.push(0x0b),
+            b'0' => buffer.push(0),
+            b'\\' | b'"' | b'\'' | b'`' | b'/' | b'=' | 0..0x20 | 0x7f => buffer.push(escaped),
+            other => buffer.extend_from_slice(&[b'\\', other]),
+        }
+    }
+    buffer.extend_from_slice(&raw.bytes[at..]);
+    Ok(buffer)
+}
+
 /// Checks the escapes of a text that is read as it stands: a backslash may be a separator for ClickHouse, but only
 /// JSON's escapes are JSON.
 pub(crate) fn check_escapes(raw: &Raw<'_>, s: &mut State) -> Result<(), Fault> {
@@ -197,7 +234,7 @@ pub(crate) fn string(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Re
 fn raw_text(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
     let start = c.at;
     match c.peek() {
-        b'{' | b'[' if s.lenient => skip::brackets(c)?,
+        b'{' | b'[' if s.lenient => skip::brackets(c, s)?,
         b'{' | b'[' => skip::value_strict(c, s)?,
         b't' => c.literal("true")?,
         b'f' => c.literal("false")?,

@@ -263,6 +263,10 @@ impl<'a> Parser<'a> {
                 [] => self.month_by_name()?,
                 _ => return UNREADABLE,
             }
+            if self.month > 12 {
+                // The other way round, as it is written in America.
+                std::mem::swap(&mut self.day, &mut self.month);
+            }
             if self.eat(b"/.-").is_some() {
                 if self.year != 0 {
                     return UNREADABLE;
@@ -307,7 +311,7 @@ impl<'a> Parser<'a> {
         match byte {
             b' ' => self.at += 1,
             b'T' if self.year != 0 && !self.has_time => self.at += 1,
-            b',' if self.year != 0 && !self.has_time && !self.has_comma => {
+            b',' if (self.year != 0) != self.has_time && !self.has_comma => {
                 self.at += 1;
                 self.has_comma = true;
             }
