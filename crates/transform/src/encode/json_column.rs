@@ -20,7 +20,7 @@ pub(crate) struct Paths {
     /// Each path of a value: where it stands in `bytes`, and where its value stands in the record.
     leaves: Vec<Leaf>,
     /// Scopes met so far: the document, and each object that is an element of an array.
-    scopes: u32,
+    scopes: usize,
 }
 
 /// An open bracket.
@@ -29,10 +29,20 @@ struct Open {
     is_object: bool,
     /// Its object is the top of a scope.
     is_top: bool,
-    scope: u32,
+    scope: usize,
+    /// Where it stands in the record.
+    position: usize,
     /// Where the paths of its scope start in `current`, and where its own path ends.
     scope_start: usize,
     end: usize,
+}
+
+/// What kind of value a key has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Null,
+    Object,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -63,16 +73,16 @@ impl Paths {
         let end = self.current.len();
         let opened = match self.open.last().copied() {
             Some(outer) if outer.is_object => {
-                self.value(is_object, position);
-                Open { is_object, is_top: false, end, ..outer }
+                self.value(if is_object { Kind::Object } else { Kind::Plain }, position);
+                Open { is_object, is_top: false, end, position, ..outer }
             }
             // The document, or an element of an array.
             outer if is_object || outer.is_none() => {
                 self.scopes += 1;
-                Open { is_object, is_top: true, scope: self.scopes, scope_start: end, end }
+                Open { is_object, is_top: true, scope: self.scopes, scope_start: end, end, position }
             }
-            Some(outer) => Open { is_object, is_top: false, end, ..outer },
-            None => Open { is_object, is_top: true, scope: 0, scope_start: end, end },
+            Some(outer) => Open { is_object, is_top: false, end, position, ..outer },
+            None => Open { is_object, is_top: true, scope: 0, scope_start: end, end, position },
         };
         self.open.push(opened);
     }
@@ -96,13 +106,23 @@ impl Paths {
         self.current.extend_from_slice(key);
     }
 
-    /// Notes a value of an object. A path may have a plain value and an object, yet not two of either.
-    fn value(&mut self, is_object: bool, position: usize) {
-        let Some(open) = self.open.last().filter(|open| open.is_object) else { return };
+    /// Notes a value of an object. Its key may stand in this object once for plain values and once for an object;
+    /// its path, in however many keys it is cut, may have one plain value that is not null.
+    fn value(&mut self, kind: Kind, position: usize) {
+        let Some(open) = self.open.last().copied().filter(|open| open.is_object) else { return };
+        let is_object = u8::from(kind == Kind::Object);
+        self.note(open.position, is_object, open.end, position);
+        if kind == Kind::Plain {
+            self.note(open.scope, 2, open.scope_start, position);
+        }
+    }
+
+    /// Notes the path from here on, as one of these that may not be repeated.
+    fn note(&mut self, owner: usize, kind: u8, from: usize, position: usize) {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(&open.scope.to_be_bytes());
-        self.bytes.push(u8::from(is_object));
-        self.bytes.extend_from_slice(&self.current[open.scope_start..]);
+        self.bytes.push(kind);
+        self.bytes.extend_from_slice(&owner.to_be_bytes());
+        self.bytes.extend_from_slice(&self.current[from..]);
         self.leaves.push(Leaf { start, end: self.bytes.len(), position });
     }
 
@@ -175,11 +195,11 @@ fn check(bytes: &[u8], start: usize, s: &mut State) -> Result<(), Fault> {
                     c.at += 1; // The colon.
                     expects_key = false;
                 } else {
-                    s.paths.value(false, position);
+                    s.paths.value(Kind::Plain, position);
                 }
             }
             byte => {
-                s.paths.value(false, position);
+                s.paths.value(if byte == b'n' { Kind::Null } else { Kind::Plain }, position);
                 c.at = match byte {
                     b't' | b'n' => position + 4,
                     b'f' => position + 5,
@@ -191,7 +211,8 @@ fn check(bytes: &[u8], start: usize, s: &mut State) -> Result<(), Fault> {
             return Err(refused(position, "the document is nested deeper than a JSON column takes"));
         }
         if s.paths.bytes.len() > s.row_bytes_max {
-            return Err(refused(position, "the paths of the document are too long"));
+            let message = "the paths of the document are longer than the limit";
+            return Err(Fault::new(RejectCode::RecordTooLarge, position, message));
         }
     }
     match s.paths.duplicate() {
