@@ -22,6 +22,11 @@ const BOTH: &[Known] = &[
     },
     Known {
         code: RejectCode::InvalidJson,
+        reason: "one record is one document",
+        applies: |record, _| begins(record, b"["),
+    },
+    Known {
+        code: RejectCode::InvalidJson,
         reason: "a blank record",
         applies: |record, _| record.iter().all(|byte| is_blank(*byte)),
     },
@@ -56,10 +61,24 @@ const BOTH: &[Known] = &[
         applies: |record, _| record.windows(6).any(|six| six.starts_with(b"\\u") && six[2..].contains(&b'"')),
     },
     Known {
-        code: RejectCode::InvalidDateTime,
-        reason: "a comma behind a year and month",
-        applies: |record, _| {
-            record.windows(7).any(|seven| seven[6] == b',' && seven[..6].iter().all(u8::is_ascii_digit))
+        code: RejectCode::InvalidNumber,
+        reason: "nan with brackets, whose verdict depends on the end of the buffer",
+        applies: |record, position| {
+            let text: Vec<u8> =
+                record[position..].iter().copied().filter(|byte| !b"\"+-".contains(byte)).collect();
+            text.len() > 4 && text[..4].eq_ignore_ascii_case(b"nan(")
+        },
+    },
+    Known {
+        code: RejectCode::InvalidJsonColumn,
+        reason: "a whole number in a JSON column that no double holds",
+        applies: |record, position| {
+            record[position..]
+                .iter()
+                .skip_while(|byte| **byte == b'-')
+                .take_while(|byte| byte.is_ascii_digit())
+                .count()
+                > 300
         },
     },
 ];

@@ -36,8 +36,12 @@ pub(crate) fn date_time_64(
     let at = c.at;
     let ticks = if c.peek() == b'"' {
         let moment = moment(zone, true, c, s)?;
-        i128::from(moment.seconds) * i128::from(power_of_ten(precision))
-            + i128::from(fraction(&moment, precision))
+        let whole = i128::from(moment.seconds) * i128::from(power_of_ten(precision));
+        // ClickHouse refuses whole seconds that do not fit, even where the fraction would bring them back.
+        match i64::try_from(whole) {
+            Ok(_) => whole + i128::from(fraction(&moment, precision)),
+            Err(_) => whole,
+        }
     } else {
         decimal(precision, c, s, "a DateTime64")?
     };
