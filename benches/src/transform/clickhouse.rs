@@ -66,8 +66,8 @@ impl Reader {
     ) -> anyhow::Result<Vec<Timing>> {
         let skip = if rows < dataset.len() { SKIP_ERRORS } else { "" };
         let query = |format: &str, out: &mut dyn Write| self.query(&dataset.columns, skip, format, out);
-        let folder = self.server.folder().join("user_files");
-        std::fs::create_dir_all(&folder)?;
+        // The embedded server resolves relative names against its own folder.
+        let folder = self.server.folder().to_path_buf();
         let file = folder.join("corpus.jsonl");
         std::fs::write(&file, dataset.lines())?;
         let mut rows = Vec::with_capacity(expected.len());
