@@ -142,7 +142,7 @@ pub(crate) fn compare(
         match (ours, strict) {
             (Ok(ours), Ok(strict)) if ours == strict => {}
             (_, Ok(_)) => outcome.findings.push(finding(Class::StrictAccepts, None)),
-            (Ok(_), Err(reject)) => match known::strict_reason(reject.code) {
+            (Ok(_), Err(reject)) => match known::strict_reason(reject.code, &records[at], reject.position) {
                 Some(reason) => *outcome.known.entry(reason).or_default() += 1,
                 None => outcome.findings.push(finding(Class::StrictRefuses, None)),
             },

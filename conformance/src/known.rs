@@ -28,7 +28,7 @@ const BOTH: &[Known] = &[
     Known {
         code: RejectCode::InvalidJson,
         reason: "a blank record",
-        applies: |record, _| record.iter().all(|byte| is_blank(*byte)),
+        applies: |record, _| record.iter().all(|byte| is_blank(*byte) || *byte == b';'),
     },
     Known {
         code: RejectCode::NotAnObject,
@@ -83,13 +83,54 @@ const BOTH: &[Known] = &[
     },
 ];
 
-/// What the strict semantics refuse more, by their codes.
-const STRICT: &[(RejectCode, &str)] = &[
-    (RejectCode::InvalidJson, "strict: not JSON"),
-    (RejectCode::InvalidEscape, "strict: an escape that JSON does not have"),
-    (RejectCode::OutOfRange, "strict: another number would be stored"),
-    (RejectCode::NullEnum, "strict: a row that cannot be read again"),
+/// What the strict semantics refuse more.
+const STRICT: &[Known] = &[
+    Known {
+        code: RejectCode::InvalidJson,
+        reason: "strict: not JSON",
+        applies: |record, _| !is_json(record),
+    },
+    Known {
+        code: RejectCode::InvalidEscape,
+        reason: "strict: an escape that JSON does not have",
+        applies: |record, _| !is_json(record),
+    },
+    Known {
+        code: RejectCode::OutOfRange,
+        reason: "strict: another number would be stored",
+        applies: |record, position| holds_digit(&record[position..]),
+    },
+    Known {
+        code: RejectCode::NullEnum,
+        reason: "strict: a row that cannot be read again",
+        applies: |_, _| true,
+    },
+    Known {
+        code: RejectCode::TrailingData,
+        reason: "strict: not JSON",
+        applies: |record, position| record[position..].iter().all(|byte| is_blank(*byte)),
+    },
 ];
+
+/// Whether the record is a JSON document, as a parser says that is not ours. Bytes that are not UTF-8 and raw control
+/// characters in texts are passed over.
+fn is_json(record: &[u8]) -> bool {
+    let text: String = record
+        .iter()
+        .map(|byte| match byte {
+            b'\t' | b'\n' | b'\r' => ' ',
+            // Inside of texts any character will do, outside none will.
+            0..0x20 | 0x7f.. => '~',
+            byte => char::from(*byte),
+        })
+        .collect();
+    serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok()
+}
+
+/// Whether the value at the beginning of the text has a digit.
+fn holds_digit(text: &[u8]) -> bool {
+    text.iter().take_while(|byte| !b",}]".contains(byte)).any(u8::is_ascii_digit)
+}
 
 /// The reason for ClickHouse's texts whose verdict depends on what follows them.
 pub(crate) const BUFFER_END: &str = "ClickHouse's verdict depends on the end of its buffer";
@@ -102,8 +143,11 @@ pub(crate) fn reason(code: RejectCode, record: &[u8], position: usize) -> Option
 }
 
 /// The reason why the strict semantics alone refuse a record; none where that is a finding.
-pub(crate) fn strict_reason(code: RejectCode) -> Option<&'static str> {
-    STRICT.iter().find(|(known, _)| *known == code).map(|(_, reason)| *reason)
+pub(crate) fn strict_reason(code: RejectCode, record: &[u8], position: usize) -> Option<&'static str> {
+    STRICT
+        .iter()
+        .find(|known| known.code == code && (known.applies)(record, position))
+        .map(|known| known.reason)
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -131,6 +175,11 @@ mod tests {
         assert_eq!(reason(RejectCode::TypeMismatch, b"{\"a\":1}", 5), None);
         assert!(reason(RejectCode::InvalidEscape, b"{\"a\":\"\\u\"d83\"}", 6).is_some());
         assert_eq!(reason(RejectCode::InvalidEscape, b"{\"a\":\"\\ud83d\"}", 6), None);
-        assert_eq!(strict_reason(RejectCode::TypeMismatch), None);
+        assert_eq!(strict_reason(RejectCode::TypeMismatch, b"{\"a\":1}", 5), None);
+        assert_eq!(strict_reason(RejectCode::InvalidJson, b"{\"a\":1}", 5), None);
+        assert!(strict_reason(RejectCode::InvalidJson, b"{\"a\":01}", 5).is_some());
+        assert!(strict_reason(RejectCode::InvalidEscape, b"{\"a\":\"\\q\"}", 6).is_some());
+        assert!(strict_reason(RejectCode::TrailingData, b"{}\x0b", 2).is_some());
+        assert_eq!(strict_reason(RejectCode::TrailingData, b"{}1", 2), None);
     }
 }

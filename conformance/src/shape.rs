@@ -36,6 +36,10 @@ pub(crate) enum Kind {
     Any,
     /// Arrays of pairs of numbers, so many levels of arrays around a pair.
     Geo(usize),
+    /// Any of those.
+    Geometry,
+    /// Two numbers.
+    Vector,
 }
 
 const fn int(bits: u32) -> Kind {
@@ -101,6 +105,11 @@ pub(crate) const SCALARS: &[(&str, Kind)] = &[
     ("Polygon", Kind::Geo(2)),
     ("MultiLineString", Kind::Geo(2)),
     ("MultiPolygon", Kind::Geo(3)),
+    ("Geometry", Kind::Geometry),
+    ("QBit(Float32, 2)", Kind::Vector),
+    ("QBit(BFloat16, 2)", Kind::Vector),
+    ("QBit(Float64, 2)", Kind::Vector),
+    ("QBit(Int8, 2)", Kind::Vector),
     ("SimpleAggregateFunction(sum, UInt64)", uint(64)),
     ("SimpleAggregateFunction(anyLast, String)", Kind::Text),
     ("SimpleAggregateFunction(max, DateTime64(3))", Kind::DateTime),

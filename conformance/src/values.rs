@@ -260,6 +260,17 @@ fn scalar(r: &mut Random, kind: Kind) -> String {
         Kind::Json => object(r, 3),
         Kind::Any => any(r, 3),
         Kind::Geo(levels) => geo(r, levels),
+        Kind::Geometry => {
+            let levels = r.below(4);
+            geo(r, levels)
+        }
+        Kind::Vector => list(r, 2, ["[", "]"], 5, |r, _| {
+            if r.chance(50) {
+                r.pick(&["1", "-7", "0.5", "inf", "-nan", "1e400", "128"]).to_owned()
+            } else {
+                scalar(r, Kind::Float)
+            }
+        }),
     }
 }
 

@@ -49,6 +49,6 @@ pub use limits::{
 pub use plan::{Plan, PlanError, PlanOptions, RowFormat, Semantics};
 pub use reject::{Reject, RejectCode};
 pub use types::{
-    AggregateFunction, DataType, EnumItem, GeoType, IntervalUnit, JsonSkip, JsonTypeArgs, TupleElement,
-    TypeParseError,
+    AggregateFunction, DataType, EnumItem, GeoType, IntervalUnit, JsonSkip, JsonTypeArgs, QBitType,
+    TupleElement, TypeParseError,
 };

@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::{json, moment};
 use crate::encode::Wide;
 use crate::plan::DecimalKind;
-use crate::types::{DataType, TupleElement};
+use crate::types::{DataType, TupleElement, members};
 
 /// Appends the value as JSON.
 pub(super) fn value(ty: &DataType, r: &mut Reader<'_>, zone: Tz, out: &mut String) -> Result<(), String> {
@@ -112,6 +112,16 @@ pub(super) fn value(ty: &DataType, r: &mut Reader<'_>, zone: Tz, out: &mut Strin
         DataType::Map(key, item) => map(key, item, r, zone, out)?,
         DataType::Tuple(elements) => tuple(elements, r, zone, out)?,
         DataType::Nested(elements) => list(r, out, |r, out| tuple(elements, r, zone, out))?,
+        DataType::Variant(list) => match r.byte()? {
+            0xFF => out.push_str("null"),
+            discriminator => {
+                let members = members(list);
+                let (_, member) =
+                    members.get(usize::from(discriminator)).ok_or("the Variant has no such discriminator")?;
+                value(member, r, zone, out)?;
+            }
+        },
+        DataType::QBit(qbit) => list(r, out, |r, out| value(&qbit.element, r, zone, out))?,
         // The text of a JSON column was validated when it was encoded.
         DataType::Json(_) => out.push_str(&String::from_utf8_lossy(r.text()?)),
     }

@@ -3,7 +3,7 @@
 use super::cursor::Cursor;
 use super::fault::Fault;
 use super::{Span, State, skip, string, value};
-use crate::plan::{DefaultOf, Op, TupleOp};
+use crate::plan::{DefaultOf, Op, TupleOp, VectorOp, push_length};
 use crate::reject::RejectCode;
 
 /// Where a length will stand: one byte is kept for it.
@@ -19,7 +19,7 @@ fn write_length(at: usize, length: usize, out: &mut Vec<u8>) {
         return;
     }
     let end = out.len();
-    string::push_length(length, out);
+    push_length(length, out);
     let extra = out.len() - end;
     out[at..].rotate_right(extra);
     // The kept byte now stands behind the length.
@@ -106,6 +106,61 @@ pub(crate) fn map(
     write_length(length_at, length, out);
     s.depth -= 1;
     Ok(())
+}
+
+/// A vector: so many bare numbers as it has dimensions.
+pub(crate) fn vector(
+    vector: &VectorOp,
+    c: &mut Cursor<'_>,
+    s: &mut State,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    if c.peek() != b'[' {
+        return Err(string::mismatch(c, s, "a QBit"));
+    }
+    s.enter(c.at)?;
+    c.at += 1;
+    push_length(vector.dimension, out);
+    // ClickHouse has one reader for these elements, inside of a Variant too.
+    let in_variant = std::mem::replace(&mut s.in_variant, false);
+    let read = elements(vector, c, s, out);
+    s.in_variant = in_variant;
+    read?;
+    s.depth -= 1;
+    s.check_row_bytes(c.at, out)
+}
+
+fn elements(vector: &VectorOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
+    for at in 0..vector.dimension {
+        c.blank(s.lenient);
+        if at > 0 {
+            if c.peek() == b']' {
+                return Err(wrong_dimension(vector, c));
+            }
+            if !c.eat(b',') {
+                return Err(c.unexpected("`,`"));
+            }
+            c.blank(s.lenient);
+        }
+        let element = match c.peek() {
+            b'"' | b't' | b'f' | b'[' | b'{' => Err(string::mismatch(c, s, "an element of a QBit")),
+            b'n' if !s.lenient => Err(string::mismatch(c, s, "an element of a QBit")),
+            // The number 0 may be nothing at all.
+            b']' if !s.lenient => Err(wrong_dimension(vector, c)),
+            _ => value::encode(&vector.element, c, s, out),
+        };
+        element.map_err(|fault| fault.at_index(at))?;
+    }
+    c.blank(s.lenient);
+    if !c.eat(b']') {
+        return Err(if c.peek() == b',' { wrong_dimension(vector, c) } else { c.unexpected("`]`") });
+    }
+    Ok(())
+}
+
+#[cold]
+fn wrong_dimension(vector: &VectorOp, c: &Cursor<'_>) -> Fault {
+    Fault::new(RejectCode::WrongTupleLength, c.at, format!("the QBit has {} elements", vector.dimension))
 }
 
 /// A Tuple: from an object where its elements have names, else from an array.

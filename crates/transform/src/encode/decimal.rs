@@ -25,9 +25,13 @@ pub(crate) fn decimal(
             number::json_number_end(c.bytes, c.at)?;
         }
     }
-    let value = read(kind, c, start)?;
+    let (value, stop) = read(kind, c, start)?;
     if quoted && !c.eat(b'"') {
         return Err(Fault::new(RejectCode::InvalidNumber, start, "the text is not a number"));
+    }
+    if s.in_variant && stop == Stop::Stranger {
+        let message = "a Decimal in a Variant ends with the text or with an exponent";
+        return Err(Fault::new(RejectCode::InvalidNumber, start, message));
     }
     out.extend_from_slice(&value.to_le_bytes()[..kind.bytes]);
     Ok(())
@@ -36,9 +40,18 @@ pub(crate) fn decimal(
 /// The largest power of ten that a word holds.
 const WORD_DIGITS: u32 = 19;
 
+/// What a number ends with. The reader that ClickHouse has for Variants takes no stranger for an end, not even the quote
+/// or the bracket behind the number; it stops behind an exponent, or where the text does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    End,
+    Exponent,
+    Stranger,
+}
+
 /// Reads a number as ClickHouse does: nothing at all is 0, a second point is passed over, and digits that the precision
 /// has no room for are cut off behind the point, refused before it.
-fn read(kind: DecimalKind, c: &mut Cursor<'_>, start: usize) -> Result<Wide, Fault> {
+fn read(kind: DecimalKind, c: &mut Cursor<'_>, start: usize) -> Result<(Wide, Stop), Fault> {
     let too_large = || {
         let message = format!("the number does not fit Decimal({}, {})", kind.precision, kind.scale);
         Fault::new(RejectCode::OutOfRange, start, message)
@@ -51,6 +64,7 @@ fn read(kind: DecimalKind, c: &mut Cursor<'_>, start: usize) -> Result<Wide, Fau
     let mut zeros = 0i64;
     let (mut is_leading, mut behind_point) = (true, false);
     let mut value = Wide::default();
+    let mut stop = Stop::End;
     while let Some(byte) = c.bytes.get(c.at) {
         match byte {
             b'.' => {
@@ -79,9 +93,13 @@ fn read(kind: DecimalKind, c: &mut Cursor<'_>, start: usize) -> Result<Wide, Fau
             b'e' | b'E' => {
                 c.at += 1;
                 exponent += written_exponent(c, start)?;
+                stop = Stop::Exponent;
                 break;
             }
-            _ => break,
+            _ => {
+                stop = Stop::Stranger;
+                break;
+            }
         }
         c.at += 1;
     }
@@ -98,7 +116,7 @@ fn read(kind: DecimalKind, c: &mut Cursor<'_>, start: usize) -> Result<Wide, Fau
     if negative {
         value.negate();
     }
-    Ok(value)
+    Ok((value, stop))
 }
 
 /// An exponent of 31 bits; nothing at all is 0. At -2^31 ClickHouse 26.9 ends with a fault of its own.

@@ -35,6 +35,13 @@ impl Fault {
         Fault::new(RejectCode::InvalidJson, position, message)
     }
 
+    /// Whether the record is refused whatever else its value might be: by a limit of ours, or for a text that
+    /// ClickHouse reads by its clock.
+    pub(crate) fn is_final(&self) -> bool {
+        use RejectCode::{DateTimeWithoutYear, RecordTooLarge, TooDeep, TooManyFields};
+        matches!(self.0.code, DateTimeWithoutYear | RecordTooLarge | TooDeep | TooManyFields)
+    }
+
     #[cold]
     pub(crate) fn in_column(mut self, name: &str) -> Fault {
         self.0.path.push(Step::Column(name.to_owned()));

@@ -3,6 +3,7 @@
 use super::cursor::Cursor;
 use super::fault::Fault;
 use super::{State, skip, string};
+use crate::plan::push_length;
 use crate::reject::RejectCode;
 
 /// Depth of nested objects that the server's parser takes.
@@ -147,7 +148,7 @@ pub(crate) fn json(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Resu
     s.lenient = lenient;
     result?;
     let text = &c.bytes[start..c.at];
-    string::push_length(text.len(), out);
+    push_length(text.len(), out);
     out.extend_from_slice(text);
     Ok(())
 }

@@ -15,6 +15,7 @@ mod string;
 mod temporal;
 mod unknown;
 mod value;
+mod variant;
 mod wide;
 
 use std::sync::Arc;
@@ -60,6 +61,9 @@ impl Span {
 pub(crate) struct State {
     /// ClickHouse's leniencies apply.
     lenient: bool,
+    /// A member of a Variant is tried on the text: ClickHouse has other readers for that, which most often check that
+    /// a number fits.
+    in_variant: bool,
     pub(crate) depth_max: usize,
     pub(crate) depth: usize,
     pub(crate) fields_left: usize,
@@ -96,6 +100,7 @@ impl Encoder {
         let limits = &plan.options.limits;
         let state = State {
             lenient: plan.options.semantics == Semantics::ClickHouse,
+            in_variant: false,
             depth_max: limits.depth_max,
             depth: 0,
             fields_left: 0,

@@ -168,7 +168,8 @@ fn push_low(value: u128, bytes: usize, out: &mut Vec<u8>) {
 /// The value of an integer, quoted or not, modulo 2^128.
 pub(crate) fn integer_value(kind: IntKind, c: &mut Cursor<'_>, s: &mut State) -> Result<u128, Fault> {
     let start = c.at;
-    let strict = !s.lenient;
+    // Up to 64 bits, the readers for a Variant check what the others wrap around.
+    let strict = !s.lenient || (s.in_variant && kind.bytes <= 8);
     let value = integer_with(c, s, |c| {
         let magnitude = magnitude(c, kind.signed)?;
         if strict && !magnitude.fits(kind) {
@@ -394,6 +395,19 @@ pub(crate) fn bfloat16(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> 
     Ok(())
 }
 
+/// Takes the sign from a NaN of 2, 4 or 8 bytes.
+pub(crate) fn without_sign_of_nan(bytes: &mut [u8]) {
+    let is_nan = match *bytes {
+        [a, b] => f32::from_le_bytes([0, 0, a, b]).is_nan(),
+        [a, b, c, d] => f32::from_le_bytes([a, b, c, d]).is_nan(),
+        [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]).is_nan(),
+        _ => false,
+    };
+    if let (true, Some(high)) = (is_nan, bytes.last_mut()) {
+        *high &= 0x7F;
+    }
+}
+
 #[cold]
 fn not_a_float(at: usize) -> Fault {
     Fault::new(RejectCode::InvalidNumber, at, "the text is not a number")
@@ -410,7 +424,10 @@ pub(crate) fn boolean(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> R
             c.literal("false")?;
             0
         }
-        byte @ (b'0' | b'1') if !matches!(c.bytes.get(c.at + 1), Some(b'0'..=b'9' | b'.' | b'e' | b'E')) => {
+        // A Bool in a Variant is a word.
+        byte @ (b'0' | b'1')
+            if !s.in_variant && !matches!(c.bytes.get(c.at + 1), Some(b'0'..=b'9' | b'.' | b'e' | b'E')) =>
+        {
             c.at += 1;
             byte - b'0'
         }

@@ -4,6 +4,7 @@ use super::State;
 use super::cursor::Cursor;
 use super::fault::Fault;
 use super::{number, skip};
+use crate::plan::push_length;
 use crate::reject::RejectCode;
 
 /// The text between two quotes, as it stands in the record.
@@ -198,16 +199,6 @@ fn push_utf8(code: u32, out: &mut Vec<u8>) {
         0x800..0x1_0000 => out.extend_from_slice(&[head(12, 0xE0), tail(6), tail(0)]),
         _ => out.extend_from_slice(&[head(18, 0xF0), tail(12), tail(6), tail(0)]),
     }
-}
-
-/// Appends a length as ClickHouse writes it, seven bits a byte.
-#[inline]
-pub(crate) fn push_length(mut length: usize, out: &mut Vec<u8>) {
-    while length >= 0x80 {
-        out.push((length & 0x7F).to_le_bytes()[0] | 0x80);
-        length >>= 7;
-    }
-    out.push(length.to_le_bytes()[0]);
 }
 
 #[inline]

@@ -2,7 +2,9 @@
 
 use super::cursor::Cursor;
 use super::fault::Fault;
-use super::{State, containers, decimal, enums, json_column, network, number, string, temporal, wide};
+use super::{
+    State, containers, decimal, enums, json_column, network, number, string, temporal, variant, wide,
+};
 use crate::plan::{DefaultOf, Op};
 use crate::reject::RejectCode;
 
@@ -21,6 +23,12 @@ pub(crate) fn encode(op: &Op, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u
         Op::Time64 { precision } => temporal::time_64(*precision, c, s, out),
         Op::Float32 => number::float32(c, s, out),
         Op::Float64 => number::float64(c, s, out),
+        Op::DictionaryFloat(float) => {
+            let start = out.len();
+            encode(float, c, s, out)?;
+            number::without_sign_of_nan(&mut out[start..]);
+            Ok(())
+        }
         Op::Bool => number::boolean(c, s, out),
         Op::String => string::string(c, s, out),
         Op::FixedString(bytes) => {
@@ -44,6 +52,8 @@ pub(crate) fn encode(op: &Op, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u
         Op::Tuple(tuple) => containers::tuple(tuple, c, s, out),
         Op::Map(key, value) => containers::map(key, value, c, s, out),
         Op::Json => json_column::json(c, s, out),
+        Op::Variant(variant) => variant::variant(variant, c, s, out),
+        Op::Vector(vector) => containers::vector(vector, c, s, out),
     }
 }
 

@@ -7,10 +7,10 @@ use chrono_tz::Tz;
 use super::op::Default as OpDefault;
 use super::{
     DecimalKind, EnumTable, Field, IntKind, KeyTable, Literal, Op, Plan, PlanError, PlanOptions, RowFormat,
-    TupleElementOp, TupleOp,
+    TupleElementOp, TupleOp, VariantOp, VectorOp,
 };
 use crate::columns::{Column, Columns, DefaultKind, Source};
-use crate::types::{DataType, TupleElement, check, is_bottomless};
+use crate::types::{DataType, TupleElement, attempts, check, is_bottomless, members};
 
 pub(super) fn compile(columns: &Columns, options: &PlanOptions) -> Result<Plan, PlanError> {
     let columns = flatten(columns);
@@ -53,6 +53,7 @@ fn has_typed_paths(ty: &DataType) -> bool {
         }
         DataType::SimpleAggregateFunction(_, inner) => has_typed_paths(inner),
         DataType::Map(key, value) => has_typed_paths(key) || has_typed_paths(value),
+        DataType::Variant(list) => list.iter().any(has_typed_paths),
         DataType::Tuple(elements) | DataType::Nested(elements) => {
             elements.iter().any(|element| has_typed_paths(&element.ty))
         }
@@ -70,6 +71,15 @@ fn too_large(column: &Column, options: &PlanOptions) -> PlanError {
         column: column.name.clone(),
         ty: column.ty.to_string(),
         limit_bytes: options.limits.row_bytes_max,
+    }
+}
+
+/// The operation for a value that went through a dictionary.
+fn dictionary(op: Op) -> Op {
+    match op {
+        Op::BFloat16 | Op::Float32 | Op::Float64 => Op::DictionaryFloat(Box::new(op)),
+        Op::Nullable(inner) => Op::Nullable(Box::new(dictionary(*inner))),
+        op => op,
     }
 }
 
@@ -189,14 +199,25 @@ impl Compiler {
             DataType::Ipv4 => Op::Ipv4,
             DataType::Ipv6 => Op::Ipv6,
             // The dictionary exists at rest; on the wire the values stand as they are.
-            DataType::LowCardinality(inner) => self.op(inner),
+            DataType::LowCardinality(inner) => dictionary(self.op(inner)),
             DataType::Nullable(inner) => Op::Nullable(Box::new(self.op(inner))),
             DataType::Array(inner) => Op::Array(Box::new(self.op(inner))),
             DataType::Tuple(elements) => self.tuple(elements),
             DataType::Map(key, value) => Op::Map(Box::new(self.op(key)), Box::new(self.op(value))),
             DataType::Nested(elements) => Op::Array(Box::new(self.tuple(elements))),
             DataType::Json(_) => Op::Json,
+            DataType::Variant(list) => self.variant(list),
+            DataType::QBit(qbit) => {
+                Op::Vector(VectorOp { element: Box::new(self.op(&qbit.element)), dimension: qbit.dimension })
+            }
         }
+    }
+
+    fn variant(&mut self, list: &[DataType]) -> Op {
+        let members = members(list);
+        // At most 255 members were checked.
+        let attempts = attempts(&members).into_iter().map(|at| at.to_le_bytes()[0]).collect();
+        Op::Variant(VariantOp { members: members.iter().map(|(_, ty)| self.op(ty)).collect(), attempts })
     }
 
     fn tuple(&mut self, elements: &[TupleElement]) -> Op {

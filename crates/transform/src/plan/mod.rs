@@ -2,6 +2,7 @@
 
 mod compile;
 mod keys;
+mod length;
 mod literal;
 mod op;
 mod options;
@@ -9,8 +10,11 @@ mod options;
 use chrono_tz::Tz;
 
 pub(crate) use keys::{KeyMatch, KeyTable};
+pub(crate) use length::push_length;
 pub(crate) use literal::{LITERAL_BYTES_MAX, Literal};
-pub(crate) use op::{DecimalKind, Default as DefaultOf, EnumTable, IntKind, Op, TupleElementOp, TupleOp};
+pub(crate) use op::{
+    DecimalKind, Default as DefaultOf, EnumTable, IntKind, Op, TupleElementOp, TupleOp, VariantOp, VectorOp,
+};
 pub use options::{PlanOptions, RowFormat, Semantics};
 
 use crate::columns::Columns;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Literal;
+use super::length::{LENGTH_BYTES_MAX, push_length};
 use crate::types::EnumItem;
 
 /// The width and the sign of an integer.
@@ -36,30 +37,62 @@ impl DecimalKind {
 #[derive(Debug)]
 pub(crate) enum Op {
     Int(IntKind),
-    WideInt { signed: bool },
+    WideInt {
+        signed: bool,
+    },
     BFloat16,
     Float32,
     Float64,
     Decimal(DecimalKind),
     Time,
-    Time64 { precision: u8 },
+    Time64 {
+        precision: u8,
+    },
     Bool,
     String,
     FixedString(usize),
     Date,
     Date32,
-    DateTime { zone: usize },
-    DateTime64 { zone: usize, precision: u8 },
+    DateTime {
+        zone: usize,
+    },
+    DateTime64 {
+        zone: usize,
+        precision: u8,
+    },
     Enum8(EnumTable),
     Enum16(EnumTable),
     Uuid,
     Ipv4,
     Ipv6,
     Nullable(Box<Op>),
+    /// A float of a dictionary, which knows one NaN alone.
+    DictionaryFloat(Box<Op>),
     Array(Box<Op>),
     Tuple(TupleOp),
     Map(Box<Op>, Box<Op>),
     Json,
+    Variant(VariantOp),
+    Vector(VectorOp),
+}
+
+/// The members of a Variant.
+#[derive(Debug)]
+pub(crate) struct VariantOp {
+    /// By discriminator.
+    pub(crate) members: Vec<Op>,
+    /// Discriminators in the order in which a text is tried on their members.
+    pub(crate) attempts: Vec<u8>,
+}
+
+/// The discriminator of NULL in a Variant.
+pub(crate) const VARIANT_NULL: u8 = 0xFF;
+
+/// A vector of bare numbers.
+#[derive(Debug)]
+pub(crate) struct VectorOp {
+    pub(crate) element: Box<Op>,
+    pub(crate) dimension: usize,
 }
 
 /// The elements of a tuple.
@@ -143,6 +176,7 @@ impl Op {
             Op::Float64 | Op::DateTime64 { .. } => 8,
             Op::Uuid | Op::Ipv6 => 16,
             Op::FixedString(bytes) => *bytes,
+            Op::DictionaryFloat(float) => float.default_bytes(),
             Op::Nullable(_) => {
                 out.push(1);
                 return;
@@ -154,6 +188,14 @@ impl Op {
             Op::Json => {
                 out.extend_from_slice(b"\x02{}");
                 return;
+            }
+            Op::Variant(_) => {
+                out.push(VARIANT_NULL);
+                return;
+            }
+            Op::Vector(vector) => {
+                push_length(vector.dimension, out);
+                vector.dimension * vector.element.default_bytes()
             }
         };
         out.resize(out.len() + zeros, 0);
@@ -177,6 +219,15 @@ impl Op {
             }
             Op::WideInt { .. } => 32,
             Op::Decimal(kind) => kind.bytes,
+            Op::Vector(vector) => vector
+                .dimension
+                .saturating_mul(vector.element.default_bytes())
+                .saturating_add(LENGTH_BYTES_MAX),
+            Op::Int(kind) => kind.bytes,
+            Op::BFloat16 => 2,
+            Op::Float32 => 4,
+            Op::Float64 => 8,
+            Op::DictionaryFloat(float) => float.default_bytes(),
             _ => 16,
         }
     }

@@ -91,6 +91,11 @@ pub enum DataType {
     Nested(Vec<TupleElement>),
     /// Points and what consists of them: tuples and arrays with a name.
     Geo(GeoType),
+    /// A value of any of these types, or NULL. ClickHouse keeps the members sorted by name, each of them once; a list
+    /// in another order means the same type.
+    Variant(Vec<DataType>),
+    /// A vector of numbers, kept by bits.
+    QBit(QBitType),
     /// Values of the type, which merges combine by the function.
     SimpleAggregateFunction(AggregateFunction, Box<DataType>),
     /// A JSON column, sent as its validated text.
@@ -146,6 +151,17 @@ named! {
     }
 }
 
+/// What a QBit consists of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QBitType {
+    /// The type of an element: Int8, BFloat16, Float32 or Float64.
+    pub element: Box<DataType>,
+    /// How many elements every vector has.
+    pub dimension: usize,
+    /// Elements kept together; it divides the dimension.
+    pub stride: Option<usize>,
+}
+
 named! {
     /// A geometric type.
     GeoType {
@@ -163,11 +179,13 @@ named! {
         Polygon = "Polygon",
         /// Several polygons.
         MultiPolygon = "MultiPolygon",
+        /// Any of the others, but MultiPoint.
+        Geometry = "Geometry",
     }
 }
 
 impl GeoType {
-    /// The tuple or array that the type is a name of.
+    /// The tuple, array or variant that the type is a name of.
     #[must_use]
     pub fn stands_for(self) -> DataType {
         let array = |inner: GeoType| DataType::Array(Box::new(inner.stands_for()));
@@ -180,6 +198,18 @@ impl GeoType {
             GeoType::MultiLineString => array(GeoType::LineString),
             GeoType::Polygon => array(GeoType::Ring),
             GeoType::MultiPolygon => array(GeoType::Polygon),
+            GeoType::Geometry => DataType::Variant(
+                [
+                    GeoType::LineString,
+                    GeoType::MultiLineString,
+                    GeoType::MultiPolygon,
+                    GeoType::Point,
+                    GeoType::Polygon,
+                    GeoType::Ring,
+                ]
+                .map(DataType::Geo)
+                .into(),
+            ),
         }
     }
 }

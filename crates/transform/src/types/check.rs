@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{DataType, EnumItem, GeoType, TupleElement};
+use super::{DataType, EnumItem, GeoType, QBitType, TupleElement, members};
 use crate::limits::TYPE_DEPTH_MAX;
 
 /// Returns the reason why ClickHouse would not create a column of the type. Types can be built by hand: what the parser
@@ -76,6 +76,8 @@ fn rules(ty: &DataType) -> Result<(), String> {
             rules(key)?;
             rules(value)
         }
+        DataType::Variant(list) => variant(list),
+        DataType::QBit(qbit) => self::qbit(qbit),
         DataType::Json(args) => args.paths.iter().try_for_each(|(_, ty)| rules(ty)),
         _ => Ok(()),
     }
@@ -94,11 +96,65 @@ pub(crate) fn is_bottomless(ty: &DataType) -> bool {
             DataType::Tuple(elements) | DataType::Nested(elements) => {
                 elements.iter().any(|element| is_below(&element.ty, left))
             }
+            DataType::Variant(list) => list.iter().any(|ty| is_below(ty, left)),
+            DataType::QBit(qbit) => is_below(&qbit.element, left),
             DataType::Json(args) => args.paths.iter().any(|(_, ty)| is_below(ty, left)),
             _ => false,
         }
     }
     is_below(ty, TYPE_DEPTH_MAX)
+}
+
+/// Members that a Variant may have: the last discriminator stands for NULL.
+const VARIANT_MEMBERS_MAX: usize = 255;
+
+fn variant(list: &[DataType]) -> Result<(), String> {
+    if list.is_empty() {
+        return Err("Variant type should have at least one nested type".to_owned());
+    }
+    for member in list {
+        rules(member)?;
+        match member {
+            DataType::Variant(_) | DataType::Geo(GeoType::Geometry) => {
+                return Err("Nested Variant types are not allowed".to_owned());
+            }
+            DataType::Nullable(_) => return Err(NO_NULLABLE_MEMBER.to_owned()),
+            DataType::LowCardinality(inner) if matches!(**inner, DataType::Nullable(_)) => {
+                return Err(NO_NULLABLE_MEMBER.to_owned());
+            }
+            _ => {}
+        }
+    }
+    if members(list).len() > VARIANT_MEMBERS_MAX {
+        return Err(format!("Variant type with more than {VARIANT_MEMBERS_MAX} nested types is not allowed"));
+    }
+    Ok(())
+}
+
+const NO_NULLABLE_MEMBER: &str =
+    "Nullable/LowCardinality(Nullable) types are not allowed inside Variant type";
+
+fn qbit(qbit: &QBitType) -> Result<(), String> {
+    let QBitType { element, dimension, stride } = qbit;
+    if !matches!(**element, DataType::Int8 | DataType::BFloat16 | DataType::Float32 | DataType::Float64) {
+        return Err(format!(
+            "QBit data type only supports Int8, BFloat16, Float32, or Float64 as element type. Got: {element}"
+        ));
+    }
+    if *dimension == 0 {
+        return Err(
+            "QBit data type must have a number (positive integer) as its second argument. Got: 0".to_owned()
+        );
+    }
+    match stride {
+        Some(stride) if *stride == 0 || dimension % stride != 0 => {
+            Err(format!("QBit stride must be a positive divisor of the dimension {dimension}. Got: {stride}"))
+        }
+        Some(stride) if stride < dimension && stride % 8 != 0 => Err(format!(
+            "QBit stride must be a multiple of 8 when it is smaller than the dimension. Got: {stride}"
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Digits that a Decimal may have.
@@ -184,6 +240,7 @@ fn inside_nullable(ty: &DataType) -> bool {
             | DataType::Nested(_)
             | DataType::Nullable(_)
             | DataType::LowCardinality(_)
+            | DataType::Variant(_)
     )
 }
 
@@ -206,6 +263,8 @@ fn inside_low_cardinality(ty: &DataType) -> bool {
             | DataType::Time64(_)
             | DataType::Decimal(..)
             | DataType::Geo(_)
+            | DataType::Variant(_)
+            | DataType::QBit(_)
     )
 }
 

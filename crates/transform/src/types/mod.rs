@@ -5,11 +5,14 @@ mod ast;
 mod check;
 mod parse;
 mod print;
+mod variant;
 
 pub use ast::{
-    AggregateFunction, DataType, EnumItem, GeoType, IntervalUnit, JsonSkip, JsonTypeArgs, TupleElement,
+    AggregateFunction, DataType, EnumItem, GeoType, IntervalUnit, JsonSkip, JsonTypeArgs, QBitType,
+    TupleElement,
 };
 pub(crate) use check::{check, is_bottomless};
 pub(crate) use parse::Parser;
 pub use parse::TypeParseError;
 pub(crate) use print::Identifier;
+pub(crate) use variant::{attempts, members};

@@ -9,7 +9,8 @@ use chrono_tz::Tz;
 use super::aliases;
 use super::check::{DATE_TIME_64_PRECISION_MAX, FIXED_STRING_BYTES, check};
 use super::{
-    AggregateFunction, DataType, EnumItem, GeoType, IntervalUnit, JsonSkip, JsonTypeArgs, TupleElement,
+    AggregateFunction, DataType, EnumItem, GeoType, IntervalUnit, JsonSkip, JsonTypeArgs, QBitType,
+    TupleElement, members,
 };
 use crate::limits::TYPE_DEPTH_MAX;
 
@@ -26,7 +27,7 @@ pub struct TypeParseError {
 
 const SUPPORTED: &str = "Int8 to Int256, UInt8 to UInt256, BFloat16, Float32, Float64, Decimal(P, S), Bool, String, FixedString(N), \
      Date, Date32, DateTime, DateTime64(P), Time, Time64(P), Interval types, Enum8, Enum16, UUID, IPv4, IPv6, \
-     LowCardinality, Nullable, Array, Tuple, Map, Nested, SimpleAggregateFunction, the geo types, JSON";
+     LowCardinality, Nullable, Array, Tuple, Map, Nested, Variant, SimpleAggregateFunction, the geo types, QBit, JSON";
 
 impl FromStr for DataType {
     type Err = TypeParseError;
@@ -340,6 +341,14 @@ impl<'a> Parser<'a> {
                 self.expect(',')?;
                 DataType::Map(Box::new(key), Box::new(self.data_type()?))
             }
+            "Variant" => {
+                opens(self)?;
+                self.variant()?
+            }
+            "QBit" => {
+                opens(self)?;
+                self.qbit()?
+            }
             "Tuple" => {
                 opens(self)?;
                 if self.eat(')') {
@@ -362,6 +371,38 @@ impl<'a> Parser<'a> {
             }
         };
         self.expect(')')?;
+        Ok(ty)
+    }
+
+    /// The members of a Variant, in the order that ClickHouse gives them.
+    fn variant(&mut self) -> Result<DataType, TypeParseError> {
+        let at = self.at;
+        let mut list = Vec::new();
+        loop {
+            list.push(self.data_type()?);
+            if !self.eat(',') {
+                break;
+            }
+        }
+        let list: Vec<DataType> = members(&list).into_iter().map(|(_, ty)| ty.clone()).collect();
+        self.checked(DataType::Variant(list), at)
+    }
+
+    fn qbit(&mut self) -> Result<DataType, TypeParseError> {
+        let at = self.at;
+        let element = Box::new(self.data_type()?);
+        self.expect(',')?;
+        let dimension = self.number("a number of elements")?;
+        let stride = if self.eat(',') { Some(self.number("a number of elements")?) } else { None };
+        self.checked(DataType::QBit(QBitType { element, dimension, stride }), at)
+    }
+
+    /// The type, or the reason why ClickHouse cannot hold it.
+    fn checked(&mut self, ty: DataType, at: usize) -> Result<DataType, TypeParseError> {
+        if let Err(reason) = check(&ty) {
+            self.at = at;
+            return self.error(reason);
+        }
         Ok(ty)
     }
 
@@ -394,12 +435,7 @@ impl<'a> Parser<'a> {
             }
         };
         self.expect(')')?;
-        let ty = DataType::Decimal(precision, scale);
-        if let Err(reason) = check(&ty) {
-            self.at = at;
-            return self.error(reason);
-        }
-        Ok(ty)
+        self.checked(DataType::Decimal(precision, scale), at)
     }
 
     /// An Enum without a width: that of its numbers.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{DataType, EnumItem, JsonSkip, TupleElement};
+use super::{DataType, EnumItem, JsonSkip, QBitType, TupleElement, members};
 
 /// Text between single quotes, escaped as ClickHouse escapes it.
 pub(crate) struct QuotedText<'a>(pub(crate) &'a str);
@@ -122,6 +122,20 @@ impl fmt::Display for DataType {
             Self::Array(inner) => write!(f, "Array({inner})"),
             Self::Tuple(elements) => elements_of(f, "Tuple", elements),
             Self::Map(key, value) => write!(f, "Map({key}, {value})"),
+            Self::Variant(list) => {
+                f.write_str("Variant(")?;
+                for (at, (name, _)) in members(list).iter().enumerate() {
+                    write!(f, "{}{name}", if at == 0 { "" } else { ", " })?;
+                }
+                f.write_str(")")
+            }
+            Self::QBit(QBitType { element, dimension, stride }) => {
+                write!(f, "QBit({element}, {dimension}")?;
+                if let Some(stride) = stride {
+                    write!(f, ", {stride}")?;
+                }
+                f.write_str(")")
+            }
             Self::Nested(elements) => elements_of(f, "Nested", elements),
             Self::Json(args) => {
                 f.write_str("JSON")?;

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 const SETTINGS: &str = "date_time_input_format=best_effort&input_format_null_as_default=1\
 &input_format_skip_unknown_fields=1&session_timezone=UTC&input_format_parallel_parsing=0\
 &http_write_exception_in_output_format=0&wait_end_of_query=1&allow_suspicious_low_cardinality_types=1\
-&allow_experimental_object_type=1&allow_experimental_json_type=1";
+&allow_suspicious_variant_types=1&allow_experimental_object_type=1&allow_experimental_json_type=1";
 
 /// A connection to ClickHouse.
 pub struct Oracle {

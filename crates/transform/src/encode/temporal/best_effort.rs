@@ -209,7 +209,8 @@ impl<'a> Parser<'a> {
     /// Behind four digits: month and day, where a separator follows.
     fn after_year(&mut self, year: i64) -> Step {
         self.year = year;
-        if self.peek() == Some(b',') {
+        // ClickHouse takes these for the end of the text.
+        if matches!(self.peek(), Some(b',' | b';' | b'\'')) {
             return UNREADABLE;
         }
         // Behind "Jan 2024", a sign starts the offset of a zone.
@@ -324,11 +325,8 @@ impl<'a> Parser<'a> {
                 let digits = self.digits(FRACTION_DIGITS_MAX);
                 self.fraction = number(digits);
                 self.fraction_digits = u8::try_from(digits.len()).unwrap_or(0);
-                // One more digit is read and cut off.
+                // One more digit is read and cut off; what follows is read as something new.
                 self.digits(1);
-                if self.peek().is_some_and(|b| b.is_ascii_digit()) {
-                    return UNREADABLE;
-                }
             }
             b'+' | b'-' => self.zone_offset(byte)?,
             _ => self.name()?,

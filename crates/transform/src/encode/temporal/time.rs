@@ -33,6 +33,8 @@ fn ticks(bytes: usize, precision: Option<u8>, c: &mut Cursor<'_>, s: &mut State)
     if matches!(c.peek(), b'[' | b'{' | b't' | b'f') {
         return Err(string::mismatch(c, s, "a time"));
     }
+    // The reader for Variants checks that 64 bits hold the number, whatever its type keeps of them.
+    let bytes = if s.in_variant && s.lenient { 8 } else { bytes };
     let value = number::integer_value(IntKind { bytes, signed: true }, c, s)?.to_le_bytes();
     // The low bytes are what is written.
     let [a, b, d, e, f, g, h, i, ..] = value;
