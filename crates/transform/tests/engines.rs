@@ -4,10 +4,11 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use housepipe_transform::{
-    Columns, Encoder, Engine, Path, Plan, PlanOptions, Reject, RowFormat, Semantics, Tier,
+    Columns, Encoder, Engine, Limits, Path, Plan, PlanOptions, Reject, RowFormat, Semantics, Tier,
 };
 use proptest::prelude::*;
 use support::cases::load;
@@ -169,8 +170,10 @@ fn records() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let damage =
         (any::<prop::sample::Index>(), any::<u8>(), prop::bool::weighted(0.1), prop::bool::weighted(0.05));
     let record = (prop::collection::vec(value(), 9), damage);
-    prop::collection::vec((shape, prop::collection::vec(record, 1..16)), 1..4).prop_map(|groups| {
-        let mut list = Vec::new();
+    let groups = prop::collection::vec((shape, prop::collection::vec(record, 1..16)), 1..4);
+    let pieces = prop::sample::select(vec!["}", " }", "{}", "{"]);
+    (groups, prop::bool::weighted(0.2), pieces).prop_map(|(groups, has_pause, piece)| {
+        let mut list = if has_pause { behind_a_pause("{}", piece) } else { Vec::new() };
         for ((keys, (before, behind)), values) in groups {
             for (values, (at, byte, is_changed, is_cut)) in values {
                 let fields: Vec<String> = keys
@@ -188,9 +191,78 @@ fn records() -> impl Strategy<Value = Vec<Vec<u8>>> {
                 }
                 list.push(record);
             }
+            if has_pause {
+                list.extend(vec![piece.into(); 4]);
+            }
         }
         list
     })
+}
+
+/// Records with keys that never come again, after which a fast path stops to guess for a while; then records of one
+/// shape, and four times a text that begins where a record of that shape might end.
+fn behind_a_pause(record: &str, tail: &str) -> Vec<Vec<u8>> {
+    let fresh = (0..12).map(|n| format!(r#"{{"x{n}":1,"y{n}":2,"z{n}":3}}"#));
+    let regular = (0..8).map(|n| record.replace('@', &n.to_string()));
+    fresh.chain(regular).chain((0..4).map(|_| tail.to_owned())).map(String::into_bytes).collect()
+}
+
+#[test]
+fn on_pieces_of_records_behind_a_pause() {
+    let tails = ["}", " }", "\n}", "{}", "", ",\"a\":1}", "{", "{\"a\":1", "1}", "\"}", "{}}"];
+    for (columns, record) in [
+        ("a UInt8", r#"{"a":@}"#),
+        ("a UInt8, b UInt8", r#"{"b":@}"#),
+        ("a UInt8, b String", "{\"b\":\"x@\",\"a\":@ }"),
+        ("a String, b UInt8", "{\"u\":@,\"a\":\"@\"\n}"),
+    ] {
+        for tail in tails {
+            let records = behind_a_pause(record, tail);
+            let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+            for options in options() {
+                assert_engines_agree(columns, &options, &records);
+            }
+        }
+    }
+}
+
+#[test]
+fn on_records_at_the_limit_on_keys() {
+    const FIELDS_MAX: usize = 100;
+    let mut limits = Limits::default();
+    limits.fields_max = FIELDS_MAX;
+    for semantics in [Semantics::Strict, Semantics::ClickHouse] {
+        let options = PlanOptions::default().with_semantics(semantics).with_limits(limits.clone());
+        for keys in FIELDS_MAX - 2..FIELDS_MAX + 2 {
+            // To ClickHouse, every colon in the raw text of a String parts a key from a value.
+            let colons = format!(r#"{{"s":[{}]}}"#, ":".repeat(keys));
+            let pairs = format!(r#"{{"s":{{{}}}}}"#, vec![r#""k":1"#; keys].join(","));
+            for odd in [colons.as_bytes(), pairs.as_bytes()] {
+                let plain: &[u8] = br#"{"s":[1]}"#;
+                let mut records = vec![plain; 8];
+                records.extend([odd, plain, plain, odd, odd, odd, odd, odd]);
+                assert_engines_agree("s String", &options, &records);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_break_ends_with_the_row_of_its_record() {
+    let plan = Arc::new(Plan::compile(&"a UInt8".parse().unwrap(), &PlanOptions::default()).unwrap());
+    let records: Vec<Vec<u8>> = (0..32).map(|n| format!(r#"{{"a":{n}}}"#).into_bytes()).collect();
+    let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+    for engine in engines().into_iter().chain([Engine::EXACT]) {
+        for last in 0..records.len() {
+            let mut encoder = Encoder::with_engine(Arc::clone(&plan), engine);
+            let mut rows = Vec::new();
+            let count = encoder.encode_each(&records, &mut rows, |index, row| {
+                assert_eq!(row, Ok(index + 1));
+                if index == last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            assert_eq!((count, rows.len()), (last + 1, last + 1), "{engine:?}");
+        }
+    }
 }
 
 proptest! {

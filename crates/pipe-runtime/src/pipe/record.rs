@@ -1,5 +1,7 @@
 //! One record into the open batch: a row, or a reject with its reason.
 
+use std::ops::ControlFlow;
+
 use housepipe_ch_sink::ErrorRow;
 use housepipe_kafka_source::{PartitionId, Record};
 use housepipe_schema_registry::{Framing, parse_framing};
@@ -72,6 +74,7 @@ fn encode_values(
                 builder.reject(row);
             }
         }
+        ControlFlow::Continue(())
     });
     builder.set_body(rows);
 }

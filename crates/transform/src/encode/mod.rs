@@ -18,6 +18,7 @@ mod value;
 mod variant;
 mod wide;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub(crate) use cursor::Cursor;
@@ -68,7 +69,7 @@ pub(crate) struct State {
     pub(crate) depth: usize,
     pub(crate) fields_left: usize,
     fields_max: usize,
-    row_bytes_max: usize,
+    pub(crate) row_bytes_max: usize,
     /// Where the row starts in the output.
     row_start: usize,
     /// Where each field was written, then each element of the tuples that are open.
@@ -160,17 +161,26 @@ impl Encoder {
         mut on_reject: impl FnMut(usize, Reject),
     ) -> usize {
         let mut rows = 0;
-        self.encode_each(records, out, |index, row| match row {
-            Ok(_) => rows += 1,
-            Err(reject) => on_reject(index, reject),
+        self.encode_each(records, out, |index, row| {
+            match row {
+                Ok(_) => rows += 1,
+                Err(reject) => on_reject(index, reject),
+            }
+            ControlFlow::Continue(())
         });
         rows
     }
 
     /// Appends the rows of the records to `out`, in their order, and calls `each` for every record in turn, with its
-    /// index and where its row ends in `out`, or why it has none.
+    /// index and where its row ends in `out`, or why it has none. Returns how many records `each` was called for: all
+    /// of them, unless it breaks.
+    ///
+    /// A short record can make a row of up to [`Limits::row_bytes_max`](crate::Limits), so who reads from strangers
+    /// breaks once `out` is large enough. Behind a break `out` ends with the row of that record, or with the one before;
+    /// keys of up to three records behind it may stand among the unknown ones already.
     ///
     /// ```
+    /// use std::ops::ControlFlow;
     /// use std::sync::Arc;
     /// use housepipe_transform::{Encoder, Plan, PlanOptions};
     ///
@@ -178,30 +188,39 @@ impl Encoder {
     /// let mut encoder = Encoder::new(Arc::new(plan));
     /// let (mut rows, mut ends) = (Vec::new(), Vec::new());
     /// let records: [&[u8]; 2] = [br#"{"a":"one"}"#, br#"{"a":"three"}"#];
-    /// encoder.encode_each(&records, &mut rows, |_, row| ends.extend(row));
-    /// assert_eq!(ends, [4, 10]);
+    /// let count = encoder.encode_each(&records, &mut rows, |_, row| {
+    ///     ends.extend(row);
+    ///     ControlFlow::Continue(())
+    /// });
+    /// assert_eq!((count, ends), (2, vec![4, 10]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn encode_each(
         &mut self,
         records: &[&[u8]],
         out: &mut Vec<u8>,
-        mut each: impl FnMut(usize, Result<usize, Reject>),
-    ) {
+        mut each: impl FnMut(usize, Result<usize, Reject>) -> ControlFlow<()>,
+    ) -> usize {
         let mut index = 0;
         while let Some(left) = records.get(index..).filter(|left| !left.is_empty()) {
             if let Some(ends) = self.fast_group(left, out) {
                 for end in ends {
-                    each(index, Ok(end));
                     index += 1;
+                    if each(index - 1, Ok(end)).is_break() {
+                        out.truncate(end);
+                        return index;
+                    }
                 }
                 continue;
             }
             for record in left.iter().take(LANES) {
-                each(index, self.encode(record, out).map(|()| out.len()));
                 index += 1;
+                if each(index - 1, self.encode(record, out).map(|()| out.len())).is_break() {
+                    return index;
+                }
             }
         }
+        index
     }
 
     /// Appends the rows of the first records of the list where they have the shape of the topic; their ends.
@@ -261,12 +280,19 @@ impl State {
         self.spans.clear();
     }
 
+    /// Lowers the limit on the row; returns the one before.
+    pub(crate) fn limit_row(&mut self, bytes_max: usize) -> usize {
+        let lower = self.row_bytes_max.min(bytes_max);
+        std::mem::replace(&mut self.row_bytes_max, lower)
+    }
+
     /// Counts a key that no column takes.
     pub(crate) fn count_unknown(&mut self, key: &[u8]) {
         self.unknown.count(key);
     }
 
-    fn give_back(&mut self) {
+    /// Gives back buffers that one odd record made large.
+    pub(crate) fn give_back(&mut self) {
         for buffer in [&mut self.gather, &mut self.text, &mut self.brackets] {
             if buffer.capacity() > KEPT_BUFFER_BYTES_MAX {
                 *buffer = Vec::new();

@@ -26,7 +26,7 @@ pub(crate) use shape::{Shape, Shapes};
 use crate::encode::{DateMemo, State};
 use crate::engine::{Engine, Path};
 use crate::kernels::{self, Bounds, Context, LANES, ROOM_BYTES, Stranger, Walk};
-use crate::plan::{Op, Plan, Semantics};
+use crate::plan::{Op, Plan};
 
 /// Bytes of a record that takes a fast path, at most (256 KiB): its buffers stay small, and larger ones gain little.
 const RECORD_BYTES_MAX: usize = 256 * 1024;
@@ -55,8 +55,9 @@ pub(crate) struct Fast {
     fixed_bytes: usize,
     /// Bytes that a byte of a record may become.
     factor: usize,
-    /// Bytes of a record in which the limit on keys cannot be passed.
-    flat_bytes_max: usize,
+    /// Bytes of a row that a lane takes, at most: what the largest record asks for. A short record that makes a longer
+    /// row is the exact path's.
+    lane_bytes_max: usize,
     bad_records: u32,
     pause: u32,
     next_pause: u32,
@@ -84,9 +85,8 @@ impl Fast {
         if engine.path == Path::Exact {
             return None;
         }
-        let limits = &plan.options.limits;
-        // `"":1,` in strict records; ClickHouse's semantics leave more out.
-        let key_bytes_min = if plan.options.semantics == Semantics::Strict { 5 } else { 2 };
+        let fixed_bytes = plan.fields.len() * FIELD_BYTES_MAX;
+        let factor = plan.fields.iter().map(|field| factor(&field.op)).max().unwrap_or(1);
         Some(Box::new(Fast {
             engine,
             lanes: Default::default(),
@@ -98,9 +98,9 @@ impl Fast {
             dates: plan.zones.iter().map(|_| DateMemo::default()).collect(),
             plain_date: DateMemo::default(),
             defaults: Defaults::new(plan),
-            fixed_bytes: plan.fields.len() * FIELD_BYTES_MAX,
-            factor: plan.fields.iter().map(|field| factor(&field.op)).max().unwrap_or(1),
-            flat_bytes_max: limits.fields_max.saturating_mul(key_bytes_min),
+            fixed_bytes,
+            factor,
+            lane_bytes_max: RECORD_BYTES_MAX * factor + fixed_bytes + ROOM_BYTES,
             bad_records: 0,
             pause: 0,
             next_pause: *PAUSE_RECORDS.start(),
@@ -131,6 +131,10 @@ impl Fast {
         self.places.clear(plan.fields.len());
         self.unknown.clear();
         self.shapes.begin();
+        if !guess {
+            // Keys that are not guessed leave no trace, and a shape without its keys would fit what is no record.
+            self.shapes.broken();
+        }
         state.begin(0);
         let mut walk = Walk {
             plan,
@@ -141,14 +145,17 @@ impl Fast {
             guess,
             misses: 0,
         };
+        let row_bytes_max = state.limit_row(self.lane_bytes_max);
         let mut context = Context { state, dates: &mut self.dates, plain_date: &mut self.plain_date };
         let done = kernels::encode_record(self.engine.tier.level(), &mut walk, &mut bounds, &mut context);
         let misses = walk.misses;
+        state.row_bytes_max = row_bytes_max;
         if guess {
             self.judge_guesses(misses);
         }
         let row = &mut self.lanes[0].row;
         if done.is_none() || row.len() + self.defaults.bytes() > plan.options.limits.row_bytes_max {
+            self.give_back();
             return false;
         }
         if self.places.is_row() {
@@ -164,7 +171,18 @@ impl Fast {
                 }
             }
         }
+        self.give_back();
+        state.give_back();
         true
+    }
+
+    /// Gives back the rows' buffers that one odd record made larger than any other asks for.
+    fn give_back(&mut self) {
+        for lane in &mut self.lanes {
+            if lane.row.capacity() > self.lane_bytes_max {
+                lane.row = Vec::new();
+            }
+        }
     }
 
     /// Stops guessing for a while where the producer has no order of keys.
@@ -192,7 +210,7 @@ impl Fast {
         out: &mut Vec<u8>,
     ) -> Option<[usize; LANES]> {
         let limits = &plan.options.limits;
-        let bytes_max = RECORD_BYTES_MAX.min(limits.record_bytes_max).min(self.flat_bytes_max);
+        let bytes_max = RECORD_BYTES_MAX.min(limits.record_bytes_max);
         let shape = self.shapes.for_group()?;
         if records.iter().any(|record| record.len() > bytes_max) {
             return None;
@@ -204,14 +222,19 @@ impl Fast {
         let (fixed_bytes, factor) = (self.fixed_bytes, self.factor);
         let mut bounds = self.lanes.each_mut().map(|lane| lane.bounds(fixed_bytes, factor));
         state.begin(0);
+        // The keys of the shape count for each record; what is left is shared by the values of all of them.
+        state.fields_left = state.fields_left.checked_sub(shape.steps.len())?;
+        let row_bytes_max = state.limit_row(self.lane_bytes_max);
         let mut context = Context { state, dates: &mut self.dates, plain_date: &mut self.plain_date };
         let level = self.engine.tier.level();
         let done =
             kernels::encode_group(level, plan, shape, &mut bounds, &mut context, &mut self.starts).is_some();
+        state.row_bytes_max = row_bytes_max;
         if !done
             || self.lanes.iter().any(|lane| lane.row.len() + self.defaults.bytes() > limits.row_bytes_max)
         {
             self.shapes.did_not_fit();
+            self.give_back();
             return None;
         }
         let mut ends = [0; LANES];
@@ -227,6 +250,8 @@ impl Fast {
             *end = out.len();
         }
         self.shapes.fitted();
+        self.give_back();
+        state.give_back();
         Some(ends)
     }
 }

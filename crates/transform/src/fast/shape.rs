@@ -24,6 +24,12 @@ pub(crate) struct Shape {
     pub(crate) unknown: Vec<KeyId>,
 }
 
+impl Shape {
+    fn empty(tail: Literal) -> Shape {
+        Shape { steps: Vec::new(), tail, of_column: Vec::new(), is_row: false, unknown: Vec::new() }
+    }
+}
+
 /// A step of the record at hand: after which key it came, in which place it was kept, and which one it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Trace {
@@ -88,20 +94,30 @@ impl Shapes {
             return;
         }
         let Some(tail) = Literal::new(tail) else { return };
-        let mut steps = Vec::with_capacity(self.trace.len());
-        for trace in &self.trace {
-            let mut step = guesses.followers(trace.before).steps[trace.place].clone();
-            if step.serial != trace.serial {
-                return;
-            }
-            step.target = trace.target;
-            steps.push(step);
+        // A shape that lacks a key would fit what is no record.
+        let columns = self.trace.iter().filter(|trace| matches!(trace.target, Target::Column(_))).count();
+        let is_current =
+            |trace: &Trace| guesses.followers(trace.before).steps[trace.place].serial == trace.serial;
+        if columns != places.count() || !self.trace.iter().all(is_current) {
+            return;
         }
-        self.serials = serials.collect();
-        let unknown =
-            steps.iter().filter(|step| step.target == Target::Unknown).map(|step| step.key).collect();
-        let of_column = places.of_column().to_vec();
-        self.shape = Some(Shape { steps, tail, of_column, is_row: places.is_row(), unknown });
+        self.serials.clear();
+        self.serials.extend(serials);
+        // The buffers of the shape before are taken over: shapes come and go where a topic has several.
+        let mut shape = self.shape.take().unwrap_or_else(|| Shape::empty(tail.clone()));
+        shape.steps.clear();
+        shape.steps.extend(self.trace.iter().map(|trace| {
+            let step = guesses.followers(trace.before).steps[trace.place].clone();
+            Step { target: trace.target, ..step }
+        }));
+        shape.unknown.clear();
+        let strangers = shape.steps.iter().filter(|step| step.target == Target::Unknown);
+        shape.unknown.extend(strangers.map(|step| step.key));
+        shape.of_column.clear();
+        shape.of_column.extend_from_slice(places.of_column());
+        shape.tail = tail;
+        shape.is_row = places.is_row();
+        self.shape = Some(shape);
         self.pause = 0;
         self.next_pause = 1;
     }
