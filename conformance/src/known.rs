@@ -71,6 +71,11 @@ const BOTH: &[Known] = &[
     },
     Known {
         code: RejectCode::InvalidJsonColumn,
+        reason: "a typed path of a JSON column that stands twice, once as an object",
+        applies: |record, position| key_before(record, position).is_some_and(|key| count(record, key) > 1),
+    },
+    Known {
+        code: RejectCode::InvalidJsonColumn,
         reason: "a whole number in a JSON column that no double holds",
         applies: |record, position| {
             record[position..]
@@ -157,6 +162,17 @@ fn is_blank(byte: u8) -> bool {
 fn begins(record: &[u8], mark: &[u8]) -> bool {
     let start = record.iter().position(|byte| !is_blank(*byte)).unwrap_or(record.len());
     record[start..].starts_with(mark)
+}
+
+/// The key of the value at the position, with its quotes.
+fn key_before(record: &[u8], position: usize) -> Option<&[u8]> {
+    let head = record.get(..position)?.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end();
+    let start = head.strip_suffix(b"\"")?.iter().rposition(|byte| *byte == b'"')?;
+    Some(&head[start..])
+}
+
+fn count(record: &[u8], key: &[u8]) -> usize {
+    record.windows(key.len()).filter(|window| *window == key).count()
 }
 
 fn brackets(record: &[u8]) -> usize {

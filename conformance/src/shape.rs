@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Ipv6,
     /// Any JSON object.
     Json,
+    /// An object with values that suit at some of its paths.
+    Document(&'static [(&'static str, Kind)]),
     /// Any JSON value.
     Any,
     /// Arrays of pairs of numbers, so many levels of arrays around a pair.
@@ -97,6 +99,51 @@ pub(crate) const SCALARS: &[(&str, Kind)] = &[
     ("IPv6", Kind::Ipv6),
     ("JSON", Kind::Json),
     ("JSON(max_dynamic_paths=2)", Kind::Json),
+    ("JSON(SKIP a, SKIP b.c)", Kind::Document(&[("a", Kind::Json), ("b.c", Kind::Json), ("ab", Kind::Json)])),
+    (
+        "JSON(a UInt8, b String, c Int64, x Array(Int16), d.c UInt128, SKIP k)",
+        Kind::Document(&[
+            ("a", uint(8)),
+            ("b", Kind::Any),
+            ("c", int(64)),
+            ("d.c", uint(128)),
+            ("d", Kind::Any),
+            ("k", Kind::Json),
+        ]),
+    ),
+    (
+        "JSON(a Float32, b Decimal(9, 2), c DateTime64(3), d Date, e Bool, f Nullable(DateTime))",
+        Kind::Document(&[
+            ("a", Kind::Float),
+            ("b", Kind::Decimal),
+            ("c", Kind::DateTime),
+            ("d", Kind::Date),
+            ("e", Kind::Bool),
+            ("f", Kind::DateTime),
+        ]),
+    ),
+    (
+        "JSON(a UUID, b IPv4, c FixedString(3), d Enum8('a' = 0, '1' = 2), e Time64(3), f IPv6, g Decimal(76, 5))",
+        Kind::Document(&[
+            ("a", Kind::Uuid),
+            ("b", Kind::Ipv4),
+            ("c", Kind::Fixed(3)),
+            ("d", Kind::Enum(&["a", "1", "2"])),
+            ("e", Kind::Time),
+            ("f", Kind::Ipv6),
+            ("g", Kind::Decimal),
+        ]),
+    ),
+    (
+        "JSON(a Variant(UInt8, Date), b Tuple(x UInt8, y String), c Map(String, Int256), d Tuple(Int8, Time))",
+        Kind::Document(&[
+            ("a", uint(8)),
+            ("a", Kind::Date),
+            ("b", Kind::Json),
+            ("c", Kind::Json),
+            ("d", Kind::Any),
+        ]),
+    ),
     ("Dynamic", Kind::Any),
     ("Dynamic(max_types=2)", Kind::Any),
     ("Point", Kind::Geo(0)),

@@ -258,6 +258,7 @@ fn scalar(r: &mut Random, kind: Kind) -> String {
         },
         Kind::Ipv6 => ipv6(r),
         Kind::Json => object(r, 3),
+        Kind::Document(paths) => document(r, paths),
         Kind::Any => any(r, 3),
         Kind::Geo(levels) => geo(r, levels),
         Kind::Geometry => {
@@ -529,6 +530,29 @@ fn object(r: &mut Random, depth: usize) -> String {
     let mut keys = PATHS.to_vec();
     r.shuffle(&mut keys);
     list(r, count, ["{", "}"], 0, |r, at| format!("\"{}\"{}{}", keys[at], colon(r), any(r, depth - 1)))
+}
+
+/// A few of the paths, as keys with dots or as objects in objects, now and then twice or with a value of any kind.
+fn document(r: &mut Random, paths: &[(&str, Kind)]) -> String {
+    let mut order: Vec<usize> = (0..paths.len()).collect();
+    r.shuffle(&mut order);
+    let count = r.range(1, paths.len() + 1);
+    order.truncate(count);
+    if r.chance(5) {
+        order.push(0);
+    }
+    list(r, order.len(), ["{", "}"], 0, |r, at| {
+        let (path, kind) = paths[order[at]];
+        let value = match r.below(10) {
+            0 => "null".to_owned(),
+            1 => any(r, 2),
+            _ => scalar(r, kind),
+        };
+        match path.split_once('.') {
+            Some((outer, inner)) if r.chance(50) => format!("\"{outer}\":{{\"{inner}\":{value}}}"),
+            _ => format!("\"{path}\"{}{value}", colon(r)),
+        }
+    })
 }
 
 fn any(r: &mut Random, depth: usize) -> String {

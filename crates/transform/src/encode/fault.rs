@@ -13,6 +13,8 @@ struct Inner {
     code: RejectCode,
     position: usize,
     message: String,
+    /// The record is refused whatever else its value might be.
+    is_final: bool,
     /// From the innermost step to the column.
     path: Vec<Step>,
 }
@@ -27,7 +29,10 @@ enum Step {
 impl Fault {
     #[cold]
     pub(crate) fn new(code: RejectCode, position: usize, message: impl Into<String>) -> Fault {
-        Fault(Box::new(Inner { code, position, message: message.into(), path: Vec::new() }))
+        use RejectCode::{DateTimeWithoutYear, RecordTooLarge, TooDeep, TooManyFields};
+        // Limits of ours, and texts that ClickHouse reads by its clock.
+        let is_final = matches!(code, DateTimeWithoutYear | RecordTooLarge | TooDeep | TooManyFields);
+        Fault(Box::new(Inner { code, position, message: message.into(), is_final, path: Vec::new() }))
     }
 
     #[cold]
@@ -35,11 +40,23 @@ impl Fault {
         Fault::new(RejectCode::InvalidJson, position, message)
     }
 
-    /// Whether the record is refused whatever else its value might be: by a limit of ours, or for a text that
-    /// ClickHouse reads by its clock.
+    /// Whether the record is refused whatever else its value might be: other members of a Variant are not tried.
     pub(crate) fn is_final(&self) -> bool {
-        use RejectCode::{DateTimeWithoutYear, RecordTooLarge, TooDeep, TooManyFields};
-        matches!(self.0.code, DateTimeWithoutYear | RecordTooLarge | TooDeep | TooManyFields)
+        self.0.is_final
+    }
+
+    /// The same fault, as one that no other member of a Variant mends.
+    #[cold]
+    pub(crate) fn made_final(mut self) -> Fault {
+        self.0.is_final = true;
+        self
+    }
+
+    /// The same fault at another position.
+    #[cold]
+    pub(crate) fn moved_to(mut self, position: usize) -> Fault {
+        self.0.position = position;
+        self
     }
 
     #[cold]
@@ -61,7 +78,7 @@ impl Fault {
     }
 
     pub(crate) fn into_reject(self) -> Reject {
-        let Inner { code, position, message, path } = *self.0;
+        let Inner { code, position, message, path, .. } = *self.0;
         let mut column = String::new();
         for step in path.iter().rev() {
             match step {

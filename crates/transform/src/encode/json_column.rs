@@ -2,8 +2,9 @@
 
 use super::cursor::Cursor;
 use super::fault::Fault;
-use super::{State, skip, string};
-use crate::plan::push_length;
+use super::json_path::Scratch;
+use super::{State, json_path, skip, string};
+use crate::plan::{JsonOp, JsonPath, push_length};
 use crate::reject::RejectCode;
 
 /// Depth of nested objects that the server's parser takes.
@@ -22,7 +23,12 @@ pub(crate) struct Paths {
     leaves: Vec<Leaf>,
     /// Scopes met so far: the document, and each object that is an element of an array.
     scopes: usize,
+    /// Buffers for the values of typed paths.
+    scratch: Scratch,
 }
+
+/// The scope of the document itself.
+const DOCUMENT: usize = 1;
 
 /// An open bracket.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +70,9 @@ impl Paths {
 
     /// Gives back buffers that have grown beyond the size.
     pub(crate) fn give_back(&mut self, bytes_max: usize) {
-        if self.bytes.capacity() > bytes_max || self.leaves.capacity() > bytes_max / 24 {
+        if self.bytes.capacity() + self.scratch.capacity() > bytes_max
+            || self.leaves.capacity() > bytes_max / 24
+        {
             *self = Self::default();
         }
     }
@@ -118,6 +126,20 @@ impl Paths {
         }
     }
 
+    /// The path of the key at hand in the document, none inside of arrays.
+    fn in_document(&self) -> Option<&[u8]> {
+        self.open.last().filter(|open| open.scope == DOCUMENT).map(|open| &self.current[open.scope_start..])
+    }
+
+    /// Notes a value that is read as a whole, or left out: what is inside of it has no path.
+    fn whole(&mut self, is_object: bool, is_skipped: bool, position: usize) {
+        let Some(open) = self.open.last().copied() else { return };
+        self.note(open.position, u8::from(is_object), open.end, position);
+        if !is_skipped {
+            self.note(open.scope, 2, open.scope_start, position);
+        }
+    }
+
     /// Notes the path from here on, as one of these that may not be repeated.
     fn note(&mut self, owner: usize, kind: u8, from: usize, position: usize) {
         let start = self.bytes.len();
@@ -137,14 +159,19 @@ impl Paths {
 }
 
 /// A JSON column: an object, written as its text.
-pub(crate) fn json(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
+pub(crate) fn json(
+    paths: &JsonOp,
+    c: &mut Cursor<'_>,
+    s: &mut State,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
     let start = c.at;
     if c.peek() != b'{' {
         return Err(string::mismatch(c, s, "a JSON column"));
     }
     // The server's parser knows no leniency.
     let lenient = std::mem::replace(&mut s.lenient, false);
-    let result = skip::value_strict(c, s).and_then(|()| check(&c.bytes[..c.at], start, s));
+    let result = skip::value_strict(c, s).and_then(|()| check(paths, &c.bytes[..c.at], start, s));
     s.lenient = lenient;
     result?;
     let text = &c.bytes[start..c.at];
@@ -154,12 +181,12 @@ pub(crate) fn json(c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Resu
 }
 
 #[cold]
-fn refused(position: usize, message: &str) -> Fault {
+pub(super) fn refused(position: usize, message: &str) -> Fault {
     Fault::new(RejectCode::InvalidJsonColumn, position, message)
 }
 
 /// Checks what the server's parser refuses although it is JSON. The text from `start` on is known to be JSON.
-fn check(bytes: &[u8], start: usize, s: &mut State) -> Result<(), Fault> {
+fn check(paths: &JsonOp, bytes: &[u8], start: usize, s: &mut State) -> Result<(), Fault> {
     if let Err(error) = std::str::from_utf8(&bytes[start..]) {
         return Err(refused(start + error.valid_up_to(), "a JSON column takes UTF-8 alone"));
     }
@@ -195,6 +222,7 @@ fn check(bytes: &[u8], start: usize, s: &mut State) -> Result<(), Fault> {
                     c.blank(false);
                     c.at += 1; // The colon.
                     expects_key = false;
+                    odd_path(paths, &mut c, s)?;
                 } else {
                     s.paths.value(Kind::Plain, position);
                 }
@@ -222,6 +250,50 @@ fn check(bytes: &[u8], start: usize, s: &mut State) -> Result<(), Fault> {
     }
 }
 
+/// Passes over the value of a key that is not like others: one with a type of its own, or one that is left out.
+fn odd_path(paths: &JsonOp, c: &mut Cursor<'_>, s: &mut State) -> Result<(), Fault> {
+    let path = match s.paths.in_document().map(|path| paths.find(path)) {
+        None | Some(JsonPath::Plain) => return Ok(()),
+        Some(path) => path,
+    };
+    c.blank(false);
+    let at = c.at;
+    s.paths.whole(c.peek() == b'{', matches!(path, JsonPath::Skipped), at);
+    // Texts inside of it have to be texts for the server's parser all the same.
+    skip::value_strict(c, s)?;
+    check_tokens(&c.bytes[..c.at], at, s)?;
+    if let JsonPath::Typed(name, op) = path {
+        let mut scratch = std::mem::take(&mut s.paths.scratch);
+        let mut value = Cursor { bytes: c.bytes, at };
+        let fits = json_path::check(op, &mut value, s, &mut scratch);
+        s.paths.scratch = scratch;
+        fits.map_err(|fault| {
+            // The server makes something of a key that stands twice, once before an object.
+            let key = format!("\"{}\"", name.rsplit('.').next().unwrap_or(name));
+            let again = c.bytes.windows(key.len()).filter(|text| *text == key.as_bytes()).count() > 1;
+            let fault = if again { fault.made_final() } else { fault };
+            fault.in_element(name)
+        })?;
+    }
+    Ok(())
+}
+
+/// Checks the texts and numbers of a value whose paths are not looked at.
+fn check_tokens(bytes: &[u8], start: usize, s: &mut State) -> Result<(), Fault> {
+    let mut c = Cursor { bytes, at: start };
+    while !c.is_at_end() {
+        match c.peek() {
+            b'"' => {
+                let raw = string::scan(&mut c)?;
+                check_text(&raw, &mut s.text)?;
+            }
+            b'-' | b'0'..=b'9' => c.at = number_end(bytes, c.at)?,
+            _ => c.at += 1,
+        }
+    }
+    Ok(())
+}
+
 /// The text of a string that the server's parser takes: no raw control character, no lone surrogate.
 fn check_text<'b>(raw: &string::Raw<'b>, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], Fault> {
     if let Some(at) = raw.bytes.iter().position(|byte| *byte < 0x20) {
@@ -244,5 +316,8 @@ fn number_end(bytes: &[u8], position: usize) -> Result<usize, Fault> {
     if number.is_ok_and(f64::is_finite) {
         return Ok(end);
     }
-    Err(refused(position, "the number is out of range for a JSON column"))
+    let fault = refused(position, "the number is out of range for a JSON column");
+    // The server has a way of its own with whole ones.
+    let is_whole = !bytes[position..end].iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
+    Err(if is_whole { fault.made_final() } else { fault })
 }

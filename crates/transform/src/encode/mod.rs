@@ -6,6 +6,7 @@ mod decimal;
 mod enums;
 mod fault;
 mod json_column;
+mod json_path;
 mod lines;
 mod network;
 mod number;

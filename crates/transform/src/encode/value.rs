@@ -51,7 +51,7 @@ pub(crate) fn encode(op: &Op, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u
         Op::Array(inner) => containers::array(inner, c, s, out),
         Op::Tuple(tuple) => containers::tuple(tuple, c, s, out),
         Op::Map(key, value) => containers::map(key, value, c, s, out),
-        Op::Json => json_column::json(c, s, out),
+        Op::Json(paths) => json_column::json(paths, c, s, out),
         Op::Variant(variant) => variant::variant(variant, c, s, out),
         Op::Vector(vector) => containers::vector(vector, c, s, out),
     }

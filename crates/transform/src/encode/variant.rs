@@ -71,7 +71,7 @@ fn attempt(member: &Op, text: &[u8], start: usize, s: &mut State, out: &mut Vec<
 fn may_begin(op: &Op, first: u8) -> bool {
     match op {
         Op::Array(_) | Op::Vector(_) => first == b'[',
-        Op::Map(..) | Op::Json => first == b'{',
+        Op::Map(..) | Op::Json(_) => first == b'{',
         Op::Tuple(tuple) => first == if tuple.named { b'{' } else { b'[' },
         Op::Nullable(inner) => may_begin(inner, first),
         Op::String | Op::Variant(_) => true,

@@ -6,11 +6,11 @@ use chrono_tz::Tz;
 
 use super::op::Default as OpDefault;
 use super::{
-    DecimalKind, EnumTable, Field, IntKind, KeyTable, Literal, Op, Plan, PlanError, PlanOptions, RowFormat,
-    TupleElementOp, TupleOp, VariantOp, VectorOp,
+    DecimalKind, EnumTable, Field, IntKind, JsonOp, KeyTable, Literal, Op, Plan, PlanError, PlanOptions,
+    RowFormat, TupleElementOp, TupleOp, VariantOp, VectorOp,
 };
 use crate::columns::{Column, Columns, DefaultKind, Source};
-use crate::types::{DataType, TupleElement, attempts, check, is_bottomless, members};
+use crate::types::{DataType, JsonSkip, JsonTypeArgs, TupleElement, attempts, check, is_bottomless, members};
 
 pub(super) fn compile(columns: &Columns, options: &PlanOptions) -> Result<Plan, PlanError> {
     let columns = flatten(columns);
@@ -44,20 +44,28 @@ pub(super) fn compile(columns: &Columns, options: &PlanOptions) -> Result<Plan, 
     Ok(Plan { columns, options: options.clone(), fields, keys, zones: compiler.zones })
 }
 
-/// Whether a JSON type in it gives paths a type of their own.
-fn has_typed_paths(ty: &DataType) -> bool {
-    match ty {
-        DataType::Json(args) => !args.paths.is_empty(),
-        DataType::Nullable(inner) | DataType::LowCardinality(inner) | DataType::Array(inner) => {
-            has_typed_paths(inner)
-        }
-        DataType::SimpleAggregateFunction(_, inner) => has_typed_paths(inner),
-        DataType::Map(key, value) => has_typed_paths(key) || has_typed_paths(value),
-        DataType::Variant(list) => list.iter().any(has_typed_paths),
-        DataType::Tuple(elements) | DataType::Nested(elements) => {
-            elements.iter().any(|element| has_typed_paths(&element.ty))
-        }
+/// What a JSON type in it has that is not supported: a value for it could make the server refuse a whole insert.
+fn odd_json(ty: &DataType) -> Option<&'static str> {
+    let DataType::Json(args) = ty else { return ty.children().into_iter().find_map(odd_json) };
+    let is_json = |ty: &DataType| matches!(ty, DataType::Json(_));
+    let lacks_zero = |ty: &DataType| match ty {
+        DataType::Enum8(items) => items.iter().all(|item| item.value != 0),
+        DataType::Enum16(items) => items.iter().all(|item| item.value != 0),
         _ => false,
+    };
+    let is_below =
+        |path: &str, outer: &str| path.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
+    let mut paths = args.paths.iter();
+    if args.paths.iter().any(|(_, ty)| ty.any(&is_json)) {
+        Some("a path of a JSON type that is JSON itself")
+    } else if args.paths.iter().any(|(_, ty)| ty.any(&lacks_zero)) {
+        Some(
+            "a path of a JSON type with an Enum that has no 0, which ClickHouse makes of a JSON that is null or missing",
+        )
+    } else if paths.any(|(path, _)| args.paths.iter().any(|(outer, _)| is_below(path, outer))) {
+        Some("a typed path of a JSON type below another one")
+    } else {
+        None
     }
 }
 
@@ -115,12 +123,11 @@ impl Compiler {
             ty: name_of(&column.ty),
             reason,
         })?;
-        if has_typed_paths(&column.ty) {
+        if let Some(reason) = odd_json(&column.ty) {
             return Err(PlanError::NotSupported {
                 column: column.name.clone(),
                 ty: column.ty.to_string(),
-                reason: "the values of typed paths are not checked yet, and one that does not fit would make the server \
-                         refuse a whole insert",
+                reason,
             });
         }
         let op = self.op(&column.ty);
@@ -205,12 +212,23 @@ impl Compiler {
             DataType::Tuple(elements) => self.tuple(elements),
             DataType::Map(key, value) => Op::Map(Box::new(self.op(key)), Box::new(self.op(value))),
             DataType::Nested(elements) => Op::Array(Box::new(self.tuple(elements))),
-            DataType::Json(_) => Op::Json,
+            DataType::Json(args) => Op::Json(self.json(args)),
             DataType::Variant(list) => self.variant(list),
             DataType::QBit(qbit) => {
                 Op::Vector(VectorOp { element: Box::new(self.op(&qbit.element)), dimension: qbit.dimension })
             }
         }
+    }
+
+    fn json(&mut self, args: &JsonTypeArgs) -> JsonOp {
+        let mut typed: Vec<(Box<str>, Op)> =
+            args.paths.iter().map(|(path, ty)| (path.as_str().into(), self.op(ty))).collect();
+        typed.sort_by(|a, b| a.0.cmp(&b.0));
+        let skips = args.skips.iter().filter_map(|skip| match skip {
+            JsonSkip::Path(path) => Some(path.as_str().into()),
+            JsonSkip::Regexp(_) => None,
+        });
+        JsonOp { typed, skips: skips.collect() }
     }
 
     fn variant(&mut self, list: &[DataType]) -> Op {

@@ -13,7 +13,8 @@ pub(crate) use keys::{KeyMatch, KeyTable};
 pub(crate) use length::push_length;
 pub(crate) use literal::{LITERAL_BYTES_MAX, Literal};
 pub(crate) use op::{
-    DecimalKind, Default as DefaultOf, EnumTable, IntKind, Op, TupleElementOp, TupleOp, VariantOp, VectorOp,
+    DecimalKind, Default as DefaultOf, EnumTable, IntKind, JsonOp, JsonPath, Op, TupleElementOp, TupleOp,
+    VariantOp, VectorOp,
 };
 pub use options::{PlanOptions, RowFormat, Semantics};
 

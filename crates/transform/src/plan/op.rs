@@ -71,9 +71,47 @@ pub(crate) enum Op {
     Array(Box<Op>),
     Tuple(TupleOp),
     Map(Box<Op>, Box<Op>),
-    Json,
+    Json(JsonOp),
     Variant(VariantOp),
     Vector(VectorOp),
+}
+
+/// The paths of a JSON column that are not like all others.
+#[derive(Debug, Default)]
+pub(crate) struct JsonOp {
+    /// Paths with a type of their own, sorted.
+    pub(crate) typed: Vec<(Box<str>, Op)>,
+    /// Paths that the server leaves out, with all below them.
+    pub(crate) skips: Vec<Box<str>>,
+}
+
+/// What a JSON column does with a path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum JsonPath<'p> {
+    Plain,
+    Typed(&'p str, &'p Op),
+    Skipped,
+}
+
+impl JsonOp {
+    /// What the column does with the path.
+    #[inline]
+    pub(crate) fn find(&self, path: &[u8]) -> JsonPath<'_> {
+        if self.typed.is_empty() && self.skips.is_empty() {
+            return JsonPath::Plain;
+        }
+        let is_below = |skip: &str| match path.strip_prefix(skip.as_bytes()) {
+            Some(rest) => rest.is_empty() || rest[0] == b'.',
+            None => false,
+        };
+        if self.skips.iter().any(|skip| is_below(skip)) {
+            return JsonPath::Skipped;
+        }
+        match self.typed.binary_search_by(|(typed, _)| typed.as_bytes().cmp(path)) {
+            Ok(at) => JsonPath::Typed(&self.typed[at].0, &self.typed[at].1),
+            Err(_) => JsonPath::Plain,
+        }
+    }
 }
 
 /// The members of a Variant.
@@ -185,7 +223,7 @@ impl Op {
                 tuple.elements.iter().for_each(|element| element.op.write_default(default, out));
                 return;
             }
-            Op::Json => {
+            Op::Json(_) => {
                 out.extend_from_slice(b"\x02{}");
                 return;
             }

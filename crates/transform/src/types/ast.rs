@@ -102,6 +102,31 @@ pub enum DataType {
     Json(JsonTypeArgs),
 }
 
+impl DataType {
+    /// The types inside, one level down; those of JSON paths too.
+    pub(crate) fn children(&self) -> Vec<&DataType> {
+        match self {
+            DataType::Nullable(inner)
+            | DataType::LowCardinality(inner)
+            | DataType::Array(inner)
+            | DataType::SimpleAggregateFunction(_, inner) => vec![inner],
+            DataType::Map(key, value) => vec![key, value],
+            DataType::Tuple(elements) | DataType::Nested(elements) => {
+                elements.iter().map(|element| &element.ty).collect()
+            }
+            DataType::Variant(members) => members.iter().collect(),
+            DataType::QBit(qbit) => vec![&qbit.element],
+            DataType::Json(args) => args.paths.iter().map(|(_, ty)| ty).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether the type itself or any inside is so.
+    pub(crate) fn any(&self, is_so: &impl Fn(&DataType) -> bool) -> bool {
+        is_so(self) || self.children().into_iter().any(|child| child.any(is_so))
+    }
+}
+
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*

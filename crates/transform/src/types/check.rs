@@ -78,8 +78,27 @@ fn rules(ty: &DataType) -> Result<(), String> {
         }
         DataType::Variant(list) => variant(list),
         DataType::QBit(qbit) => self::qbit(qbit),
-        DataType::Json(args) => args.paths.iter().try_for_each(|(_, ty)| rules(ty)),
+        DataType::Json(args) => args.paths.iter().try_for_each(|(_, ty)| {
+            rules(ty)?;
+            json_path(ty)
+        }),
         _ => Ok(()),
+    }
+}
+
+/// Types that a path of a JSON type cannot have.
+fn json_path(ty: &DataType) -> Result<(), String> {
+    let refused = match ty {
+        DataType::BFloat16 | DataType::Interval(_) | DataType::QBit(_) => Some(String::new()),
+        DataType::Map(key, _) => {
+            let key = if let DataType::LowCardinality(inner) = &**key { inner } else { key };
+            (**key != DataType::String).then(|| " with key type not String".to_owned())
+        }
+        _ => None,
+    };
+    match refused {
+        Some(why) => Err(format!("JSON serialization doesn't support the return type schema: {ty}{why}")),
+        None => ty.children().into_iter().try_for_each(json_path),
     }
 }
 
@@ -87,20 +106,7 @@ fn rules(ty: &DataType) -> Result<(), String> {
 pub(crate) fn is_bottomless(ty: &DataType) -> bool {
     fn is_below(ty: &DataType, left: usize) -> bool {
         let Some(left) = left.checked_sub(1) else { return true };
-        match ty {
-            DataType::Nullable(inner)
-            | DataType::LowCardinality(inner)
-            | DataType::Array(inner)
-            | DataType::SimpleAggregateFunction(_, inner) => is_below(inner, left),
-            DataType::Map(key, value) => is_below(key, left) || is_below(value, left),
-            DataType::Tuple(elements) | DataType::Nested(elements) => {
-                elements.iter().any(|element| is_below(&element.ty, left))
-            }
-            DataType::Variant(list) => list.iter().any(|ty| is_below(ty, left)),
-            DataType::QBit(qbit) => is_below(&qbit.element, left),
-            DataType::Json(args) => args.paths.iter().any(|(_, ty)| is_below(ty, left)),
-            _ => false,
-        }
+        ty.children().into_iter().any(|child| is_below(child, left))
     }
     is_below(ty, TYPE_DEPTH_MAX)
 }
