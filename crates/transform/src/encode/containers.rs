@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::fault::Fault;
-use super::{Span, State, skip, string, value};
+use super::{Span, State, number, skip, string, value};
 use crate::plan::{DefaultOf, Op, TupleOp, VectorOp, push_length};
 use crate::reject::RejectCode;
 
@@ -144,10 +144,9 @@ fn elements(vector: &VectorOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<
         }
         let element = match c.peek() {
             b'"' | b't' | b'f' | b'[' | b'{' => Err(string::mismatch(c, s, "an element of a QBit")),
-            b'n' if !s.lenient => Err(string::mismatch(c, s, "an element of a QBit")),
             // The number 0 may be nothing at all.
             b']' if !s.lenient => Err(wrong_dimension(vector, c)),
-            _ => value::encode(&vector.element, c, s, out),
+            _ => element(&vector.element, c, s, out),
         };
         element.map_err(|fault| fault.at_index(at))?;
     }
@@ -156,6 +155,16 @@ fn elements(vector: &VectorOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<
         return Err(if c.peek() == b',' { wrong_dimension(vector, c) } else { c.unexpected("`]`") });
     }
     Ok(())
+}
+
+/// A bare number; to ClickHouse `nan` is one here, and nothing is null.
+fn element(op: &Op, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
+    match op {
+        Op::Int(kind) => number::integer(*kind, c, s, out),
+        Op::BFloat16 => number::bfloat16(c, s, out),
+        Op::Float32 => number::float32(c, s, out),
+        _ => number::float64(c, s, out),
+    }
 }
 
 #[cold]

@@ -185,6 +185,9 @@ fn number_of(token: &[u8]) -> Option<Number> {
     whole.filter(|whole| bounds.contains(whole)).map(Number::Whole)
 }
 
+/// The server reads seconds with a fraction as a decimal of 38 digits.
+const DATE_TIME_END: f64 = 1e38;
+
 /// The bytes of an array or an object as the server writes it anew, where that is only a matter of blanks.
 fn plain_bytes(text: &[u8]) -> Option<usize> {
     let kept = text.iter().filter(|byte| !byte.is_ascii_whitespace());
@@ -211,7 +214,7 @@ fn converts(op: &Op, number: Number) -> bool {
         (Op::Enum16(table), Number::Whole(whole)) => i16::try_from(whole).is_ok_and(|value| table.has(value)),
         (Op::Decimal(kind), number) => fits_decimal(*kind, number),
         (Op::DateTime64 { precision, .. }, number) => fits_decimal(ticks(*precision), number),
-        (Op::DateTime { .. }, number) => fits_decimal(DecimalKind { bytes: 16, ..ticks(0) }, number),
+        (Op::DateTime { .. }, Number::Double(double)) => double.abs() < DATE_TIME_END,
         (Op::Time64 { precision }, number) => fits_decimal(ticks(*precision), number),
         // The server writes the number anew.
         (Op::FixedString(width), Number::Whole(whole)) => whole.to_string().len() <= *width,
