@@ -6,6 +6,12 @@ use crate::plan::{KeyMatch, KeyTable, Literal, Plan};
 /// Keys that are known beside those of the columns.
 const OTHER_KEYS_MAX: usize = 1_024;
 
+/// Slots that are looked at for a key: one that finds no room there is not known.
+const PROBES_MAX: usize = 8;
+
+/// Keys that found no room after which everything is learned anew: the keys of yesterday make room for those of today.
+const REFUSED_KEYS_MAX: usize = 4_096;
+
 /// A key that was met, by its number; 0 is the beginning of a record.
 pub(crate) type KeyId = usize;
 
@@ -63,6 +69,8 @@ pub(crate) struct Guesses {
     followers: Vec<Followers>,
     known_max: usize,
     serial: u32,
+    /// Keys that found no room.
+    refused: usize,
 }
 
 const NO_STEP: Step =
@@ -79,16 +87,31 @@ impl Guesses {
             followers: vec![followers],
             known_max,
             serial: 0,
+            refused: 0,
         }
+    }
+
+    /// Forgets all keys where too many found no room since they were learned; says whether it did.
+    #[inline]
+    pub(crate) fn forget_where_full(&mut self) -> bool {
+        let is_full = self.refused > REFUSED_KEYS_MAX;
+        if is_full {
+            self.refused = 0;
+            self.slots.fill(0);
+            self.known.truncate(1);
+            self.followers.truncate(1);
+            self.followers[START] = Followers { steps: [NO_STEP; 2], first: 0 };
+        }
+        is_full
     }
 
     /// The known key whose text `is_text` recognises.
     #[inline(always)]
     pub(crate) fn find(&self, hash: u64, len: usize, is_text: impl Fn(&Literal) -> bool) -> Option<KeyId> {
         let mask = self.slots.len() - 1;
-        let mut slot = index(hash) & mask;
-        loop {
-            let id = self.slots[slot] as usize;
+        let first = index(hash) & mask;
+        for probe in 0..PROBES_MAX {
+            let id = self.slots[(first + probe) & mask] as usize;
             if id == 0 {
                 return None;
             }
@@ -96,28 +119,28 @@ impl Guesses {
             if known.hash == hash && known.text.len() == len && is_text(&known.text) {
                 return Some(id);
             }
-            slot = (slot + 1) & mask;
         }
+        None
     }
 
     /// Notes a key; none where there are too many already, or where it is too long.
     #[cold]
     pub(crate) fn note(&mut self, hash: u64, key: &[u8], plan: &Plan) -> Option<KeyId> {
-        let text = Literal::new(key)?;
+        let Some(text) = Literal::new(key) else { return None };
         let target = target(key, &plan.keys);
         let opens_with_quote =
             matches!(target, Target::Column(column) if kernels::opens_with_quote(&plan.fields[column].op));
-        // Strangers do not take the places of columns.
-        let strangers_max = if matches!(target, Target::Column(_)) { self.known_max } else { OTHER_KEYS_MAX };
-        if self.known.len() >= strangers_max.min(self.known_max) {
-            return None;
-        }
+        // Strangers do not take the places of columns, nor do other spellings of their names.
+        let is_column = matches!(target, Target::Column(column) if *plan.fields[column].key == *key);
+        let known_max = if is_column { self.known_max } else { OTHER_KEYS_MAX.min(self.known_max) };
         let id = self.known.len();
         let mask = self.slots.len() - 1;
-        let mut slot = index(hash) & mask;
-        while self.slots[slot] != 0 {
-            slot = (slot + 1) & mask;
-        }
+        let first = index(hash) & mask;
+        let slot = (0..PROBES_MAX).map(|probe| (first + probe) & mask).find(|slot| self.slots[*slot] == 0);
+        let Some(slot) = slot.filter(|_| id < known_max) else {
+            self.refused += 1;
+            return None;
+        };
         self.slots[slot] = u32::try_from(id).ok()?;
         self.known.push(Known { text, target, opens_with_quote, hash });
         self.followers.push(Followers { steps: [NO_STEP; 2], first: 0 });
@@ -171,11 +194,15 @@ pub(crate) fn target(key: &[u8], keys: &KeyTable) -> Target {
     }
 }
 
-/// The hash of a key by its first and last eight bytes and its length.
+/// The hash of a key by its length and five words: the first and the last two, and one from the middle. Those of
+/// shorter keys overlap; what they leave out of longer ones may tell keys apart and costs a few more looks then.
 #[inline(always)]
-pub(crate) fn hash(head: u64, tail: u64, len: usize) -> u64 {
+pub(crate) fn hash(words: [u64; 5], len: usize) -> u64 {
+    let [head, tail, second, last_but_one, middle] = words;
+    let inner = second.wrapping_add(last_but_one.rotate_left(17)).wrapping_add(middle.rotate_left(41));
     let mixed = head.wrapping_mul(0x9E37_79B9_7F4A_7C15)
         ^ tail.wrapping_mul(0xC2B2_AE3D_27D4_EB4F).rotate_left(29)
+        ^ inner.wrapping_mul(0xD6E8_FEB8_6659_FD93).rotate_left(13)
         ^ (len as u64).wrapping_mul(0x1656_67B1_9E37_79F9);
     mixed ^ (mixed >> 32)
 }

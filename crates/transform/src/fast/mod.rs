@@ -12,20 +12,18 @@
 )]
 mod float;
 mod guesses;
-mod padded;
 mod places;
 mod shape;
 
 pub(crate) use float::{nearest_f32, nearest_f64};
 pub(crate) use guesses::{Guesses, KeyId, START, Target, hash, target};
-use padded::Padded;
 use places::Defaults;
 pub(crate) use places::Places;
 pub(crate) use shape::{Shape, Shapes};
 
 use crate::encode::{DateMemo, State};
 use crate::engine::{Engine, Path};
-use crate::kernels::{self, Bounds, Context, LANES, ROOM_BYTES, Stranger, Walk};
+use crate::kernels::{self, Bounds, Context, LANES, Padded, ROOM_BYTES, Stranger, Walk};
 use crate::plan::{Op, Plan};
 
 /// Bytes of a record that takes a fast path, at most (256 KiB): its buffers stay small, and larger ones gain little.
@@ -74,8 +72,7 @@ impl Buffers {
     fn bounds(&mut self, fixed_bytes: usize, factor: usize) -> Bounds<'_> {
         self.row.clear();
         let row_bytes = self.input.record().len() * factor + fixed_bytes + ROOM_BYTES;
-        let (buffer, start) = self.input.buffer();
-        Bounds::new(buffer, start, self.input.record(), &mut self.row, row_bytes)
+        Bounds::new(&self.input, &mut self.row, row_bytes)
     }
 }
 
@@ -126,6 +123,9 @@ impl Fast {
         let Some(lane) = self.lanes.first_mut() else { return false };
         lane.input.load(record);
         let mut bounds = lane.bounds(self.fixed_bytes, self.factor);
+        if self.guesses.forget_where_full() {
+            self.shapes.forget();
+        }
         let guess = self.pause == 0;
         self.pause = self.pause.saturating_sub(1);
         self.places.clear(plan.fields.len());
@@ -146,8 +146,8 @@ impl Fast {
             misses: 0,
         };
         let row_bytes_max = state.limit_row(self.lane_bytes_max);
-        let mut context = Context { state, dates: &mut self.dates, plain_date: &mut self.plain_date };
-        let done = kernels::encode_record(self.engine.tier.level(), &mut walk, &mut bounds, &mut context);
+        let mut context = Context::new(state, &mut self.dates, &mut self.plain_date);
+        let done = kernels::encode_record(self.engine.tier, &mut walk, &mut bounds, &mut context);
         let misses = walk.misses;
         state.row_bytes_max = row_bytes_max;
         if guess {
@@ -225,10 +225,10 @@ impl Fast {
         // The keys of the shape count for each record; what is left is shared by the values of all of them.
         state.fields_left = state.fields_left.checked_sub(shape.steps.len())?;
         let row_bytes_max = state.limit_row(self.lane_bytes_max);
-        let mut context = Context { state, dates: &mut self.dates, plain_date: &mut self.plain_date };
-        let level = self.engine.tier.level();
+        let mut context = Context::new(state, &mut self.dates, &mut self.plain_date);
+        let tier = self.engine.tier;
         let done =
-            kernels::encode_group(level, plan, shape, &mut bounds, &mut context, &mut self.starts).is_some();
+            kernels::encode_group(tier, plan, shape, &mut bounds, &mut context, &mut self.starts).is_some();
         state.row_bytes_max = row_bytes_max;
         if !done
             || self.lanes.iter().any(|lane| lane.row.len() + self.defaults.bytes() > limits.row_bytes_max)

@@ -2,10 +2,13 @@
 
 use super::guesses::{Guesses, KeyId, Step, Target};
 use super::places::Places;
-use crate::plan::Literal;
+use crate::plan::{LITERAL_BYTES_MAX, Literal};
 
 /// Records of one shape in a row after which the shape is taken for the topic's.
 const REPEATS_MIN: u32 = 3;
+
+/// Bytes that are kept of what stands behind the last value: more than a shape has.
+const TAIL_BYTES_MAX: usize = LITERAL_BYTES_MAX + 1;
 
 /// Groups that are passed over after one that did not fit: doubled each time, up to this.
 const PAUSE_GROUPS_MAX: u32 = 64;
@@ -47,6 +50,8 @@ pub(crate) struct Shapes {
     /// The record at hand, then the one before it.
     trace: Vec<Trace>,
     last: Vec<Trace>,
+    /// What stood behind the last value of the record before.
+    last_tail: Vec<u8>,
     /// A key of the record at hand was not kept.
     broken: bool,
     repeats: u32,
@@ -56,6 +61,14 @@ pub(crate) struct Shapes {
 }
 
 impl Shapes {
+    /// Forgets all shapes, since the numbers of the keys have a new meaning.
+    pub(crate) fn forget(&mut self) {
+        self.shape = None;
+        self.serials.clear();
+        self.last.clear();
+        self.repeats = 0;
+    }
+
     pub(crate) fn begin(&mut self) {
         self.trace.clear();
         self.broken = false;
@@ -74,9 +87,11 @@ impl Shapes {
     /// The record was encoded, and behind its last value stands `tail`.
     #[inline(always)]
     pub(crate) fn end(&mut self, guesses: &mut Guesses, places: &Places, tail: &[u8]) {
-        if self.broken || self.trace != self.last {
+        if self.broken || self.trace != self.last || self.last_tail != tail {
             self.repeats = 0;
             std::mem::swap(&mut self.trace, &mut self.last);
+            self.last_tail.clear();
+            self.last_tail.extend_from_slice(tail.get(..TAIL_BYTES_MAX).unwrap_or(tail));
             return;
         }
         self.repeats += 1;
@@ -88,7 +103,7 @@ impl Shapes {
     #[cold]
     fn install(&mut self, guesses: &mut Guesses, places: &Places, tail: &[u8]) {
         let serials = self.trace.iter().map(|trace| trace.serial);
-        if self.shape.as_ref().is_some_and(|shape| shape.tail.len() == tail.len())
+        if self.shape.as_ref().is_some_and(|shape| shape.tail.block()[..shape.tail.len()] == *tail)
             && serials.clone().eq(self.serials.iter().copied())
         {
             return;

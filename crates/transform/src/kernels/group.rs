@@ -11,7 +11,7 @@ use crate::plan::{Field, IntKind, Op, Plan, RowFormat};
 /// Records that are encoded side by side.
 pub(crate) const LANES: usize = 4;
 
-/// Encodes records that have the shape; the rows are then in the lanes' buffers, with their lengths set. False where
+/// Encodes records that have the shape; the rows are then in the lanes' buffers, with their lengths set. None where
 /// one of them does not have the shape, or where the exact path has to say more.
 ///
 /// `starts` gets where each value starts, lane by lane, where the values are not in the columns' order.

@@ -2,13 +2,14 @@
 //!
 //! Two facts keep every access inside its buffer.
 //!
-//! - The record lies between zeros ([`Padded`](crate::fast::Padded)): 64 before it and 128 behind. A lane moves
-//!   forward only over bytes that it has compared with something that is not zero (a literal, a digit, a quote), so
-//!   `at` never passes the record's end, and 128 bytes from `at` on may always be read.
+//! - The record lies between zeros ([`Padded`]): 64 before it and 128 behind. A lane moves forward only up to bytes that
+//!   it has compared with something that is not zero (a literal, a digit, the quote that ends a text), so `at` never
+//!   passes the record's end, and 128 bytes from `at` on may always be read.
 //! - An operation that writes first asks [`Bounds::has_room`], and writes [`ROOM_BYTES`] at most beyond it.
 
 use std::ptr::NonNull;
 
+use super::padded::Padded;
 use super::simd::Simd;
 use crate::plan::Literal;
 
@@ -46,16 +47,10 @@ pub(crate) struct Bounds<'w> {
 }
 
 impl<'w> Bounds<'w> {
-    /// The bounds of a record that starts at `start` in its padded buffer. The row is empty and may need `row_bytes`,
-    /// [`ROOM_BYTES`] included.
-    pub(crate) fn new(
-        padded: &'w [u8],
-        start: usize,
-        record: &'w [u8],
-        buffer: &'w mut Vec<u8>,
-        row_bytes: usize,
-    ) -> Bounds<'w> {
-        let start = padded.as_ptr().wrapping_add(start);
+    /// The bounds of a record, and of the buffer for its row, which may need `row_bytes`, [`ROOM_BYTES`] included.
+    pub(crate) fn new(padded: &'w Padded, buffer: &'w mut Vec<u8>, row_bytes: usize) -> Bounds<'w> {
+        let (record, row_bytes) = (padded.record(), row_bytes.max(ROOM_BYTES));
+        let start = padded.start();
         let end = start.wrapping_add(record.len());
         let row = buffer.as_mut_ptr();
         let mut bounds = Bounds { record, buffer, row_bytes, start, end, row, room: row };

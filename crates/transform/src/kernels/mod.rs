@@ -33,6 +33,7 @@ mod moment;
 mod neon;
 mod nested;
 mod number;
+mod padded;
 mod portable;
 mod record;
 mod simd;
@@ -42,10 +43,11 @@ mod value;
 pub(crate) use append::{BLOCK_BYTES, append};
 pub(crate) use group::LANES;
 pub(crate) use lane::{Bounds, ROOM_BYTES};
+pub(crate) use padded::Padded;
 pub(crate) use record::{Stranger, Walk};
 pub(crate) use value::{Context, opens_with_quote};
 
-use crate::engine::Level;
+use crate::engine::{Level, Tier};
 use crate::fast::Shape;
 use crate::plan::Plan;
 
@@ -131,16 +133,16 @@ pub(crate) fn has(level: Level) -> bool {
 
 /// Encodes one record into the buffer of its bounds; none where the exact path has to say more.
 ///
-/// A level exists only as part of a [`Tier`](crate::Tier), which was seen to be there.
+/// A [`Tier`] exists only where its level was seen to be there.
 pub(crate) fn encode_record(
-    level: Level,
+    tier: Tier,
     walk: &mut Walk<'_>,
     bounds: &mut Bounds<'_>,
     context: &mut Context<'_>,
 ) -> Option<()> {
-    // SAFETY: the processor has the level's instructions.
+    // SAFETY: the processor has the tier's instructions.
     unsafe {
-        match level {
+        match tier.level() {
             Level::Portable => with_portable::encode_record(walk, bounds, context),
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => with_avx2::encode_record(walk, bounds, context),
@@ -155,16 +157,16 @@ pub(crate) fn encode_record(
 /// Encodes a group of records that have the shape; none where one of them does not, or where the exact path has to say
 /// more.
 pub(crate) fn encode_group(
-    level: Level,
+    tier: Tier,
     plan: &Plan,
     shape: &Shape,
     bounds: &mut [Bounds<'_>; LANES],
     context: &mut Context<'_>,
     starts: &mut [Vec<usize>; LANES],
 ) -> Option<()> {
-    // SAFETY: the processor has the level's instructions.
+    // SAFETY: the processor has the tier's instructions.
     unsafe {
-        match level {
+        match tier.level() {
             Level::Portable => with_portable::encode_group(plan, shape, bounds, context, starts),
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => with_avx2::encode_group(plan, shape, bounds, context, starts),

@@ -248,16 +248,17 @@ fn learn(
 /// The number of a key of at least one byte.
 #[inline(always)]
 unsafe fn find<S: Simd>(walk: &mut Walk<'_>, text: Lane, len: usize, bounds: &Bounds<'_>) -> Option<KeyId> {
-    // SAFETY: the lane is live; 64 bytes before the record may be read, so 8 before the key's end are.
+    // SAFETY: the lane is live, and every word lies in the 64 bytes behind it.
     let hash = unsafe {
-        let (head, tail) = if len >= 8 {
-            let tail = text.at.as_ptr().add(len).sub(8).cast::<u64>().read_unaligned();
-            (text.word(0), u64::from_le(tail))
-        } else {
-            let head = text.word(0) << (64 - 8 * len);
-            (head, head)
+        let words = match len {
+            0..8 => {
+                let head = text.word(0) << (64 - 8 * len);
+                [head, head, 0, 0, 0]
+            }
+            8..=16 => [text.word(0), text.word(len - 8), 0, 0, 0],
+            _ => [0, len - 8, 8, len - 16, len / 2 - 4].map(|offset| text.word(offset)),
         };
-        hash(head, tail, len)
+        hash(words, len)
     };
     // SAFETY: the lane is live.
     let found = walk.guesses.find(hash, len, |known| unsafe { text.literal::<S>(known).is_some() });

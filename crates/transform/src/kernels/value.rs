@@ -15,6 +15,14 @@ pub(crate) struct Context<'w> {
     pub(crate) dates: &'w mut [DateMemo],
     /// For dates without a time.
     pub(crate) plain_date: &'w mut DateMemo,
+    /// The exact path has refused a value: the record is left to it as a whole, and nothing of it is tried again.
+    pub(super) is_refused: bool,
+}
+
+impl<'w> Context<'w> {
+    pub(crate) fn new(state: &'w mut State, dates: &'w mut [DateMemo], plain_date: &'w mut DateMemo) -> Self {
+        Self { state, dates, plain_date, is_refused: false }
+    }
 }
 
 /// Brings the exact path to the place of the lane, and the lane behind what it has read and written. Where it fails,
@@ -34,6 +42,8 @@ unsafe fn exactly(
     let good = read(&mut cursor, bounds.buffer);
     let written = bounds.buffer.len();
     bounds.make_room();
+    // The exact path is safe code, and not held to end inside the record by anything but this.
+    let good = good && cursor.at <= bounds.record.len();
     // SAFETY: the cursor ends inside the record, the row's length inside its capacity.
     good.then(|| unsafe { bounds.lane(cursor.at, written) })
 }
@@ -135,6 +145,7 @@ pub(super) unsafe fn bare_value<S: Simd>(
                 let (read, written) = (bounds.read(lane), bounds.written(lane));
                 match S::nested(op, lane, bounds, context) {
                     Some(lane) => Some(lane),
+                    None if context.is_refused => return None,
                     // The row may have moved meanwhile.
                     None => return exact_value(op, bounds.lane(read, written), bounds, context),
                 }
@@ -196,7 +207,9 @@ pub(super) unsafe fn exact_value(
     context: &mut Context<'_>,
 ) -> Option<Lane> {
     // SAFETY: the same contract.
-    unsafe { exactly(lane, bounds, |c, row| encode_value(op, c, context.state, row).is_ok()) }
+    let done = unsafe { exactly(lane, bounds, |c, row| encode_value(op, c, context.state, row).is_ok()) };
+    context.is_refused |= done.is_none();
+    done
 }
 
 /// Moves the lane behind a value that no column takes.
