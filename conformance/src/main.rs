@@ -106,7 +106,7 @@ fn start() -> anyhow::Result<ExitCode> {
         },
         time_max: cli.seconds.map(Duration::from_secs),
         types: cli.types,
-        engine: Engine { path, tier },
+        engine: Engine::new(path, tier),
         connections: cli.connections.max(1),
     };
     eprintln!("seed {}, engine {}, tier {tier}", plan.seed, cli.engine);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use housepipe_transform::{Encoder, LineCounts, LineReject, Plan};
+use housepipe_transform::{Encoder, LineCounts, Plan, Reject};
 
 use crate::input::Input;
 use crate::plans;
@@ -24,7 +24,7 @@ pub(crate) fn check(data: &[u8]) {
         counts.records += 1;
         match encoder.encode(&text[bytes.clone()], &mut rows) {
             Ok(()) => counts.rows += 1,
-            Err(reject) => rejects.push(LineReject { line, bytes, reject }),
+            Err(reject) => rejects.push((line, bytes, reject)),
         }
     }
     assert_eq!(whole, (rows, counts, rejects));
@@ -39,9 +39,14 @@ pub(crate) fn check(data: &[u8]) {
     }
 }
 
-fn encode(plan: &Arc<Plan>, text: &[u8]) -> (Vec<u8>, LineCounts, Vec<LineReject>) {
+/// A reject with its line and the line's place.
+type Line = (usize, Range<usize>, Reject);
+
+fn encode(plan: &Arc<Plan>, text: &[u8]) -> (Vec<u8>, LineCounts, Vec<Line>) {
     let (mut rows, mut rejects) = (Vec::new(), Vec::new());
-    let counts = Encoder::new(plan.clone()).encode_lines(text, &mut rows, |line| rejects.push(line));
+    let counts = Encoder::new(plan.clone()).encode_lines(text, &mut rows, |line| {
+        rejects.push((line.line, line.bytes, line.reject));
+    });
     (rows, counts, rejects)
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn check(data: &[u8]) {
 fn engines() -> impl Iterator<Item = Engine> {
     [Path::Exact, Path::General, Path::Lockstep]
         .into_iter()
-        .flat_map(|path| Tier::all().into_iter().map(move |tier| Engine { path, tier }))
+        .flat_map(|path| Tier::all().into_iter().map(move |tier| Engine::new(path, tier)))
 }
 
 /// The records that the bytes stand for: written out, or made to fit the columns and then changed.

@@ -63,10 +63,10 @@ pub fn cases<'d>(dataset: &'d Dataset, engines: &Engines) -> anyhow::Result<Vec<
         cases.push(batch(STRICT.to_owned(), &strict, best));
     }
     for path in &engines.paths {
-        cases.push(batch(format!("{OURS}, path {path:?}"), &lenient, Engine { path: *path, ..best }));
+        cases.push(batch(format!("{OURS}, path {path:?}"), &lenient, Engine::new(*path, best.tier)));
     }
     for tier in &engines.tiers {
-        cases.push(batch(format!("{OURS}, tier {tier}"), &lenient, Engine { tier: *tier, ..best }));
+        cases.push(batch(format!("{OURS}, tier {tier}"), &lenient, Engine::new(best.path, *tier)));
     }
     for bytes in OTHER_SLICES_BYTES {
         let name = format!("{OURS}, slices of {} KiB", bytes / 1024);

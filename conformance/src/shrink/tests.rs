@@ -102,12 +102,7 @@ fn a_refusal_too_many_is_found_and_shrunk() {
         |_, records, _, encoded| {
             for (record, verdict) in records.iter().zip(&mut encoded.verdicts) {
                 if verdict.is_ok() && record.windows(4).any(|four| four == b"true") {
-                    *verdict = Err(housepipe_transform::Reject {
-                        code: RejectCode::TypeMismatch,
-                        position: 0,
-                        column: None,
-                        message: "a fault".to_owned(),
-                    });
+                    *verdict = Err(housepipe_transform::Reject::new(RejectCode::TypeMismatch, 0, "a fault"));
                 }
             }
         },

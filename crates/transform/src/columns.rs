@@ -140,6 +140,7 @@ pub enum Source {
 
 /// What a column holds where the record has nothing for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DefaultKind {
     /// The default of its type.
     Type,

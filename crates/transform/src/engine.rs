@@ -98,6 +98,7 @@ impl fmt::Display for Tier {
 
 /// The fastest path that an encoder may take; what a path cannot do falls through to the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Path {
     /// One strict walk over every record: the reference for the others.
     Exact,
@@ -111,9 +112,10 @@ pub enum Path {
 ///
 /// ```
 /// use housepipe_transform::{Engine, Path, Tier};
-/// assert_eq!(Engine::default(), Engine { path: Path::Lockstep, tier: Tier::best() });
+/// assert_eq!(Engine::default(), Engine::new(Path::Lockstep, Tier::best()));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Engine {
     /// The fastest path that is taken.
     pub path: Path,
@@ -122,6 +124,12 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// The engine that takes this path at most, with these instructions.
+    #[must_use]
+    pub const fn new(path: Path, tier: Tier) -> Engine {
+        Engine { path, tier }
+    }
+
     /// The reference: the exact path alone.
     pub const EXACT: Engine = Engine { path: Path::Exact, tier: Tier::portable() };
 }

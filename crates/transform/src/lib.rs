@@ -38,6 +38,7 @@ mod kernels;
 mod decode;
 mod reject;
 
+pub use chrono_tz::Tz;
 pub use columns::{Column, Columns, DefaultKind, Source};
 pub use decode::{DecodeError, DecodedRows};
 pub use encode::{Encoder, LineCounts, LineReject, UnknownKeys};

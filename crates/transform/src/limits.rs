@@ -1,4 +1,4 @@
-//! Limits on what one record may make the encoder do.
+//! Limits on what one record may make the encoder do. The constants are their defaults; [`Limits`] holds those of a plan.
 
 /// Bytes of one record, at most (16 MiB).
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;

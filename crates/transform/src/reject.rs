@@ -4,8 +4,10 @@ use std::fmt;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// Why a record was rejected. The set is closed and its names are stable: they are stored in error tables.
+        /// Why a record was rejected. The names are stable, since they are stored in error tables; new codes may join
+        /// with new types.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
         pub enum RejectCode { $($(#[$doc])* $variant,)* }
 
         impl RejectCode {
@@ -17,12 +19,23 @@ macro_rules! codes {
             pub const fn as_str(self) -> &'static str {
                 match self { $(RejectCode::$variant => $name,)* }
             }
+
+            /// The code of this name.
+            ///
+            /// ```
+            /// use housepipe_transform::RejectCode;
+            /// assert_eq!(RejectCode::by_name("out_of_range"), Some(RejectCode::OutOfRange));
+            /// ```
+            #[must_use]
+            pub fn by_name(name: &str) -> Option<RejectCode> {
+                match name { $($name => Some(RejectCode::$variant),)* _ => None }
+            }
         }
     };
 }
 
 codes! {
-    /// The record has more bytes than the limit.
+    /// The record, the row that it would make, or the paths of a JSON document in it have more bytes than the limit.
     RecordTooLarge = "record_too_large",
     /// Arrays and objects are nested deeper than the limit, or than the server's JSON parser takes.
     TooDeep = "too_deep",
@@ -79,8 +92,17 @@ impl fmt::Display for RejectCode {
 }
 
 /// A record that was not encoded: why, and where.
+///
+/// It prints with its place and its code:
+///
+/// ```
+/// use housepipe_transform::{Reject, RejectCode};
+/// let reject = Reject::new(RejectCode::OutOfRange, 5, "the number does not fit UInt8").in_column("a");
+/// assert_eq!(reject.to_string(), "a: the number does not fit UInt8 (out_of_range at byte 5)");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+#[error("{}{message} ({code} at byte {position})", .column.as_ref().map(|column| format!("{column}: ")).unwrap_or_default())]
+#[non_exhaustive]
 pub struct Reject {
     /// Why.
     pub code: RejectCode,
@@ -90,4 +112,19 @@ pub struct Reject {
     pub column: Option<String>,
     /// A short sentence for people. It never quotes the record's values.
     pub message: String,
+}
+
+impl Reject {
+    /// A reject of the document as a whole.
+    #[must_use]
+    pub fn new(code: RejectCode, position: usize, message: impl Into<String>) -> Reject {
+        Reject { code, position, column: None, message: message.into() }
+    }
+
+    /// The same reject, for the value of a column.
+    #[must_use]
+    pub fn in_column(mut self, path: impl Into<String>) -> Reject {
+        self.column = Some(path.into());
+        self
+    }
 }

@@ -51,7 +51,7 @@ fn records(pattern: &str) -> Vec<Vec<u8>> {
 
 fn engines() -> impl Iterator<Item = Engine> {
     let paths = [Path::Exact, Path::General, Path::Lockstep];
-    paths.into_iter().flat_map(|path| Tier::all().into_iter().map(move |tier| Engine { path, tier }))
+    paths.into_iter().flat_map(|path| Tier::all().into_iter().map(move |tier| Engine::new(path, tier)))
 }
 
 fn encoder(columns: &str, engine: Engine) -> Encoder {

@@ -43,10 +43,6 @@ fn rows_of_every_case_are_json_and_what_clickhouse_prints() {
     for (path, case) in load() {
         let (Some(row), None) = (&case.row, &case.clickhouse) else { continue };
         let row = unhex(row);
-        if row.is_empty() {
-            // A row of nothing but empty tuples has no bytes, and no place in a list of rows.
-            continue;
-        }
         let texts: Vec<String> = plan(&case.columns).decode(&row).collect::<Result<_, _>>().unwrap();
         let [text] = texts.as_slice() else { panic!("{} rows: {case:?}", texts.len()) };
         if text.matches(['{', '[']).count() > 100 {
@@ -58,7 +54,12 @@ fn rows_of_every_case_are_json_and_what_clickhouse_prints() {
         let Some(oracle) = oracle.as_mut().filter(|_| !case.columns.contains("JSON")) else { continue };
         match oracle.print(&case.columns, &row) {
             Ok(printed) => {
-                let theirs: Value = serde_json::from_slice(&printed).unwrap();
+                let Ok(theirs) = serde_json::from_slice::<Value>(&printed) else {
+                    // ClickHouse prints what is no number in a QBit without quotes, which is not JSON.
+                    let printed = String::from_utf8_lossy(&printed);
+                    assert!(case.columns.contains("QBit") && printed.contains("nan"), "{printed}");
+                    continue;
+                };
                 if !alike(&ours, &theirs) {
                     wrong.push(format!(
                         "{}: {case:?}\n  ours {ours}\n  ClickHouse's {theirs}",
@@ -121,4 +122,18 @@ proptest! {
             prop_assert!(serde_json::from_str::<Value>(&text).is_ok(), "{}", text);
         }
     }
+}
+
+#[test]
+fn a_length_that_lies_is_an_error() {
+    for (columns, rows) in [
+        ("a Array(Tuple())", &[0xFF, 0xFF, 0xFF, 0x7F][..]),
+        ("a Array(Tuple())", &[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F]),
+        ("a Array(UInt8)", &[0x80, 0x80, 0x80, 0x01, 1]),
+        ("a Map(Tuple(), Tuple())", &[0xFF, 0xFF, 0xFF, 0xFF, 0x0F]),
+    ] {
+        let plan = plan(columns);
+        assert!(plan.decode(rows).next().is_some_and(|row| row.is_err()), "{columns}");
+    }
+    assert_eq!(plan("a Array(Tuple())").decode(&[2]).next().unwrap().unwrap(), r#"{"a":[[],[]]}"#);
 }

@@ -37,7 +37,7 @@ fn run(plan: &Arc<Plan>, engine: Engine, records: &[&[u8]]) -> Outcome {
 fn engines() -> Vec<Engine> {
     let tiers = Tier::all();
     let paths = [Path::General, Path::Lockstep];
-    paths.iter().flat_map(|path| tiers.iter().map(|tier| Engine { path: *path, tier: *tier })).collect()
+    paths.iter().flat_map(|path| tiers.iter().map(|tier| Engine::new(*path, *tier))).collect()
 }
 
 fn assert_engines_agree(columns: &str, options: &PlanOptions, records: &[&[u8]]) {

@@ -229,7 +229,7 @@ fn rejects_say_what_they_said() {
         };
         for path in [Path::General, Path::Lockstep] {
             for tier in Tier::all() {
-                let other = encode(columns, record, *asks, Engine { path, tier });
+                let other = encode(columns, record, *asks, Engine::new(path, tier));
                 assert_eq!(other.as_ref(), Err(&reject), "{path:?}, {tier}: {}", record.escape_ascii());
             }
         }

@@ -1,8 +1,11 @@
 //! What a plan refuses, however its columns were made.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are test code too")]
 
+use std::sync::Arc;
+
 use housepipe_transform::{
-    Column, Columns, DataType, EnumItem, Limits, Plan, PlanError, PlanOptions, TupleElement,
+    Column, Columns, DataType, Encoder, EnumItem, Limits, Plan, PlanError, PlanOptions, QBitType,
+    TupleElement,
 };
 
 fn refused(ty: DataType) -> String {
@@ -17,13 +20,15 @@ fn refused(ty: DataType) -> String {
 }
 
 fn element(name: Option<&str>) -> TupleElement {
-    TupleElement { name: name.map(str::to_owned), ty: DataType::UInt8 }
+    name.map_or_else(
+        || TupleElement::unnamed(DataType::UInt8),
+        |name| TupleElement::named(name, DataType::UInt8),
+    )
 }
 
 #[test]
 fn types_built_by_hand_are_held_to_the_parsers_rules() {
-    let twice =
-        vec![EnumItem { name: "x".to_owned(), value: 1i8 }, EnumItem { name: "x".to_owned(), value: 2 }];
+    let twice = vec![EnumItem::new("x", 1i8), EnumItem::new("x", 2)];
     for (ty, reason) in [
         (DataType::FixedString(0), "1 to 16777215 bytes"),
         (DataType::FixedString(16_777_216), "1 to 16777215 bytes"),
@@ -85,5 +90,79 @@ fn a_json_type_with_typed_paths_is_refused_wherever_it_stands() {
     assert_eq!(
         error.to_string(),
         "at byte 0: ClickHouse has no Object('json') any more; its successor is JSON"
+    );
+}
+
+#[test]
+fn a_row_has_bytes() {
+    let compile = |columns: &str| Plan::compile(&columns.parse().unwrap(), &PlanOptions::default());
+    assert_eq!(compile("a Tuple(), b Tuple(Tuple())").unwrap_err(), PlanError::NoBytes);
+    assert!(compile("a Tuple(), b UInt8").is_ok());
+    assert!(compile("a Array(Tuple())").is_ok());
+}
+
+#[test]
+fn variants_and_vectors_have_rules() {
+    let variant = |list: Vec<DataType>| refused(DataType::Variant(list));
+    let nullable = |ty: DataType| DataType::Nullable(Box::new(ty));
+    assert_eq!(variant(vec![]), "Variant type should have at least one nested type");
+    assert_eq!(
+        variant(vec![nullable(DataType::UInt8)]),
+        "Nullable/LowCardinality(Nullable) types are not allowed inside Variant type"
+    );
+    assert_eq!(
+        variant(vec![DataType::Variant(vec![DataType::UInt8])]),
+        "Nested Variant types are not allowed"
+    );
+    assert_eq!(
+        refused(nullable(DataType::Variant(vec![DataType::UInt8]))),
+        "Nested type Variant(UInt8) cannot be inside Nullable type"
+    );
+    let many = (1..=256).map(DataType::FixedString).collect();
+    assert_eq!(variant(many), "Variant type with more than 255 nested types is not allowed");
+    assert_eq!(
+        refused(DataType::QBit(QBitType::new(DataType::UInt8, 2))),
+        "QBit data type only supports Int8, BFloat16, Float32, or Float64 as element type. Got: UInt8"
+    );
+    let mut vector = QBitType::new(DataType::Float32, 16);
+    for (stride, reason) in [
+        (5, "QBit stride must be a positive divisor of the dimension 16. Got: 5"),
+        (4, "QBit stride must be a multiple of 8 when it is smaller than the dimension. Got: 4"),
+    ] {
+        vector.stride = Some(stride);
+        assert_eq!(refused(DataType::QBit(vector.clone())), reason);
+    }
+}
+
+#[test]
+fn a_variant_has_the_order_of_its_names() {
+    let ty: DataType = "Variant(UInt8, Array(String), String, UInt8)".parse().unwrap();
+    assert_eq!(ty.to_string(), "Variant(Array(String), String, UInt8)");
+    let by_hand = DataType::Variant(vec![DataType::UInt8, DataType::String]);
+    assert_eq!(by_hand.to_string(), "Variant(String, UInt8)");
+    let columns = Columns::new(vec![Column::new("a", by_hand)]);
+    let plan = Plan::compile(&columns, &PlanOptions::default()).unwrap();
+    let mut rows = Vec::new();
+    Encoder::new(Arc::new(plan)).encode(br#"{"a":1}"#, &mut rows).unwrap();
+    assert_eq!(rows, [1, 1]);
+}
+
+#[test]
+fn paths_of_json_that_are_not_checked_are_refused() {
+    for (ty, part) in [
+        ("JSON(a JSON)", "JSON itself"),
+        ("Array(JSON(a Array(JSON)))", "JSON itself"),
+        ("JSON(a Enum8('x' = 1))", "has no 0"),
+        ("JSON(a UInt8, a.b UInt8)", "below another"),
+    ] {
+        let columns = Columns::new(vec![Column::new("a", ty.parse().unwrap())]);
+        match Plan::compile(&columns, &PlanOptions::default()) {
+            Err(PlanError::NotSupported { reason, .. }) => assert!(reason.contains(part), "{ty}: {reason}"),
+            other => panic!("{ty}: {other:?}"),
+        }
+    }
+    assert_eq!(
+        refused("JSON(a BFloat16)".parse().unwrap()),
+        "JSON serialization doesn't support the return type schema: BFloat16"
     );
 }

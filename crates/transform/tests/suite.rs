@@ -190,7 +190,7 @@ fn counted(text: &[u8]) -> Vec<u8> {
 
 fn engines() -> impl Iterator<Item = Engine> {
     let paths = [Path::Exact, Path::General, Path::Lockstep];
-    paths.into_iter().flat_map(|path| Tier::all().into_iter().map(move |tier| Engine { path, tier }))
+    paths.into_iter().flat_map(|path| Tier::all().into_iter().map(move |tier| Engine::new(path, tier)))
 }
 
 /// Records side by side, so that the paths for many are taken too.

@@ -72,9 +72,10 @@ pub(super) async fn insert_rows(
     let insert = Insert {
         table: &shared.setup.target.table,
         columns: &shared.setup.target.columns,
-        format: match shared.setup.target.format {
-            RowFormat::RowBinaryWithDefaults => InsertFormat::RowBinaryWithDefaults,
-            RowFormat::RowBinary => InsertFormat::RowBinary,
+        format: if shared.setup.target.format == RowFormat::RowBinaryWithDefaults {
+            InsertFormat::RowBinaryWithDefaults
+        } else {
+            InsertFormat::RowBinary
         },
         body: batch.slice(&rows),
         rows: rows.len() as u64,

@@ -1,5 +1,8 @@
 //! A cursor over encoded rows.
 
+/// Values of no bytes that an array may have, at most: empty tuples.
+const EMPTY_VALUES_MAX: usize = 1 << 16;
+
 /// A cursor over encoded rows. Its errors are sentences; the caller knows the place.
 #[derive(Debug)]
 pub(super) struct Reader<'r> {
@@ -53,6 +56,15 @@ impl<'r> Reader<'r> {
             }
         }
         Err("a length is too large".to_owned())
+    }
+
+    /// How many values follow: no more than bytes are left, unless they have none.
+    pub(super) fn count(&mut self) -> Result<usize, String> {
+        let count = self.length()?;
+        if count > (self.bytes.len() - self.at).max(EMPTY_VALUES_MAX) {
+            return Err("a length is larger than what follows".to_owned());
+        }
+        Ok(count)
     }
 
     /// A length and so many bytes.

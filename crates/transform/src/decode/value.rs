@@ -172,7 +172,7 @@ fn list(
     mut item: impl FnMut(&mut Reader<'_>, &mut String) -> Result<(), String>,
 ) -> Result<(), String> {
     out.push('[');
-    for at in 0..r.length()? {
+    for at in 0..r.count()? {
         if at > 0 {
             out.push(',');
         }
@@ -190,7 +190,7 @@ fn map(
     out: &mut String,
 ) -> Result<(), String> {
     out.push('{');
-    for at in 0..r.length()? {
+    for at in 0..r.count()? {
         if at > 0 {
             out.push(',');
         }

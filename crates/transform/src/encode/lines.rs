@@ -7,6 +7,7 @@ use crate::reject::Reject;
 
 /// What [`Encoder::encode_lines`] did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LineCounts {
     /// Lines, blank ones included.
     pub lines: usize,
@@ -18,6 +19,7 @@ pub struct LineCounts {
 
 /// A line whose record was rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LineReject {
     /// The line, counted from 0.
     pub line: usize,

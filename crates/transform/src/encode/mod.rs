@@ -19,6 +19,7 @@ mod value;
 mod variant;
 mod wide;
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -38,7 +39,6 @@ use crate::plan::{Plan, Semantics};
 use crate::reject::{Reject, RejectCode};
 
 /// Encodes records by a plan, one after the other. It keeps buffers, so that the steady state allocates nothing.
-#[derive(Debug)]
 pub struct Encoder {
     plan: Arc<Plan>,
     engine: Engine,
@@ -88,6 +88,16 @@ pub(crate) struct State {
 
 /// A buffer that one odd record made larger than this is given back.
 const KEPT_BUFFER_BYTES_MAX: usize = 1024 * 1024;
+
+/// Plan and engine alone: the buffers hold what records held.
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder")
+            .field("plan", &self.plan)
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Encoder {
     /// An encoder for the plan, with the default engine.
@@ -249,10 +259,15 @@ impl Encoder {
         self.engine
     }
 
-    /// The keys that no column takes, with how often accepted and rejected records had them.
+    /// The keys that no column takes, with how often records had them: accepted ones, and rejected ones up to the fault.
     #[must_use]
     pub fn unknown_keys(&self) -> &UnknownKeys {
         &self.state.unknown
+    }
+
+    /// Counts the keys that no column takes anew, from nothing.
+    pub fn clear_unknown_keys(&mut self) {
+        self.state.unknown.clear();
     }
 
     fn row(&mut self, record: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {

@@ -3,7 +3,7 @@
 use crate::limits::UNKNOWN_KEY_BYTES_MAX;
 
 /// Counts of the keys that no column takes: by name for the first ones, and in total.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct UnknownKeys {
     counts: Vec<(Box<[u8]>, u64)>,
     names_max: usize,
@@ -33,6 +33,10 @@ impl UnknownKeys {
             None if self.counts.len() < self.names_max => self.counts.push((name.into(), 1)),
             None => {}
         }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new(self.names_max);
     }
 
     /// How often a key was met that no column takes, the keys without a name here included.

@@ -40,6 +40,9 @@ pub(super) fn compile(columns: &Columns, options: &PlanOptions) -> Result<Plan, 
         }
         fields.push(field);
     }
+    if options.format == RowFormat::RowBinary && fields.iter().all(|field| field.op.has_no_bytes()) {
+        return Err(PlanError::NoBytes);
+    }
     let keys = KeyTable::new(fields.iter().map(|field| field.key.clone()).collect());
     Ok(Plan { columns, options: options.clone(), fields, keys, zones: compiler.zones })
 }

@@ -117,6 +117,9 @@ pub enum PlanError {
         /// The column.
         column: String,
     },
+    /// RowBinary would not know how many rows there are.
+    #[error("a row of these columns has no bytes: empty tuples alone hold nothing")]
+    NoBytes,
     /// A row would be larger than the limit before any value is in it.
     #[error(
         "column `{column}`: with the default of {ty}, a row of defaults is larger than the limit of {limit_bytes} bytes a row"

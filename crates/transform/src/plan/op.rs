@@ -248,6 +248,11 @@ impl Op {
         }
     }
 
+    /// Whether no value has any bytes: a tuple of nothing.
+    pub(crate) fn has_no_bytes(&self) -> bool {
+        matches!(self, Op::Tuple(tuple) if tuple.elements.iter().all(|element| element.op.has_no_bytes()))
+    }
+
     /// The bytes of the default, or the limit when there are more.
     pub(crate) fn default_bytes(&self) -> usize {
         match self {

@@ -6,9 +6,11 @@ use crate::limits::Limits;
 
 /// How records are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Semantics {
     /// ClickHouse's bytes for every accepted record; what is not a JSON document, and values that ClickHouse would
-    /// store wrong, are rejected.
+    /// store wrong, are rejected. Two leniencies stay, since ClickHouse keeps such bytes as they are: raw control
+    /// characters inside of texts, and, without [`PlanOptions::strict_utf8`], bytes that are not UTF-8.
     #[default]
     Strict,
     /// ClickHouse's verdict and bytes, its leniencies included.
@@ -17,6 +19,7 @@ pub enum Semantics {
 
 /// The format of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum RowFormat {
     /// Values one after the other.
     #[default]

@@ -178,6 +178,7 @@ named! {
 
 /// What a QBit consists of.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct QBitType {
     /// The type of an element: Int8, BFloat16, Float32 or Float64.
     pub element: Box<DataType>,
@@ -239,8 +240,17 @@ impl GeoType {
     }
 }
 
+impl QBitType {
+    /// Vectors of so many elements of the type.
+    #[must_use]
+    pub fn new(element: DataType, dimension: usize) -> Self {
+        Self { element: Box::new(element), dimension, stride: None }
+    }
+}
+
 /// The function of a SimpleAggregateFunction, such as `max` or `groupArrayArray(10)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AggregateFunction {
     /// Its name.
     pub name: String,
@@ -248,8 +258,17 @@ pub struct AggregateFunction {
     pub parameters: Vec<u64>,
 }
 
+impl AggregateFunction {
+    /// The function of this name, with its parameters.
+    #[must_use]
+    pub fn new(name: impl Into<String>, parameters: Vec<u64>) -> Self {
+        Self { name: name.into(), parameters }
+    }
+}
+
 /// A name and a number of an Enum.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EnumItem<N> {
     /// The name, unquoted.
     pub name: String,
@@ -257,8 +276,16 @@ pub struct EnumItem<N> {
     pub value: N,
 }
 
+impl<N> EnumItem<N> {
+    /// The name, unquoted, and its number.
+    pub fn new(name: impl Into<String>, value: N) -> Self {
+        Self { name: name.into(), value }
+    }
+}
+
 /// An element of a Tuple or of a Nested.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TupleElement {
     /// The name, unquoted; all elements of a tuple have one, or none has.
     pub name: Option<String>,
@@ -266,8 +293,23 @@ pub struct TupleElement {
     pub ty: DataType,
 }
 
+impl TupleElement {
+    /// An element with a name, unquoted.
+    #[must_use]
+    pub fn named(name: impl Into<String>, ty: DataType) -> Self {
+        Self { name: Some(name.into()), ty }
+    }
+
+    /// An element without a name.
+    #[must_use]
+    pub fn unnamed(ty: DataType) -> Self {
+        Self { name: None, ty }
+    }
+}
+
 /// The arguments of a `JSON` type, in the order in which ClickHouse prints them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct JsonTypeArgs {
     /// `max_dynamic_types=N`.
     pub max_dynamic_types: Option<u64>,
@@ -281,6 +323,7 @@ pub struct JsonTypeArgs {
 
 /// A path that a JSON column leaves out.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum JsonSkip {
     /// `SKIP path`.
     Path(String),
