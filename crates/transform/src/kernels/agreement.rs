@@ -2,9 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::has;
+use super::lane::Bounds;
+use super::padded::Padded;
 use super::portable::Portable;
 use super::simd::Simd;
+use super::{has, utf8};
 use crate::engine::Level;
 
 /// Runs a generic check with every level that the processor has.
@@ -169,6 +171,78 @@ fn on_every_length_of_digits() -> Result<(), TestCaseError> {
                 bytes[16 - count..].fill(digit);
                 on_every_level!(check_digits(&bytes, count));
             }
+        }
+    }
+    Ok(())
+}
+
+fn check_utf8<S: Simd>(padded: &Padded, row: &mut Vec<u8>) -> Result<(), TestCaseError> {
+    let bounds = Bounds::new(padded, row, 0);
+    // SAFETY: the processor has the level, and the bounds are those of a live record.
+    let is_utf8 = unsafe { S::is_utf8(&bounds) };
+    prop_assert_eq!(is_utf8, std::str::from_utf8(padded.record()).is_ok(), "{:?}", padded.record());
+    Ok(())
+}
+
+/// Every four of the bytes at which UTF-8 changes its mind, at the beginning of a record, across two blocks, and where
+/// the record ends.
+#[test]
+fn on_utf8() -> Result<(), TestCaseError> {
+    const EDGES: [u8; 20] = [
+        0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xED, 0xEF, 0xF0,
+        0xF3, 0xF4, 0xF5,
+    ];
+    let mut padded = Padded::default();
+    let mut row = Vec::new();
+    let mut record = Vec::new();
+    for number in 0..EDGES.len().pow(4) {
+        let edge = |digit: u32| EDGES[number / EDGES.len().pow(digit) % EDGES.len()];
+        let four = [0, 1, 2, 3].map(edge);
+        let (before, behind) = [(0, 0), (61, 0), (62, 3), (60, 70), (63, 0), (0, 1)][number % 6];
+        record.clear();
+        record.resize(before, b'a');
+        record.extend_from_slice(&four);
+        record.resize(before + 4 + behind, b'a');
+        padded.load(&record);
+        on_every_level!(check_utf8(&padded, &mut row));
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn on_texts_of_utf8(text in "[a-z é日𝄞\u{7ff}\u{800}\u{ffff}\u{10ffff}]{0,120}", at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let mut bytes = text.into_bytes();
+        let mut padded = Padded::default();
+        padded.load(&bytes);
+        on_every_level!(check_utf8(&padded, &mut Vec::new()));
+        if !bytes.is_empty() {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            padded.load(&bytes);
+            on_every_level!(check_utf8(&padded, &mut Vec::new()));
+            padded.load(&bytes[..at]);
+            on_every_level!(check_utf8(&padded, &mut Vec::new()));
+        }
+    }
+}
+
+/// What the blocks say is what the table says byte by byte.
+#[test]
+fn on_faults_of_utf8() -> Result<(), TestCaseError> {
+    fn check<S: Simd>(bytes: &[u8]) -> Result<(), TestCaseError> {
+        let expected = bytes.windows(4).any(|four| utf8::is_fault([four[0], four[1], four[2]], four[3]));
+        // SAFETY: the processor has the level, and three bytes lie before the 64.
+        prop_assert_eq!(unsafe { S::utf8_faults_64(bytes.as_ptr().add(3)) }, expected);
+        Ok(())
+    }
+    for first in 0..=u8::MAX {
+        for second in 0..=u8::MAX {
+            let at = 3 + usize::from(first.wrapping_mul(7) ^ second) % 62;
+            let mut bytes = [b'a'; 67];
+            bytes[at] = first;
+            bytes[at + 1] = second;
+            on_every_level!(check(&bytes));
         }
     }
     Ok(())

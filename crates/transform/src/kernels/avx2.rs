@@ -2,11 +2,14 @@
 
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_and_si128, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_madd_epi16, _mm_maddubs_epi16,
-    _mm_packus_epi32, _mm_set_epi8, _mm_set_epi16, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_max_epu8,
-    _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_storeu_si256, _mm256_sub_epi8,
+    _mm_packus_epi32, _mm_set_epi8, _mm_set_epi16, _mm256_and_si256, _mm256_broadcastsi128_si256,
+    _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_max_epu8, _mm256_movemask_epi8, _mm256_or_si256,
+    _mm256_set1_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256,
+    _mm256_sub_epi8, _mm256_subs_epu8, _mm256_xor_si256,
 };
 
-use super::simd::{Simd, outlined};
+use super::simd::{Simd, outlined, utf8_by_blocks};
+use super::utf8;
 
 /// AVX2 with the bit instructions that every such processor has.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +72,39 @@ unsafe fn sum_16(digits: __m128i) -> u64 {
         _mm_cvtsi128_si64(eights) as u64
     };
     (eights & 0xFFFF_FFFF) * 100_000_000 + (eights >> 32)
+}
+
+#[inline(always)]
+unsafe fn zero() -> __m256i {
+    // SAFETY: the processor has AVX2.
+    unsafe { _mm256_setzero_si256() }
+}
+
+/// The faults of 32 bytes, as [`utf8`](super::utf8) has them: zero where there is none.
+#[inline(always)]
+unsafe fn utf8_faults(from: *const u8) -> __m256i {
+    // SAFETY: the caller may read 32 bytes and three before them; the tables are 16 bytes.
+    unsafe {
+        let low_half = _mm256_set1_epi8(0x0F);
+        let high = |bytes: __m256i| _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), low_half);
+        let look_up = |table: &[u8; 16], halves: __m256i| {
+            _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast())), halves)
+        };
+        let (bytes, first) = (load(from), load(from.sub(1)));
+        let (second, third) = (load(from.sub(2)), load(from.sub(3)));
+        let faults = _mm256_and_si256(
+            _mm256_and_si256(
+                look_up(&utf8::FIRST_HIGH, high(first)),
+                look_up(&utf8::FIRST_LOW, _mm256_and_si256(first, low_half)),
+            ),
+            look_up(&utf8::SECOND_HIGH, high(bytes)),
+        );
+        let continues = _mm256_or_si256(
+            _mm256_subs_epu8(second, _mm256_set1_epi8(utf8::THREE_BEGIN as i8)),
+            _mm256_subs_epu8(third, _mm256_set1_epi8(utf8::FOUR_BEGIN as i8)),
+        );
+        _mm256_xor_si256(_mm256_and_si256(continues, _mm256_set1_epi8(-0x80)), faults)
+    }
 }
 
 impl Simd for Avx2 {
@@ -136,6 +172,17 @@ impl Simd for Avx2 {
         // SAFETY: the caller keeps the same contract.
         unsafe { digits_16(end, count) }
     }
+
+    #[inline(always)]
+    unsafe fn utf8_faults_64(from: *const u8) -> bool {
+        // SAFETY: the caller may read 64 bytes and three before them.
+        unsafe {
+            bits(_mm256_cmpeq_epi8(_mm256_or_si256(utf8_faults(from), utf8_faults(from.add(32))), zero()))
+                != !0
+        }
+    }
+
+    utf8_by_blocks!(#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]);
 
     outlined!(#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]);
 }

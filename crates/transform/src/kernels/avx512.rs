@@ -1,13 +1,15 @@
 //! AVX-512 with byte instructions: 64 bytes at a time, marks without a detour.
 
 use std::arch::x86_64::{
-    __m512i, _mm256_cmpgt_epu8_mask, _mm256_cmpneq_epi8_mask, _mm256_loadu_si256, _mm256_set1_epi8,
-    _mm256_sub_epi8, _mm512_cmpeq_epi8_mask, _mm512_cmpneq_epi8_mask, _mm512_loadu_si512,
-    _mm512_movepi8_mask, _mm512_set1_epi8, _mm512_storeu_si512,
+    __m512i, _mm_loadu_si128, _mm256_cmpgt_epu8_mask, _mm256_cmpneq_epi8_mask, _mm256_loadu_si256,
+    _mm256_set1_epi8, _mm256_sub_epi8, _mm512_and_si512, _mm512_broadcast_i32x4, _mm512_cmpeq_epi8_mask,
+    _mm512_cmpneq_epi8_mask, _mm512_loadu_si512, _mm512_movepi8_mask, _mm512_or_si512, _mm512_set1_epi8,
+    _mm512_shuffle_epi8, _mm512_srli_epi16, _mm512_storeu_si512, _mm512_subs_epu8,
 };
 
 use super::avx2;
-use super::simd::{Simd, outlined};
+use super::simd::{Simd, outlined, utf8_by_blocks};
+use super::utf8;
 
 /// AVX-512 F, BW and VL.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +85,36 @@ impl Simd for Avx512 {
         // SAFETY: the caller keeps the same contract; AVX-512 comes with AVX2.
         unsafe { avx2::digits_16(end, count) }
     }
+
+    #[inline(always)]
+    unsafe fn utf8_faults_64(from: *const u8) -> bool {
+        // SAFETY: the caller may read 64 bytes and three before them; the tables are 16 bytes.
+        unsafe {
+            let low_half = _mm512_set1_epi8(0x0F);
+            let high = |bytes: __m512i| _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), low_half);
+            let look_up = |table: &[u8; 16], halves: __m512i| {
+                let table = _mm512_broadcast_i32x4(_mm_loadu_si128(table.as_ptr().cast()));
+                _mm512_shuffle_epi8(table, halves)
+            };
+            let (bytes, first) = (load(from), load(from.sub(1)));
+            let (second, third) = (load(from.sub(2)), load(from.sub(3)));
+            let faults = _mm512_and_si512(
+                _mm512_and_si512(
+                    look_up(&utf8::FIRST_HIGH, high(first)),
+                    look_up(&utf8::FIRST_LOW, _mm512_and_si512(first, low_half)),
+                ),
+                look_up(&utf8::SECOND_HIGH, high(bytes)),
+            );
+            let continues = _mm512_or_si512(
+                _mm512_subs_epu8(second, _mm512_set1_epi8(utf8::THREE_BEGIN as i8)),
+                _mm512_subs_epu8(third, _mm512_set1_epi8(utf8::FOUR_BEGIN as i8)),
+            );
+            let continues = _mm512_and_si512(continues, _mm512_set1_epi8(-0x80));
+            _mm512_cmpneq_epi8_mask(continues, faults) != 0
+        }
+    }
+
+    utf8_by_blocks!(#[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,bmi1,bmi2,lzcnt,popcnt")]);
 
     outlined!(#[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,bmi1,bmi2,lzcnt,popcnt")]);
 }

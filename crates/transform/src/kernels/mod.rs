@@ -38,6 +38,7 @@ mod portable;
 mod record;
 mod simd;
 mod text;
+mod utf8;
 mod value;
 
 pub(crate) use append::{BLOCK_BYTES, append};

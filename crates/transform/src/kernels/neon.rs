@@ -5,12 +5,14 @@
 //! frame of many kilobytes, and nested values need several.
 
 use std::arch::aarch64::{
-    uint8x16_t, vandq_u8, vceqq_u8, vcgeq_u8, vcgtq_u8, vdupq_n_u8, vgetq_lane_u32, vgetq_lane_u64, vld1q_u8,
-    vld1q_u16, vld1q_u32, vmaxvq_u8, vmulq_u8, vmulq_u16, vmulq_u32, vorrq_u8, vpaddlq_u8, vpaddlq_u16,
-    vpaddlq_u32, vpaddq_u8, vreinterpretq_u32_u8, vreinterpretq_u64_u8, vst1q_u8, vsubq_u8,
+    uint8x16_t, vandq_u8, vceqq_u8, vcgeq_u8, vcgtq_u8, vdupq_n_u8, veorq_u8, vgetq_lane_u32, vgetq_lane_u64,
+    vld1q_u8, vld1q_u16, vld1q_u32, vmaxvq_u8, vmulq_u8, vmulq_u16, vmulq_u32, vorrq_u8, vpaddlq_u8,
+    vpaddlq_u16, vpaddlq_u32, vpaddq_u8, vqsubq_u8, vqtbl1q_u8, vreinterpretq_u32_u8, vreinterpretq_u64_u8,
+    vshrq_n_u8, vst1q_u8, vsubq_u8,
 };
 
-use super::simd::{Simd, outlined};
+use super::simd::{Simd, outlined, utf8_by_blocks};
+use super::utf8;
 
 /// NEON, which every 64-bit ARM processor but a few odd ones has.
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +94,26 @@ unsafe fn text_marks(bytes: [uint8x16_t; 4]) -> u64 {
     unsafe {
         let (quote, backslash) = (vdupq_n_u8(b'"'), vdupq_n_u8(b'\\'));
         bits_64(bytes.map(|bytes| vorrq_u8(vceqq_u8(bytes, quote), vceqq_u8(bytes, backslash))))
+    }
+}
+
+/// The faults of 16 bytes, as [`utf8`](super::utf8) has them: zero where there is none.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn utf8_faults(from: *const u8) -> uint8x16_t {
+    // SAFETY: the caller may read 16 bytes and three before them; the tables are 16 bytes.
+    unsafe {
+        let (bytes, first) = (vld1q_u8(from), vld1q_u8(from.sub(1)));
+        let (second, third) = (vld1q_u8(from.sub(2)), vld1q_u8(from.sub(3)));
+        let first_high = vqtbl1q_u8(vld1q_u8(utf8::FIRST_HIGH.as_ptr()), vshrq_n_u8::<4>(first));
+        let first_low = vqtbl1q_u8(vld1q_u8(utf8::FIRST_LOW.as_ptr()), vandq_u8(first, vdupq_n_u8(0x0F)));
+        let second_high = vqtbl1q_u8(vld1q_u8(utf8::SECOND_HIGH.as_ptr()), vshrq_n_u8::<4>(bytes));
+        let faults = vandq_u8(vandq_u8(first_high, first_low), second_high);
+        let continues = vorrq_u8(
+            vqsubq_u8(second, vdupq_n_u8(utf8::THREE_BEGIN)),
+            vqsubq_u8(third, vdupq_n_u8(utf8::FOUR_BEGIN)),
+        );
+        veorq_u8(vandq_u8(continues, vdupq_n_u8(0x80)), faults)
     }
 }
 
@@ -179,6 +201,18 @@ impl Simd for Neon {
             vgetq_lane_u64::<0>(eights) * 100_000_000 + vgetq_lane_u64::<1>(eights)
         }
     }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn utf8_faults_64(from: *const u8) -> bool {
+        // SAFETY: the caller may read 64 bytes and three before them.
+        unsafe {
+            let [a, b, c, d] = [0, 16, 32, 48].map(|at| utf8_faults(from.add(at)));
+            vmaxvq_u8(vorrq_u8(vorrq_u8(a, b), vorrq_u8(c, d))) != 0
+        }
+    }
+
+    utf8_by_blocks!(#[target_feature(enable = "neon")]);
 
     outlined!(#[target_feature(enable = "neon")]);
 }

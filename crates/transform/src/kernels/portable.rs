@@ -1,6 +1,8 @@
 //! Plain Rust: words of 64 bits.
 
+use super::lane::Bounds;
 use super::simd::{Simd, outlined};
+use super::utf8;
 
 /// The level that every processor has.
 #[derive(Debug, Clone, Copy)]
@@ -126,6 +128,19 @@ impl Simd for Portable {
             return eight(low, count);
         }
         eight(high, count - 8) * 100_000_000 + eight(low, 8)
+    }
+
+    #[inline(always)]
+    unsafe fn utf8_faults_64(from: *const u8) -> bool {
+        // SAFETY: the caller may read 64 bytes and three before them.
+        let byte = |at: usize| unsafe { from.add(at).sub(3).read() };
+        (0..64).any(|at| utf8::is_fault([byte(at), byte(at + 1), byte(at + 2)], byte(at + 3)))
+    }
+
+    /// One byte after the other is what the standard library does best.
+    #[inline(always)]
+    unsafe fn is_utf8(bounds: &Bounds<'_>) -> bool {
+        std::str::from_utf8(bounds.record).is_ok()
     }
 
     outlined!();

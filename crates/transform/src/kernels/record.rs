@@ -2,7 +2,6 @@
 
 use super::lane::{Bounds, Lane};
 use super::simd::Simd;
-use super::text;
 use super::value::{Context, quoted_value, skip, value};
 use crate::fast::{Guesses, KeyId, Places, START, Shapes, Target, hash, target};
 use crate::plan::{Field, LITERAL_BYTES_MAX, Plan, RowFormat};
@@ -60,7 +59,7 @@ pub(super) unsafe fn record<S: Simd>(
     let mut before = Some(START);
     // SAFETY: the lane starts at the first byte of live buffers; all steps keep the contract.
     unsafe {
-        if walk.plan.options.strict_utf8 && !text::is_utf8::<S>(bounds) {
+        if walk.plan.options.strict_utf8 && !S::is_utf8(bounds) {
             return None;
         }
         let mut lane = bounds.lane(0, 0);

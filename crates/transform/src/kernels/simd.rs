@@ -26,6 +26,15 @@ pub(crate) trait Simd: Copy {
     /// Whether one of 64 bytes is beyond ASCII.
     unsafe fn has_high_64(from: *const u8) -> bool;
 
+    /// Whether one of 64 bytes is wrong in UTF-8 behind the three before it. The three bytes before `from` may be read.
+    unsafe fn utf8_faults_64(from: *const u8) -> bool;
+
+    /// Whether the record is UTF-8.
+    ///
+    /// # Safety
+    /// As for [`super::utf8::is_utf8`].
+    unsafe fn is_utf8(bounds: &Bounds<'_>) -> bool;
+
     /// Copies 64 bytes.
     unsafe fn copy_64(from: *const u8, to: *mut u8);
 
@@ -59,6 +68,19 @@ pub(crate) trait Simd: Copy {
     unsafe fn nested(op: &Op, lane: Lane, bounds: &mut Bounds<'_>, context: &mut Context<'_>)
     -> Option<Lane>;
 }
+
+/// Implements [`Simd::is_utf8`] as a function of its own with the level's instructions.
+macro_rules! utf8_by_blocks {
+    ($(#[$features:meta])*) => {
+        $(#[$features])*
+        #[inline(never)]
+        unsafe fn is_utf8(bounds: &$crate::kernels::lane::Bounds<'_>) -> bool {
+            // SAFETY: the caller keeps the same contract.
+            unsafe { $crate::kernels::utf8::is_utf8::<Self>(bounds) }
+        }
+    };
+}
+pub(super) use utf8_by_blocks;
 
 /// Implements the functions that only pass on, as functions of their own with the level's instructions.
 macro_rules! outlined {

@@ -123,25 +123,6 @@ pub(super) unsafe fn skip<S: Simd>(lane: Lane, bounds: &Bounds<'_>) -> Option<La
     None
 }
 
-/// Whether the record is UTF-8; most are ASCII, which is seen sooner.
-///
-/// # Safety
-/// The bounds are those of a live record.
-#[inline(always)]
-pub(super) unsafe fn is_utf8<S: Simd>(bounds: &Bounds<'_>) -> bool {
-    let mut at = bounds.start;
-    while at < bounds.end {
-        // SAFETY: the block begins inside the record; what lies behind the record is zero.
-        unsafe {
-            if S::has_high_64(at) {
-                return simdutf8::basic::from_utf8(bounds.record).is_ok();
-            }
-            at = at.add(64);
-        }
-    }
-    true
-}
-
 /// Bytes of a length as ClickHouse writes it. Records of this path are far shorter than 2^21 bytes.
 #[inline(always)]
 fn length_bytes(length: usize) -> usize {
