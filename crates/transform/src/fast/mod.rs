@@ -56,6 +56,8 @@ pub(crate) struct Fast {
     /// Bytes of a row that a lane takes, at most: what the largest record asks for. A short record that makes a longer
     /// row is the exact path's.
     lane_bytes_max: usize,
+    /// The last record was ASCII, as far as that was looked at.
+    is_ascii: bool,
     bad_records: u32,
     pause: u32,
     next_pause: u32,
@@ -98,6 +100,7 @@ impl Fast {
             fixed_bytes,
             factor,
             lane_bytes_max: RECORD_BYTES_MAX * factor + fixed_bytes + ROOM_BYTES,
+            is_ascii: true,
             bad_records: 0,
             pause: 0,
             next_pause: *PAUSE_RECORDS.start(),
@@ -118,6 +121,9 @@ impl Fast {
         out: &mut Vec<u8>,
     ) -> bool {
         if record.len() > RECORD_BYTES_MAX.min(plan.options.limits.record_bytes_max) {
+            return false;
+        }
+        if plan.options.strict_utf8 && !kernels::are_utf8(self.engine.tier, &[record], &mut self.is_ascii) {
             return false;
         }
         let Some(lane) = self.lanes.first_mut() else { return false };
@@ -215,6 +221,10 @@ impl Fast {
         if records.iter().any(|record| record.len() > bytes_max) {
             return None;
         }
+        let tier = self.engine.tier;
+        if plan.options.strict_utf8 && !kernels::are_utf8(tier, records, &mut self.is_ascii) {
+            return None;
+        }
         for ((lane, starts), record) in self.lanes.iter_mut().zip(&mut self.starts).zip(records) {
             lane.input.load(record);
             starts.clear();
@@ -226,7 +236,6 @@ impl Fast {
         state.fields_left = state.fields_left.checked_sub(shape.steps.len())?;
         let row_bytes_max = state.limit_row(self.lane_bytes_max);
         let mut context = Context::new(state, &mut self.dates, &mut self.plain_date);
-        let tier = self.engine.tier;
         let done =
             kernels::encode_group(tier, plan, shape, &mut bounds, &mut context, &mut self.starts).is_some();
         state.row_bytes_max = row_bytes_max;

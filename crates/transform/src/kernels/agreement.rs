@@ -2,8 +2,6 @@
 
 use proptest::prelude::*;
 
-use super::lane::Bounds;
-use super::padded::Padded;
 use super::portable::Portable;
 use super::simd::Simd;
 use super::{has, utf8};
@@ -48,7 +46,8 @@ fn check_text<S: Simd>(bytes: &[u8]) -> Result<(), TestCaseError> {
     // SAFETY: the processor has the level, and there are 64 bytes.
     prop_assert_eq!(unsafe { S::marks_64(bytes.as_ptr()) }, expected);
     // SAFETY: as above.
-    prop_assert_eq!(unsafe { S::has_high_64(bytes.as_ptr()) }, bytes[..64].iter().any(|byte| *byte > 0x7F));
+    let has_high = unsafe { S::has_high(S::fold_64(bytes.as_ptr())) };
+    prop_assert_eq!(has_high, bytes[..64].iter().any(|byte| *byte > 0x7F));
 
     let mut copy = [UNTOUCHED; 64 + BEHIND];
     // SAFETY: the processor has the level, and both sides have 64 bytes.
@@ -176,11 +175,12 @@ fn on_every_length_of_digits() -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn check_utf8<S: Simd>(padded: &Padded, row: &mut Vec<u8>) -> Result<(), TestCaseError> {
-    let bounds = Bounds::new(padded, row, 0);
-    // SAFETY: the processor has the level, and the bounds are those of a live record.
-    let is_utf8 = unsafe { S::is_utf8(&bounds) };
-    prop_assert_eq!(is_utf8, std::str::from_utf8(padded.record()).is_ok(), "{:?}", padded.record());
+fn check_utf8<S: Simd>(record: &[u8]) -> Result<(), TestCaseError> {
+    for is_ascii in [true, false] {
+        // SAFETY: the processor has the level.
+        let is_utf8 = unsafe { S::is_utf8(record, &mut is_ascii.clone()) };
+        prop_assert_eq!(is_utf8, std::str::from_utf8(record).is_ok(), "{:?}", record);
+    }
     Ok(())
 }
 
@@ -192,19 +192,16 @@ fn on_utf8() -> Result<(), TestCaseError> {
         0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xED, 0xEF, 0xF0,
         0xF3, 0xF4, 0xF5,
     ];
-    let mut padded = Padded::default();
-    let mut row = Vec::new();
     let mut record = Vec::new();
     for number in 0..EDGES.len().pow(4) {
         let edge = |digit: u32| EDGES[number / EDGES.len().pow(digit) % EDGES.len()];
         let four = [0, 1, 2, 3].map(edge);
-        let (before, behind) = [(0, 0), (61, 0), (62, 3), (60, 70), (63, 0), (0, 1)][number % 6];
+        let (before, behind) = [(0, 0), (64, 0), (3, 61), (65, 70), (63, 0), (1, 90)][number % 6];
         record.clear();
         record.resize(before, b'a');
         record.extend_from_slice(&four);
         record.resize(before + 4 + behind, b'a');
-        padded.load(&record);
-        on_every_level!(check_utf8(&padded, &mut row));
+        on_every_level!(check_utf8(&record));
     }
     Ok(())
 }
@@ -213,16 +210,13 @@ proptest! {
     #[test]
     fn on_texts_of_utf8(text in "[a-z é日𝄞\u{7ff}\u{800}\u{ffff}\u{10ffff}]{0,120}", at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let mut bytes = text.into_bytes();
-        let mut padded = Padded::default();
-        padded.load(&bytes);
-        on_every_level!(check_utf8(&padded, &mut Vec::new()));
+        on_every_level!(check_utf8(&bytes));
         if !bytes.is_empty() {
             let at = at.index(bytes.len());
             bytes[at] = byte;
-            padded.load(&bytes);
-            on_every_level!(check_utf8(&padded, &mut Vec::new()));
-            padded.load(&bytes[..at]);
-            on_every_level!(check_utf8(&padded, &mut Vec::new()));
+            on_every_level!(check_utf8(&bytes));
+            on_every_level!(check_utf8(&bytes[..at]));
+            on_every_level!(check_utf8(&bytes[at..]));
         }
     }
 }
@@ -233,7 +227,7 @@ fn on_faults_of_utf8() -> Result<(), TestCaseError> {
     fn check<S: Simd>(bytes: &[u8]) -> Result<(), TestCaseError> {
         let expected = bytes.windows(4).any(|four| utf8::is_fault([four[0], four[1], four[2]], four[3]));
         // SAFETY: the processor has the level, and three bytes lie before the 64.
-        prop_assert_eq!(unsafe { S::utf8_faults_64(bytes.as_ptr().add(3)) }, expected);
+        prop_assert_eq!(unsafe { S::has_any(S::utf8_faults_64(bytes.as_ptr().add(3))) }, expected);
         Ok(())
     }
     for first in 0..=u8::MAX {

@@ -8,7 +8,7 @@ use std::arch::x86_64::{
     _mm256_sub_epi8, _mm256_subs_epu8, _mm256_xor_si256,
 };
 
-use super::simd::{Simd, outlined, utf8_by_blocks};
+use super::simd::{Simd, outlined};
 use super::utf8;
 
 /// AVX2 with the bit instructions that every such processor has.
@@ -143,12 +143,6 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn has_high_64(from: *const u8) -> bool {
-        // SAFETY: the caller may read 64 bytes.
-        unsafe { bits(_mm256_or_si256(load(from), load(from.add(32)))) != 0 }
-    }
-
-    #[inline(always)]
     unsafe fn copy_64(from: *const u8, to: *mut u8) {
         // SAFETY: the caller may read and write 64 bytes.
         unsafe {
@@ -173,16 +167,37 @@ impl Simd for Avx2 {
         unsafe { digits_16(end, count) }
     }
 
+    type Folded = __m256i;
+
     #[inline(always)]
-    unsafe fn utf8_faults_64(from: *const u8) -> bool {
-        // SAFETY: the caller may read 64 bytes and three before them.
-        unsafe {
-            bits(_mm256_cmpeq_epi8(_mm256_or_si256(utf8_faults(from), utf8_faults(from.add(32))), zero()))
-                != !0
-        }
+    unsafe fn fold_64(from: *const u8) -> __m256i {
+        // SAFETY: the caller may read 64 bytes.
+        unsafe { _mm256_or_si256(load(from), load(from.add(32))) }
     }
 
-    utf8_by_blocks!(#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]);
+    #[inline(always)]
+    unsafe fn folded(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the processor has AVX2.
+        unsafe { _mm256_or_si256(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn has_high(folded: __m256i) -> bool {
+        // SAFETY: the processor has AVX2.
+        unsafe { bits(folded) != 0 }
+    }
+
+    #[inline(always)]
+    unsafe fn has_any(folded: __m256i) -> bool {
+        // SAFETY: the processor has AVX2.
+        unsafe { bits(_mm256_cmpeq_epi8(folded, zero())) != !0 }
+    }
+
+    #[inline(always)]
+    unsafe fn utf8_faults_64(from: *const u8) -> __m256i {
+        // SAFETY: the caller may read 64 bytes and three before them.
+        unsafe { _mm256_or_si256(utf8_faults(from), utf8_faults(from.add(32))) }
+    }
 
     outlined!(#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]);
 }

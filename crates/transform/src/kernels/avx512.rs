@@ -4,11 +4,12 @@ use std::arch::x86_64::{
     __m512i, _mm_loadu_si128, _mm256_cmpgt_epu8_mask, _mm256_cmpneq_epi8_mask, _mm256_loadu_si256,
     _mm256_set1_epi8, _mm256_sub_epi8, _mm512_and_si512, _mm512_broadcast_i32x4, _mm512_cmpeq_epi8_mask,
     _mm512_cmpneq_epi8_mask, _mm512_loadu_si512, _mm512_movepi8_mask, _mm512_or_si512, _mm512_set1_epi8,
-    _mm512_shuffle_epi8, _mm512_srli_epi16, _mm512_storeu_si512, _mm512_subs_epu8,
+    _mm512_shuffle_epi8, _mm512_srli_epi16, _mm512_storeu_si512, _mm512_subs_epu8, _mm512_test_epi8_mask,
+    _mm512_xor_si512,
 };
 
 use super::avx2;
-use super::simd::{Simd, outlined, utf8_by_blocks};
+use super::simd::{Simd, outlined};
 use super::utf8;
 
 /// AVX-512 F, BW and VL.
@@ -60,12 +61,6 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn has_high_64(from: *const u8) -> bool {
-        // SAFETY: the caller may read 64 bytes.
-        unsafe { _mm512_movepi8_mask(load(from)) != 0 }
-    }
-
-    #[inline(always)]
     unsafe fn copy_64(from: *const u8, to: *mut u8) {
         // SAFETY: the caller may read and write 64 bytes.
         unsafe { _mm512_storeu_si512(to.cast(), load(from)) }
@@ -86,8 +81,34 @@ impl Simd for Avx512 {
         unsafe { avx2::digits_16(end, count) }
     }
 
+    type Folded = __m512i;
+
     #[inline(always)]
-    unsafe fn utf8_faults_64(from: *const u8) -> bool {
+    unsafe fn fold_64(from: *const u8) -> __m512i {
+        // SAFETY: the caller may read 64 bytes.
+        unsafe { load(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn folded(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: the processor has AVX-512F.
+        unsafe { _mm512_or_si512(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn has_high(folded: __m512i) -> bool {
+        // SAFETY: the processor has AVX-512BW.
+        unsafe { _mm512_movepi8_mask(folded) != 0 }
+    }
+
+    #[inline(always)]
+    unsafe fn has_any(folded: __m512i) -> bool {
+        // SAFETY: the processor has AVX-512BW.
+        unsafe { _mm512_test_epi8_mask(folded, folded) != 0 }
+    }
+
+    #[inline(always)]
+    unsafe fn utf8_faults_64(from: *const u8) -> __m512i {
         // SAFETY: the caller may read 64 bytes and three before them; the tables are 16 bytes.
         unsafe {
             let low_half = _mm512_set1_epi8(0x0F);
@@ -110,11 +131,9 @@ impl Simd for Avx512 {
                 _mm512_subs_epu8(third, _mm512_set1_epi8(utf8::FOUR_BEGIN as i8)),
             );
             let continues = _mm512_and_si512(continues, _mm512_set1_epi8(-0x80));
-            _mm512_cmpneq_epi8_mask(continues, faults) != 0
+            _mm512_xor_si512(continues, faults)
         }
     }
-
-    utf8_by_blocks!(#[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,bmi1,bmi2,lzcnt,popcnt")]);
 
     outlined!(#[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,bmi1,bmi2,lzcnt,popcnt")]);
 }

@@ -28,9 +28,6 @@ pub(super) unsafe fn group<S: Simd>(
 ) -> Option<()> {
     // SAFETY: the lanes start at the first bytes of live buffers; all steps keep the contract.
     unsafe {
-        if plan.options.strict_utf8 && !bounds.iter().all(|bounds| S::is_utf8(bounds)) {
-            return None;
-        }
         let mut lanes: [Lane; LANES] = std::array::from_fn(|lane| bounds[lane].lane(0, 0));
         for step in &shape.steps {
             for lane in &mut lanes {

@@ -48,6 +48,8 @@ pub(crate) use padded::Padded;
 pub(crate) use record::{Stranger, Walk};
 pub(crate) use value::{Context, opens_with_quote};
 
+use simd::Simd;
+
 use crate::engine::{Level, Tier};
 use crate::fast::Shape;
 use crate::plan::Plan;
@@ -56,7 +58,7 @@ use crate::plan::Plan;
 macro_rules! entries {
     ($name:ident, $level:ty, $(#[$features:meta])*) => {
         mod $name {
-            use super::{Bounds, Context, LANES, Plan, Shape, Walk, group, record};
+            use super::{Bounds, Context, LANES, Plan, Shape, Simd as _, Walk, group, record};
 
             /// # Safety
             /// The processor has the instructions.
@@ -68,6 +70,14 @@ macro_rules! entries {
             ) -> Option<()> {
                 // SAFETY: bounds are made from live buffers alone.
                 unsafe { record::record::<$level>(walk, bounds, context) }
+            }
+
+            /// # Safety
+            /// The processor has the instructions.
+            $(#[$features])*
+            pub(super) unsafe fn are_utf8(records: &[&[u8]], is_ascii: &mut bool) -> bool {
+                // SAFETY: the same contract.
+                records.iter().all(|record| unsafe { <$level>::is_utf8(record, is_ascii) })
             }
 
             /// # Safety
@@ -151,6 +161,22 @@ pub(crate) fn encode_record(
             Level::Avx512 => with_avx512::encode_record(walk, bounds, context),
             #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
             Level::Neon => with_neon::encode_record(walk, bounds, context),
+        }
+    }
+}
+
+/// Whether all records are UTF-8. `is_ascii` is kept from call to call: whether the last record was ASCII.
+pub(crate) fn are_utf8(tier: Tier, records: &[&[u8]], is_ascii: &mut bool) -> bool {
+    // SAFETY: the processor has the tier's instructions.
+    unsafe {
+        match tier.level() {
+            Level::Portable => with_portable::are_utf8(records, is_ascii),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => with_avx2::are_utf8(records, is_ascii),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => with_avx512::are_utf8(records, is_ascii),
+            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+            Level::Neon => with_neon::are_utf8(records, is_ascii),
         }
     }
 }

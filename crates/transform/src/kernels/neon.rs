@@ -11,7 +11,7 @@ use std::arch::aarch64::{
     vshrq_n_u8, vst1q_u8, vsubq_u8,
 };
 
-use super::simd::{Simd, outlined, utf8_by_blocks};
+use super::simd::{Simd, outlined};
 use super::utf8;
 
 /// NEON, which every 64-bit ARM processor but a few odd ones has.
@@ -158,16 +158,6 @@ impl Simd for Neon {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn has_high_64(from: *const u8) -> bool {
-        // SAFETY: the caller may read 64 bytes.
-        unsafe {
-            let [a, b, c, d] = load_4(from);
-            vmaxvq_u8(vorrq_u8(vorrq_u8(a, b), vorrq_u8(c, d))) > 0x7F
-        }
-    }
-
-    #[inline]
-    #[target_feature(enable = "neon")]
     unsafe fn copy_64(from: *const u8, to: *mut u8) {
         // SAFETY: the caller may read and write 64 bytes.
         unsafe { store_4(load_4(from), to) }
@@ -202,17 +192,45 @@ impl Simd for Neon {
         }
     }
 
+    type Folded = uint8x16_t;
+
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn utf8_faults_64(from: *const u8) -> bool {
-        // SAFETY: the caller may read 64 bytes and three before them.
+    unsafe fn fold_64(from: *const u8) -> uint8x16_t {
+        // SAFETY: the caller may read 64 bytes.
         unsafe {
-            let [a, b, c, d] = [0, 16, 32, 48].map(|at| utf8_faults(from.add(at)));
-            vmaxvq_u8(vorrq_u8(vorrq_u8(a, b), vorrq_u8(c, d))) != 0
+            let [a, b, c, d] = load_4(from);
+            vorrq_u8(vorrq_u8(a, b), vorrq_u8(c, d))
         }
     }
 
-    utf8_by_blocks!(#[target_feature(enable = "neon")]);
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn folded(a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
+        vorrq_u8(a, b)
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn has_high(folded: uint8x16_t) -> bool {
+        vmaxvq_u8(folded) > 0x7F
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn has_any(folded: uint8x16_t) -> bool {
+        vmaxvq_u8(folded) != 0
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn utf8_faults_64(from: *const u8) -> uint8x16_t {
+        // SAFETY: the caller may read 64 bytes and three before them.
+        unsafe {
+            let [a, b, c, d] = [0, 16, 32, 48].map(|at| utf8_faults(from.add(at)));
+            vorrq_u8(vorrq_u8(a, b), vorrq_u8(c, d))
+        }
+    }
 
     outlined!(#[target_feature(enable = "neon")]);
 }

@@ -1,6 +1,5 @@
 //! Plain Rust: words of 64 bits.
 
-use super::lane::Bounds;
 use super::simd::{Simd, outlined};
 use super::utf8;
 
@@ -90,16 +89,6 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    unsafe fn has_high_64(from: *const u8) -> bool {
-        let mut all = 0;
-        for at in [0, 8, 16, 24, 32, 40, 48, 56] {
-            // SAFETY: the caller may read 64 bytes.
-            all |= unsafe { word(from.add(at)) };
-        }
-        all & HIGHS != 0
-    }
-
-    #[inline(always)]
     unsafe fn copy_64(from: *const u8, to: *mut u8) {
         // SAFETY: the caller may read and write 64 bytes; both sides are copied by value.
         unsafe { to.cast::<[u64; 8]>().write_unaligned(from.cast::<[u64; 8]>().read_unaligned()) }
@@ -130,17 +119,41 @@ impl Simd for Portable {
         eight(high, count - 8) * 100_000_000 + eight(low, 8)
     }
 
+    type Folded = u64;
+
     #[inline(always)]
-    unsafe fn utf8_faults_64(from: *const u8) -> bool {
+    unsafe fn fold_64(from: *const u8) -> u64 {
+        // SAFETY: the caller may read 64 bytes.
+        (0..8).fold(0, |folded, at| folded | unsafe { word(from.add(8 * at)) })
+    }
+
+    #[inline(always)]
+    unsafe fn utf8_faults_64(from: *const u8) -> u64 {
         // SAFETY: the caller may read 64 bytes and three before them.
         let byte = |at: usize| unsafe { from.add(at).sub(3).read() };
-        (0..64).any(|at| utf8::is_fault([byte(at), byte(at + 1), byte(at + 2)], byte(at + 3)))
+        let is_fault = |at| utf8::is_fault([byte(at), byte(at + 1), byte(at + 2)], byte(at + 3));
+        u64::from((0..64).any(is_fault))
+    }
+
+    #[inline(always)]
+    unsafe fn folded(a: u64, b: u64) -> u64 {
+        a | b
+    }
+
+    #[inline(always)]
+    unsafe fn has_high(folded: u64) -> bool {
+        folded & HIGHS != 0
+    }
+
+    #[inline(always)]
+    unsafe fn has_any(folded: u64) -> bool {
+        folded != 0
     }
 
     /// One byte after the other is what the standard library does best.
     #[inline(always)]
-    unsafe fn is_utf8(bounds: &Bounds<'_>) -> bool {
-        std::str::from_utf8(bounds.record).is_ok()
+    unsafe fn is_utf8(record: &[u8], _: &mut bool) -> bool {
+        std::str::from_utf8(record).is_ok()
     }
 
     outlined!();

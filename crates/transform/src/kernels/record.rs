@@ -59,9 +59,6 @@ pub(super) unsafe fn record<S: Simd>(
     let mut before = Some(START);
     // SAFETY: the lane starts at the first byte of live buffers; all steps keep the contract.
     unsafe {
-        if walk.plan.options.strict_utf8 && !S::is_utf8(bounds) {
-            return None;
-        }
         let mut lane = bounds.lane(0, 0);
         loop {
             let value_end = bounds.read(lane);

@@ -1,6 +1,7 @@
 //! What the kernels ask of a processor.
 
 use super::lane::{Bounds, Lane};
+use super::utf8;
 use super::value::Context;
 use crate::plan::Op;
 
@@ -23,17 +24,31 @@ pub(crate) trait Simd: Copy {
     /// Marks the quotes and backslashes of 64 bytes.
     unsafe fn marks_64(from: *const u8) -> u64;
 
-    /// Whether one of 64 bytes is beyond ASCII.
-    unsafe fn has_high_64(from: *const u8) -> bool;
+    /// What 64 bytes were folded to.
+    type Folded: Copy;
 
-    /// Whether one of 64 bytes is wrong in UTF-8 behind the three before it. The three bytes before `from` may be read.
-    unsafe fn utf8_faults_64(from: *const u8) -> bool;
+    /// Folds 64 bytes, high bits onto high bits.
+    unsafe fn fold_64(from: *const u8) -> Self::Folded;
 
-    /// Whether the record is UTF-8.
-    ///
-    /// # Safety
-    /// As for [`super::utf8::is_utf8`].
-    unsafe fn is_utf8(bounds: &Bounds<'_>) -> bool;
+    /// Folds what is wrong in UTF-8 of 64 bytes behind the three before each: zero where nothing is. The three bytes
+    /// before `from` may be read.
+    unsafe fn utf8_faults_64(from: *const u8) -> Self::Folded;
+
+    /// Both, one upon the other.
+    unsafe fn folded(a: Self::Folded, b: Self::Folded) -> Self::Folded;
+
+    /// Whether one of the folded bytes is beyond ASCII.
+    unsafe fn has_high(folded: Self::Folded) -> bool;
+
+    /// Whether one of the folded bytes is not zero.
+    unsafe fn has_any(folded: Self::Folded) -> bool;
+
+    /// Whether the record is UTF-8; see [`utf8::is_utf8`].
+    #[inline(always)]
+    unsafe fn is_utf8(record: &[u8], is_ascii: &mut bool) -> bool {
+        // SAFETY: the caller keeps the same contract.
+        unsafe { utf8::is_utf8::<Self>(record, is_ascii) }
+    }
 
     /// Copies 64 bytes.
     unsafe fn copy_64(from: *const u8, to: *mut u8);
@@ -68,19 +83,6 @@ pub(crate) trait Simd: Copy {
     unsafe fn nested(op: &Op, lane: Lane, bounds: &mut Bounds<'_>, context: &mut Context<'_>)
     -> Option<Lane>;
 }
-
-/// Implements [`Simd::is_utf8`] as a function of its own with the level's instructions.
-macro_rules! utf8_by_blocks {
-    ($(#[$features:meta])*) => {
-        $(#[$features])*
-        #[inline(never)]
-        unsafe fn is_utf8(bounds: &$crate::kernels::lane::Bounds<'_>) -> bool {
-            // SAFETY: the caller keeps the same contract.
-            unsafe { $crate::kernels::utf8::is_utf8::<Self>(bounds) }
-        }
-    };
-}
-pub(super) use utf8_by_blocks;
 
 /// Implements the functions that only pass on, as functions of their own with the level's instructions.
 macro_rules! outlined {

@@ -1,10 +1,8 @@
 //! Whether a record is UTF-8: three look-ups a byte tell all faults of two bytes in a row, after "Validating UTF-8 In
 //! Less Than One Instruction Per Byte" (Keiser, Lemire, 2021).
 //!
-//! The zeros around the record stand in for bytes that would have to be carried from block to block: three bytes before
-//! every block may be read, and a character that the end cuts off is found by the zero behind it.
+//! Blocks are read with the three bytes before them, so that nothing is carried from block to block.
 
-use super::lane::Bounds;
 use super::simd::Simd;
 
 /// A byte that begins a character, and no byte that continues it.
@@ -76,26 +74,55 @@ pub(super) fn is_fault(before: [u8; 3], byte: u8) -> bool {
     continues ^ faults != 0
 }
 
-/// Whether the record is UTF-8, block by block.
+/// Whether the record is UTF-8: at one look where it is ASCII, else block by block.
+///
+/// `is_ascii` says whether that is worth a look, and then whether it was: producers repeat themselves.
+///
+/// The record is read where the caller has it, not in the copy of [`Padded`](super::padded::Padded), which was written a
+/// moment ago: a processor waits for bytes that it has just written where blocks lie otherwise than they were written.
 ///
 /// # Safety
-/// The bounds are those of a live record, and the processor has the level's instructions.
+/// The processor has the level's instructions.
 #[inline(always)]
-pub(super) unsafe fn is_utf8<S: Simd>(bounds: &Bounds<'_>) -> bool {
-    let mut at = bounds.start;
-    let mut is_open = false;
-    // The block that begins with the first zero behind the record finds a character that is cut off.
-    while at <= bounds.end {
-        // SAFETY: the block begins inside the record or right behind it: 64 bytes from there and three before it lie
-        // between the zeros around the record.
-        unsafe {
-            let has_high = S::has_high_64(at);
-            if (has_high || is_open) && S::utf8_faults_64(at) {
-                return false;
-            }
-            is_open = has_high;
-            at = at.add(64);
-        }
+pub(super) unsafe fn is_utf8<S: Simd>(record: &[u8], is_ascii: &mut bool) -> bool {
+    // A record begins with a brace and ends with one. The blocks in between have the bytes before them at hand.
+    let len = record.len();
+    if len < FIRST + BLOCK_BYTES {
+        return std::str::from_utf8(record).is_ok();
     }
-    true
+    let is_cut_off = record[len - 3] >= 0xF0 || record[len - 2] >= 0xE0 || record[len - 1] >= 0xC0;
+    if (record[0] | record[1] | record[2]) & 0x80 != 0 || is_cut_off {
+        return std::str::from_utf8(record).is_ok();
+    }
+    // The last block overlaps the one before it. No walk leaves early: where a text stops being ASCII no processor can
+    // guess.
+    let (start, last) = (record.as_ptr(), len - BLOCK_BYTES);
+    // SAFETY: 64 bytes from each block on lie inside the record, and three before it too.
+    unsafe {
+        let mut all = S::fold_64(start.add(last));
+        let mut at = FIRST;
+        if *is_ascii {
+            while at < last {
+                all = S::folded(all, S::fold_64(start.add(at)));
+                at += BLOCK_BYTES;
+            }
+            *is_ascii = !S::has_high(all);
+            if *is_ascii {
+                return true;
+            }
+            at = FIRST;
+        }
+        let mut faults = S::utf8_faults_64(start.add(last));
+        while at < last {
+            all = S::folded(all, S::fold_64(start.add(at)));
+            faults = S::folded(faults, S::utf8_faults_64(start.add(at)));
+            at += BLOCK_BYTES;
+        }
+        *is_ascii = !S::has_high(all);
+        !S::has_any(faults)
+    }
 }
+
+const BLOCK_BYTES: usize = 64;
+/// The first byte with three before it.
+const FIRST: usize = 3;
