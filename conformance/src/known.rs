@@ -14,7 +14,11 @@ pub(crate) struct Known {
 
 /// With ClickHouse's semantics, and with the strict ones too.
 const BOTH: &[Known] = &[
-    Known { code: RejectCode::TrailingData, reason: "one record is one document", applies: |_, _| true },
+    Known {
+        code: RejectCode::TrailingData,
+        reason: "one record is one document",
+        applies: |record, position| is_one_object(head(record, position)),
+    },
     Known {
         code: RejectCode::NotAnObject,
         reason: "one record is one document",
@@ -48,12 +52,12 @@ const BOTH: &[Known] = &[
     Known {
         code: RejectCode::DateTimeWithoutYear,
         reason: "a date-time without a year",
-        applies: |_, _| true,
+        applies: |record, position| !holds_year(tail(record, position)),
     },
     Known {
         code: RejectCode::TooDeep,
         reason: "nested too deep",
-        applies: |record, _| brackets(record) > 1_000,
+        applies: |record, _| depth(record) > 1_000,
     },
     Known {
         code: RejectCode::InvalidEscape,
@@ -65,7 +69,7 @@ const BOTH: &[Known] = &[
         reason: "nan with brackets, whose verdict depends on the end of the buffer",
         applies: |record, position| {
             let text: Vec<u8> =
-                record[position..].iter().copied().filter(|byte| !b"\"+-".contains(byte)).collect();
+                tail(record, position).iter().copied().filter(|byte| !b"\"+-".contains(byte)).collect();
             text.len() > 4 && text[..4].eq_ignore_ascii_case(b"nan(")
         },
     },
@@ -78,7 +82,7 @@ const BOTH: &[Known] = &[
         code: RejectCode::InvalidJsonColumn,
         reason: "a whole number in a JSON column that no double holds",
         applies: |record, position| {
-            record[position..]
+            tail(record, position)
                 .iter()
                 .skip_while(|byte| **byte == b'-')
                 .take_while(|byte| byte.is_ascii_digit())
@@ -103,7 +107,7 @@ const STRICT: &[Known] = &[
     Known {
         code: RejectCode::OutOfRange,
         reason: "strict: another number would be stored",
-        applies: |record, position| holds_digit(&record[position..]),
+        applies: |record, position| holds_digit(tail(record, position)),
     },
     Known {
         code: RejectCode::NullEnum,
@@ -113,7 +117,7 @@ const STRICT: &[Known] = &[
     Known {
         code: RejectCode::TrailingData,
         reason: "strict: not JSON",
-        applies: |record, position| record[position..].iter().all(|byte| is_blank(*byte)),
+        applies: |record, position| tail(record, position).iter().all(|byte| is_blank(*byte)),
     },
 ];
 
@@ -175,8 +179,48 @@ fn count(record: &[u8], key: &[u8]) -> usize {
     record.windows(key.len()).filter(|window| *window == key).count()
 }
 
-fn brackets(record: &[u8]) -> usize {
-    record.iter().filter(|byte| matches!(byte, b'[' | b'{')).count()
+/// The record up to the position, or from there on; nothing where a position lies behind it, which is a finding.
+fn head(record: &[u8], position: usize) -> &[u8] {
+    record.get(..position).unwrap_or_default()
+}
+
+fn tail(record: &[u8], position: usize) -> &[u8] {
+    record.get(position..).unwrap_or_default()
+}
+
+/// The levels of brackets behind each byte, those in texts left out.
+fn levels(record: &[u8]) -> impl Iterator<Item = i64> {
+    let (mut in_text, mut escaped) = (false, false);
+    record.iter().scan(0, move |level, byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => *level += 1,
+            b']' | b'}' if !in_text => *level -= 1,
+            _ => {}
+        }
+        Some(*level)
+    })
+}
+
+fn depth(record: &[u8]) -> i64 {
+    levels(record).max().unwrap_or(0)
+}
+
+/// Whether the bytes are one object and blanks around it, by their brackets.
+fn is_one_object(bytes: &[u8]) -> bool {
+    let bytes = bytes.trim_ascii();
+    bytes.starts_with(b"{") && levels(bytes).position(|level| level == 0) == Some(bytes.len().wrapping_sub(1))
+}
+
+/// Whether the text at the beginning has four digits in a row and no more, or day, month and year in any order.
+fn holds_year(text: &[u8]) -> bool {
+    let text: Vec<u8> = text.iter().skip(1).copied().take_while(|byte| *byte != b'"').collect();
+    let mut runs = text.split(|byte| !byte.is_ascii_digit()).map(<[u8]>::len);
+    // Behind a fraction of many digits, others are the day again.
+    let is_clock = text.windows(2).any(|two| two == b":.") || text.contains(&b'.');
+    runs.any(|run| run == 4 || run == 8 || run == 14) && !is_clock
 }
 
 #[cfg(test)]
@@ -188,6 +232,13 @@ mod tests {
         assert!(reason(RejectCode::InvalidJson, b" \t", 2).is_some());
         assert_eq!(reason(RejectCode::InvalidJson, b"{\"a\"}", 4), None);
         assert_eq!(reason(RejectCode::TooDeep, b"[[[[", 4), None);
+        assert_eq!(reason(RejectCode::TooDeep, "[],".repeat(2_000).as_bytes(), 4), None);
+        assert!(reason(RejectCode::TooDeep, "[".repeat(1_001).as_bytes(), 4).is_some());
+        assert!(reason(RejectCode::TrailingData, b"{\"a\":\"}\"} {}", 10).is_some());
+        assert_eq!(reason(RejectCode::TrailingData, b"{\"b\":{\"x\":1},\"a\":2}", 13), None);
+        assert!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"12:30\"}", 5).is_some());
+        assert_eq!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"2024-01-02 03:04:05\"}", 5), None);
+        assert_eq!(reason(RejectCode::InvalidNumber, b"{}", 50), None);
         assert_eq!(reason(RejectCode::TypeMismatch, b"{\"a\":1}", 5), None);
         assert!(reason(RejectCode::InvalidEscape, b"{\"a\":\"\\u\"d83\"}", 6).is_some());
         assert_eq!(reason(RejectCode::InvalidEscape, b"{\"a\":\"\\ud83d\"}", 6), None);

@@ -119,5 +119,8 @@ fn start() -> anyhow::Result<ExitCode> {
     if let Some(file) = cli.write {
         report.append_cases(&file).with_context(|| format!("cannot append to {}", file.display()))?;
     }
+    if report.pairs == 0 {
+        bail!("no pair was compared, which says nothing");
+    }
     Ok(if report.findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,5 +1,6 @@
 //! A run: groups one after the other, on several connections.
 
+use anyhow::bail;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -110,9 +111,9 @@ fn work(
             break;
         }
         let group = Group::generate(plan.seed, index, table);
-        let Some(mut outcome) = compare(&list_of(&group.columns), &group.records, &mut product, &mut server)?
-        else {
-            continue;
+        let columns = list_of(&group.columns);
+        let Some(mut outcome) = compare(&columns, &group.records, &mut product, &mut server)? else {
+            bail!("group {index} has columns without a plan: {columns}");
         };
         let names = group.columns.iter().flat_map(|(_, shape)| shape.parts()).map(Shape::name).collect();
         for finding in outcome.findings.drain(..) {

@@ -6,7 +6,7 @@ use crate::reference::Reference;
 use crate::subject::Subject;
 
 /// Attempts on one finding, at most.
-const ATTEMPTS_MAX: usize = 600;
+const ATTEMPTS_MAX: usize = 2_000;
 
 /// Shrinks with a budget of attempts.
 pub(crate) struct Shrinker<'a, S, R> {

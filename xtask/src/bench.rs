@@ -21,6 +21,10 @@ pub(crate) fn run(what: &str, args: &[String]) -> anyhow::Result<()> {
     } else {
         // The transform needs no Kafka, and librdkafka takes minutes to build.
         command.arg("--no-default-features");
+        // Some peers choose their instructions when they are built: they get those of this processor. Ours chooses when
+        // it runs. What is built with other flags has a folder of its own, or both would be built again and again.
+        command.env("RUSTFLAGS", "-C target-cpu=native");
+        command.env("CARGO_TARGET_DIR", run::target_folder()?.join("native"));
     }
     run::succeed(command.arg("--").args(args))
 }

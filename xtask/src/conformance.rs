@@ -9,6 +9,9 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     if let Ok(url) = std::env::var("CLICKHOUSE_URL") {
         return run::succeed(command(args).env("CLICKHOUSE_URL", url));
     }
+    if args.iter().any(|arg| arg == "--help" || arg == "-h") {
+        return run::succeed(&mut command(args));
+    }
     setup::tools()?;
     let clickhouse = Clickhouse::start(&setup::pinned_parts()?, &ClickhouseOptions::default())?;
     run::succeed(command(args).env("CLICKHOUSE_URL", clickhouse.url()))

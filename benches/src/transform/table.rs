@@ -84,7 +84,10 @@ fn corpus_table(text: &mut String, corpus: &CorpusReport) -> fmt::Result {
 }
 
 fn target_row(text: &mut String, verdict: &Verdict) -> fmt::Result {
-    let Verdict { corpus, size, what, floor, goal, measured, .. } = verdict;
+    let Verdict { corpus, size, what, floor, goal, .. } = verdict;
+    let Some(measured) = verdict.measured else {
+        return writeln!(text, "| {corpus} | {size} | {what} | {floor} | {goal} | | not measured |");
+    };
     let result = match (verdict.goal_reached, verdict.floor_held) {
         (true, _) => "goal reached".to_owned(),
         (false, true) => format!("floor held, {:.0} % of the goal", 100.0 * measured / goal),

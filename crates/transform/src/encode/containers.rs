@@ -145,7 +145,8 @@ fn elements(vector: &VectorOp, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<
         let element = match c.peek() {
             b'"' | b't' | b'f' | b'[' | b'{' => Err(string::mismatch(c, s, "an element of a QBit")),
             // The number 0 may be nothing at all.
-            b']' if !s.lenient => Err(wrong_dimension(vector, c)),
+            b']' if !s.lenient && at == 0 => Err(wrong_dimension(vector, c)),
+            b']' if !s.lenient => Err(c.unexpected("a value")),
             _ => element(&vector.element, c, s, out),
         };
         element.map_err(|fault| fault.at_index(at))?;

@@ -312,7 +312,10 @@ impl<'a> Parser<'a> {
         match byte {
             b' ' => self.at += 1,
             b'T' if self.year != 0 && !self.has_time => self.at += 1,
-            b',' if (self.year != 0) != self.has_time && !self.has_comma => {
+            // Several commas pass, but not one behind the other.
+            b',' if (self.year != 0) != self.has_time
+                && self.text.get(self.at.wrapping_sub(1)) != Some(&b',') =>
+            {
                 self.at += 1;
                 self.has_comma = true;
             }
