@@ -6,7 +6,7 @@ use crate::reference::Reference;
 use crate::subject::Subject;
 
 /// Attempts on one finding, at most.
-const ATTEMPTS_MAX: usize = 2_000;
+const ATTEMPTS_MAX: usize = 1_000;
 
 /// Shrinks with a budget of attempts.
 pub(crate) struct Shrinker<'a, S, R> {
@@ -26,7 +26,7 @@ impl<'a, S: Subject, R: Reference> Shrinker<'a, S, R> {
     pub(crate) fn shrink(mut self, group: &Group, record: usize) -> anyhow::Result<Group> {
         let alone = Group { columns: group.columns.clone(), records: vec![group.records[record].clone()] };
         let mut small = if self.differs(&alone.columns, &alone.records)? {
-            self.simpler_type(alone)?
+            alone
         } else {
             // Only in a list, as engines that learn from one record for the next.
             self.fewer_records(group.clone())?
@@ -36,6 +36,9 @@ impl<'a, S: Subject, R: Reference> Shrinker<'a, S, R> {
             self.fewer_columns(&mut small)?;
             for at in 0..small.records.len() {
                 self.shorter_record(&mut small, at)?;
+            }
+            if small.records.len() == 1 {
+                small = self.simpler_type(small)?;
             }
             let after = (small.columns.len(), small.records.iter().map(Vec::len).sum::<usize>());
             if before == after || self.attempts > ATTEMPTS_MAX {
@@ -59,9 +62,6 @@ impl<'a, S: Subject, R: Reference> Shrinker<'a, S, R> {
         for (_, shape) in &group.columns {
             for part in shape.parts() {
                 for value in &values {
-                    if self.attempts > ATTEMPTS_MAX / 2 {
-                        return Ok(group);
-                    }
                     let columns = vec![("a".to_owned(), part.clone())];
                     let records = vec![[b"{\"a\":", *value, b"}"].concat()];
                     if self.differs(&columns, &records)? {
