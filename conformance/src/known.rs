@@ -65,6 +65,14 @@ const BOTH: &[Known] = &[
         applies: |record, _| record.windows(6).any(|six| six.starts_with(b"\\u") && six[2..].contains(&b'"')),
     },
     Known {
+        code: RejectCode::InvalidDate,
+        reason: "a date with a quote between its numbers",
+        applies: |record, position| {
+            let text = tail(record, position);
+            text.len() > 5 && text[0] == b'"' && text[5] == b'"' && text[1..5].iter().all(u8::is_ascii_digit)
+        },
+    },
+    Known {
         code: RejectCode::InvalidNumber,
         reason: "nan with brackets, whose verdict depends on the end of the buffer",
         applies: |record, position| {
@@ -217,7 +225,8 @@ fn is_one_object(bytes: &[u8]) -> bool {
 /// Whether the text at the beginning has four digits in a row and no more, or day, month and year in any order.
 fn holds_year(text: &[u8]) -> bool {
     let text: Vec<u8> = text.iter().skip(1).copied().take_while(|byte| *byte != b'"').collect();
-    let mut runs = text.split(|byte| !byte.is_ascii_digit()).map(<[u8]>::len);
+    let mut runs =
+        text.split(|byte| !byte.is_ascii_digit()).filter(|run| !run.starts_with(b"0000")).map(<[u8]>::len);
     // Behind a fraction of many digits, others are the day again.
     let is_clock = text.windows(2).any(|two| two == b":.") || text.contains(&b'.');
     runs.any(|run| run == 4 || run == 8 || run == 14) && !is_clock

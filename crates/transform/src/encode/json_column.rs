@@ -269,13 +269,36 @@ fn odd_path(paths: &JsonOp, c: &mut Cursor<'_>, s: &mut State) -> Result<(), Fau
         s.paths.scratch = scratch;
         fits.map_err(|fault| {
             // The server makes something of a key that stands twice, once before an object.
-            let key = format!("\"{}\"", name.rsplit('.').next().unwrap_or(name));
-            let again = c.bytes.windows(key.len()).filter(|text| *text == key.as_bytes()).count() > 1;
-            let fault = if again { fault.made_final() } else { fault };
+            let object = s.paths.open.last().map_or(at, |open| open.position);
+            let key = name.rsplit('.').next().unwrap_or(name);
+            let fault = if stands_again(c.bytes, object, key, s) { fault.made_final() } else { fault };
             fault.in_element(name)
         })?;
     }
     Ok(())
+}
+
+/// Whether the key stands more than once in the object at the position, which is known to be JSON.
+#[cold]
+fn stands_again(bytes: &[u8], object: usize, key: &str, s: &mut State) -> bool {
+    let mut c = Cursor { bytes, at: object + 1 };
+    let mut count = 0;
+    loop {
+        c.blank(false);
+        if c.peek() != b'"' {
+            return count > 1;
+        }
+        let Ok(raw) = string::scan(&mut c) else { return count > 1 };
+        count += usize::from(raw.bytes == key.as_bytes());
+        c.blank(false);
+        c.eat(b':');
+        c.blank(false);
+        if skip::value_strict(&mut c, s).is_err() {
+            return count > 1;
+        }
+        c.blank(false);
+        c.eat(b',');
+    }
 }
 
 /// Checks the texts and numbers of a value whose paths are not looked at.

@@ -218,7 +218,7 @@ impl<'a> Parser<'a> {
             return Ok(());
         }
         let Some(separator) = self.peek() else { return Ok(()) };
-        if !separator.is_ascii() {
+        if !(b' '..=0x7F).contains(&separator) {
             return UNREADABLE;
         }
         self.at += 1;

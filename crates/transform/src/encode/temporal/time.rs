@@ -58,6 +58,8 @@ fn parse(text: &[u8], precision: Option<u8>) -> Option<i64> {
     };
     let end = text.iter().position(|byte| !byte.is_ascii_digit() && *byte != b':').unwrap_or(text.len());
     let (clock, fraction) = text.split_at(end);
+    // Behind a minus, and only there, a fraction may stand alone.
+    let clock = if negative && clock.is_empty() && fraction.first() == Some(&b'.') { b"0" } else { clock };
     let mut parts = clock.split(|byte| *byte == b':');
     let first = parts.next().filter(|part| (1..=3).contains(&part.len()))?;
     let mut seconds = number_of(first);
