@@ -112,6 +112,13 @@ const CASES: &[(&str, &[u8], Asks)] = &[
     ("a Bool", br#"{"a":2}"#, Nothing),
     ("a Bool", br#"{"a":"true"}"#, Nothing),
     ("a Bool", br#"{"a":tru}"#, Nothing),
+    // Values with a type of their own.
+    ("a Dynamic", br#"{"a":{"":1}}"#, Nothing),
+    ("a Dynamic", br#"{"a":{"k":1,"k":{"l":1}}}"#, Nothing),
+    ("a Dynamic", br#"{"a":[{"k":"x"},{"k":1,"l":2}]}"#, Nothing),
+    ("a Dynamic", br#"{"a":[true,1,{}]}"#, Nothing),
+    ("a Dynamic", br#"{"a":[{"k":1},{"k":"x"}]}"#, Nothing),
+    ("a Dynamic", br#"{"a":"\u0032020-01-01"}"#, Nothing),
     // Dates and times.
     ("a Date", br#"{"a":"2024"}"#, Nothing),
     ("a Date", br#"{"a":[]}"#, Nothing),

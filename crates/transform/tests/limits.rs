@@ -49,6 +49,39 @@ fn depth_is_bounded_and_costs_no_stack() {
 }
 
 #[test]
+fn a_dynamic_is_bounded() {
+    let nested = |depth: usize, (open, close): (&str, &str)| {
+        format!("{{\"a\":{}1{}}}", open.repeat(depth), close.repeat(depth)).into_bytes()
+    };
+    let check = move || {
+        let (arrays, objects, mixed) = (("[", "]"), ("{\"k\":", "}"), ("[true,", "]"));
+        for brackets in [arrays, objects, mixed] {
+            assert!(encode("a Dynamic", &nested(64, brackets)).is_ok(), "{brackets:?}");
+            assert_eq!(code("a Dynamic", &nested(65, brackets)), RejectCode::TooDeep, "{brackets:?}");
+        }
+        // Each value of a column counts its own levels.
+        let both = [b"{\"b\":[", &nested(64, mixed)[5..][..64 * 7 + 1], b"],\"a\":1}"].concat();
+        assert!(encode("a Dynamic, b Array(Dynamic)", &both).is_ok());
+    };
+    std::thread::Builder::new().stack_size(1024 * 1024).spawn(check).unwrap().join().unwrap();
+
+    // The server reads no type of more parts: a tuple and its elements.
+    let object = |keys: usize| {
+        let keys: Vec<String> = (0..keys).map(|key| format!("\"{key}\":1")).collect();
+        format!("{{\"a\":{{{}}}}}", keys.join(","))
+    };
+    assert!(encode("a Dynamic", object(999).as_bytes()).is_ok());
+    assert_eq!(code("a Dynamic", object(1_000).as_bytes()), RejectCode::TooManyFields);
+
+    // A long array of one kind is nothing special, one of many kinds is held to be hostile.
+    let long = |element: &str, count| format!("{{\"a\":[{}1]}}", element.repeat(count));
+    assert!(encode("a Dynamic", long("1,2,", 600_000).as_bytes()).is_ok());
+    assert!(encode("a Dynamic", long("[1,null],", 600_000).replace(",1]", ",[1]]").as_bytes()).is_ok());
+    assert!(encode("a Dynamic", long("1,null,", 100_000).as_bytes()).is_ok());
+    assert_eq!(code("a Dynamic", long("1,null,", 600_000).as_bytes()), RejectCode::RecordTooLarge);
+}
+
+#[test]
 fn raw_text_is_bounded_in_both_semantics() {
     for semantics in [Semantics::Strict, Semantics::ClickHouse] {
         let options = PlanOptions::default().with_semantics(semantics);

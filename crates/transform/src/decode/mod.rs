@@ -1,5 +1,6 @@
 //! Rows decoded back into JSON, for people to look at.
 
+mod dynamic;
 mod json;
 mod moment;
 mod reader;

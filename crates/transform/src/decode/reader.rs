@@ -8,11 +8,13 @@ const EMPTY_VALUES_MAX: usize = 1 << 16;
 pub(super) struct Reader<'r> {
     bytes: &'r [u8],
     at: usize,
+    /// Values of a Dynamic that are open, one inside of the other.
+    pub(super) dynamics: usize,
 }
 
 impl<'r> Reader<'r> {
     pub(super) fn new(bytes: &'r [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { bytes, at: 0, dynamics: 0 }
     }
 
     pub(super) fn position(&self) -> usize {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use chrono_tz::Tz;
 
 use super::reader::Reader;
-use super::{json, moment};
+use super::{dynamic, json, moment};
 use crate::encode::Wide;
 use crate::plan::DecimalKind;
 use crate::types::{DataType, TupleElement, members};
@@ -119,6 +119,17 @@ pub(super) fn value(ty: &DataType, r: &mut Reader<'_>, zone: Tz, out: &mut Strin
                 let (_, member) =
                     members.get(usize::from(discriminator)).ok_or("the Variant has no such discriminator")?;
                 value(member, r, zone, out)?;
+            }
+        },
+        DataType::Dynamic(_) => match dynamic::data_type(r)? {
+            None => out.push_str("null"),
+            Some(ty) => {
+                r.dynamics += 1;
+                if r.dynamics > dynamic::LEVELS_MAX {
+                    return Err("values of a Dynamic are nested too deeply".to_owned());
+                }
+                value(&ty, r, zone, out)?;
+                r.dynamics -= 1;
             }
         },
         DataType::QBit(qbit) => list(r, out, |r, out| value(&qbit.element, r, zone, out))?,

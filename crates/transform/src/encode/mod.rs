@@ -3,6 +3,7 @@
 mod containers;
 mod cursor;
 mod decimal;
+mod dynamic;
 mod enums;
 mod fault;
 mod json_column;
@@ -66,6 +67,8 @@ pub(crate) struct State {
     /// A member of a Variant is tried on the text: ClickHouse has other readers for that, which most often check that
     /// a number fits.
     in_variant: bool,
+    /// How deep the outermost Dynamic stands that is being read.
+    dynamic_from: Option<usize>,
     pub(crate) depth_max: usize,
     pub(crate) depth: usize,
     pub(crate) fields_left: usize,
@@ -113,6 +116,7 @@ impl Encoder {
         let state = State {
             lenient: plan.options.semantics == Semantics::ClickHouse,
             in_variant: false,
+            dynamic_from: None,
             depth_max: limits.depth_max,
             depth: 0,
             fields_left: 0,
@@ -291,6 +295,7 @@ impl State {
     /// Prepares for a record whose row starts here.
     pub(crate) fn begin(&mut self, row_start: usize) {
         self.depth = 0;
+        self.dynamic_from = None;
         self.fields_left = self.fields_max;
         self.row_start = row_start;
         self.spans.clear();

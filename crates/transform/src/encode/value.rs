@@ -3,7 +3,7 @@
 use super::cursor::Cursor;
 use super::fault::Fault;
 use super::{
-    State, containers, decimal, enums, json_column, network, number, string, temporal, variant, wide,
+    State, containers, decimal, dynamic, enums, json_column, network, number, string, temporal, variant, wide,
 };
 use crate::plan::{DefaultOf, Op};
 use crate::reject::RejectCode;
@@ -53,6 +53,7 @@ pub(crate) fn encode(op: &Op, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u
         Op::Map(key, value) => containers::map(key, value, c, s, out),
         Op::Json(paths) => json_column::json(paths, c, s, out),
         Op::Variant(variant) => variant::variant(variant, c, s, out),
+        Op::Dynamic { zone } => dynamic::dynamic(*zone, c, s, out),
         Op::Vector(vector) => containers::vector(vector, c, s, out),
     }
 }

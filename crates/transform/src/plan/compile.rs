@@ -51,6 +51,7 @@ pub(super) fn compile(columns: &Columns, options: &PlanOptions) -> Result<Plan, 
 fn odd_json(ty: &DataType) -> Option<&'static str> {
     let DataType::Json(args) = ty else { return ty.children().into_iter().find_map(odd_json) };
     let is_json = |ty: &DataType| matches!(ty, DataType::Json(_));
+    let is_dynamic = |ty: &DataType| matches!(ty, DataType::Dynamic(_));
     let lacks_zero = |ty: &DataType| match ty {
         DataType::Enum8(items) => items.iter().all(|item| item.value != 0),
         DataType::Enum16(items) => items.iter().all(|item| item.value != 0),
@@ -61,6 +62,8 @@ fn odd_json(ty: &DataType) -> Option<&'static str> {
     let mut paths = args.paths.iter();
     if args.paths.iter().any(|(_, ty)| ty.any(&is_json)) {
         Some("a path of a JSON type that is JSON itself")
+    } else if args.paths.iter().any(|(_, ty)| ty.any(&is_dynamic)) {
+        Some("a path of a JSON type that is Dynamic, as paths without a type are")
     } else if args.paths.iter().any(|(_, ty)| ty.any(&lacks_zero)) {
         Some(
             "a path of a JSON type with an Enum that has no 0, which ClickHouse makes of a JSON that is null or missing",
@@ -217,6 +220,7 @@ impl Compiler {
             DataType::Nested(elements) => Op::Array(Box::new(self.tuple(elements))),
             DataType::Json(args) => Op::Json(self.json(args)),
             DataType::Variant(list) => self.variant(list),
+            DataType::Dynamic(_) => Op::Dynamic { zone: self.zone(None) },
             DataType::QBit(qbit) => {
                 Op::Vector(VectorOp { element: Box::new(self.op(&qbit.element)), dimension: qbit.dimension })
             }

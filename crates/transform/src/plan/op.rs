@@ -73,6 +73,10 @@ pub(crate) enum Op {
     Map(Box<Op>, Box<Op>),
     Json(JsonOp),
     Variant(VariantOp),
+    /// The zone in which texts are read that look like moments.
+    Dynamic {
+        zone: usize,
+    },
     Vector(VectorOp),
 }
 
@@ -203,7 +207,7 @@ impl Op {
                 out.extend_from_slice(&table.smallest().to_le_bytes());
                 return;
             }
-            Op::Bool | Op::String | Op::Array(_) | Op::Map(..) | Op::Enum8(_) => 1,
+            Op::Bool | Op::String | Op::Array(_) | Op::Map(..) | Op::Enum8(_) | Op::Dynamic { .. } => 1,
             Op::Date | Op::Enum16(_) => 2,
             Op::BFloat16 => 2,
             Op::WideInt { .. } => 32,

@@ -94,6 +94,8 @@ pub enum DataType {
     /// A value of any of these types, or NULL. ClickHouse keeps the members sorted by name, each of them once; a list
     /// in another order means the same type.
     Variant(Vec<DataType>),
+    /// A value of any type, which it brings along. How many types a column keeps apart, at most, where it is said.
+    Dynamic(Option<u8>),
     /// A vector of numbers, kept by bits.
     QBit(QBitType),
     /// Values of the type, which merges combine by the function.

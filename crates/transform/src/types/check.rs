@@ -77,6 +77,9 @@ fn rules(ty: &DataType) -> Result<(), String> {
             rules(value)
         }
         DataType::Variant(list) => variant(list),
+        DataType::Dynamic(Some(max_types)) if *max_types > DYNAMIC_TYPES_MAX => Err(format!(
+            "'max_types' argument for Dynamic type should be a positive integer between 0 and {DYNAMIC_TYPES_MAX}."
+        )),
         DataType::QBit(qbit) => self::qbit(qbit),
         DataType::Json(args) => args.paths.iter().try_for_each(|(_, ty)| {
             rules(ty)?;
@@ -111,6 +114,9 @@ pub(crate) fn is_bottomless(ty: &DataType) -> bool {
     is_below(ty, TYPE_DEPTH_MAX)
 }
 
+/// Types that a Dynamic may keep apart.
+const DYNAMIC_TYPES_MAX: u8 = 254;
+
 /// Members that a Variant may have: the last discriminator stands for NULL.
 const VARIANT_MEMBERS_MAX: usize = 255;
 
@@ -124,6 +130,7 @@ fn variant(list: &[DataType]) -> Result<(), String> {
             DataType::Variant(_) | DataType::Geo(GeoType::Geometry) => {
                 return Err("Nested Variant types are not allowed".to_owned());
             }
+            DataType::Dynamic(_) => return Err("Dynamic type is not allowed inside Variant type".to_owned()),
             DataType::Nullable(_) => return Err(NO_NULLABLE_MEMBER.to_owned()),
             DataType::LowCardinality(inner) if matches!(**inner, DataType::Nullable(_)) => {
                 return Err(NO_NULLABLE_MEMBER.to_owned());
@@ -247,6 +254,7 @@ fn inside_nullable(ty: &DataType) -> bool {
             | DataType::Nullable(_)
             | DataType::LowCardinality(_)
             | DataType::Variant(_)
+            | DataType::Dynamic(_)
     )
 }
 
@@ -270,6 +278,7 @@ fn inside_low_cardinality(ty: &DataType) -> bool {
             | DataType::Decimal(..)
             | DataType::Geo(_)
             | DataType::Variant(_)
+            | DataType::Dynamic(_)
             | DataType::QBit(_)
     )
 }

@@ -27,7 +27,7 @@ pub struct TypeParseError {
 
 const SUPPORTED: &str = "Int8 to Int256, UInt8 to UInt256, BFloat16, Float32, Float64, Decimal(P, S), Bool, String, FixedString(N), \
      Date, Date32, DateTime, DateTime64(P), Time, Time64(P), Interval types, Enum8, Enum16, UUID, IPv4, IPv6, \
-     LowCardinality, Nullable, Array, Tuple, Map, Nested, Variant, SimpleAggregateFunction, the geo types, QBit, JSON";
+     LowCardinality, Nullable, Array, Tuple, Map, Nested, Variant, Dynamic, SimpleAggregateFunction, the geo types, QBit, JSON";
 
 impl FromStr for DataType {
     type Err = TypeParseError;
@@ -297,6 +297,9 @@ impl<'a> Parser<'a> {
         if name.eq_ignore_ascii_case("JSON") {
             return self.json();
         }
+        if name == "Dynamic" {
+            return self.dynamic();
+        }
         let opens = |this: &mut Self| this.expect('(');
         let ty = match name {
             "FixedString" => {
@@ -386,6 +389,21 @@ impl<'a> Parser<'a> {
         }
         let list: Vec<DataType> = members(&list).into_iter().map(|(_, ty)| ty.clone()).collect();
         self.checked(DataType::Variant(list), at)
+    }
+
+    /// `Dynamic`, or `Dynamic(max_types=N)`.
+    fn dynamic(&mut self) -> Result<DataType, TypeParseError> {
+        let at = self.at;
+        if !self.eat('(') || self.eat(')') {
+            return Ok(DataType::Dynamic(None));
+        }
+        if self.word() != "max_types" {
+            return self.error("Dynamic takes max_types");
+        }
+        self.expect('=')?;
+        let max_types = self.number("a number of types, 0 to 254")?;
+        self.expect(')')?;
+        self.checked(DataType::Dynamic(Some(max_types)), at)
     }
 
     fn qbit(&mut self) -> Result<DataType, TypeParseError> {

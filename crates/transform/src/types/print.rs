@@ -129,6 +129,8 @@ impl fmt::Display for DataType {
                 }
                 f.write_str(")")
             }
+            Self::Dynamic(None) => f.write_str("Dynamic"),
+            Self::Dynamic(Some(max_types)) => write!(f, "Dynamic(max_types={max_types})"),
             Self::QBit(QBitType { element, dimension, stride }) => {
                 write!(f, "QBit({element}, {dimension}")?;
                 if let Some(stride) = stride {

@@ -11,6 +11,24 @@ pub(crate) struct Moment {
     pub(crate) fraction_digits: u8,
 }
 
+impl Moment {
+    /// The moment in ticks of `10^-precision` seconds, digits beyond the precision cut off; none where 64 bits have no
+    /// room for it.
+    pub(crate) fn ticks(&self, precision: u8) -> Option<i64> {
+        // ClickHouse refuses whole seconds that do not fit, even where the fraction would bring them back.
+        let whole = self.seconds.checked_mul(power_of_ten(precision))?;
+        whole.checked_add(if self.fraction_digits > precision {
+            self.fraction / power_of_ten(self.fraction_digits - precision)
+        } else {
+            self.fraction * power_of_ten(precision - self.fraction_digits)
+        })
+    }
+}
+
+fn power_of_ten(exponent: u8) -> i64 {
+    10i64.pow(u32::from(exponent.min(18)))
+}
+
 /// Why a text is not a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TextFault {
@@ -92,11 +110,25 @@ pub(crate) fn parse(text: &[u8], fractions: bool, zone: &mut ZoneMemo) -> Result
     parser.moment(zone)
 }
 
+/// Reads a text as ClickHouse does where it looks for the type of a text: the whole date has to be there, in parts, with
+/// `-`, `/` or `:` between them. Says beside the moment whether the text has a point for a fraction.
+pub(crate) fn parse_strictly(text: &[u8], zone: &mut ZoneMemo) -> Option<(Moment, bool)> {
+    let mut parser = Parser { text, is_strict: true, ..Parser::default() };
+    let count_of_seconds = parser.run(true).ok()?;
+    let is_whole = parser.year != 0 && parser.month != 0 && parser.day != 0;
+    if count_of_seconds.is_some() || !is_whole {
+        return None;
+    }
+    Some((parser.moment(zone).ok()?, parser.has_fraction))
+}
+
 /// What has been read so far; 0 stands for "not yet" as in ClickHouse, so month 0 and day 0 pass.
 #[derive(Debug, Default)]
 struct Parser<'a> {
     text: &'a [u8],
     at: usize,
+    /// Runs of digits that could be anything are refused.
+    is_strict: bool,
     year: i64,
     month: i64,
     day: i64,
@@ -113,6 +145,8 @@ struct Parser<'a> {
     has_comma: bool,
     is_am: bool,
     is_pm: bool,
+    /// A point stood behind the time.
+    has_fraction: bool,
     fraction: i64,
     fraction_digits: u8,
 }
@@ -155,6 +189,7 @@ impl<'a> Parser<'a> {
             let fresh = self.year == 0 && !self.has_time;
             match digits.len() {
                 0 => self.mark()?,
+                6 | 8.. if self.is_strict => return Err(TextFault::Unreadable),
                 // A count of seconds ends the text.
                 9 | 10 if fresh => return self.unix(digits, 0, fractions),
                 13 if fresh => return self.unix(digits, 3, false),
@@ -171,7 +206,7 @@ impl<'a> Parser<'a> {
                 }
                 6 if !self.has_time => self.time(digits),
                 4 if self.year == 0 => self.after_year(number(digits))?,
-                1 | 2 => self.short(number(digits))?,
+                1 | 2 if self.year == 0 || !self.has_time => self.short(number(digits))?,
                 _ => return Err(TextFault::Unreadable),
             }
         }
@@ -231,6 +266,9 @@ impl<'a> Parser<'a> {
         if self.day == 0 && self.eat(&[separator]).is_some() {
             self.day = self.one_or_two()?;
         }
+        if self.is_strict && !matches!(separator, b'-' | b'/' | b':') {
+            return UNREADABLE;
+        }
         Ok(())
     }
 
@@ -254,7 +292,8 @@ impl<'a> Parser<'a> {
             }
             return Ok(());
         }
-        if self.eat(b"/.-").is_some() {
+        let separators: &[u8] = if self.is_strict { b"/-" } else { b"/.-" };
+        if self.eat(separators).is_some() {
             if self.day != 0 || self.month != 0 {
                 return UNREADABLE;
             }
@@ -268,7 +307,7 @@ impl<'a> Parser<'a> {
                 // The other way round, as it is written in America.
                 std::mem::swap(&mut self.day, &mut self.month);
             }
-            if self.eat(b"/.-").is_some() {
+            if self.eat(separators).is_some() {
                 if self.year != 0 {
                     return UNREADABLE;
                 }
@@ -283,7 +322,7 @@ impl<'a> Parser<'a> {
         }
         if self.day == 0 {
             self.day = value;
-        } else if self.has_time {
+        } else if self.is_strict && self.hour != 0 {
             return UNREADABLE;
         } else {
             self.hour = value;
@@ -323,8 +362,9 @@ impl<'a> Parser<'a> {
                 self.at += 1;
                 self.has_offset = true;
             }
-            b'.' if self.has_time && self.fraction_digits == 0 => {
+            b'.' if self.has_time && !self.has_fraction => {
                 self.at += 1;
+                self.has_fraction = true;
                 let digits = self.digits(FRACTION_DIGITS_MAX);
                 self.fraction = number(digits);
                 self.fraction_digits = u8::try_from(digits.len()).unwrap_or(0);

@@ -53,6 +53,15 @@ fn text(c: &mut Cursor<'_>, s: &mut State) -> Result<Option<i64>, Fault> {
     Ok(exists.then(|| calendar::days(year, month, day)))
 }
 
+/// Whether the text is a date that a Date holds, its parts separated as dates are.
+pub(super) fn is_date(text: &[u8]) -> bool {
+    let is_separated = text.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'/' | b':'));
+    let Some((year, month, day)) = year_month_day(text).filter(|_| is_separated) else { return false };
+    (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && (0..=DATE_DAYS_MAX).contains(&calendar::days(year, month, day))
+}
+
 /// Four digits, then month and day of one or two digits behind any byte; or eight digits.
 fn year_month_day(bytes: &[u8]) -> Option<(i64, i64, i64)> {
     let digit = |at: usize| bytes.get(at).filter(|b| b.is_ascii_digit()).map(|b| i64::from(b - b'0'));

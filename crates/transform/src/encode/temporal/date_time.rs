@@ -35,35 +35,16 @@ pub(crate) fn date_time_64(
 ) -> Result<(), Fault> {
     let at = c.at;
     let ticks = if c.peek() == b'"' {
-        let moment = moment(zone, true, c, s)?;
-        let whole = i128::from(moment.seconds) * i128::from(power_of_ten(precision));
-        // ClickHouse refuses whole seconds that do not fit, even where the fraction would bring them back.
-        match i64::try_from(whole) {
-            Ok(_) => whole + i128::from(fraction(&moment, precision)),
-            Err(_) => whole,
-        }
+        moment(zone, true, c, s)?.ticks(precision)
     } else {
-        decimal(precision, c, s, "a DateTime64")?
+        i64::try_from(decimal(precision, c, s, "a DateTime64")?).ok()
     };
-    let Ok(ticks) = i64::try_from(ticks) else {
+    let Some(ticks) = ticks else {
         let message = format!("the moment does not fit DateTime64({precision})");
         return Err(Fault::new(RejectCode::OutOfRange, at, message));
     };
     out.extend_from_slice(&ticks.to_le_bytes());
     Ok(())
-}
-
-fn power_of_ten(exponent: u8) -> i64 {
-    10i64.pow(u32::from(exponent.min(18)))
-}
-
-/// The fraction in ticks; digits beyond the precision are cut off.
-fn fraction(moment: &Moment, precision: u8) -> i64 {
-    if moment.fraction_digits > precision {
-        moment.fraction / power_of_ten(moment.fraction_digits - precision)
-    } else {
-        moment.fraction * power_of_ten(precision - moment.fraction_digits)
-    }
 }
 
 fn moment(zone: usize, fractions: bool, c: &mut Cursor<'_>, s: &mut State) -> Result<Moment, Fault> {
