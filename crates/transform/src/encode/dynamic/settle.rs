@@ -60,7 +60,7 @@ fn tuple(tree: Tree, budget: &Budget) -> Result<Kind, Fault> {
         let kind = match node.leaf {
             Some(leaf) if node.below.is_empty() => leaf,
             Some(leaf) if !leaf.is_nothing() => {
-                let message = "objects of one array have an object and another value at the same key";
+                let message = "an object and another value stand at the same key";
                 return Err(budget.fault(RejectCode::TypeMismatch, message));
             }
             _ => tuple(node.below, budget)?,
