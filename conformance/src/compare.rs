@@ -96,7 +96,7 @@ pub(crate) fn compare(
         }
     }
     let columns = flat.to_string();
-    let reads_back = ["JSON", "Object", "Dynamic"].iter().any(|name| columns.contains(name));
+    let reads_back = columns.contains("JSON");
     let mut judge = Judge { columns, reads_back, records, ours: &ours.verdicts, reference };
     let accepted: Vec<usize> = (0..records.len()).filter(|at| ours.verdicts[*at].is_ok()).collect();
     outcome.accepted = accepted.len() as u64;
@@ -122,7 +122,7 @@ pub(crate) fn compare(
         };
         if let Some(theirs) = differing.remove(&at) {
             let reason = match ours {
-                Err(reject) => known::reason(reject.code, &records[at], reject.position),
+                Err(reject) => known::reason(reject, &records[at]),
                 Ok(_) => None,
             };
             let reason = match reason {
@@ -142,7 +142,7 @@ pub(crate) fn compare(
         match (ours, strict) {
             (Ok(ours), Ok(strict)) if ours == strict => {}
             (_, Ok(_)) => outcome.findings.push(finding(Class::StrictAccepts, None)),
-            (Ok(_), Err(reject)) => match known::strict_reason(reject.code, &records[at], reject.position) {
+            (Ok(_), Err(reject)) => match known::strict_reason(reject, &records[at]) {
                 Some(reason) => *outcome.known.entry(reason).or_default() += 1,
                 None => outcome.findings.push(finding(Class::StrictRefuses, None)),
             },
@@ -163,7 +163,7 @@ type Theirs = BTreeMap<usize, Result<Vec<u8>, String>>;
 /// Asks ClickHouse about the records of one list.
 struct Judge<'a, R> {
     columns: String,
-    /// JSON columns and Dynamic are compared by what ClickHouse reads from our bytes.
+    /// JSON columns are compared by what ClickHouse reads from our bytes.
     reads_back: bool,
     records: &'a [Vec<u8>],
     ours: &'a [Verdict],

@@ -1,6 +1,6 @@
 //! The differences on purpose. Each stands in `docs/differences.md`; what is not listed here is a finding.
 
-use housepipe_transform::RejectCode;
+use housepipe_transform::{Reject, RejectCode};
 
 /// Why a record is refused that ClickHouse accepts.
 #[derive(Debug)]
@@ -153,19 +153,28 @@ fn holds_digit(text: &[u8]) -> bool {
 pub(crate) const BUFFER_END: &str = "ClickHouse's verdict depends on the end of its buffer";
 
 /// The reason why a record is refused with both semantics that ClickHouse accepts; none where that is a finding.
-pub(crate) fn reason(code: RejectCode, record: &[u8], position: usize) -> Option<&'static str> {
-    BOTH.iter()
-        .find(|known| known.code == code && (known.applies)(record, position))
-        .map(|known| known.reason)
+pub(crate) fn reason(reject: &Reject, record: &[u8]) -> Option<&'static str> {
+    let of_dynamic =
+        DYNAMIC.iter().find(|(code, message)| *code == reject.code && reject.message.starts_with(message));
+    of_dynamic.map(|(_, message)| *message).or_else(|| find(BOTH, reject, record))
 }
 
 /// The reason why the strict semantics alone refuse a record; none where that is a finding.
-pub(crate) fn strict_reason(code: RejectCode, record: &[u8], position: usize) -> Option<&'static str> {
-    STRICT
-        .iter()
-        .find(|known| known.code == code && (known.applies)(record, position))
+pub(crate) fn strict_reason(reject: &Reject, record: &[u8]) -> Option<&'static str> {
+    find(STRICT, reject, record)
+}
+
+fn find(list: &[Known], reject: &Reject, record: &[u8]) -> Option<&'static str> {
+    list.iter()
+        .find(|known| known.code == reject.code && (known.applies)(record, reject.position))
         .map(|known| known.reason)
 }
+
+/// What of a Dynamic is refused, by how the message begins.
+const DYNAMIC: &[(RejectCode, &str)] = &[
+    (RejectCode::TypeMismatch, "objects of one array have values of several types"),
+    (RejectCode::TooDeep, "arrays and objects of a Dynamic are nested deeper"),
+];
 
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c)
@@ -235,6 +244,14 @@ fn holds_year(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn reason(code: RejectCode, record: &[u8], position: usize) -> Option<&'static str> {
+        super::reason(&Reject::new(code, position, ""), record)
+    }
+
+    fn strict_reason(code: RejectCode, record: &[u8], position: usize) -> Option<&'static str> {
+        super::strict_reason(&Reject::new(code, position, ""), record)
+    }
 
     #[test]
     fn a_reason_needs_its_record() {

@@ -11,6 +11,7 @@
 mod compare;
 mod group;
 mod known;
+mod mixed;
 mod moments;
 mod random;
 mod reference;

@@ -59,11 +59,7 @@ impl Found {
         };
         let strict = match (&finding.strict, row) {
             // A code that is on the list of the strict semantics is right; another one is the bug.
-            (Err(reject), Some(_))
-                if known::strict_reason(reject.code, record, reject.position).is_none() =>
-            {
-                None
-            }
+            (Err(reject), Some(_)) if known::strict_reason(reject, record).is_none() => None,
             (Err(reject), _) => Some(reject.code.as_str()),
             (Ok(_), Some(_)) => None,
             (Ok(_), None) => Some("type_mismatch"),

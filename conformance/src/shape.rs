@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     Document(&'static [(&'static str, Kind)]),
     /// Any JSON value.
     Any,
+    /// Any JSON value, of few kinds.
+    Mixed,
     /// Arrays of pairs of numbers, so many levels of arrays around a pair.
     Geo(usize),
     /// Any of those.
@@ -144,8 +146,8 @@ pub(crate) const SCALARS: &[(&str, Kind)] = &[
             ("d", Kind::Any),
         ]),
     ),
-    ("Dynamic", Kind::Any),
-    ("Dynamic(max_types=2)", Kind::Any),
+    ("Dynamic", Kind::Mixed),
+    ("Dynamic(max_types=2)", Kind::Mixed),
     ("Point", Kind::Geo(0)),
     ("Ring", Kind::Geo(1)),
     ("LineString", Kind::Geo(1)),

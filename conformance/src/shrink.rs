@@ -35,6 +35,7 @@ impl<'a, S: Subject, R: Reference> Shrinker<'a, S, R> {
             let before = (small.columns.len(), small.records.iter().map(Vec::len).sum::<usize>());
             self.fewer_columns(&mut small)?;
             for at in 0..small.records.len() {
+                self.fewer_elements(&mut small, at)?;
                 self.shorter_record(&mut small, at)?;
             }
             if small.records.len() == 1 {
@@ -105,6 +106,26 @@ impl<'a, S: Subject, R: Reference> Shrinker<'a, S, R> {
         Ok(group)
     }
 
+    /// Leaves out whole elements of arrays and pairs of objects, which no cut of so many bytes would meet.
+    fn fewer_elements(&mut self, group: &mut Group, which: usize) -> anyhow::Result<()> {
+        let mut at = 0;
+        while at < group.records[which].len() {
+            let record = &group.records[which];
+            let mut end = at + element_length(&record[at..]);
+            end += usize::from(record.get(end) == Some(&b','));
+            if at > 0 && matches!(record[at - 1], b'[' | b'{' | b',') && end > at {
+                let mut records = group.records.clone();
+                records[which].drain(at..end);
+                if self.differs(&group.columns, &records)? {
+                    group.records = records;
+                    continue;
+                }
+            }
+            at += 1;
+        }
+        Ok(())
+    }
+
     fn shorter_record(&mut self, group: &mut Group, which: usize) -> anyhow::Result<()> {
         let mut size = group.records[which].len() / 2;
         while size > 0 {
@@ -141,6 +162,16 @@ fn values(record: &[u8]) -> Vec<&[u8]> {
     values.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
     values.dedup();
     values
+}
+
+/// The length of the value, or of the key and its value, at the beginning.
+fn element_length(text: &[u8]) -> usize {
+    let length = length_of(text);
+    let rest = &text[length..];
+    match rest.iter().position(|byte| !byte.is_ascii_whitespace()) {
+        Some(colon) if rest[colon] == b':' => length + colon + 1 + length_of(&rest[colon + 1..]),
+        _ => length,
+    }
 }
 
 /// The length of the value at the beginning.

@@ -1,8 +1,8 @@
 //! Values as JSON text: most suit their type, in many spellings, some are hostile.
 
-use crate::moments;
 use crate::random::Random;
 use crate::shape::{Kind, Shape};
+use crate::{mixed, moments};
 
 /// Values that suit nobody, or the wrong one.
 const ODD: &[&str] = &[
@@ -260,6 +260,8 @@ fn scalar(r: &mut Random, kind: Kind) -> String {
         Kind::Json => object(r, 3),
         Kind::Document(paths) => document(r, paths),
         Kind::Any => any(r, 3),
+        Kind::Mixed if r.chance(10) => any(r, 3),
+        Kind::Mixed => mixed::value(r),
         Kind::Geo(levels) => geo(r, levels),
         Kind::Geometry => {
             let levels = r.below(4);
