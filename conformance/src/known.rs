@@ -233,7 +233,12 @@ fn is_one_object(bytes: &[u8]) -> bool {
 
 /// Whether the text at the beginning has four digits in a row and no more, or day, month and year in any order.
 fn holds_year(text: &[u8]) -> bool {
-    let text: Vec<u8> = text.iter().skip(1).copied().take_while(|byte| *byte != b'"').collect();
+    let mut text: Vec<u8> = text.iter().skip(1).copied().take_while(|byte| *byte != b'"').collect();
+    // A sign behind a time begins the offset of a zone.
+    let time = text.iter().position(|byte| *byte == b':').unwrap_or(text.len());
+    text.truncate(
+        text[time..].iter().position(|byte| b"+-".contains(byte)).map_or(text.len(), |sign| time + sign),
+    );
     let mut runs =
         text.split(|byte| !byte.is_ascii_digit()).filter(|run| !run.starts_with(b"0000")).map(<[u8]>::len);
     // Behind a fraction of many digits, others are the day again.
@@ -263,6 +268,7 @@ mod tests {
         assert!(reason(RejectCode::TrailingData, b"{\"a\":\"}\"} {}", 10).is_some());
         assert_eq!(reason(RejectCode::TrailingData, b"{\"b\":{\"x\":1},\"a\":2}", 13), None);
         assert!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"12:30\"}", 5).is_some());
+        assert!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"3:6-1930\"}", 5).is_some());
         assert_eq!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"2024-01-02 03:04:05\"}", 5), None);
         assert_eq!(reason(RejectCode::InvalidNumber, b"{}", 50), None);
         assert_eq!(reason(RejectCode::TypeMismatch, b"{\"a\":1}", 5), None);
