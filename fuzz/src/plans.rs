@@ -7,7 +7,7 @@ use housepipe_transform::{Columns, Limits, Plan, PlanOptions, RowFormat, Semanti
 use crate::input::Input;
 
 /// Lists that stand for what people have: every type, flat and nested, few columns and many.
-const LISTS: [&str; 24] = [
+const LISTS: [&str; 28] = [
     "a UInt8",
     "a UInt8, b String",
     "a Int64, b Float64, c String, d Nullable(String)",
@@ -34,6 +34,11 @@ const LISTS: [&str; 24] = [
     "a DateTime64(9, 'Asia/Kolkata'), b DateTime('America/New_York'), c DateTime64(0, 'Australia/Lord_Howe')",
     "a String, b String, c String, d String, e String, f String, g String, h String, i String, j String",
     "a FixedString(1000), b Array(FixedString(100)), c Tuple(x FixedString(100), y UInt8)",
+    "a Dynamic, b Array(Dynamic), c Map(String, Dynamic)",
+    "a Variant(UInt8, String, Array(Int32)), b Variant(Date, Map(String, Dynamic), Decimal(9, 2)), c Geometry",
+    "a Decimal(9, 2), b Decimal(76, 10), c Int256, d UInt256, e BFloat16, f Time, g Time64(6), h IntervalDay",
+    "a JSON(x UInt8, y.z Array(DateTime), v Variant(UInt8, Date), SKIP s, SKIP REGEXP 'r'), b QBit(Float32, 4), \
+     c SimpleAggregateFunction(sum, Int64), d Point, e Array(Time)",
 ];
 
 /// Rows of inputs are kept this small, so that the bound is met.

@@ -138,6 +138,22 @@ fn value(ty: &DataType, input: &mut Input<'_>, out: &mut Vec<u8>) {
             anything(input, out, 3);
             out.push(b'}');
         }
+        DataType::Dynamic(_) | DataType::Geo(_) => anything(input, out, 4),
+        DataType::Variant(members) => value(&members[input.below(members.len())], input, out),
+        DataType::SimpleAggregateFunction(_, inner) => value(inner, input, out),
+        DataType::QBit(vector) => {
+            out.push(b'[');
+            for at in 0..vector.dimension {
+                if at > 0 {
+                    out.push(b',');
+                }
+                number(input, 1 << 20, out);
+            }
+            out.push(b']');
+        }
+        DataType::Int256 | DataType::UInt256 | DataType::Decimal(..) | DataType::Interval(_) => {
+            number(input, u64::MAX, out);
+        }
         // Text is what most types have a reading of.
         _ => {
             let length = input.below(40);

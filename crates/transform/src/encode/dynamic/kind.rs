@@ -1,6 +1,7 @@
 //! What a JSON value is taken for, before its type is settled.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::encode::fault::Fault;
 use crate::reject::RejectCode;
@@ -27,7 +28,7 @@ pub(super) enum Kind {
     /// An array whose elements are not of one kind, as far as is known.
     Mixed(Box<[Run]>),
     /// An object, by its keys.
-    Object(Object),
+    Object(Rc<Object>),
     /// A tuple with names: an object that is settled.
     Named(Vec<(Box<[u8]>, Kind)>),
     /// Each value by itself.
@@ -102,7 +103,7 @@ impl Kind {
         match (self, other) {
             (Kind::Nullable(a), Kind::Nullable(b)) | (Kind::Array(a), Kind::Array(b)) => a.is(b),
             (Kind::Mixed(a), Kind::Mixed(b)) => are_same_runs(a, b),
-            (Kind::Object(a), Kind::Object(b)) => are_same_trees(&a.tree, &b.tree),
+            (Kind::Object(a), Kind::Object(b)) => Rc::ptr_eq(a, b) || are_same_trees(&a.tree, &b.tree),
             (Kind::Named(a), Kind::Named(b)) => {
                 a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && a.1.is(&b.1))
             }
@@ -229,9 +230,13 @@ impl Budget {
     }
 
     /// Copies, and counts what is copied.
-    pub(super) fn copy(&mut self, kinds: &[Kind]) -> Result<Vec<Kind>, Fault> {
-        self.take(kinds.iter().map(size).sum())?;
-        Ok(kinds.to_vec())
+    pub(super) fn copy<'k, K>(&mut self, kinds: K) -> Result<Vec<Kind>, Fault>
+    where
+        K: IntoIterator<Item = &'k Kind, IntoIter: Clone>,
+    {
+        let kinds = kinds.into_iter();
+        self.take(kinds.clone().map(size_of_copy).sum())?;
+        Ok(kinds.cloned().collect())
     }
 
     /// A fault of the value as a whole.
@@ -242,14 +247,24 @@ impl Budget {
 
 /// How many kinds there are in it, with itself.
 pub(super) fn size(kind: &Kind) -> usize {
-    fn of_tree(tree: &Tree) -> usize {
-        tree.values().map(|node| 1 + node.leaf.as_ref().map_or(0, size) + of_tree(&node.below)).sum()
-    }
+    count(kind, &|object| size_of_tree(&object.tree))
+}
+
+/// How many kinds a copy makes: objects are shared.
+pub(super) fn size_of_copy(kind: &Kind) -> usize {
+    count(kind, &|_| 0)
+}
+
+fn count(kind: &Kind, object: &impl Fn(&Object) -> usize) -> usize {
     1 + match kind {
-        Kind::Nullable(inner) | Kind::Array(inner) => size(inner),
-        Kind::Mixed(runs) => runs.iter().map(|run| size(&run.kind)).sum(),
-        Kind::Object(object) => of_tree(&object.tree),
-        Kind::Named(elements) => elements.iter().map(|(_, kind)| size(kind)).sum(),
+        Kind::Nullable(inner) | Kind::Array(inner) => count(inner, object),
+        Kind::Mixed(runs) => runs.iter().map(|run| count(&run.kind, object)).sum(),
+        Kind::Object(inner) => object(inner),
+        Kind::Named(elements) => elements.iter().map(|(_, kind)| count(kind, object)).sum(),
         _ => 0,
     }
+}
+
+fn size_of_tree(tree: &Tree) -> usize {
+    tree.values().map(|node| 1 + node.leaf.as_ref().map_or(0, size) + size_of_tree(&node.below)).sum()
 }

@@ -1,5 +1,7 @@
 //! A look at a JSON value: what kind it is. The text was read before, by the rules of the semantics.
 
+use std::rc::Rc;
+
 use super::kind::{Budget, Kind, Node, Object, Run, Tree, are_same, push_run, size};
 use super::unify::unify;
 use crate::encode::cursor::Cursor;
@@ -48,7 +50,7 @@ impl Look<'_, '_> {
         let left = self.budget.left();
         let kind = match self.c.peek() {
             b'[' => self.array()?,
-            b'{' => Kind::Object(Object { tree: self.object()?, is_unclear: false }),
+            b'{' => Kind::Object(Rc::new(Object { tree: self.object()?, is_unclear: false })),
             b'"' => self.text()?,
             _ => self.word_or_number()?,
         };
@@ -112,8 +114,7 @@ impl Look<'_, '_> {
             return Ok(Kind::Array(Box::new(kind)));
         }
         if runs.iter().all(|run| run.kind.is_complete()) {
-            self.budget.take(runs.iter().map(|run| size(&run.kind)).sum())?;
-            let mut kinds: Vec<Kind> = runs.iter().map(|run| run.kind.clone()).collect();
+            let mut kinds = self.budget.copy(runs.iter().map(|run| &run.kind))?;
             unify(&mut kinds, &mut self.budget)?;
             if are_same(&kinds) {
                 return Ok(Kind::Array(Box::new(kinds.pop().unwrap_or(Kind::Nothing))));
@@ -182,12 +183,8 @@ impl Look<'_, '_> {
     }
 
     fn word_or_number(&mut self) -> Result<Kind, Miss> {
-        for (word, kind) in
-            [("true", Kind::Bool), ("false", Kind::Bool), ("null", Kind::null()), ("nan", Kind::Float)]
-        {
-            if self.eats(word) {
-                return Ok(kind);
-            }
+        if self.c.peek().is_ascii_alphabetic() {
+            return self.word().ok_or(Miss::Unclear);
         }
         let start = self.c.at;
         if number::check_any(&mut self.c, self.s.lenient).is_err() {
@@ -202,6 +199,16 @@ impl Look<'_, '_> {
             return Ok(Kind::Int { is_negative: number < 0 });
         }
         Ok(if text.parse::<u64>().is_ok() { Kind::UInt } else { Kind::String })
+    }
+
+    fn word(&mut self) -> Option<Kind> {
+        if self.eats("true") || self.eats("false") {
+            return Some(Kind::Bool);
+        }
+        if self.eats("null") {
+            return Some(Kind::null());
+        }
+        self.eats("nan").then_some(Kind::Float)
     }
 
     /// Takes the word, in any case where ClickHouse's leniencies apply.

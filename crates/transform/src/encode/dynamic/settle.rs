@@ -1,5 +1,7 @@
 //! From a kind to a type: its name in binary, and the operation that encodes its values.
 
+use std::rc::Rc;
+
 use super::kind::{Budget, Kind, Object, Tree, are_same};
 use super::unify::unify;
 use crate::encode::fault::Fault;
@@ -15,7 +17,7 @@ pub(super) fn settle(kind: Kind, stays_open: bool, budget: &mut Budget) -> Resul
         Kind::Nullable(inner) => Kind::Nullable(Box::new(settle(*inner, stays_open, budget)?)),
         Kind::Array(element) => Kind::Array(Box::new(settle(*element, stays_open, budget)?)),
         Kind::Object(object) if object.tree.is_empty() => Kind::String,
-        Kind::Object(object) => settle(named(object, budget)?, stays_open, budget)?,
+        Kind::Object(object) => settle(named(Rc::unwrap_or_clone(object), budget)?, stays_open, budget)?,
         Kind::Named(elements) => Kind::Named(
             elements
                 .into_iter()
@@ -78,7 +80,7 @@ pub(super) fn check_name(kind: &Kind, budget: &Budget) -> Result<(), Fault> {
             Err(budget.fault(RejectCode::TypeMismatch, message))
         }
         Kind::Object(object) if object.is_unclear => Ok(()),
-        Kind::Object(object) => check_name(&named(object.clone(), budget)?, budget),
+        Kind::Object(object) => check_name(&named(Object::clone(object), budget)?, budget),
         Kind::Nullable(inner) | Kind::Array(inner) => check_name(inner, budget),
         Kind::Mixed(runs) => runs.iter().try_for_each(|run| check_name(&run.kind, budget)),
         Kind::Named(elements) => elements.iter().try_for_each(|(_, kind)| check_name(kind, budget)),

@@ -1,7 +1,9 @@
 //! One kind for values of several kinds, as ClickHouse finds it when it infers types from JSON
 //! (`transformInferredJSONTypesIfNeeded` in its `SchemaInferenceUtils.cpp`).
 
-use super::kind::{Aligned, Budget, Kind, Node, Object, Run, Tree, are_same, push_run, size};
+use std::rc::Rc;
+
+use super::kind::{Aligned, Budget, Kind, Node, Object, Run, Tree, are_same, push_run, size, size_of_copy};
 use super::settle::check_name;
 use crate::encode::fault::Fault;
 
@@ -28,8 +30,18 @@ fn has(kinds: &[Kind], is_so: impl Fn(&Kind) -> bool) -> bool {
     kinds.iter().any(is_so)
 }
 
-fn replace(kinds: &mut [Kind], is_so: impl Fn(&Kind) -> bool, by: &Kind) {
-    kinds.iter_mut().filter(|kind| is_so(kind)).for_each(|kind| *kind = by.clone());
+fn replace(
+    kinds: &mut [Kind],
+    is_so: impl Fn(&Kind) -> bool,
+    by: &Kind,
+    budget: &mut Budget,
+) -> Result<(), Fault> {
+    let more = size_of_copy(by) - 1;
+    for kind in kinds.iter_mut().filter(|kind| is_so(kind)) {
+        budget.take(more)?;
+        *kind = by.clone();
+    }
+    Ok(())
 }
 
 /// Nullable ones and others: what is inside becomes one.
@@ -78,8 +90,7 @@ fn unify_places(kinds: &mut [Kind], budget: &mut Budget) -> Result<(), Fault> {
     let mut unified: Vec<Vec<Run>> = lists.iter().map(|_| Vec::new()).collect();
     let mut aligned = Aligned::new(&lists);
     while let Some((place, count)) = aligned.next() {
-        let place: Vec<Kind> = place.into_iter().cloned().collect();
-        let mut place = budget.copy(&place)?;
+        let mut place = budget.copy(place)?;
         unify(&mut place, budget)?;
         for (runs, kind) in unified.iter_mut().zip(place) {
             push_run(runs, kind, count);
@@ -94,16 +105,16 @@ fn unify_places(kinds: &mut [Kind], budget: &mut Budget) -> Result<(), Fault> {
 /// Kinds of which none is nullable, an array or mixed.
 fn unify_scalars(kinds: &mut [Kind], budget: &mut Budget) -> Result<(), Fault> {
     if let Some(first) = kinds.iter().find(|kind| !matches!(kind, Kind::Nothing)).cloned() {
-        replace(kinds, |kind| matches!(kind, Kind::Nothing), &first);
+        replace(kinds, |kind| matches!(kind, Kind::Nothing), &first, budget)?;
     }
     if has(kinds, |kind| matches!(kind, Kind::UInt)) {
-        replace(kinds, |kind| matches!(kind, Kind::Int { is_negative: false }), &Kind::UInt);
+        replace(kinds, |kind| matches!(kind, Kind::Int { is_negative: false }), &Kind::UInt, budget)?;
     }
     let is_integer = |kind: &Kind| matches!(kind, Kind::Int { .. } | Kind::UInt);
     if has(kinds, |kind| matches!(kind, Kind::Float)) {
-        replace(kinds, is_integer, &Kind::Float);
+        replace(kinds, is_integer, &Kind::Float, budget)?;
     }
-    unify_dates(kinds);
+    unify_dates(kinds, budget)?;
     if has(kinds, |kind| matches!(kind, Kind::Bool)) {
         let other = [Kind::Int { is_negative: false }, Kind::UInt, Kind::Float, Kind::String]
             .into_iter()
@@ -111,17 +122,17 @@ fn unify_scalars(kinds: &mut [Kind], budget: &mut Budget) -> Result<(), Fault> {
         if let Some(other) = other {
             // ClickHouse finds the Bools by the names of all kinds, and some have none.
             kinds.iter().try_for_each(|kind| check_name(kind, budget))?;
-            replace(kinds, |kind| matches!(kind, Kind::Bool), &other);
+            replace(kinds, |kind| matches!(kind, Kind::Bool), &other, budget)?;
         }
     }
     unify_objects(kinds, budget)
 }
 
 /// Dates and moments become the finest of them; beside anything else they are texts.
-fn unify_dates(kinds: &mut [Kind]) {
+fn unify_dates(kinds: &mut [Kind], budget: &mut Budget) -> Result<(), Fault> {
     let is_date = |kind: &Kind| matches!(kind, Kind::Date | Kind::DateTime | Kind::DateTime64);
     if !has(kinds, is_date) {
-        return;
+        return Ok(());
     }
     let finest = if !kinds.iter().all(is_date) {
         Kind::String
@@ -132,7 +143,7 @@ fn unify_dates(kinds: &mut [Kind]) {
     } else {
         Kind::Date
     };
-    replace(kinds, is_date, &finest);
+    replace(kinds, is_date, &finest, budget)
 }
 
 /// Objects become one with the keys of all.
@@ -148,17 +159,12 @@ fn unify_objects(kinds: &mut [Kind], budget: &mut Budget) -> Result<(), Fault> {
             }
             None => {
                 budget.take(size(kind))?;
-                all = Some(object.clone());
+                all = Some(Object::clone(object));
             }
         }
     }
     let Some(all) = all else { return Ok(()) };
-    let all = Kind::Object(all);
-    for kind in kinds.iter_mut().filter(|kind| matches!(kind, Kind::Object(_))) {
-        budget.take(size(&all))?;
-        *kind = all.clone();
-    }
-    Ok(())
+    replace(kinds, |kind| matches!(kind, Kind::Object(_)), &Kind::Object(Rc::new(all)), budget)
 }
 
 /// What the merging of one object into others did. ClickHouse gives up at the first key whose values have no kind in
@@ -176,14 +182,14 @@ impl Merge {
             match (&mut into.leaf, &node.leaf) {
                 (Some(known), Some(kind)) if !known.is(kind) => {
                     self.changes += 1;
-                    let mut pair = budget.copy(&[known.clone(), kind.clone()])?;
+                    let mut pair = budget.copy([&*known, kind])?;
                     unify(&mut pair, budget)?;
                     self.clashes |= !are_same(&pair);
                     *known = pair.swap_remove(0);
                 }
                 (None, Some(kind)) => {
                     self.changes += 1;
-                    into.leaf = budget.copy(std::slice::from_ref(kind))?.pop();
+                    into.leaf = budget.copy([kind])?.pop();
                 }
                 _ => {}
             }
@@ -201,7 +207,7 @@ fn unify_containers(kinds: &mut [Kind], budget: &mut Budget) -> Result<(), Fault
         }
     }
     if let Some(last) = kinds.iter().rfind(|kind| !kind.is_nothing()).cloned() {
-        replace(kinds, Kind::is_nothing, &last);
+        replace(kinds, Kind::is_nothing, &last, budget)?;
     }
     if has(kinds, |kind| matches!(kind, Kind::Named(_))) {
         return Ok(());
@@ -229,13 +235,11 @@ fn unify_mixed(kinds: &mut [Kind], budget: &mut Budget) -> Result<(), Fault> {
         match kind {
             Kind::Array(element) => {
                 has_arrays = true;
-                elements.extend(budget.copy(std::slice::from_ref(&**element))?);
+                elements.extend(budget.copy([&**element])?);
             }
             Kind::Mixed(runs) => {
                 lengths.push(length(runs));
-                for run in runs {
-                    elements.extend(budget.copy(std::slice::from_ref(&run.kind))?);
-                }
+                elements.extend(budget.copy(runs.iter().map(|run| &run.kind))?);
             }
             _ => {}
         }
@@ -249,8 +253,7 @@ fn unify_mixed(kinds: &mut [Kind], budget: &mut Budget) -> Result<(), Fault> {
         }
     }
     let array = Kind::Array(Box::new(element));
-    replace(kinds, |kind| matches!(kind, Kind::Array(_) | Kind::Mixed(_)), &array);
-    Ok(())
+    replace(kinds, |kind| matches!(kind, Kind::Array(_) | Kind::Mixed(_)), &array, budget)
 }
 
 fn length(runs: &[Run]) -> usize {
