@@ -9,9 +9,11 @@
 )]
 
 mod compare;
+mod documents;
 mod group;
 mod known;
 mod moments;
+mod numbers;
 mod random;
 mod reference;
 mod report;
@@ -19,6 +21,8 @@ mod run;
 mod shape;
 mod shrink;
 mod subject;
+mod suited;
+mod types;
 mod values;
 
 use std::path::PathBuf;
