@@ -74,7 +74,6 @@ pub(crate) fn compare(
     reference: &mut impl Reference,
 ) -> anyhow::Result<Option<Outcome>> {
     let Ok(list) = columns.parse() else { return Ok(None) };
-    // A Nested column is an array for each of its elements, and ClickHouse is asked for those.
     let Ok(flat) = compiles(columns) else { return Ok(None) };
     let (Ok(ours), Ok(strict)) = (
         subject.encode(&list, Semantics::ClickHouse, records),
@@ -95,8 +94,10 @@ pub(crate) fn compare(
             });
         }
     }
-    let columns = flat.to_string();
-    let reads_back = columns.contains("JSON");
+    // ClickHouse reads the types as they were spelled; but a Nested column is an array for each of its elements, and
+    // it is asked for those.
+    let columns = if columns.contains("Nested") { flat.to_string() } else { columns.to_owned() };
+    let reads_back = columns.to_ascii_lowercase().contains("json");
     let mut judge = Judge { columns, reads_back, records, ours: &ours.verdicts, reference };
     let accepted: Vec<usize> = (0..records.len()).filter(|at| ours.verdicts[*at].is_ok()).collect();
     outcome.accepted = accepted.len() as u64;

@@ -227,7 +227,9 @@ fn depth(record: &[u8]) -> i64 {
 
 /// Whether the bytes are one object and blanks around it, by their brackets.
 fn is_one_object(bytes: &[u8]) -> bool {
-    let bytes = bytes.trim_ascii();
+    let end = bytes.iter().rposition(|byte| !is_blank(*byte)).map_or(0, |last| last + 1);
+    let start = bytes.iter().position(|byte| !is_blank(*byte)).unwrap_or(end);
+    let bytes = &bytes[start..end];
     bytes.starts_with(b"{") && levels(bytes).position(|level| level == 0) == Some(bytes.len().wrapping_sub(1))
 }
 
@@ -266,6 +268,7 @@ mod tests {
         assert_eq!(reason(RejectCode::TooDeep, "[],".repeat(2_000).as_bytes(), 4), None);
         assert!(reason(RejectCode::TooDeep, "[".repeat(1_001).as_bytes(), 4).is_some());
         assert!(reason(RejectCode::TrailingData, b"{\"a\":\"}\"} {}", 10).is_some());
+        assert!(reason(RejectCode::TrailingData, b"\x0b{}\x0b;", 4).is_some());
         assert_eq!(reason(RejectCode::TrailingData, b"{\"b\":{\"x\":1},\"a\":2}", 13), None);
         assert!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"12:30\"}", 5).is_some());
         assert!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"3:6-1930\"}", 5).is_some());

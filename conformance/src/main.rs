@@ -9,10 +9,12 @@
 )]
 
 mod compare;
+mod documents;
 mod group;
 mod known;
 mod mixed;
 mod moments;
+mod numbers;
 mod random;
 mod reference;
 mod report;
@@ -20,6 +22,8 @@ mod run;
 mod shape;
 mod shrink;
 mod subject;
+mod suited;
+mod types;
 mod values;
 
 use std::path::PathBuf;

@@ -232,7 +232,8 @@ impl fmt::Display for Report {
 mod tests {
     use super::*;
     use crate::compare::Class;
-    use crate::shape::{Kind, Shape};
+    use crate::shape::Shape;
+    use crate::types::Kind;
 
     fn found(record: &[u8], theirs: Result<Vec<u8>, String>) -> Found {
         let shape = Shape::Scalar("Enum8('a' = 1)", Kind::Bool);

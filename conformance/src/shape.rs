@@ -1,170 +1,14 @@
-//! Random types: the table of what there is, and trees of it.
+//! Random types: trees of what there is.
 //!
-//! A new type is one line: in [`SCALARS`] with the kind of values that suit it, or in [`WRAPPERS`]. What the product
-//! does not read yet is left out at start, and the report says so.
+//! A new type is one line: in [`SCALARS`] or [`RARE`] with the kind of values that suit it, or in [`WRAPPERS`]. What
+//! the product does not read yet is left out at start, and the report says so.
 
 use std::fmt;
 
 use housepipe_transform::{Columns, Plan, PlanOptions};
 
 use crate::random::Random;
-
-/// Which values suit a type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A whole number of so many bits.
-    Int {
-        bits: u32,
-        signed: bool,
-    },
-    Float,
-    Decimal,
-    Bool,
-    Text,
-    Fixed(usize),
-    Date,
-    DateTime,
-    Time,
-    /// The names and numbers that the Enum has.
-    Enum(&'static [&'static str]),
-    Uuid,
-    Ipv4,
-    Ipv6,
-    /// Any JSON object.
-    Json,
-    /// An object with values that suit at some of its paths.
-    Document(&'static [(&'static str, Kind)]),
-    /// Any JSON value.
-    Any,
-    /// Any JSON value, of few kinds.
-    Mixed,
-    /// Arrays of pairs of numbers, so many levels of arrays around a pair.
-    Geo(usize),
-    /// Any of those.
-    Geometry,
-    /// Two numbers.
-    Vector,
-}
-
-const fn int(bits: u32) -> Kind {
-    Kind::Int { bits, signed: true }
-}
-
-const fn uint(bits: u32) -> Kind {
-    Kind::Int { bits, signed: false }
-}
-
-/// Every type without a parameter that is a type itself.
-pub(crate) const SCALARS: &[(&str, Kind)] = &[
-    ("UInt8", uint(8)),
-    ("UInt16", uint(16)),
-    ("UInt32", uint(32)),
-    ("UInt64", uint(64)),
-    ("UInt128", uint(128)),
-    ("UInt256", uint(256)),
-    ("Int8", int(8)),
-    ("Int16", int(16)),
-    ("Int32", int(32)),
-    ("Int64", int(64)),
-    ("Int128", int(128)),
-    ("Int256", int(256)),
-    ("Float32", Kind::Float),
-    ("Float64", Kind::Float),
-    ("BFloat16", Kind::Float),
-    ("Decimal(9, 2)", Kind::Decimal),
-    ("Decimal(18, 18)", Kind::Decimal),
-    ("Decimal(38, 10)", Kind::Decimal),
-    ("Decimal(76, 0)", Kind::Decimal),
-    ("Decimal32(4)", Kind::Decimal),
-    ("Bool", Kind::Bool),
-    ("String", Kind::Text),
-    ("FixedString(1)", Kind::Fixed(1)),
-    ("FixedString(7)", Kind::Fixed(7)),
-    ("Date", Kind::Date),
-    ("Date32", Kind::Date),
-    ("DateTime", Kind::DateTime),
-    ("DateTime('Europe/Berlin')", Kind::DateTime),
-    ("DateTime('Asia/Kathmandu')", Kind::DateTime),
-    ("DateTime64(3)", Kind::DateTime),
-    ("DateTime64(0, 'Australia/Lord_Howe')", Kind::DateTime),
-    ("DateTime64(6, 'America/Sao_Paulo')", Kind::DateTime),
-    ("DateTime64(9, 'America/New_York')", Kind::DateTime),
-    ("DateTime64(2, 'Africa/Monrovia')", Kind::DateTime),
-    ("DateTime64(1, 'Pacific/Apia')", Kind::DateTime),
-    ("Time", Kind::Time),
-    ("Time64(3)", Kind::Time),
-    ("Time64(9)", Kind::Time),
-    ("Enum8('a' = 1, 'b' = -2)", Kind::Enum(&["a", "b", "1", "-2"])),
-    ("Enum16('a' = 0, '5' = 7, '' = 300, 'é\\'`\"' = -5)", Kind::Enum(&["a", "5", "", "é'`\\\"", "0", "7"])),
-    ("UUID", Kind::Uuid),
-    ("IPv4", Kind::Ipv4),
-    ("IPv6", Kind::Ipv6),
-    ("JSON", Kind::Json),
-    ("JSON(max_dynamic_paths=2)", Kind::Json),
-    ("JSON(SKIP a, SKIP b.c)", Kind::Document(&[("a", Kind::Json), ("b.c", Kind::Json), ("ab", Kind::Json)])),
-    (
-        "JSON(a UInt8, b String, c Int64, x Array(Int16), d.c UInt128, SKIP k)",
-        Kind::Document(&[
-            ("a", uint(8)),
-            ("b", Kind::Any),
-            ("c", int(64)),
-            ("d.c", uint(128)),
-            ("d", Kind::Any),
-            ("k", Kind::Json),
-        ]),
-    ),
-    (
-        "JSON(a Float32, b Decimal(9, 2), c DateTime64(3), d Date, e Bool, f Nullable(DateTime))",
-        Kind::Document(&[
-            ("a", Kind::Float),
-            ("b", Kind::Decimal),
-            ("c", Kind::DateTime),
-            ("d", Kind::Date),
-            ("e", Kind::Bool),
-            ("f", Kind::DateTime),
-        ]),
-    ),
-    (
-        "JSON(a UUID, b IPv4, c FixedString(3), d Enum8('a' = 0, '1' = 2), e Time64(3), f IPv6, g Decimal(76, 5))",
-        Kind::Document(&[
-            ("a", Kind::Uuid),
-            ("b", Kind::Ipv4),
-            ("c", Kind::Fixed(3)),
-            ("d", Kind::Enum(&["a", "1", "2"])),
-            ("e", Kind::Time),
-            ("f", Kind::Ipv6),
-            ("g", Kind::Decimal),
-        ]),
-    ),
-    (
-        "JSON(a Variant(UInt8, Date), b Tuple(x UInt8, y String), c Map(String, Int256), d Tuple(Int8, Time))",
-        Kind::Document(&[
-            ("a", uint(8)),
-            ("a", Kind::Date),
-            ("b", Kind::Json),
-            ("c", Kind::Json),
-            ("d", Kind::Any),
-        ]),
-    ),
-    ("Dynamic", Kind::Mixed),
-    ("Dynamic(max_types=2)", Kind::Mixed),
-    ("Point", Kind::Geo(0)),
-    ("Ring", Kind::Geo(1)),
-    ("LineString", Kind::Geo(1)),
-    ("Polygon", Kind::Geo(2)),
-    ("MultiLineString", Kind::Geo(2)),
-    ("MultiPolygon", Kind::Geo(3)),
-    ("Geometry", Kind::Geometry),
-    ("QBit(Float32, 2)", Kind::Vector),
-    ("QBit(BFloat16, 2)", Kind::Vector),
-    ("QBit(Float64, 2)", Kind::Vector),
-    ("QBit(Int8, 2)", Kind::Vector),
-    ("SimpleAggregateFunction(sum, UInt64)", uint(64)),
-    ("SimpleAggregateFunction(anyLast, String)", Kind::Text),
-    ("SimpleAggregateFunction(max, DateTime64(3))", Kind::DateTime),
-    ("IntervalSecond", int(64)),
-    ("IntervalMonth", int(64)),
-];
+use crate::types::{Kind, RARE, SCALARS};
 
 /// Ways to make a type of types: how often, a text that shows whether it is read, and how it is made.
 pub(crate) const WRAPPERS: &[(usize, &str, Build)] = &[
@@ -183,13 +27,27 @@ pub(crate) const WRAPPERS: &[(usize, &str, Build)] = &[
     (10, "Variant(UInt8, String)", |r, all, depth| {
         Shape::Variant((0..r.range(1, 4)).map(|_| all.shape(r, depth)).collect())
     }),
+    (5, "JSON(a UInt8, SKIP b)", |r, all, depth| {
+        let mut paths = JSON_PATHS.to_vec();
+        r.shuffle(&mut paths);
+        let count = r.range(1, 5);
+        let skipped = if r.chance(30) { paths.pop() } else { None };
+        let typed = paths.into_iter().take(count).map(|path| (Some(path), all.shape(r, depth.min(2))));
+        Shape::Json(typed.collect(), skipped)
+    }),
 ];
+
+/// Typed paths of JSON columns, of which some are below others or differ by letter case.
+const JSON_PATHS: &[&str] = &["a", "b", "c", "A", "b.c", "c.d", "c.d.e", "`x y`", "`é`", "ab"];
 
 /// Makes a type around types of a smaller depth.
 type Build = fn(&mut Random, &Table, usize) -> Shape;
 
 /// Names of the elements of tuples; some differ by letter case, some need quotes.
 const ELEMENT_NAMES: &[&str] = &["x", "y", "X", "`a b`", "long_name", "`é`", "`q\"u`", "Int8"];
+
+/// How often, of a hundred, a type without types inside is one of the rare.
+const RARE_PERCENT: usize = 25;
 
 /// A type as a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,6 +61,8 @@ pub(crate) enum Shape {
     Tuple(Vec<(Option<&'static str>, Shape)>),
     Nested(Vec<(Option<&'static str>, Shape)>),
     Variant(Vec<Shape>),
+    /// The typed paths of a JSON type, and one that is left out.
+    Json(Vec<(Option<&'static str>, Shape)>, Option<&'static str>),
 }
 
 impl Shape {
@@ -212,7 +72,9 @@ impl Shape {
             Shape::Scalar(..) => Vec::new(),
             Shape::Nullable(inner) | Shape::LowCardinality(inner) | Shape::Array(inner) => vec![inner],
             Shape::Map(key, value) => vec![key, value],
-            Shape::Tuple(elements) | Shape::Nested(elements) => elements.iter().map(|(_, ty)| ty).collect(),
+            Shape::Tuple(elements) | Shape::Nested(elements) | Shape::Json(elements, _) => {
+                elements.iter().map(|(_, ty)| ty).collect()
+            }
             Shape::Variant(members) => members.iter().collect(),
         }
     }
@@ -240,6 +102,7 @@ impl Shape {
             Shape::Tuple(_) => "Tuple",
             Shape::Nested(_) => "Nested",
             Shape::Variant(_) => "Variant",
+            Shape::Json(..) => "JSON",
         }
     }
 }
@@ -252,12 +115,15 @@ impl fmt::Display for Shape {
         write!(f, "{}(", self.name())?;
         for (at, child) in self.children().into_iter().enumerate() {
             f.write_str(if at == 0 { "" } else { ", " })?;
-            if let Shape::Tuple(elements) | Shape::Nested(elements) = self
+            if let Shape::Tuple(elements) | Shape::Nested(elements) | Shape::Json(elements, _) = self
                 && let Some(name) = elements[at].0
             {
                 write!(f, "{name} ")?;
             }
             write!(f, "{child}")?;
+        }
+        if let Shape::Json(_, Some(skipped)) = self {
+            write!(f, ", SKIP {skipped}")?;
         }
         f.write_str(")")
     }
@@ -267,6 +133,7 @@ impl fmt::Display for Shape {
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     scalars: Vec<(&'static str, Kind)>,
+    rare: Vec<(&'static str, Kind)>,
     wrappers: Vec<(usize, Build)>,
     /// What was left out, with the reason.
     pub(crate) skipped: Vec<(String, String)>,
@@ -291,12 +158,14 @@ impl Table {
             .filter(|(text, _)| takes(text))
             .copied()
             .collect();
+        let rare: Vec<_> =
+            RARE.iter().filter(|(text, _)| wanted(text)).filter(|(text, _)| takes(text)).copied().collect();
         let mut wrappers: Vec<(usize, Build)> = WRAPPERS
             .iter()
             .filter(|(_, text, _)| wanted(text) && takes(text))
             .map(|(weight, _, build)| (*weight, *build))
             .collect();
-        if scalars.is_empty() {
+        if scalars.is_empty() && rare.is_empty() {
             if wrappers.is_empty() {
                 return Err("no type is left".to_owned());
             }
@@ -311,7 +180,7 @@ impl Table {
         }
         skipped.sort();
         skipped.dedup();
-        Ok(Table { scalars, wrappers, skipped })
+        Ok(Table { scalars, rare, wrappers, skipped })
     }
 
     /// A random type of at most this depth.
@@ -331,7 +200,8 @@ impl Table {
     }
 
     fn scalar(&self, r: &mut Random) -> Shape {
-        let (text, kind) = r.pick(&self.scalars);
+        let is_rare = !self.rare.is_empty() && (self.scalars.is_empty() || r.chance(RARE_PERCENT));
+        let (text, kind) = r.pick(if is_rare { &self.rare } else { &self.scalars });
         Shape::Scalar(text, kind)
     }
 
@@ -365,6 +235,7 @@ pub(crate) fn compiles(columns: &str) -> Result<Columns, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::uint;
 
     #[test]
     fn every_type_of_today_is_in_the_table() {
@@ -375,10 +246,10 @@ mod tests {
             let shape = table.shape(&mut r, 5);
             seen.extend(shape.parts().into_iter().map(|part| part.name().to_owned()));
         }
-        for (name, _) in &table.scalars {
+        for (name, _) in table.scalars.iter().chain(&table.rare) {
             assert!(seen.iter().any(|other| other == name), "{name} was never made");
         }
-        for name in ["Nullable", "LowCardinality", "Array", "Map", "Tuple", "Nested"] {
+        for name in ["Nullable", "LowCardinality", "Array", "Map", "Tuple", "Nested", "Variant"] {
             assert!(seen.iter().any(|other| other == name), "{name} was never made");
         }
     }

@@ -1,7 +1,10 @@
 //! Values as JSON text: most suit their type, in many spellings, some are hostile.
 
+use crate::documents::{any, document, geo, nested, object};
+use crate::numbers::{decimal, float, integer};
 use crate::random::Random;
-use crate::shape::{Kind, Shape};
+use crate::shape::Shape;
+use crate::types::Kind;
 use crate::{mixed, moments};
 
 /// Values that suit nobody, or the wrong one.
@@ -101,6 +104,9 @@ const ODD: &[&str] = &[
     "\"[1]\"",
     "/**/1",
     "1\u{b}",
+    "\n1\n",
+    "\"a\nb\"",
+    "[\n]",
 ];
 
 /// A value, written as JSON, that mostly suits the type. `hostile` is the chance, of a hundred, that it does not.
@@ -140,6 +146,15 @@ pub(crate) fn value(r: &mut Random, shape: &Shape, hostile: usize) -> String {
             let at = r.below(members.len());
             value(r, &members[at], hostile)
         }
+        Shape::Json(paths, skipped) => {
+            let mut names: Vec<String> =
+                paths.iter().map(|(path, _)| path_of(path.unwrap_or_default())).collect();
+            names.extend(skipped.map(path_of));
+            document(r, &names, |r, at| match paths.get(at) {
+                Some((_, shape)) => value(r, shape, hostile),
+                None => any(r, 2),
+            })
+        }
     }
 }
 
@@ -158,6 +173,11 @@ pub(crate) fn key_of(name: &str) -> String {
     key
 }
 
+/// The path as keys with dots hold it: none of those in the table needs an escape.
+fn path_of(path: &str) -> String {
+    path.replace('`', "")
+}
+
 fn tuple(r: &mut Random, elements: &[(Option<&'static str>, Shape)], hostile: usize) -> String {
     let mut order: Vec<usize> = (0..elements.len()).collect();
     if r.chance(25) {
@@ -173,10 +193,35 @@ fn tuple(r: &mut Random, elements: &[(Option<&'static str>, Shape)], hostile: us
         let (name, shape) = &elements[order[at]];
         let mut key = key_of(name.unwrap_or_default());
         if r.chance(hostile / 2) {
-            key = if r.chance(50) { other_case(&key) } else { format!("{key}?") };
+            key = other_key(r, &key);
         }
         format!("\"{key}\"{}{}", colon(r), value(r, shape, hostile))
     })
+}
+
+/// The key in another case, with letters as escapes, or another key.
+pub(crate) fn other_key(r: &mut Random, key: &str) -> String {
+    if r.chance(40) && !key.contains('\\') && !key.is_empty() {
+        return escaped(r, key);
+    }
+    if r.chance(80) { other_case(key) } else { format!("{key}{}", r.pick(&[" ", "?", "\n", "\\u0000"])) }
+}
+
+/// The text with one of its letters, or some, as escapes.
+fn escaped(r: &mut Random, key: &str) -> String {
+    let chars: Vec<char> = key.chars().collect();
+    let (at, all) = (r.below(chars.len()), r.chance(20));
+    let mut text = String::new();
+    for (index, c) in chars.into_iter().enumerate() {
+        if index != at && !(all && r.chance(50)) {
+            text.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            text += &if r.chance(50) { format!("\\u{unit:04x}") } else { format!("\\u{unit:04X}") };
+        }
+    }
+    text
 }
 
 /// The text with the letters in the other case.
@@ -186,23 +231,33 @@ pub(crate) fn other_case(text: &str) -> String {
         .collect()
 }
 
-fn count(r: &mut Random) -> usize {
+/// Items of an array or a map: mostly few, now and then many.
+pub(crate) fn count(r: &mut Random) -> usize {
+    if r.below(MANY_ONE_IN) == 0 {
+        return r.pick(&[31, 32, 33, 63, 64, 65, 127, 128, 129, 300]);
+    }
     r.pick(&[0, 1, 1, 2, 2, 3, 5, 17])
 }
 
-fn colon(r: &mut Random) -> &'static str {
-    r.pick(&[":", ":", ":", ":", ":", ":", ": ", " :", "\t:\t"])
+/// One array of so many has many items.
+const MANY_ONE_IN: usize = 150;
+
+/// One text of so many is as long as buffers are.
+const LONG_ONE_IN: usize = 1_500;
+
+pub(crate) fn colon(r: &mut Random) -> &'static str {
+    r.pick(&[":", ":", ":", ":", ":", ":", ":", ": ", " :", "\t:\t", ":\n"])
 }
 
 /// Items between brackets, mostly with single commas.
-fn list(
+pub(crate) fn list(
     r: &mut Random,
     count: usize,
     [open, close]: [&str; 2],
     hostile: usize,
     mut item: impl FnMut(&mut Random, usize) -> String,
 ) -> String {
-    let comma = r.pick(&[",", ",", ",", ",", ", ", " ,", ",\t", "\u{b},\u{c}"]);
+    let comma = r.pick(&[",", ",", ",", ",", ", ", " ,", ",\t", "\n,\r\n  ", "\u{b},\u{c}"]);
     let mut text = open.to_owned();
     for at in 0..count {
         if at > 0 {
@@ -225,8 +280,20 @@ fn scalar(r: &mut Random, kind: Kind) -> String {
         Kind::Bool => r.pick(&["true", "false", "1", "0"]).to_owned(),
         Kind::Text => text(r),
         Kind::Fixed(bytes) => {
-            let count = r.below(bytes + 1) + usize::from(r.chance(3));
-            format!("\"{}\"", r.digits(count))
+            let count = match r.below(10) {
+                0 => bytes + 1,
+                1..5 => bytes,
+                _ => r.below(bytes + 1),
+            };
+            let mut text = r.digits(count);
+            if count > 0 && r.chance(20) {
+                // An escape or a letter of more bytes in the place of as many digits, or of fewer.
+                let (piece, length) =
+                    r.pick(&[("é", 2), ("\\u0041", 1), ("\\n", 1), ("\\ud83d\\ude00", 4), ("\n", 1)]);
+                let at = r.below(count);
+                text.replace_range(at..(at + length).min(count), piece);
+            }
+            format!("\"{text}\"")
         }
         Kind::Date => moments::date(r),
         Kind::DateTime => moments::date_time(r),
@@ -258,7 +325,10 @@ fn scalar(r: &mut Random, kind: Kind) -> String {
         },
         Kind::Ipv6 => ipv6(r),
         Kind::Json => object(r, 3),
-        Kind::Document(paths) => document(r, paths),
+        Kind::Document(paths) => {
+            let names: Vec<String> = paths.iter().map(|(path, _)| (*path).to_owned()).collect();
+            document(r, &names, |r, at| scalar(r, paths[at].1))
+        }
         Kind::Any => any(r, 3),
         Kind::Mixed if r.chance(10) => any(r, 3),
         Kind::Mixed => mixed::value(r),
@@ -267,138 +337,30 @@ fn scalar(r: &mut Random, kind: Kind) -> String {
             let levels = r.below(4);
             geo(r, levels)
         }
-        Kind::Vector => list(r, 2, ["[", "]"], 5, |r, _| {
+        Kind::Vector(count) => list(r, count, ["[", "]"], 5, |r, _| {
             if r.chance(50) {
                 r.pick(&["1", "-7", "0.5", "inf", "-nan", "1e400", "128"]).to_owned()
             } else {
                 scalar(r, Kind::Float)
             }
         }),
+        Kind::List(item) => {
+            let count = count(r);
+            list(r, count, ["[", "]"], 0, |r, _| scalar(r, *item))
+        }
+        Kind::Row(items) => list(r, items.len(), ["[", "]"], 0, |r, at| scalar(r, items[at])),
+        Kind::Pairs(key, item) => {
+            let count = count(r);
+            list(r, count, ["{", "}"], 0, |r, _| {
+                let key = scalar(r, *key);
+                let key = if key.starts_with('"') { key } else { format!("\"{key}\"") };
+                format!("{key}:{}", scalar(r, *item))
+            })
+        }
     }
 }
 
-/// Whole numbers: small, at the edges of every width, and of any number of digits.
-fn integer(r: &mut Random, bits: u32, signed: bool) -> String {
-    let number = match r.below(12) {
-        0 => {
-            const EDGES: &[&str] = &[
-                "127",
-                "128",
-                "255",
-                "256",
-                "32767",
-                "32768",
-                "65535",
-                "65536",
-                "2147483647",
-                "2147483648",
-                "4294967295",
-                "4294967296",
-                "9223372036854775807",
-                "9223372036854775808",
-                "18446744073709551615",
-                "18446744073709551616",
-                "170141183460469231731687303715884105727",
-                "170141183460469231731687303715884105728",
-                "340282366920938463463374607431768211455",
-                "340282366920938463463374607431768211456",
-                "57896044618658097711785492504343953926634992332820282019728792003956564819967",
-                "57896044618658097711785492504343953926634992332820282019728792003956564819968",
-                "115792089237316195423570985008687907853269984665640564039457584007913129639935",
-                "115792089237316195423570985008687907853269984665640564039457584007913129639936",
-                "100000000",
-                "99999999",
-                "10000000000000000",
-                "9999999999999999",
-            ];
-            r.pick(EDGES).to_owned()
-        }
-        1 => {
-            let count = r.pick(&[7, 8, 9, 15, 16, 17, 18, 19, 20, 21, 38, 39, 77, 78, 100, 400]);
-            r.digits(count)
-        }
-        2 => r.below(120).to_string(),
-        3 => format!("0{}", r.below(200)),
-        // Most fit, of any length that fits.
-        _ => {
-            let digits_max = (bits - u32::from(signed)) as usize * 3 / 10;
-            let count = r.range(1, digits_max.max(1) + 1);
-            let text = r.digits(count);
-            let text = text.trim_start_matches('0');
-            if text.is_empty() { "0".to_owned() } else { text.to_owned() }
-        }
-    };
-    let sign = if r.chance(if signed { 40 } else { 2 }) {
-        "-"
-    } else {
-        r.pick(&["", "", "", "", "", "", "", "", "", "+"])
-    };
-    if r.chance(20) { format!("\"{sign}{number}\"") } else { format!("{sign}{number}") }
-}
-
-fn float(r: &mut Random) -> String {
-    const EDGES: &[&str] = &[
-        "1.7976931348623157e308",
-        "1.7976931348623159e308",
-        "4.9e-324",
-        "2.4703282292062327e-324",
-        "2.2250738585072011e-308",
-        "3.4028235e38",
-        "3.4028236e38",
-        "1.1754944e-38",
-        "1e-45",
-        "7e-46",
-        "16777217",
-        "16777217.0000001",
-        "9007199254740993",
-        "9007199254740992.5",
-        "0.1",
-        "1e23",
-        "8.5e22",
-        "0.30000000000000004",
-        "1.00000017881393432617187499",
-        "1.00000017881393432617187501",
-        "123456789012345678901234567890",
-        "0e99999",
-        "1e99999",
-        "1e-99999",
-        "-0.0",
-        "0.5e+1",
-    ];
-    let text = match r.below(8) {
-        0 => r.pick(EDGES).to_owned(),
-        1 => {
-            let (whole, fraction) = (r.pick(&[1, 5, 15, 17, 19, 20, 21, 40]), r.pick(&[0, 1, 9, 17, 20, 45]));
-            let (whole, fraction) = (r.digits(whole), r.digits(fraction));
-            let exponent = r.pick(&["", "", "e5", "E-7", "e+20", "e-300", "e300", "e-30"]);
-            format!("{whole}.{fraction}{exponent}")
-        }
-        2 => f64::from_bits(r.bits()).to_string().replace("NaN", "1.5").replace("inf", "1e9"),
-        3 => format!("{:e}", f64::from_bits(r.bits() >> 1)).replace("NaN", "1e5").replace("inf", "1e9"),
-        4 => r.below(100_000).to_string(),
-        5 => {
-            return r
-                .pick(&["\"nan\"", "\"inf\"", "\"-inf\"", "\"NaN\"", "\"Infinity\"", "\"+inf\""])
-                .to_owned();
-        }
-        _ => format!("{}.{}", r.below(100_000), r.below(1_000_000)),
-    };
-    let sign = if r.chance(20) && !text.starts_with('-') { "-" } else { "" };
-    if r.chance(12) { format!("\"{sign}{text}\"") } else { format!("{sign}{text}") }
-}
-
-fn decimal(r: &mut Random) -> String {
-    let whole = r.pick(&[0, 1, 1, 2, 3, 5, 7, 8, 16, 28, 39, 76, 77]);
-    let fraction = r.pick(&[0, 0, 1, 2, 2, 3, 10, 18, 19, 40, 80]);
-    let (whole, fraction) = (r.digits(whole), r.digits(fraction));
-    let point = if fraction.is_empty() && r.chance(90) { "" } else { "." };
-    let exponent =
-        if r.chance(10) { r.pick(&["e3", "E-2", "e+1", "e", "e40", "e-99", "e99999"]) } else { "" };
-    let text = format!("{}{whole}{point}{fraction}{exponent}", r.pick(&["", "", "", "-", "+"]));
-    if r.chance(30) || text.is_empty() { format!("\"{text}\"") } else { text }
-}
-
-fn text(r: &mut Random) -> String {
+pub(crate) fn text(r: &mut Random) -> String {
     const PIECES: &[&str] = &[
         "abc",
         "hello world",
@@ -420,7 +382,12 @@ fn text(r: &mut Random) -> String {
         "\u{2028}",
         "0",
         " ",
+        "\n",
+        "\\r\r\n",
     ];
+    if r.below(LONG_ONE_IN) == 0 {
+        return long_text(r, PIECES);
+    }
     match r.below(10) {
         0 => {
             return r
@@ -450,6 +417,24 @@ fn text(r: &mut Random) -> String {
     }
     let pieces: String = (0..r.below(6)).map(|_| r.pick(PIECES)).collect();
     format!("\"{pieces}\"")
+}
+
+/// A text as long as buffers and the counters of lengths are, and one more or less.
+fn long_text(r: &mut Random, pieces: &[&str]) -> String {
+    let length = r.pick(&[1_000, 4_096, 16_383, 16_384, 65_535, 65_536, 65_537, 100_000]);
+    // A period that no word of a scanner divides.
+    let filling = r.digits(997);
+    let mut text = filling.repeat(length / filling.len() + 1);
+    text.truncate(length);
+    for _ in 0..r.below(4) {
+        let mut at = r.below(length);
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        text.insert_str(at, r.pick(pieces));
+    }
+    // Pieces may have cut others in two: that makes texts that are refused, or other ones.
+    format!("\"{text}\"")
 }
 
 fn hex(r: &mut Random, count: usize) -> String {
@@ -522,71 +507,6 @@ fn ipv6(r: &mut Random) -> String {
             format!("\"{}\"", groups.join(":"))
         }
     }
-}
-
-/// Keys of JSON columns: some are paths, some collide.
-const PATHS: &[&str] = &["a", "b", "b.c", "c", "A", "a.b", "x y", "é", "\\u0061", "", "0", "q\\\"q"];
-
-fn object(r: &mut Random, depth: usize) -> String {
-    let count = r.below(4);
-    let mut keys = PATHS.to_vec();
-    r.shuffle(&mut keys);
-    list(r, count, ["{", "}"], 0, |r, at| format!("\"{}\"{}{}", keys[at], colon(r), any(r, depth - 1)))
-}
-
-/// A few of the paths, as keys with dots or as objects in objects, now and then twice or with a value of any kind.
-fn document(r: &mut Random, paths: &[(&str, Kind)]) -> String {
-    let mut order: Vec<usize> = (0..paths.len()).collect();
-    r.shuffle(&mut order);
-    let count = r.range(1, paths.len() + 1);
-    order.truncate(count);
-    if r.chance(5) {
-        order.push(0);
-    }
-    list(r, order.len(), ["{", "}"], 0, |r, at| {
-        let (path, kind) = paths[order[at]];
-        let value = match r.below(10) {
-            0 => "null".to_owned(),
-            1 => any(r, 2),
-            _ => scalar(r, kind),
-        };
-        match path.split_once('.') {
-            Some((outer, inner)) if r.chance(50) => format!("\"{outer}\":{{\"{inner}\":{value}}}"),
-            _ => format!("\"{path}\"{}{value}", colon(r)),
-        }
-    })
-}
-
-fn any(r: &mut Random, depth: usize) -> String {
-    match r.below(if depth == 0 { 7 } else { 10 }) {
-        0 => text(r),
-        1 => integer(r, 64, true),
-        2 => float(r),
-        3 => r.pick(&["true", "false", "null"]).to_owned(),
-        4 => moments::date_time(r),
-        5 => r.below(1000).to_string(),
-        6 => format!("\"{}\"", r.pick(&["a", "b", "c"])),
-        7 => {
-            let count = count(r);
-            list(r, count, ["[", "]"], 0, |r, _| any(r, depth - 1))
-        }
-        _ => object(r, depth),
-    }
-}
-
-fn geo(r: &mut Random, levels: usize) -> String {
-    if levels == 0 {
-        return format!("[{},{}]", float(r), float(r));
-    }
-    let count = count(r).min(4);
-    list(r, count, ["[", "]"], 0, |r, _| geo(r, levels - 1))
-}
-
-/// Deep nesting, around the limits that there are, mostly closed.
-fn nested(r: &mut Random) -> String {
-    let levels = r.pick(&[3, 10, 100, 300]) + r.below(3);
-    let (open, close) = r.pick(&[("[", "]"), ("{\"a\":", "}"), ("[[", "]")]);
-    format!("{}1{}", open.repeat(levels), close.repeat(levels))
 }
 
 #[cfg(test)]
