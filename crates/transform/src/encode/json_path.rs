@@ -299,6 +299,12 @@ fn takes(op: &Op, decoded: &[u8], s: &mut State, scratch: &mut Scratch) -> Resul
     let named = |table: &EnumTable| Ok(table.by_name(inner).is_some());
     let lenient = std::mem::replace(&mut s.lenient, true);
     let fits = match op {
+        // Unquoted, these are numbers; the texts are none.
+        Op::Int(_) | Op::WideInt { .. } | Op::Float32 | Op::Float64 | Op::Bool
+            if matches!(inner, b"true" | b"false") =>
+        {
+            Ok(false)
+        }
         Op::FixedString(width) => Ok(inner.len() <= *width),
         Op::Enum8(table) | Op::Enum16(table) => named(table),
         Op::Int(_) | Op::WideInt { .. } | Op::Bool => Ok(integer_text(integer_kind(op), text, value, s)),

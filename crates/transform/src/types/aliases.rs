@@ -20,7 +20,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("CHARACTER LARGE OBJECT", "String"),
     ("CHARACTER VARYING", "String"),
     ("CLOB", "String"),
-    ("DATETIME32", "DateTime"),
+    ("DATETIME32", "DateTime32"),
     ("DEC", "Decimal"),
     ("DOUBLE", "Float64"),
     ("DOUBLE PRECISION", "Float64"),

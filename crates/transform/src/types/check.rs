@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{DataType, EnumItem, GeoType, QBitType, TupleElement, members};
+use super::{DataType, EnumItem, GeoType, JsonSkip, QBitType, TupleElement, members};
 use crate::limits::TYPE_DEPTH_MAX;
 
 /// Returns the reason why ClickHouse would not create a column of the type. Types can be built by hand: what the parser
@@ -81,9 +81,16 @@ fn rules(ty: &DataType) -> Result<(), String> {
             "'max_types' argument for Dynamic type should be a positive integer between 0 and {DYNAMIC_TYPES_MAX}."
         )),
         DataType::QBit(qbit) => self::qbit(qbit),
-        DataType::Json(args) => args.paths.iter().try_for_each(|(_, ty)| {
+        DataType::Json(args) => args.paths.iter().try_for_each(|(path, ty)| {
             rules(ty)?;
-            json_path(ty)
+            json_path(ty)?;
+            // Any beginning of the path counts here, not only whole names.
+            match args.skips.iter().find(|skip| matches!(skip, JsonSkip::Path(skip) if path.starts_with(skip))) {
+                Some(JsonSkip::Path(skip)) => Err(format!(
+                    "Path '{path}' is specified with the data type ('{ty}') and matches the SKIP path prefix '{skip}'."
+                )),
+                _ => Ok(()),
+            }
         }),
         _ => Ok(()),
     }
@@ -126,6 +133,10 @@ fn variant(list: &[DataType]) -> Result<(), String> {
     }
     for member in list {
         rules(member)?;
+        let mut member = member;
+        while let DataType::SimpleAggregateFunction(_, inner) = member {
+            member = inner;
+        }
         match member {
             DataType::Variant(_) | DataType::Geo(GeoType::Geometry) => {
                 return Err("Nested Variant types are not allowed".to_owned());
@@ -285,7 +296,8 @@ fn inside_low_cardinality(ty: &DataType) -> bool {
 
 fn map_key(ty: &DataType) -> bool {
     match ty {
-        DataType::Nullable(_) | DataType::Json(_) => false,
+        DataType::SimpleAggregateFunction(_, inner) => map_key(inner),
+        DataType::Nullable(_) => false,
         DataType::LowCardinality(inner) => !matches!(inner.as_ref(), DataType::Nullable(_)),
         _ => true,
     }

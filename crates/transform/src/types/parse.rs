@@ -275,12 +275,10 @@ impl<'a> Parser<'a> {
 
     fn parametric(&mut self, name: &str, start: usize) -> Result<DataType, TypeParseError> {
         if name.eq_ignore_ascii_case("DateTime") {
-            if !self.eat('(') {
-                return Ok(DataType::DateTime(None));
-            }
-            let zone = self.zone()?;
-            self.expect(')')?;
-            return Ok(DataType::DateTime(Some(zone)));
+            return self.date_time(true);
+        }
+        if name == "DateTime32" {
+            return self.date_time(false);
         }
         if name.eq_ignore_ascii_case("DateTime64") {
             return self.date_time_64();
@@ -334,7 +332,7 @@ impl<'a> Parser<'a> {
                 opens(self)?;
                 DataType::Nullable(Box::new(self.data_type()?))
             }
-            "Array" | "array" => {
+            "Array" => {
                 opens(self)?;
                 DataType::Array(Box::new(self.data_type()?))
             }
@@ -424,6 +422,27 @@ impl<'a> Parser<'a> {
         Ok(ty)
     }
 
+    /// A DateTime; with a precision in the first place, where it may have one, a DateTime64.
+    fn date_time(&mut self, may_be_64: bool) -> Result<DataType, TypeParseError> {
+        if !self.eat('(') || self.eat(')') {
+            return Ok(DataType::DateTime(None));
+        }
+        self.blank();
+        if !may_be_64 || self.rest().starts_with('\'') {
+            let zone = self.zone()?;
+            self.expect(')')?;
+            return Ok(DataType::DateTime(Some(zone)));
+        }
+        let at = self.at;
+        let precision: u8 = self.number("a time zone in quotes, or a precision")?;
+        let zone = if self.eat(',') { Some(self.zone()?) } else { None };
+        self.expect(')')?;
+        match precision {
+            0 => Ok(DataType::DateTime(zone)),
+            _ => self.checked(DataType::DateTime64(precision, zone), at),
+        }
+    }
+
     fn time_64(&mut self) -> Result<DataType, TypeParseError> {
         if !self.eat('(') {
             return Ok(DataType::Time64(3));
@@ -485,7 +504,7 @@ impl<'a> Parser<'a> {
     }
 
     fn date_time_64(&mut self) -> Result<DataType, TypeParseError> {
-        if !self.eat('(') {
+        if !self.eat('(') || self.eat(')') {
             return Ok(DataType::DateTime64(3, None));
         }
         let at = self.at;
@@ -505,11 +524,17 @@ impl<'a> Parser<'a> {
         let mut items: Vec<EnumItem<N>> = Vec::new();
         let mut last: Option<N> = None;
         let (mut names, mut values) = (HashSet::new(), HashSet::new());
+        let mut second_has_number = None;
         loop {
             self.blank();
             let start = self.at;
             let name = self.string()?;
-            let value = if self.eat('=') {
+            let has_number = self.eat('=');
+            if !items.is_empty() && *second_has_number.get_or_insert(has_number) != has_number {
+                self.at = start;
+                return self.error("behind the first name, either all names of an Enum have numbers or none");
+            }
+            let value = if has_number {
                 self.number("a number in the Enum's range")?
             } else if let Some(next) = N::next(last) {
                 next
