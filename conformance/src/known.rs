@@ -224,14 +224,28 @@ fn is_one_object(bytes: &[u8]) -> bool {
     bytes.starts_with(b"{") && levels(bytes).position(|level| level == 0) == Some(bytes.len().wrapping_sub(1))
 }
 
-/// Whether the text at the beginning has four digits in a row and no more, or day, month and year in any order.
+/// Whether the text at the beginning has four digits in a row and no more, or day, month and year in any order. Four
+/// digits behind hour, minute and a sign are a zone.
 fn holds_year(text: &[u8]) -> bool {
     let text: Vec<u8> = text.iter().skip(1).copied().take_while(|byte| *byte != b'"').collect();
-    let mut runs =
-        text.split(|byte| !byte.is_ascii_digit()).filter(|run| !run.starts_with(b"0000")).map(<[u8]>::len);
+    let is_zone = |start: usize| {
+        let Some(clock) = text[..start].strip_suffix(b"-").or_else(|| text[..start].strip_suffix(b"+"))
+        else {
+            return false;
+        };
+        let minutes = clock.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        minutes > 0 && clock[..clock.len() - minutes].ends_with(b":")
+    };
+    let mut start = 0;
+    let mut runs = text.split(|byte| !byte.is_ascii_digit()).map(|run| {
+        let begins = start;
+        start += run.len() + 1;
+        (begins, run)
+    });
     // Behind a fraction of many digits, others are the day again.
-    let is_clock = text.windows(2).any(|two| two == b":.") || text.contains(&b'.');
-    runs.any(|run| run == 4 || run == 8 || run == 14) && !is_clock
+    let is_clock = text.contains(&b'.');
+    runs.any(|(begins, run)| !run.starts_with(b"0000") && matches!(run.len(), 4 | 8 | 14) && !is_zone(begins))
+        && !is_clock
 }
 
 #[cfg(test)]
@@ -250,6 +264,8 @@ mod tests {
         assert_eq!(reason(RejectCode::TrailingData, b"{\"b\":{\"x\":1},\"a\":2}", 13), None);
         assert!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"12:30\"}", 5).is_some());
         assert_eq!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"2024-01-02 03:04:05\"}", 5), None);
+        assert!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"6:6-2286UTC\"}", 5).is_some());
+        assert_eq!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"6:6 1-2-2024\"}", 5), None);
         assert_eq!(reason(RejectCode::InvalidNumber, b"{}", 50), None);
         assert_eq!(reason(RejectCode::TypeMismatch, b"{\"a\":1}", 5), None);
         assert!(reason(RejectCode::InvalidEscape, b"{\"a\":\"\\u\"d83\"}", 6).is_some());
