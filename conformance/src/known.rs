@@ -224,17 +224,13 @@ fn is_one_object(bytes: &[u8]) -> bool {
     bytes.starts_with(b"{") && levels(bytes).position(|level| level == 0) == Some(bytes.len().wrapping_sub(1))
 }
 
-/// Whether the text at the beginning has four digits in a row and no more, or day, month and year in any order. Four
-/// digits behind hour, minute and a sign are a zone.
+/// Whether the text at the beginning has four digits in a row and no more, or day, month and year in any order. What
+/// stands behind hour, minute and a sign is a zone.
 fn holds_year(text: &[u8]) -> bool {
     let text: Vec<u8> = text.iter().skip(1).copied().take_while(|byte| *byte != b'"').collect();
     let is_zone = |start: usize| {
-        let Some(clock) = text[..start].strip_suffix(b"-").or_else(|| text[..start].strip_suffix(b"+"))
-        else {
-            return false;
-        };
-        let minutes = clock.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-        minutes > 0 && clock[..clock.len() - minutes].ends_with(b":")
+        let before = text[..start].rsplit(|byte| is_blank(*byte)).next().unwrap_or_default();
+        before.contains(&b':') && before.ends_with(b"-") || before.ends_with(b"+")
     };
     let mut start = 0;
     let mut runs = text.split(|byte| !byte.is_ascii_digit()).map(|run| {
@@ -265,6 +261,7 @@ mod tests {
         assert!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"12:30\"}", 5).is_some());
         assert_eq!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"2024-01-02 03:04:05\"}", 5), None);
         assert!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"6:6-2286UTC\"}", 5).is_some());
+        assert!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"9:7-2-2023\"}", 5).is_some());
         assert_eq!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"6:6 1-2-2024\"}", 5), None);
         assert_eq!(reason(RejectCode::InvalidNumber, b"{}", 50), None);
         assert_eq!(reason(RejectCode::TypeMismatch, b"{\"a\":1}", 5), None);
