@@ -138,7 +138,7 @@ pub(crate) fn compare(
         };
         if let Some(theirs) = differing.remove(&at) {
             let reason = match ours {
-                Err(reject) => known::reason(reject.code, &records[at], reject.position),
+                Err(reject) => known::reason(reject.code, &judge.columns, &records[at], reject.position),
                 Ok(_) => None,
             };
             let reason = match reason {

@@ -152,8 +152,19 @@ fn holds_digit(text: &[u8]) -> bool {
 /// The reason for ClickHouse's texts whose verdict depends on what follows them.
 pub(crate) const BUFFER_END: &str = "ClickHouse's verdict depends on the end of its buffer";
 
+/// The reason for paths that stand twice where an expression leaves them out.
+const SKIPPED_TWICE: &str = "a path twice inside of what SKIP REGEXP leaves out";
+
 /// The reason why a record is refused with both semantics that ClickHouse accepts; none where that is a finding.
-pub(crate) fn reason(code: RejectCode, record: &[u8], position: usize) -> Option<&'static str> {
+pub(crate) fn reason(
+    code: RejectCode,
+    columns: &str,
+    record: &[u8],
+    position: usize,
+) -> Option<&'static str> {
+    if code == RejectCode::InvalidJsonColumn && columns.contains("SKIP REGEXP") {
+        return Some(SKIPPED_TWICE);
+    }
     BOTH.iter()
         .find(|known| known.code == code && (known.applies)(record, position))
         .map(|known| known.reason)
@@ -250,23 +261,25 @@ mod tests {
 
     #[test]
     fn a_reason_needs_its_record() {
-        assert!(reason(RejectCode::InvalidJson, b" \t", 2).is_some());
-        assert_eq!(reason(RejectCode::InvalidJson, b"{\"a\"}", 4), None);
-        assert_eq!(reason(RejectCode::TooDeep, b"[[[[", 4), None);
-        assert_eq!(reason(RejectCode::TooDeep, "[],".repeat(2_000).as_bytes(), 4), None);
-        assert!(reason(RejectCode::TooDeep, "[".repeat(1_001).as_bytes(), 4).is_some());
-        assert!(reason(RejectCode::TrailingData, b"{\"a\":\"}\"} {}", 10).is_some());
-        assert!(reason(RejectCode::TrailingData, b"\x0b{}\x0b;", 4).is_some());
-        assert_eq!(reason(RejectCode::TrailingData, b"{\"b\":{\"x\":1},\"a\":2}", 13), None);
-        assert!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"12:30\"}", 5).is_some());
-        assert_eq!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"2024-01-02 03:04:05\"}", 5), None);
-        assert!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"6:6-2286UTC\"}", 5).is_some());
-        assert!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"9:7-2-2023\"}", 5).is_some());
-        assert_eq!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"6:6 1-2-2024\"}", 5), None);
-        assert_eq!(reason(RejectCode::InvalidNumber, b"{}", 50), None);
-        assert_eq!(reason(RejectCode::TypeMismatch, b"{\"a\":1}", 5), None);
-        assert!(reason(RejectCode::InvalidEscape, b"{\"a\":\"\\u\"d83\"}", 6).is_some());
-        assert_eq!(reason(RejectCode::InvalidEscape, b"{\"a\":\"\\ud83d\"}", 6), None);
+        assert!(reason(RejectCode::InvalidJson, "", b" \t", 2).is_some());
+        assert_eq!(reason(RejectCode::InvalidJson, "", b"{\"a\"}", 4), None);
+        assert_eq!(reason(RejectCode::TooDeep, "", b"[[[[", 4), None);
+        assert_eq!(reason(RejectCode::TooDeep, "", "[],".repeat(2_000).as_bytes(), 4), None);
+        assert!(reason(RejectCode::TooDeep, "", "[".repeat(1_001).as_bytes(), 4).is_some());
+        assert!(reason(RejectCode::TrailingData, "", b"{\"a\":\"}\"} {}", 10).is_some());
+        assert!(reason(RejectCode::TrailingData, "", b"\x0b{}\x0b;", 4).is_some());
+        assert_eq!(reason(RejectCode::TrailingData, "", b"{\"b\":{\"x\":1},\"a\":2}", 13), None);
+        assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"12:30\"}", 5).is_some());
+        assert_eq!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"2024-01-02 03:04:05\"}", 5), None);
+        assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"6:6-2286UTC\"}", 5).is_some());
+        assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"9:7-2-2023\"}", 5).is_some());
+        assert_eq!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"6:6 1-2-2024\"}", 5), None);
+        assert_eq!(reason(RejectCode::InvalidJsonColumn, "a JSON(SKIP a)", b"{}", 1), None);
+        assert!(reason(RejectCode::InvalidJsonColumn, "a JSON(SKIP REGEXP 'a')", b"{}", 1).is_some());
+        assert_eq!(reason(RejectCode::InvalidNumber, "", b"{}", 50), None);
+        assert_eq!(reason(RejectCode::TypeMismatch, "", b"{\"a\":1}", 5), None);
+        assert!(reason(RejectCode::InvalidEscape, "", b"{\"a\":\"\\u\"d83\"}", 6).is_some());
+        assert_eq!(reason(RejectCode::InvalidEscape, "", b"{\"a\":\"\\ud83d\"}", 6), None);
         assert_eq!(strict_reason(RejectCode::TypeMismatch, b"{\"a\":1}", 5), None);
         assert_eq!(strict_reason(RejectCode::InvalidJson, b"{\"a\":1}", 5), None);
         assert!(strict_reason(RejectCode::InvalidJson, b"{\"a\":01}", 5).is_some());
