@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use housepipe_transform::Semantics;
+use housepipe_transform::{Columns, Semantics};
 
+use crate::cells::without_json;
 use crate::known;
 use crate::reference::{Reference, code_of};
 use crate::shape::compiles;
@@ -24,6 +25,8 @@ pub(crate) enum Class {
     StrictRefuses,
     /// The engine differs from the exact path.
     Engine,
+    /// There is a plan for columns that ClickHouse refuses, whatever the record.
+    Columns,
 }
 
 /// A difference that is not listed.
@@ -98,7 +101,18 @@ pub(crate) fn compare(
     // it is asked for those.
     let columns = if columns.contains("Nested") { flat.to_string() } else { columns.to_owned() };
     let reads_back = columns.to_ascii_lowercase().contains("json");
-    let mut judge = Judge { columns, reads_back, records, ours: &ours.verdicts, reference };
+    if let Err(refusal) = reference.rows(&columns, b"")? {
+        outcome.findings.push(Finding {
+            class: Class::Columns,
+            record: 0,
+            ours: ours.verdicts[0].clone(),
+            strict: strict.verdicts[0].clone(),
+            theirs: Some(Err(refusal)),
+            note: "the columns are refused, not the record".to_owned(),
+        });
+        return Ok(Some(outcome));
+    }
+    let mut judge = Judge { columns, flat, reads_back, records, ours: &ours.verdicts, reference };
     let accepted: Vec<usize> = (0..records.len()).filter(|at| ours.verdicts[*at].is_ok()).collect();
     outcome.accepted = accepted.len() as u64;
     let mut differing = BTreeMap::new();
@@ -123,7 +137,7 @@ pub(crate) fn compare(
         };
         if let Some(theirs) = differing.remove(&at) {
             let reason = match ours {
-                Err(reject) => known::reason(reject, &records[at]),
+                Err(reject) => known::reason(reject, &judge.columns, &records[at]),
                 Ok(_) => None,
             };
             let reason = match reason {
@@ -164,7 +178,9 @@ type Theirs = BTreeMap<usize, Result<Vec<u8>, String>>;
 /// Asks ClickHouse about the records of one list.
 struct Judge<'a, R> {
     columns: String,
-    /// JSON columns are compared by what ClickHouse reads from our bytes.
+    /// The columns of a row, their types as we read them.
+    flat: Columns,
+    /// JSON columns are compared by what ClickHouse reads from our bytes, the other columns by their bytes.
     reads_back: bool,
     records: &'a [Vec<u8>],
     ours: &'a [Verdict],
@@ -184,7 +200,9 @@ impl<R: Reference> Judge<'_, R> {
             rows.extend_from_slice(self.ours[*at].as_deref().unwrap_or_default());
         }
         let theirs = self.reference.rows(&self.columns, &lines)?;
-        if theirs.is_ok() && self.read(rows)? == theirs {
+        if let Ok(theirs) = &theirs
+            && self.same(&lines, &rows, theirs)?
+        {
             return Ok(());
         }
         if let [at] = which {
@@ -196,9 +214,18 @@ impl<R: Reference> Judge<'_, R> {
         self.accepted(second, differing)
     }
 
-    /// Our rows as they compare with ClickHouse's.
-    fn read(&mut self, rows: Vec<u8>) -> anyhow::Result<Result<Vec<u8>, String>> {
-        if self.reads_back { self.reference.read_back(&self.columns, &rows) } else { Ok(Ok(rows)) }
+    /// Whether our rows are ClickHouse's.
+    fn same(&mut self, lines: &[u8], ours: &[u8], theirs: &[u8]) -> anyhow::Result<bool> {
+        if !self.reads_back {
+            return Ok(ours == theirs);
+        }
+        if self.reference.read_back(&self.columns, ours)?.as_deref() != Ok(theirs) {
+            return Ok(false);
+        }
+        // ClickHouse reads a Bool of 2 and writes 1: what it reads from our bytes does not show them.
+        let texts = self.reference.texts(&self.columns, lines)?;
+        let theirs = texts.as_ref().ok().and_then(|rows| without_json(&self.flat, rows));
+        Ok(theirs.is_some() && without_json(&self.flat, ours) == theirs)
     }
 
     fn alone(&mut self, at: usize) -> anyhow::Result<Result<Vec<u8>, String>> {
@@ -210,7 +237,7 @@ impl<R: Reference> Judge<'_, R> {
         let padded = [&self.records[at][..], &[b' '; 300], b"\n"].concat();
         let theirs = self.reference.rows(&self.columns, &padded)?;
         Ok(match (&self.ours[at], theirs) {
-            (Ok(ours), Ok(theirs)) => self.read(ours.clone())? == Ok(theirs),
+            (Ok(ours), Ok(theirs)) => self.same(&padded, ours, &theirs)?,
             (ours, theirs) => ours.is_err() && theirs.is_err(),
         })
     }

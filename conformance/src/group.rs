@@ -14,7 +14,7 @@ const TYPE_DEPTH: usize = 5;
 
 /// Columns of a list, at most, and how often, of a hundred, a list has more than a few.
 const COLUMNS_MAX: usize = 80;
-const WIDE_PERCENT: usize = 4;
+const WIDE_PERCENT: usize = 2;
 
 /// Bytes of a record, at most: arrays of arrays of many items would slow the whole run.
 const RECORD_BYTES_MAX: usize = 200_000;

@@ -152,8 +152,14 @@ fn holds_digit(text: &[u8]) -> bool {
 /// The reason for ClickHouse's texts whose verdict depends on what follows them.
 pub(crate) const BUFFER_END: &str = "ClickHouse's verdict depends on the end of its buffer";
 
+/// The reason for paths that stand twice where an expression leaves them out.
+const SKIPPED_TWICE: &str = "a path twice inside of what SKIP REGEXP leaves out";
+
 /// The reason why a record is refused with both semantics that ClickHouse accepts; none where that is a finding.
-pub(crate) fn reason(reject: &Reject, record: &[u8]) -> Option<&'static str> {
+pub(crate) fn reason(reject: &Reject, columns: &str, record: &[u8]) -> Option<&'static str> {
+    if reject.code == RejectCode::InvalidJsonColumn && columns.contains("SKIP REGEXP") {
+        return Some(SKIPPED_TWICE);
+    }
     let of_dynamic =
         DYNAMIC.iter().find(|(code, message)| *code == reject.code && reject.message.starts_with(message));
     of_dynamic.map(|(_, message)| *message).or_else(|| find(BOTH, reject, record))
@@ -233,27 +239,32 @@ fn is_one_object(bytes: &[u8]) -> bool {
     bytes.starts_with(b"{") && levels(bytes).position(|level| level == 0) == Some(bytes.len().wrapping_sub(1))
 }
 
-/// Whether the text at the beginning has four digits in a row and no more, or day, month and year in any order.
+/// Whether the text at the beginning has four digits in a row and no more, or day, month and year in any order. What
+/// stands behind hour, minute and a sign is a zone.
 fn holds_year(text: &[u8]) -> bool {
-    let mut text: Vec<u8> = text.iter().skip(1).copied().take_while(|byte| *byte != b'"').collect();
-    // A sign behind a time begins the offset of a zone.
-    let time = text.iter().position(|byte| *byte == b':').unwrap_or(text.len());
-    text.truncate(
-        text[time..].iter().position(|byte| b"+-".contains(byte)).map_or(text.len(), |sign| time + sign),
-    );
-    let mut runs =
-        text.split(|byte| !byte.is_ascii_digit()).filter(|run| !run.starts_with(b"0000")).map(<[u8]>::len);
+    let text: Vec<u8> = text.iter().skip(1).copied().take_while(|byte| *byte != b'"').collect();
+    let is_zone = |start: usize| {
+        let before = text[..start].rsplit(|byte| is_blank(*byte)).next().unwrap_or_default();
+        before.contains(&b':') && before.ends_with(b"-") || before.ends_with(b"+")
+    };
+    let mut start = 0;
+    let mut runs = text.split(|byte| !byte.is_ascii_digit()).map(|run| {
+        let begins = start;
+        start += run.len() + 1;
+        (begins, run)
+    });
     // Behind a fraction of many digits, others are the day again.
-    let is_clock = text.windows(2).any(|two| two == b":.") || text.contains(&b'.');
-    runs.any(|run| run == 4 || run == 8 || run == 14) && !is_clock
+    let is_clock = text.contains(&b'.');
+    runs.any(|(begins, run)| !run.starts_with(b"0000") && matches!(run.len(), 4 | 8 | 14) && !is_zone(begins))
+        && !is_clock
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn reason(code: RejectCode, record: &[u8], position: usize) -> Option<&'static str> {
-        super::reason(&Reject::new(code, position, ""), record)
+    fn reason(code: RejectCode, columns: &str, record: &[u8], position: usize) -> Option<&'static str> {
+        super::reason(&Reject::new(code, position, ""), columns, record)
     }
 
     fn strict_reason(code: RejectCode, record: &[u8], position: usize) -> Option<&'static str> {
@@ -262,21 +273,25 @@ mod tests {
 
     #[test]
     fn a_reason_needs_its_record() {
-        assert!(reason(RejectCode::InvalidJson, b" \t", 2).is_some());
-        assert_eq!(reason(RejectCode::InvalidJson, b"{\"a\"}", 4), None);
-        assert_eq!(reason(RejectCode::TooDeep, b"[[[[", 4), None);
-        assert_eq!(reason(RejectCode::TooDeep, "[],".repeat(2_000).as_bytes(), 4), None);
-        assert!(reason(RejectCode::TooDeep, "[".repeat(1_001).as_bytes(), 4).is_some());
-        assert!(reason(RejectCode::TrailingData, b"{\"a\":\"}\"} {}", 10).is_some());
-        assert!(reason(RejectCode::TrailingData, b"\x0b{}\x0b;", 4).is_some());
-        assert_eq!(reason(RejectCode::TrailingData, b"{\"b\":{\"x\":1},\"a\":2}", 13), None);
-        assert!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"12:30\"}", 5).is_some());
-        assert!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"3:6-1930\"}", 5).is_some());
-        assert_eq!(reason(RejectCode::DateTimeWithoutYear, b"{\"a\":\"2024-01-02 03:04:05\"}", 5), None);
-        assert_eq!(reason(RejectCode::InvalidNumber, b"{}", 50), None);
-        assert_eq!(reason(RejectCode::TypeMismatch, b"{\"a\":1}", 5), None);
-        assert!(reason(RejectCode::InvalidEscape, b"{\"a\":\"\\u\"d83\"}", 6).is_some());
-        assert_eq!(reason(RejectCode::InvalidEscape, b"{\"a\":\"\\ud83d\"}", 6), None);
+        assert!(reason(RejectCode::InvalidJson, "", b" \t", 2).is_some());
+        assert_eq!(reason(RejectCode::InvalidJson, "", b"{\"a\"}", 4), None);
+        assert_eq!(reason(RejectCode::TooDeep, "", b"[[[[", 4), None);
+        assert_eq!(reason(RejectCode::TooDeep, "", "[],".repeat(2_000).as_bytes(), 4), None);
+        assert!(reason(RejectCode::TooDeep, "", "[".repeat(1_001).as_bytes(), 4).is_some());
+        assert!(reason(RejectCode::TrailingData, "", b"{\"a\":\"}\"} {}", 10).is_some());
+        assert!(reason(RejectCode::TrailingData, "", b"\x0b{}\x0b;", 4).is_some());
+        assert_eq!(reason(RejectCode::TrailingData, "", b"{\"b\":{\"x\":1},\"a\":2}", 13), None);
+        assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"12:30\"}", 5).is_some());
+        assert_eq!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"2024-01-02 03:04:05\"}", 5), None);
+        assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"6:6-2286UTC\"}", 5).is_some());
+        assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"9:7-2-2023\"}", 5).is_some());
+        assert_eq!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"6:6 1-2-2024\"}", 5), None);
+        assert_eq!(reason(RejectCode::InvalidJsonColumn, "a JSON(SKIP a)", b"{}", 1), None);
+        assert!(reason(RejectCode::InvalidJsonColumn, "a JSON(SKIP REGEXP 'a')", b"{}", 1).is_some());
+        assert_eq!(reason(RejectCode::InvalidNumber, "", b"{}", 50), None);
+        assert_eq!(reason(RejectCode::TypeMismatch, "", b"{\"a\":1}", 5), None);
+        assert!(reason(RejectCode::InvalidEscape, "", b"{\"a\":\"\\u\"d83\"}", 6).is_some());
+        assert_eq!(reason(RejectCode::InvalidEscape, "", b"{\"a\":\"\\ud83d\"}", 6), None);
         assert_eq!(strict_reason(RejectCode::TypeMismatch, b"{\"a\":1}", 5), None);
         assert_eq!(strict_reason(RejectCode::InvalidJson, b"{\"a\":1}", 5), None);
         assert!(strict_reason(RejectCode::InvalidJson, b"{\"a\":01}", 5).is_some());

@@ -8,6 +8,7 @@
     reason = "a program of developers, its terminal is its output"
 )]
 
+mod cells;
 mod compare;
 mod documents;
 mod group;

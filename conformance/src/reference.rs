@@ -19,6 +19,9 @@ pub(crate) trait Reference {
     /// The rows of the lines as RowBinary, or the text of the refusal.
     fn rows(&mut self, columns: &str, lines: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>>;
 
+    /// The same with JSON columns as their text, in ClickHouse's spelling.
+    fn texts(&mut self, columns: &str, lines: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>>;
+
     /// The rows as it writes them again after it has read ours, JSON columns as their text.
     fn read_back(&mut self, columns: &str, rows: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>>;
 }
@@ -119,6 +122,14 @@ impl Reference for Clickhouse {
         let (columns, lines) = (quoted(columns), hex(lines));
         self.query(&format!(
             "SELECT * FROM format(JSONEachRow, {columns}, unhex('{lines}')) FORMAT RowBinary"
+        ))
+    }
+
+    fn texts(&mut self, columns: &str, lines: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>> {
+        let (columns, lines) = (quoted(columns), hex(lines));
+        self.query(&format!(
+            "SELECT * FROM format(JSONEachRow, {columns}, unhex('{lines}')) \
+             SETTINGS output_format_binary_write_json_as_string=1 FORMAT RowBinary"
         ))
     }
 

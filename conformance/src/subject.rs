@@ -1,8 +1,10 @@
-//! The encoder under test: every record by the exact path, one by one, and the whole list by the chosen engine.
+//! The encoder under test: every record by the exact path, one by one, and the list by the chosen engine in two parts.
 
 use std::sync::Arc;
 
 use housepipe_transform::{Columns, Encoder, Engine, Plan, PlanOptions, Reject, Semantics};
+
+use crate::random::Random;
 
 /// The row, or why there is none.
 pub(crate) type Verdict = Result<Vec<u8>, Reject>;
@@ -46,9 +48,9 @@ impl Subject for Product {
         let mut verdicts: Vec<Verdict> = Vec::with_capacity(records.len());
         let mut odd = None;
         for record in records {
-            let mut row = b"before".to_vec();
-            let verdict = exact.encode(record, &mut row).map(|()| row.split_off(6));
-            if row != b"before" {
+            let mut row = BEFORE.to_vec();
+            let verdict = exact.encode(record, &mut row).map(|()| row.split_off(BEFORE.len()));
+            if row != BEFORE {
                 odd = Some("a reject changed the output".to_owned());
             }
             if verdict.as_ref().is_err_and(|reject| reject.position > record.len()) {
@@ -57,23 +59,52 @@ impl Subject for Product {
             verdicts.push(verdict);
         }
         let by_engine = self.batch(plan, records);
-        Ok(Encoded { engine_differs: odd.or_else(|| differs(&verdicts, &by_engine)), verdicts })
+        let engine_differs = odd.or_else(|| match by_engine {
+            Ok(batch) => differs(&verdicts, &batch),
+            Err(change) => Some(change),
+        });
+        Ok(Encoded { engine_differs, verdicts })
     }
 }
 
 /// All rows one after the other, how many there are, and the rejects with their index.
 type Batch = (Vec<u8>, usize, Vec<(usize, Reject)>);
 
+/// What stands in the output before the first row.
+const BEFORE: &[u8] = b"before";
+
 impl Product {
-    fn batch(self, plan: Arc<Plan>, records: &[Vec<u8>]) -> Batch {
-        let slices: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
-        let (mut rows, mut rejects) = (Vec::new(), Vec::new());
-        let count =
-            Encoder::with_engine(plan, self.engine)
-                .encode_batch(&slices, &mut rows, |index, reject| rejects.push((index, reject)));
-        (rows, count, rejects)
+    /// Encodes the list in two parts by one encoder, mostly each as a batch: what it has learned from the first may
+    /// not change a verdict on the second. Where the list is parted follows from its size.
+    fn batch(self, plan: Arc<Plan>, records: &[Vec<u8>]) -> Result<Batch, String> {
+        let bytes = records.iter().map(Vec::len).sum::<usize>();
+        let mut r = Random::of_group(bytes as u64, records.len() as u64);
+        let cut = r.below(records.len() + 1);
+        let mut encoder = Encoder::with_engine(plan, self.engine);
+        let (mut rows, mut rejects, mut count) = (BEFORE.to_vec(), Vec::new(), 0);
+        for (start, part) in [(0, &records[..cut]), (cut, &records[cut..])] {
+            if r.chance(SINGLE_PERCENT) {
+                for (at, record) in part.iter().enumerate() {
+                    match encoder.encode(record, &mut rows) {
+                        Ok(()) => count += 1,
+                        Err(reject) => rejects.push((start + at, reject)),
+                    }
+                }
+                continue;
+            }
+            let slices: Vec<&[u8]> = part.iter().map(Vec::as_slice).collect();
+            count += encoder
+                .encode_batch(&slices, &mut rows, |index, reject| rejects.push((start + index, reject)));
+        }
+        if !rows.starts_with(BEFORE) {
+            return Err("what stood before the rows was changed".to_owned());
+        }
+        Ok((rows.split_off(BEFORE.len()), count, rejects))
     }
 }
+
+/// How often, of a hundred, a part of a list is encoded record by record.
+const SINGLE_PERCENT: usize = 25;
 
 /// The first difference between a list of verdicts and a batch.
 fn differs(verdicts: &[Verdict], (rows, count, rejects): &Batch) -> Option<String> {
@@ -118,7 +149,7 @@ mod tests {
         let encoded = product.encode(&columns, Semantics::Strict, &records).unwrap();
         assert_eq!(encoded.engine_differs, None);
         let plan = Plan::compile(&columns, &PlanOptions::default()).unwrap();
-        (encoded.verdicts, product.batch(Arc::new(plan), &records))
+        (encoded.verdicts, product.batch(Arc::new(plan), &records).unwrap())
     }
 
     #[test]

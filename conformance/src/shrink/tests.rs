@@ -9,6 +9,9 @@ struct Honest;
 
 impl Reference for Honest {
     fn rows(&mut self, columns: &str, lines: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>> {
+        if lines.is_empty() {
+            return Ok(Ok(Vec::new()));
+        }
         let list: Columns = columns.parse().map_err(|error| anyhow::anyhow!("{error}"))?;
         let records: Vec<Vec<u8>> =
             lines.trim_ascii_end().split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
@@ -17,6 +20,10 @@ impl Reference for Honest {
             .map_err(anyhow::Error::msg)?;
         let rows: Result<Vec<Vec<u8>>, _> = encoded.verdicts.into_iter().collect();
         Ok(rows.map(|rows| rows.concat()).map_err(|reject| format!("Code: 1. {reject}")))
+    }
+
+    fn texts(&mut self, columns: &str, lines: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>> {
+        self.rows(columns, lines)
     }
 
     fn read_back(&mut self, _: &str, rows: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>> {
@@ -158,4 +165,26 @@ fn values_are_found_in_broken_records_too() {
     for value in [&b"1"[..], br#"{"x":"y]"}"#, br#"[1,{"x":"y]"}]"#, br#""y]""#, b"tr"] {
         assert!(found.contains(&value), "{}", String::from_utf8_lossy(value));
     }
+}
+
+#[test]
+fn columns_that_are_refused_are_one_finding() {
+    struct Refuses;
+    impl Reference for Refuses {
+        fn rows(&mut self, _: &str, _: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>> {
+            Ok(Err("Code: 36. no such type".to_owned()))
+        }
+
+        fn texts(&mut self, columns: &str, lines: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>> {
+            self.rows(columns, lines)
+        }
+
+        fn read_back(&mut self, columns: &str, rows: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>> {
+            self.rows(columns, rows)
+        }
+    }
+    let mut product = Product { engine: Engine::default() };
+    let records = vec![br#"{"a":1}"#.to_vec(), br#"{"a":2}"#.to_vec()];
+    let outcome = compare("a UInt8", &records, &mut product, &mut Refuses).unwrap().unwrap();
+    assert_eq!(outcome.findings.iter().map(|finding| finding.class).collect::<Vec<_>>(), [Class::Columns]);
 }
