@@ -3,7 +3,7 @@
 //! The text of a JSON column is ours, or ClickHouse's own spelling of it where it writes JSON as texts; both stand
 //! behind a length, wherever in a row they are.
 
-use housepipe_transform::{Columns, DataType};
+use housepipe_transform::{Columns, DataType, TupleElement};
 
 /// The rows with nothing in the place of each JSON value; none where the bytes are not rows of the columns.
 pub(crate) fn without_json(columns: &Columns, rows: &[u8]) -> Option<Vec<u8>> {
@@ -102,10 +102,43 @@ impl Walk<'_> {
                 let member = self.byte()?;
                 return if member == 0xFF { Some(()) } else { self.value(members.get(usize::from(member))?) };
             }
+            DataType::Dynamic(_) => {
+                return match self.data_type()? {
+                    Some(ty) => self.value(&ty),
+                    None => Some(()),
+                };
+            }
             // A type that came later: such lists are not compared byte by byte.
             _ => return None,
         };
         self.keep(bytes)
+    }
+
+    /// The type that stands before a value of a Dynamic, of those that JSON has; NULL has none.
+    fn data_type(&mut self) -> Option<Option<DataType>> {
+        let inner = |walk: &mut Self| walk.data_type().flatten().map(Box::new);
+        Some(Some(match self.byte()? {
+            0x00 => return Some(None),
+            0x04 | 0x0A | 0x0E => DataType::UInt64,
+            0x0F => DataType::Date,
+            0x11 => DataType::DateTime(None),
+            0x13 => DataType::DateTime64(self.byte()?, None),
+            0x15 => DataType::String,
+            0x1E => DataType::Array(inner(self)?),
+            0x20 => {
+                let mut elements = Vec::new();
+                for _ in 0..self.length()? {
+                    let name = self.length()?;
+                    self.keep(name)?;
+                    elements.push(TupleElement::unnamed(*inner(self)?));
+                }
+                DataType::Tuple(elements)
+            }
+            0x23 => DataType::Nullable(inner(self)?),
+            0x2B => DataType::Dynamic(Some(self.byte()?)),
+            0x2D => DataType::Bool,
+            _ => return None,
+        }))
     }
 
     fn items(&mut self, types: &[&DataType]) -> Option<()> {
@@ -129,6 +162,13 @@ mod tests {
         let columns = "a JSON, b Array(Tuple(JSON, Nullable(UInt8))), c String";
         assert_eq!(rest(columns, b"\x02{}\x02\x01x\x01\x00\x00\x07\x01z").unwrap(), b"\x02\x01\x00\x07\x01z");
         assert_eq!(rest("a Variant(JSON, UInt8)", b"\x00\x02{}\x01\x05\xff").unwrap(), b"\x00\x01\x05\xff");
+    }
+
+    #[test]
+    fn a_dynamic_brings_its_type() {
+        let row = b"\x02{}\x20\x02\x01a\x1e\x2b\x20\x01b\x23\x15\x01\x00\x01\x07";
+        assert_eq!(rest("a JSON, b Dynamic, c UInt8", row).unwrap(), row[3..]);
+        assert_eq!(rest("a JSON, b Dynamic", b"\x02{}\x7f"), None);
     }
 
     #[test]

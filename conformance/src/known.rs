@@ -86,18 +86,6 @@ const BOTH: &[Known] = &[
         reason: "a typed path of a JSON column that stands twice, once as an object",
         applies: |record, position| key_before(record, position).is_some_and(|key| count(record, key) > 1),
     },
-    Known {
-        code: RejectCode::InvalidJsonColumn,
-        reason: "a whole number in a JSON column that no double holds",
-        applies: |record, position| {
-            tail(record, position)
-                .iter()
-                .skip_while(|byte| **byte == b'-')
-                .take_while(|byte| byte.is_ascii_digit())
-                .count()
-                > 300
-        },
-    },
 ];
 
 /// What the strict semantics refuse more.
@@ -160,9 +148,9 @@ pub(crate) fn reason(reject: &Reject, columns: &str, record: &[u8]) -> Option<&'
     if reject.code == RejectCode::InvalidJsonColumn && columns.contains("SKIP REGEXP") {
         return Some(SKIPPED_TWICE);
     }
-    let of_dynamic =
-        DYNAMIC.iter().find(|(code, message)| *code == reject.code && reject.message.starts_with(message));
-    of_dynamic.map(|(_, message)| *message).or_else(|| find(BOTH, reject, record))
+    let said =
+        SAID.iter().find(|(code, message)| *code == reject.code && reject.message.starts_with(message));
+    said.map(|(_, message)| *message).or_else(|| find(BOTH, reject, record))
 }
 
 /// The reason why the strict semantics alone refuse a record; none where that is a finding.
@@ -176,10 +164,11 @@ fn find(list: &[Known], reject: &Reject, record: &[u8]) -> Option<&'static str> 
         .map(|known| known.reason)
 }
 
-/// What of a Dynamic is refused, by how the message begins.
-const DYNAMIC: &[(RejectCode, &str)] = &[
+/// What is refused of values whose place the position does not tell, by how the message begins.
+const SAID: &[(RejectCode, &str)] = &[
     (RejectCode::TypeMismatch, "objects of one array have values of several types"),
     (RejectCode::TooDeep, "arrays and objects of a Dynamic are nested deeper"),
+    (RejectCode::OutOfRange, "the number does not fit the Decimal, and ClickHouse would store another one"),
 ];
 
 fn is_blank(byte: u8) -> bool {

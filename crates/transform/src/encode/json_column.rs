@@ -332,15 +332,14 @@ fn check_text<'b>(raw: &string::Raw<'b>, buffer: &'b mut Vec<u8>) -> Result<&'b 
     Ok(text)
 }
 
-/// The end of a number that a double holds.
+/// The end of a number that a double holds, or of a whole one, which the server keeps as a text where none does.
 fn number_end(bytes: &[u8], position: usize) -> Result<usize, Fault> {
     let end = super::number::json_number_end(bytes, position)?;
-    let number: Result<f64, _> = fast_float2::parse(&bytes[position..end]);
-    if number.is_ok_and(f64::is_finite) {
+    let text = &bytes[position..end];
+    let is_whole = !text.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
+    let number: Result<f64, _> = fast_float2::parse(text);
+    if is_whole || number.is_ok_and(f64::is_finite) {
         return Ok(end);
     }
-    let fault = refused(position, "the number is out of range for a JSON column");
-    // The server has a way of its own with whole ones.
-    let is_whole = !bytes[position..end].iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
-    Err(if is_whole { fault.made_final() } else { fault })
+    Err(refused(position, "the number is out of range for a JSON column"))
 }

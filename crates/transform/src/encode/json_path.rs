@@ -9,6 +9,7 @@ use super::fault::Fault;
 use super::json_column::refused;
 use super::{State, number, skip, string, value};
 use crate::plan::{DecimalKind, EnumTable, IntKind, Op, TupleOp};
+use crate::reject::RejectCode;
 
 /// Buffers for texts whose escapes were decoded.
 #[derive(Debug, Default)]
@@ -83,6 +84,11 @@ pub(crate) fn check(op: &Op, c: &mut Cursor<'_>, s: &mut State, scratch: &mut Sc
                     return if fits { Ok(()) } else { Err(misfit(at)) };
                 };
                 let fits = converts(op, number);
+                if !fits && wraps(op, number) {
+                    let message =
+                        "the number does not fit the Decimal, and ClickHouse would store another one";
+                    return Err(Fault::new(RejectCode::OutOfRange, at, message).made_final());
+                }
                 if !fits && matches!(op, Op::Decimal(_) | Op::Time64 { .. }) {
                     // The server's conversion gives up on the whole record.
                     return Err(misfit(at).made_final());
@@ -225,6 +231,11 @@ fn converts(op: &Op, number: Number) -> bool {
     }
 }
 
+/// Whether the server multiplies the number by the power of the scale and lets it wrap around: it checks 64 bits alone.
+fn wraps(op: &Op, number: Number) -> bool {
+    matches!((op, number), (Op::Decimal(kind), Number::Whole(_)) if kind.bytes > 8)
+}
+
 fn ticks(scale: u8) -> DecimalKind {
     DecimalKind { bytes: 8, precision: 18, scale }
 }
@@ -324,11 +335,18 @@ fn takes(op: &Op, decoded: &[u8], s: &mut State, scratch: &mut Scratch) -> Resul
 
 /// Whether the operation reads the text, all of it where it has quotes. The fault is one that no other type mends.
 fn reads(op: &Op, text: &[u8], is_quoted: bool, out: &mut Vec<u8>, s: &mut State) -> Result<bool, Fault> {
+    if text.first() == Some(&b'n') {
+        // What was a text is no null.
+        return Ok(false);
+    }
     out.clear();
     let mut c = Cursor::new(text);
+    // What is written here is no part of the row.
+    let row_start = std::mem::replace(&mut s.row_start, 0);
     let in_variant = std::mem::replace(&mut s.in_variant, true);
     let read = value::encode(op, &mut c, s, out);
     s.in_variant = in_variant;
+    s.row_start = row_start;
     match read {
         Ok(()) => Ok(!is_quoted || c.is_at_end()),
         Err(fault) if fault.is_final() => Err(fault),

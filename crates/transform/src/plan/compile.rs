@@ -53,8 +53,8 @@ fn odd_json(ty: &DataType) -> Option<&'static str> {
     let is_json = |ty: &DataType| matches!(ty, DataType::Json(_));
     let is_dynamic = |ty: &DataType| matches!(ty, DataType::Dynamic(_));
     let lacks_zero = |ty: &DataType| match ty {
-        DataType::Enum8(items) => items.iter().all(|item| item.value != 0),
-        DataType::Enum16(items) => items.iter().all(|item| item.value != 0),
+        DataType::Enum8(items) => items.iter().map(|item| item.value).min() != Some(0),
+        DataType::Enum16(items) => items.iter().map(|item| item.value).min() != Some(0),
         _ => false,
     };
     let is_below =
@@ -66,7 +66,8 @@ fn odd_json(ty: &DataType) -> Option<&'static str> {
         Some("a path of a JSON type that is Dynamic, as paths without a type are")
     } else if args.paths.iter().any(|(_, ty)| ty.any(&lacks_zero)) {
         Some(
-            "a path of a JSON type with an Enum that has no 0, which ClickHouse makes of a JSON that is null or missing",
+            "a path of a JSON type with an Enum whose smallest number is not 0: ClickHouse makes 0 of a JSON that is null, \
+             and the smallest one of a path that is missing",
         )
     } else if paths.any(|(path, _)| args.paths.iter().any(|(outer, _)| is_below(path, outer))) {
         Some("a typed path of a JSON type below another one")
