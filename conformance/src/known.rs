@@ -229,12 +229,20 @@ fn is_one_object(bytes: &[u8]) -> bool {
 }
 
 /// Whether the text at the beginning has four digits in a row and no more, or day, month and year in any order. What
-/// stands behind hour, minute and a sign is a zone.
+/// stands behind a time and a sign is a zone.
 fn holds_year(text: &[u8]) -> bool {
     let text: Vec<u8> = text.iter().skip(1).copied().take_while(|byte| *byte != b'"').collect();
     let is_zone = |start: usize| {
         let before = text[..start].rsplit(|byte| is_blank(*byte)).next().unwrap_or_default();
-        before.contains(&b':') && before.ends_with(b"-") || before.ends_with(b"+")
+        let Some(rest) = before.strip_suffix(b"-").or_else(|| before.strip_suffix(b"+")) else {
+            return false;
+        };
+        // A year behind a sign has day and month before it, parted like it: `1-2-2024`.
+        let word = rest.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let parts = &rest[..rest.len() - word];
+        rest.contains(&b':')
+            || word == 0
+            || !(parts.ends_with(b"-") || parts.ends_with(b"/") || parts.ends_with(b"."))
     };
     let mut start = 0;
     let mut runs = text.split(|byte| !byte.is_ascii_digit()).map(|run| {
@@ -273,7 +281,10 @@ mod tests {
         assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"12:30\"}", 5).is_some());
         assert_eq!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"2024-01-02 03:04:05\"}", 5), None);
         assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"6:6-2286UTC\"}", 5).is_some());
-        assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"9:7-2-2023\"}", 5).is_some());
+        for text in ["9:7-2-2023", "Nov210723-0330", "8 -0330"] {
+            let record = format!("{{\"a\":\"{text}\"}}");
+            assert!(reason(RejectCode::DateTimeWithoutYear, "", record.as_bytes(), 5).is_some(), "{text}");
+        }
         assert_eq!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"6:6 1-2-2024\"}", 5), None);
         assert_eq!(reason(RejectCode::InvalidJsonColumn, "a JSON(SKIP a)", b"{}", 1), None);
         assert!(reason(RejectCode::InvalidJsonColumn, "a JSON(SKIP REGEXP 'a')", b"{}", 1).is_some());
