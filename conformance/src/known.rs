@@ -61,9 +61,10 @@ const BOTH: &[Known] = &[
     },
     Known {
         code: RejectCode::InvalidEscape,
-        reason: "an escape whose digits include a quote",
-        applies: |record, _| record.windows(6).any(|six| six.starts_with(b"\\u") && six[2..].contains(&b'"')),
+        reason: ODD_DIGITS,
+        applies: |record, _| has_odd_digits(record),
     },
+    Known { code: RejectCode::InvalidJson, reason: ODD_DIGITS, applies: |record, _| has_odd_digits(record) },
     Known {
         code: RejectCode::InvalidDate,
         reason: "a date with a quote between its numbers",
@@ -116,6 +117,12 @@ const STRICT: &[Known] = &[
         applies: |record, position| tail(record, position).iter().all(|byte| is_blank(*byte)),
     },
 ];
+
+const ODD_DIGITS: &str = "an escape whose digits include a quote or a backslash";
+
+fn has_odd_digits(record: &[u8]) -> bool {
+    record.windows(6).any(|six| six.starts_with(b"\\u") && six[2..].iter().any(|byte| b"\"\\".contains(byte)))
+}
 
 /// Whether the record is a JSON document, as a parser says that is not ours. Bytes that are not UTF-8 and raw control
 /// characters in texts are passed over.

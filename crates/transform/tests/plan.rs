@@ -80,14 +80,7 @@ fn long_lists_of_names_are_read_in_a_moment() {
 }
 
 #[test]
-fn odd_json_types_are_refused_wherever_they_stand() {
-    for ty in
-        ["JSON(a JSON)", "Array(JSON(a Dynamic))", "Map(String, Tuple(x JSON(a Tuple(b Int8), a.b Int8)))"]
-    {
-        let columns: Columns = format!("a {ty}").parse().unwrap();
-        let error = Plan::compile(&columns, &PlanOptions::default()).unwrap_err();
-        assert!(matches!(error, PlanError::NotSupported { .. }), "{ty}: {error}");
-    }
+fn object_is_refused_with_its_successor() {
     let error = "Object('json')".parse::<DataType>().unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -154,8 +147,11 @@ fn paths_of_json_that_are_not_checked_are_refused() {
     for (ty, part) in [
         ("JSON(a JSON)", "JSON itself"),
         ("Array(JSON(a Array(JSON)))", "JSON itself"),
-        ("JSON(a Enum8('x' = 1))", "has no 0"),
+        ("JSON(a Enum8('x' = 1))", "smallest number is not 0"),
+        ("JSON(a Enum16('x' = -1, 'y' = 0))", "smallest number is not 0"),
+        ("JSON(a Dynamic)", "Dynamic"),
         ("JSON(a UInt8, a.b UInt8)", "below another"),
+        ("Map(String, Tuple(x JSON(a Tuple(b Int8), a.b Int8)))", "below another"),
     ] {
         let columns = Columns::new(vec![Column::new("a", ty.parse().unwrap())]);
         match Plan::compile(&columns, &PlanOptions::default()) {
@@ -166,5 +162,9 @@ fn paths_of_json_that_are_not_checked_are_refused() {
     assert_eq!(
         refused("JSON(a BFloat16)".parse().unwrap()),
         "JSON serialization doesn't support the return type schema: BFloat16"
+    );
+    assert_eq!(
+        refused("JSON(cd Int8, SKIP c)".parse().unwrap()),
+        "Path 'cd' is specified with the data type ('Int8') and matches the SKIP path prefix 'c'."
     );
 }

@@ -183,7 +183,8 @@ fn hex(bytes: &[u8], at: usize, lenient: bool) -> Option<u16> {
     let digits = bytes.get(at..at + 4)?;
     let digit = |byte: u8| match (byte as char).to_digit(16) {
         Some(digit) => u16::try_from(digit).ok(),
-        None => lenient.then_some(0xFF),
+        // ClickHouse takes any byte. These end the text, or would: nobody means that.
+        None => (lenient && !matches!(byte, b'"' | b'\\')).then_some(0xFF),
     };
     digits.iter().try_fold(0u16, |unit, byte| Some(unit.wrapping_mul(16).wrapping_add(digit(*byte)?)))
 }
