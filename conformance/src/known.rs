@@ -35,17 +35,7 @@ const BOTH: &[Known] = &[
         applies: |record, _| record.iter().all(|byte| is_blank(*byte) || *byte == b';'),
     },
     Known {
-        code: RejectCode::NotAnObject,
-        reason: "a blank record",
-        applies: |record, _| record.iter().all(|byte| is_blank(*byte) || *byte == b';'),
-    },
-    Known {
         code: RejectCode::InvalidJson,
-        reason: "a byte order mark",
-        applies: |record, _| begins(record, b"\xef\xbb\xbf"),
-    },
-    Known {
-        code: RejectCode::NotAnObject,
         reason: "a byte order mark",
         applies: |record, _| begins(record, b"\xef\xbb\xbf"),
     },

@@ -188,3 +188,33 @@ fn columns_that_are_refused_are_one_finding() {
     let outcome = compare("a UInt8", &records, &mut product, &mut Refuses).unwrap().unwrap();
     assert_eq!(outcome.findings.iter().map(|finding| finding.class).collect::<Vec<_>>(), [Class::Columns]);
 }
+
+#[test]
+fn a_wrong_byte_beside_a_json_column_is_found_though_clickhouse_forgives_it() {
+    /// Whatever row it is given, it reads its own from it.
+    struct Forgiving(Vec<u8>);
+    impl Reference for Forgiving {
+        fn rows(&mut self, columns: &str, lines: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>> {
+            let rows = Honest.rows(columns, lines)?;
+            self.0 = rows.clone().unwrap_or_default();
+            Ok(rows)
+        }
+
+        fn texts(&mut self, columns: &str, lines: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>> {
+            Honest.texts(columns, lines)
+        }
+
+        fn read_back(&mut self, _: &str, _: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>> {
+            Ok(Ok(self.0.clone()))
+        }
+    }
+    let mut spoiled = Faulty(|_, _, _, encoded| {
+        if let Some(last) = encoded.verdicts.iter_mut().flatten().next().and_then(|row| row.last_mut()) {
+            *last = 2;
+        }
+    });
+    let records = vec![br#"{"a":{"x":1},"b":true}"#.to_vec()];
+    let mut forgiving = Forgiving(Vec::new());
+    let outcome = compare("a JSON, b Bool", &records, &mut spoiled, &mut forgiving).unwrap().unwrap();
+    assert_eq!(outcome.findings.iter().map(|finding| finding.class).collect::<Vec<_>>(), [Class::OtherBytes]);
+}
