@@ -169,6 +169,18 @@ fn a_hostile_record_leaves_little_behind() {
 }
 
 #[test]
+fn long_paths_of_json_cost_no_more_than_short_ones() {
+    let leaves: Vec<String> = (0..9_000).map(|leaf| format!("\"{leaf}\":1")).collect();
+    let record = format!("{{\"a\":{{\"{}\":{{{}}}}}}}", "k".repeat(8_000), leaves.join(","));
+    let mut encoder = encoder("a JSON", Engine::default());
+    let mut rows = Vec::with_capacity(1 << 20);
+    let (encoded, usage) = measure(|| encoder.encode(record.as_bytes(), &mut rows));
+    encoded.unwrap();
+    // A few words for each leaf, doubled as vectors grow, not its path of 8,000 bytes.
+    assert!(usage.peak_bytes < 2 << 20, "{usage:?}");
+}
+
+#[test]
 fn an_encoder_does_not_grow_with_the_records() {
     for engine in engines() {
         let mut encoder = encoder("a UInt8, b String", engine);

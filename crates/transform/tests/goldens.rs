@@ -55,7 +55,7 @@ const CASES: &[(&str, &[u8], Asks)] = &[
     ("a Array(Array(Array(UInt8)))", br#"{"a":[[[]]]}"#, SmallLimits),
     ("a UInt8", br#"{"b":1,"c":2,"d":3,"e":4}"#, SmallLimits),
     ("a Array(FixedString(9))", br#"{"a":["","",""]}"#, SmallLimits),
-    ("a JSON", br#"{"a":{"aaaaaaaaa":{"bbbbbbbbb":1}}}"#, SmallLimits),
+    ("a JSON", br#"{"a":{"aaaaaaaaaaaaaaa":1,"aaaaaaaaaaaaaaa":1}}"#, SmallLimits),
     // Keys.
     ("a UInt8, b UInt8", br#"{"a":1,"a":2}"#, Nothing),
     ("a UInt8, b UInt8", br#"{"a":1,"A":2}"#, Nothing),

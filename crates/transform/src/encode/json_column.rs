@@ -2,161 +2,13 @@
 
 use super::cursor::Cursor;
 use super::fault::Fault;
-use super::json_path::Scratch;
+use super::json_document::Kind;
 use super::{State, json_path, skip, string};
 use crate::plan::{JsonOp, JsonPath, push_length};
 use crate::reject::RejectCode;
 
 /// Depth of nested objects that the server's parser takes.
 const SERVER_DEPTH_MAX: usize = 1_023;
-
-/// Paths of one document, with their buffers.
-#[derive(Debug, Default)]
-pub(crate) struct Paths {
-    /// The path of the key at hand, behind those of the scopes around it.
-    current: Vec<u8>,
-    /// The brackets that are open.
-    open: Vec<Open>,
-    /// The bytes of all paths.
-    bytes: Vec<u8>,
-    /// Each path of a value: where it stands in `bytes`, and where its value stands in the record.
-    leaves: Vec<Leaf>,
-    /// Scopes met so far: the document, and each object that is an element of an array.
-    scopes: usize,
-    /// Buffers for the values of typed paths.
-    scratch: Scratch,
-}
-
-/// The scope of the document itself.
-const DOCUMENT: usize = 1;
-
-/// An open bracket.
-#[derive(Debug, Clone, Copy)]
-struct Open {
-    is_object: bool,
-    /// Its object is the top of a scope.
-    is_top: bool,
-    scope: usize,
-    /// Where it stands in the record.
-    position: usize,
-    /// Where the paths of its scope start in `current`, and where its own path ends.
-    scope_start: usize,
-    end: usize,
-}
-
-/// What kind of value a key has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Plain,
-    Null,
-    Object,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Leaf {
-    start: usize,
-    end: usize,
-    position: usize,
-}
-
-impl Paths {
-    fn clear(&mut self) {
-        self.current.clear();
-        self.open.clear();
-        self.bytes.clear();
-        self.leaves.clear();
-        self.scopes = 0;
-    }
-
-    /// Gives back buffers that have grown beyond the size.
-    pub(crate) fn give_back(&mut self, bytes_max: usize) {
-        if self.bytes.capacity() + self.scratch.capacity() > bytes_max
-            || self.leaves.capacity() > bytes_max / 24
-        {
-            *self = Self::default();
-        }
-    }
-
-    /// Enters an array or an object, which is a value itself.
-    fn open(&mut self, is_object: bool, position: usize) {
-        let end = self.current.len();
-        let opened = match self.open.last().copied() {
-            Some(outer) if outer.is_object => {
-                self.value(if is_object { Kind::Object } else { Kind::Plain }, position);
-                Open { is_object, is_top: false, end, position, ..outer }
-            }
-            // The document, or an element of an array.
-            outer if is_object || outer.is_none() => {
-                self.scopes += 1;
-                Open { is_object, is_top: true, scope: self.scopes, scope_start: end, end, position }
-            }
-            Some(outer) => Open { is_object, is_top: false, end, position, ..outer },
-            None => Open { is_object, is_top: true, scope: 0, scope_start: end, end, position },
-        };
-        self.open.push(opened);
-    }
-
-    fn close(&mut self) {
-        if let Some(open) = self.open.pop() {
-            self.current.truncate(open.end);
-        }
-    }
-
-    fn in_object(&self) -> bool {
-        self.open.last().is_some_and(|open| open.is_object)
-    }
-
-    fn key(&mut self, key: &[u8]) {
-        let Some(open) = self.open.last() else { return };
-        self.current.truncate(open.end);
-        if !open.is_top {
-            self.current.push(b'.');
-        }
-        self.current.extend_from_slice(key);
-    }
-
-    /// Notes a value of an object. Its key may stand in this object once for plain values and once for an object;
-    /// its path, in however many keys it is cut, may have one plain value that is not null.
-    fn value(&mut self, kind: Kind, position: usize) {
-        let Some(open) = self.open.last().copied().filter(|open| open.is_object) else { return };
-        let is_object = u8::from(kind == Kind::Object);
-        self.note(open.position, is_object, open.end, position);
-        if kind == Kind::Plain {
-            self.note(open.scope, 2, open.scope_start, position);
-        }
-    }
-
-    /// The path of the key at hand in the document, none inside of arrays.
-    fn in_document(&self) -> Option<&[u8]> {
-        self.open.last().filter(|open| open.scope == DOCUMENT).map(|open| &self.current[open.scope_start..])
-    }
-
-    /// Notes a value that is read as a whole, or left out: what is inside of it has no path.
-    fn whole(&mut self, is_object: bool, is_skipped: bool, position: usize) {
-        let Some(open) = self.open.last().copied() else { return };
-        self.note(open.position, u8::from(is_object), open.end, position);
-        if !is_skipped {
-            self.note(open.scope, 2, open.scope_start, position);
-        }
-    }
-
-    /// Notes the path from here on, as one of these that may not be repeated.
-    fn note(&mut self, owner: usize, kind: u8, from: usize, position: usize) {
-        let start = self.bytes.len();
-        self.bytes.push(kind);
-        self.bytes.extend_from_slice(&owner.to_be_bytes());
-        self.bytes.extend_from_slice(&self.current[from..]);
-        self.leaves.push(Leaf { start, end: self.bytes.len(), position });
-    }
-
-    /// Where a path stands for the second time.
-    fn duplicate(&mut self) -> Option<usize> {
-        let Self { bytes, leaves, .. } = self;
-        let path = |leaf: &Leaf| &bytes[leaf.start..leaf.end];
-        leaves.sort_unstable_by(|a, b| path(a).cmp(path(b)).then(a.position.cmp(&b.position)));
-        leaves.windows(2).find(|pair| path(&pair[0]) == path(&pair[1])).map(|pair| pair[1].position)
-    }
-}
 
 /// A JSON column: an object, written as its text.
 pub(crate) fn json(
@@ -191,13 +43,25 @@ fn check(paths: &JsonOp, bytes: &[u8], start: usize, s: &mut State) -> Result<()
         return Err(refused(start + error.valid_up_to(), "a JSON column takes UTF-8 alone"));
     }
     s.paths.clear();
+    walk(paths, bytes, start, s)?;
+    if s.paths.is_suspicious() {
+        walk(paths, bytes, start, s)?;
+        if let Some(position) = s.paths.duplicate() {
+            return Err(refused(position, "the same path stands twice in the document"));
+        }
+    }
+    Ok(())
+}
+
+/// Walks the document, and notes its paths.
+fn walk(paths: &JsonOp, bytes: &[u8], start: usize, s: &mut State) -> Result<(), Fault> {
     let mut c = Cursor { bytes, at: start };
     let mut expects_key = false;
     loop {
         c.blank(false);
         let position = c.at;
         if c.is_at_end() {
-            break;
+            return Ok(());
         }
         match c.peek() {
             bracket @ (b'{' | b'[') => {
@@ -236,17 +100,13 @@ fn check(paths: &JsonOp, bytes: &[u8], start: usize, s: &mut State) -> Result<()
                 };
             }
         }
-        if s.paths.open.len() > SERVER_DEPTH_MAX {
+        if s.paths.depth() > SERVER_DEPTH_MAX {
             return Err(refused(position, "the document is nested deeper than a JSON column takes"));
         }
-        if s.paths.bytes.len() > s.row_bytes_max {
-            let message = "the paths of the document are longer than the limit";
+        if s.paths.bytes() > s.row_bytes_max {
+            let message = "the paths of the document that seem to stand twice are longer than the limit";
             return Err(Fault::new(RejectCode::RecordTooLarge, position, message));
         }
-    }
-    match s.paths.duplicate() {
-        Some(position) => Err(refused(position, "the same path stands twice in the document")),
-        None => Ok(()),
     }
 }
 
@@ -269,7 +129,7 @@ fn odd_path(paths: &JsonOp, c: &mut Cursor<'_>, s: &mut State) -> Result<(), Fau
         s.paths.scratch = scratch;
         fits.map_err(|fault| {
             // The server makes something of a key that stands twice, once before an object.
-            let object = s.paths.open.last().map_or(at, |open| open.position);
+            let object = s.paths.innermost().unwrap_or(at);
             let key = name.rsplit('.').next().unwrap_or(name);
             let fault = if stands_again(c.bytes, object, key, s) { fault.made_final() } else { fault };
             fault.in_element(name)

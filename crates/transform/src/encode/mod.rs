@@ -7,6 +7,7 @@ mod dynamic;
 mod enums;
 mod fault;
 mod json_column;
+mod json_document;
 mod json_path;
 mod lines;
 mod network;
@@ -85,7 +86,7 @@ pub(crate) struct State {
     /// Brackets that a skipped value has open.
     brackets: Vec<u8>,
     pub(crate) zones: Vec<ZoneMemo>,
-    paths: json_column::Paths,
+    paths: json_document::Paths,
     unknown: UnknownKeys,
 }
 
@@ -128,7 +129,7 @@ impl Encoder {
             text: Vec::new(),
             brackets: Vec::new(),
             zones: plan.zones.iter().map(|zone| ZoneMemo::new(*zone)).collect(),
-            paths: json_column::Paths::default(),
+            paths: json_document::Paths::default(),
             unknown: UnknownKeys::new(limits.unknown_keys_max),
         };
         Encoder { fast: Fast::new(&plan, engine), plan, engine, state }
