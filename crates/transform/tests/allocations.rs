@@ -17,7 +17,7 @@ static ALLOCATOR: Counting = Counting;
 const RECORDS: usize = 64;
 
 /// Columns, and a record of them as a producer sends it, with `@` for a digit that changes.
-const STREAMS: [(&str, &str); 8] = [
+const STREAMS: [(&str, &str); 9] = [
     ("a UInt8", r#"{"a":@}"#),
     (
         "id UInt64, at DateTime64(6), price Float64, size Int64, live Bool, symbol Nullable(String)",
@@ -43,6 +43,8 @@ const STREAMS: [(&str, &str); 8] = [
         "a DateTime('Europe/Berlin'), b DateTime64(3), c Date32, d IPv6",
         r#"{"a":"2024-03-31 0@:30:00","b":170416464@,"c":"2024-02-2@","d":"::@"}"#,
     ),
+    // Containers of a Dynamic allocate: their type is made anew for each.
+    ("a Dynamic, b Dynamic, c Dynamic, d Dynamic", r#"{"a":"text @","b":@.5,"c":"2024-01-1@","d":null}"#),
 ];
 
 fn records(pattern: &str) -> Vec<Vec<u8>> {
@@ -126,6 +128,21 @@ fn hostile() -> Vec<(&'static str, Vec<u8>)> {
         (
             "a Array(FixedString(100000)), b UInt8",
             format!("{{\"b\":1,\"a\":[{}\"\"]}}", "\"\",".repeat(600)).into_bytes(),
+        ),
+        ("a Dynamic, b UInt8", format!("{{\"b\":1,\"a\":[{}1]}}", "1,null,".repeat(2 << 20)).into_bytes()),
+        (
+            "a Dynamic, b UInt8",
+            format!("{{\"b\":1,\"a\":[{}1]}}", "{\"k\":1},{\"l\":2},".repeat(1 << 18)).into_bytes(),
+        ),
+        (
+            "a Dynamic, b UInt8",
+            format!(
+                "{{\"b\":1,\"a\":{}{}{}}}",
+                "[null,".repeat(63),
+                "1,\"x\",".repeat(9_000),
+                "1]".repeat(63)
+            )
+            .into_bytes(),
         ),
         (WIDE_TUPLES, format!("{{\"b\":1,\"a\":[{}null]}}", "null,".repeat(49_000)).into_bytes()),
         (

@@ -62,6 +62,7 @@ const TYPES: &[&str] = &[
     "Tuple(x UInt8, y String)",
     "Array(Tuple(x UInt8, y String))",
     "Variant(UInt8, String, Array(UInt8))",
+    "Dynamic",
 ];
 
 const NAMES: &[&str] = &[
@@ -208,6 +209,14 @@ fn value(r: &mut Random, ty: &str, hostile: usize) -> String {
         },
         _ if ty.starts_with("DateTime") => moment(r),
         _ if ty.starts_with("Enum") => r.one(&["\"a\"", "\"b\""]).to_string(),
+        "Dynamic" => match r.below(8) {
+            0 => moment(r),
+            1 => format!("\"{}\"", text(r, hostile)),
+            2 => format!("[1,{}]", float(r)),
+            3 => format!("{{\"k\":[\"{}\",null,{{}}]}}", text(r, hostile)),
+            4 => r.one(&["true", "[1,\"x\"]", "{\"\":1}", "[[1],[null]]"]).to_string(),
+            _ => float(r),
+        },
         _ if ty.starts_with("Variant") => r.one(&["1", "\"s\"", "[1,2]", "null", "300"]).to_string(),
         _ if ty.starts_with("Float") || ty == "BFloat16" || ty.starts_with("Decimal") => float(r),
         _ => r.below(100).to_string(),
