@@ -97,6 +97,11 @@ const STRICT: &[Known] = &[
         applies: |record, position| holds_digit(tail(record, position)),
     },
     Known {
+        code: RejectCode::WrongTupleLength,
+        reason: "strict: no number is not 0",
+        applies: |record, position| head(record, position).trim_ascii_end().ends_with(b"["),
+    },
+    Known {
         code: RejectCode::NullEnum,
         reason: "strict: a row that cannot be read again",
         applies: |_, _| true,

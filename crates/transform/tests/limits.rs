@@ -49,6 +49,20 @@ fn depth_is_bounded_and_costs_no_stack() {
 }
 
 #[test]
+fn keys_of_a_json_column_count_once() {
+    let keys = |count: usize| (0..count).map(|key| format!("\"{key}\":1")).collect::<Vec<_>>().join(",");
+    for columns in
+        ["a JSON", "a JSON(SKIP x)", "a JSON(x Map(String, UInt8))", "a Variant(JSON, UInt8)", "a Dynamic"]
+    {
+        let record = |count| format!("{{\"a\":{{\"x\":{{{}}}}}}}", keys(count));
+        if columns != "a Dynamic" {
+            assert!(encode(columns, record(9_998).as_bytes()).is_ok(), "{columns}");
+        }
+        assert_eq!(code(columns, record(9_999).as_bytes()), RejectCode::TooManyFields, "{columns}");
+    }
+}
+
+#[test]
 fn a_dynamic_is_bounded() {
     let nested = |depth: usize, (open, close): (&str, &str)| {
         format!("{{\"a\":{}1{}}}", open.repeat(depth), close.repeat(depth)).into_bytes()

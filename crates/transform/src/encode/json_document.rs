@@ -108,7 +108,8 @@ impl Paths {
 
     /// Gives back buffers that have grown beyond the size.
     pub(crate) fn give_back(&mut self, bytes_max: usize) {
-        let notes = self.notes.capacity() * size_of::<u64>() + self.leaves.capacity() * size_of::<Leaf>();
+        let hashes = self.notes.capacity() + self.suspects.capacity();
+        let notes = hashes * size_of::<u64>() + self.leaves.capacity() * size_of::<Leaf>();
         let texts = self.bytes.capacity() + self.current.capacity() + self.scratch.capacity();
         if notes + texts > bytes_max {
             *self = Self::default();

@@ -158,6 +158,11 @@ pub(crate) fn brackets(c: &mut Cursor<'_>, s: &mut State) -> Result<(), Fault> {
                 string::scan(c)?;
                 continue;
             }
+            // ClickHouse passes over what is escaped outside of texts, too.
+            b'\\' => {
+                c.at += 2;
+                continue;
+            }
             b'[' => arrays += 1,
             b'{' => objects += 1,
             // A bracket of the inner kind may close what was never open.

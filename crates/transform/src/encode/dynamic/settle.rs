@@ -47,7 +47,8 @@ pub(super) fn settle(kind: Kind, stays_open: bool, budget: &mut Budget) -> Resul
 fn named(object: Object, budget: &Budget) -> Result<Kind, Fault> {
     if object.is_unclear {
         let message = "objects of one array have values of several types at the same key";
-        return Err(budget.fault(RejectCode::TypeMismatch, message));
+        // No member of a Variant is tried after that.
+        return Err(budget.fault(RejectCode::TypeMismatch, message).made_final());
     }
     tuple(object.tree, budget)
 }
