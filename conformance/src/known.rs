@@ -236,9 +236,7 @@ fn holds_year(text: &[u8]) -> bool {
     let text: Vec<u8> = text.iter().skip(1).copied().take_while(|byte| *byte != b'"').collect();
     let is_zone = |start: usize| {
         let before = text[..start].rsplit(|byte| is_blank(*byte)).next().unwrap_or_default();
-        let Some(rest) = before.strip_suffix(b"-").or_else(|| before.strip_suffix(b"+")) else {
-            return false;
-        };
+        let Some(rest) = before.strip_suffix(b"-") else { return before.ends_with(b"+") };
         // A year behind a sign has day and month before it, parted like it: `1-2-2024`.
         let word = rest.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
         let parts = &rest[..rest.len() - word];
@@ -280,6 +278,7 @@ mod tests {
         assert!(reason(RejectCode::TrailingData, "", b"{\"a\":\"}\"} {}", 10).is_some());
         assert!(reason(RejectCode::TrailingData, "", b"\x0b{}\x0b;", 4).is_some());
         assert_eq!(reason(RejectCode::TrailingData, "", b"{\"b\":{\"x\":1},\"a\":2}", 13), None);
+        assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"2-0+2115\"}", 5).is_some());
         assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"12:30\"}", 5).is_some());
         assert_eq!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"2024-01-02 03:04:05\"}", 5), None);
         assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"6:6-2286UTC\"}", 5).is_some());
