@@ -191,7 +191,7 @@ pub(super) fn push_run(runs: &mut Vec<Run>, kind: Kind, count: usize) -> bool {
     true
 }
 
-/// Kinds that are kept of one value at a time, at most, copies counted: some 50 bytes each.
+/// Kinds that are kept of one value at a time, at most, copies counted: some 100 bytes each.
 const KINDS_MAX: usize = 1_000_000;
 
 /// Counts what is kept of a value.

@@ -27,11 +27,12 @@ pub(crate) fn dynamic(
     // The keys of the text count once.
     s.fields_left = fields_left;
     let text = Cursor { bytes: &c.bytes[..c.at], at: start };
-    let outermost = *s.dynamic_from.get_or_insert(s.depth);
+    let around = s.dynamic_from;
+    let outermost = around.unwrap_or(s.depth);
+    s.dynamic_from = Some(outermost);
     let encoded = typed(zone, outermost, text, s, out);
-    if outermost == s.depth {
-        s.dynamic_from = None;
-    }
+    // After a fault too: another member of a Variant may be tried then.
+    s.dynamic_from = around;
     encoded
 }
 
