@@ -69,7 +69,8 @@ fn a_dynamic_is_bounded() {
     };
     let check = move || {
         let (arrays, objects, mixed) = (("[", "]"), ("{\"k\":", "}"), ("[true,", "]"));
-        for brackets in [arrays, objects, mixed] {
+        let nulls = ("[null,", "]");
+        for brackets in [arrays, objects, mixed, nulls] {
             assert!(encode("a Dynamic", &nested(64, brackets)).is_ok(), "{brackets:?}");
             assert_eq!(code("a Dynamic", &nested(65, brackets)), RejectCode::TooDeep, "{brackets:?}");
         }

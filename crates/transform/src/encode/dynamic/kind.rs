@@ -75,6 +75,16 @@ impl Kind {
         }
     }
 
+    /// Whether both have the same signs, given that they are one kind.
+    pub(super) fn has_signs_of(&self, other: &Kind) -> bool {
+        match (self, other) {
+            (Kind::Int { is_negative: a }, Kind::Int { is_negative: b }) => a == b,
+            (Kind::Nullable(a), Kind::Nullable(b)) | (Kind::Array(a), Kind::Array(b)) => a.has_signs_of(b),
+            (Kind::Mixed(a), Kind::Mixed(b)) => are_alike(a, b, Kind::has_signs_of),
+            _ => true,
+        }
+    }
+
     /// Whether nothing in it is open.
     pub(super) fn is_complete(&self) -> bool {
         match self {
@@ -102,7 +112,7 @@ impl Kind {
     pub(super) fn is(&self, other: &Kind) -> bool {
         match (self, other) {
             (Kind::Nullable(a), Kind::Nullable(b)) | (Kind::Array(a), Kind::Array(b)) => a.is(b),
-            (Kind::Mixed(a), Kind::Mixed(b)) => are_same_runs(a, b),
+            (Kind::Mixed(a), Kind::Mixed(b)) => are_alike(a, b, Kind::is),
             (Kind::Object(a), Kind::Object(b)) => Rc::ptr_eq(a, b) || are_same_trees(&a.tree, &b.tree),
             (Kind::Named(a), Kind::Named(b)) => {
                 a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && a.1.is(&b.1))
@@ -112,10 +122,11 @@ impl Kind {
     }
 }
 
-fn are_same_runs(a: &[Run], b: &[Run]) -> bool {
+/// Whether both have as many elements, and those at the same place are alike.
+fn are_alike(a: &[Run], b: &[Run], alike: fn(&Kind, &Kind) -> bool) -> bool {
     let mut aligned = Aligned::new(&[a, b]);
     while let Some((kinds, _)) = aligned.next() {
-        if !kinds[0].is(kinds[1]) {
+        if !alike(kinds[0], kinds[1]) {
             return false;
         }
     }
@@ -175,17 +186,11 @@ impl<'r> Aligned<'r> {
 
 /// Adds elements to the runs. Says whether that took a run of its own.
 pub(super) fn push_run(runs: &mut Vec<Run>, kind: Kind, count: usize) -> bool {
-    if let Some(last) = runs.last_mut() {
-        let is_signed_alike = match (&last.kind, &kind) {
-            (Kind::Int { is_negative: a }, Kind::Int { is_negative: b }) => a == b,
-            _ => true,
-        };
-        if is_signed_alike && last.kind.is(&kind) {
-            // ClickHouse goes on with the last one.
-            last.kind = kind;
-            last.count += count;
-            return false;
-        }
+    if let Some(last) = runs.last_mut().filter(|last| last.kind.is(&kind) && last.kind.has_signs_of(&kind)) {
+        // ClickHouse goes on with the last one.
+        last.kind = kind;
+        last.count += count;
+        return false;
     }
     runs.push(Run { kind, count });
     true

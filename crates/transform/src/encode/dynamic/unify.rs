@@ -247,6 +247,7 @@ fn unify_mixed(kinds: &mut [Kind], budget: &mut Budget) -> Result<(), Fault> {
     let mut element = Kind::Dynamic;
     // ClickHouse does not look into mixed arrays of several lengths where there is no other array.
     if has_arrays || lengths.windows(2).all(|pair| pair[0] == pair[1]) {
+        without_repetitions(&mut elements);
         unify(&mut elements, budget)?;
         if are_same(&elements) {
             element = elements.pop().unwrap_or(Kind::Nothing);
@@ -254,6 +255,26 @@ fn unify_mixed(kinds: &mut [Kind], budget: &mut Budget) -> Result<(), Fault> {
     }
     let array = Kind::Array(Box::new(element));
     replace(kinds, |kind| matches!(kind, Kind::Array(_) | Kind::Mixed(_)), &array, budget)
+}
+
+/// Kinds of which repetitions are looked for, at most.
+const REPETITIONS_LIST_MAX: usize = 64;
+
+/// Keeps the first of what is alike, and the last of all: which ones there are, which is the first and which the last
+/// is all that counts. Without it each level of nulls beside arrays would double the list.
+fn without_repetitions(kinds: &mut Vec<Kind>) {
+    if kinds.len() > REPETITIONS_LIST_MAX {
+        return;
+    }
+    let Some(last) = kinds.iter().rfind(|kind| !kind.is_nothing()).cloned() else { return };
+    let mut kept: Vec<Kind> = Vec::with_capacity(kinds.len());
+    for kind in kinds.drain(..) {
+        if !kept.iter().any(|one| one.is(&kind) && one.has_signs_of(&kind)) {
+            kept.push(kind);
+        }
+    }
+    kept.push(last);
+    *kinds = kept;
 }
 
 fn length(runs: &[Run]) -> usize {
