@@ -45,8 +45,8 @@ fn rows_of_every_case_are_json_and_what_clickhouse_prints() {
         let row = unhex(row);
         let texts: Vec<String> = plan(&case.columns).decode(&row).collect::<Result<_, _>>().unwrap();
         let [text] = texts.as_slice() else { panic!("{} rows: {case:?}", texts.len()) };
-        if text.matches(['{', '[']).count() > 100 {
-            // Deeper than the parser of this test goes.
+        if text.matches(['{', '[']).count() > 100 || text.contains(&"9".repeat(309)) {
+            // Deeper than the parser of this test goes, or a number that no double holds.
             continue;
         }
         let ours: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
