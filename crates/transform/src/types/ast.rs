@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 ///
 /// ```
 /// use housepipe_transform::DataType;
-/// let ty: DataType = "array( Tuple(x String, y DateTime64(3,'UTC')) )".parse()?;
+/// let ty: DataType = "Array( Tuple(x String, y DateTime64(3,'UTC')) )".parse()?;
 /// assert_eq!(ty.to_string(), "Array(Tuple(x String, y DateTime64(3, 'UTC')))");
 /// # Ok::<(), housepipe_transform::TypeParseError>(())
 /// ```
