@@ -33,8 +33,9 @@ pub struct TooManyRefused {
 /// while let Some(rows) = search.next_range() {
 ///     if rows.contains(&5) { search.refused("row is bad".to_owned()) } else { search.accepted() }
 /// }
-/// let refused = search.finish().unwrap();
+/// let refused = search.finish()?;
 /// assert_eq!(refused.iter().map(|row| row.index).collect::<Vec<_>>(), [5]);
+/// # Ok::<(), housepipe_ch_sink::TooManyRefused>(())
 /// ```
 #[derive(Debug)]
 pub struct Bisection {

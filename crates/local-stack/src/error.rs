@@ -154,7 +154,7 @@ impl StackError {
     ///
     /// ```
     /// use housepipe_local_stack::StackError;
-    /// assert!(StackError::NoCache.mend().unwrap().contains("HOUSEPIPE_CACHE"));
+    /// assert!(StackError::NoCache.mend().is_some_and(|mend| mend.contains("HOUSEPIPE_CACHE")));
     /// ```
     #[must_use]
     pub fn mend(&self) -> Option<String> {
@@ -186,7 +186,7 @@ impl StackError {
     ///
     /// ```
     /// use housepipe_local_stack::StackError;
-    /// assert!(StackError::mend_in(&StackError::NoCache).unwrap().contains("HOUSEPIPE_CACHE"));
+    /// assert!(StackError::mend_in(&StackError::NoCache).is_some_and(|mend| mend.contains("HOUSEPIPE_CACHE")));
     /// assert_eq!(StackError::mend_in(&std::io::Error::other("of somebody else")), None);
     /// ```
     #[must_use]

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use super::json;
 use crate::encode::ZoneMemo;
 
+// These dates exist: the compiler evaluates the constants, and a wrong one is no program.
 const EPOCH: NaiveDate = NaiveDate::from_ymd_opt(1970, 1, 1).expect("1970-01-01 is a date");
 /// ClickHouse prints no date behind this one, and none before the year 0.
 const LAST: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("9999-12-31 is a date");

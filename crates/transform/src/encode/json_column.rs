@@ -23,13 +23,7 @@ pub(crate) fn json(
     }
     // The server's parser knows no leniency.
     let lenient = std::mem::replace(&mut s.lenient, false);
-    let result = skip::value_strict(c, s).and_then(|()| {
-        // The keys are counted by now.
-        let fields_left = std::mem::replace(&mut s.fields_left, usize::MAX);
-        let checked = check(paths, &c.bytes[..c.at], start, s);
-        s.fields_left = fields_left;
-        checked
-    });
+    let result = skip::again(c, s, |text, s| check(paths, text.bytes, start, s));
     s.lenient = lenient;
     result?;
     let text = &c.bytes[start..c.at];

@@ -11,6 +11,21 @@ pub(crate) fn value(c: &mut Cursor<'_>, s: &mut State) -> Result<(), Fault> {
     if s.lenient { value_lenient(c, s) } else { value_strict(c, s) }
 }
 
+/// Passes over the value, and reads its text again, up to its end. The keys in it count once.
+pub(crate) fn again<'t>(
+    c: &mut Cursor<'t>,
+    s: &mut State,
+    read: impl FnOnce(Cursor<'t>, &mut State) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let start = c.at;
+    value(c, s)?;
+    let text = Cursor { bytes: &c.bytes[..c.at], at: start };
+    let fields_left = std::mem::replace(&mut s.fields_left, usize::MAX);
+    let result = read(text, s);
+    s.fields_left = fields_left;
+    result
+}
+
 fn open(c: &mut Cursor<'_>, s: &mut State) -> Result<(), Fault> {
     if s.depth + s.brackets.len() >= s.depth_max {
         let message = "arrays and objects are nested deeper than the limit";

@@ -17,13 +17,12 @@ pub(crate) fn variant(
     s: &mut State,
     out: &mut Vec<u8>,
 ) -> Result<(), Fault> {
-    let start = c.at;
-    let fields_left = s.fields_left;
-    skip::value(c, s)?;
-    let text = &c.bytes[..c.at];
-    // The keys of the text count once.
-    let fields_behind = std::mem::replace(&mut s.fields_left, fields_left);
-    let first = c.bytes.get(start).copied().unwrap_or(0);
+    skip::again(c, s, |text, s| choose(variant, &text, s, out))
+}
+
+/// The first member that takes the text from the cursor on.
+fn choose(variant: &VariantOp, text: &Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
+    let first = text.peek();
     let row_end = out.len();
     for discriminator in &variant.attempts {
         let member = &variant.members[usize::from(*discriminator)];
@@ -31,20 +30,14 @@ pub(crate) fn variant(
             continue;
         }
         out.push(*discriminator);
-        let taken = attempt(member, text, start, s, out);
-        s.fields_left = fields_left;
-        match taken {
-            Ok(()) => {
-                s.fields_left = fields_behind;
-                return Ok(());
-            }
+        match attempt(member, text, s, out) {
+            Ok(()) => return Ok(()),
             Err(fault) if fault.is_final() => return Err(fault),
             Err(fault) => {
                 out.truncate(row_end + 1);
                 let lenient = std::mem::replace(&mut s.lenient, true);
-                let chosen = !lenient && attempt(member, text, start, s, out).is_ok();
+                let chosen = !lenient && attempt(member, text, s, out).is_ok();
                 s.lenient = lenient;
-                s.fields_left = fields_left;
                 if chosen {
                     return Err(fault);
                 }
@@ -52,13 +45,13 @@ pub(crate) fn variant(
             }
         }
     }
-    Err(Fault::new(RejectCode::TypeMismatch, start, "no member of the Variant takes this value"))
+    Err(Fault::new(RejectCode::TypeMismatch, text.at, "no member of the Variant takes this value"))
 }
 
-/// Encodes the text from `start` on as the member, which has to take all of it.
-fn attempt(member: &Op, text: &[u8], start: usize, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
+/// Encodes the text from the cursor on as the member, which has to take all of it.
+fn attempt(member: &Op, text: &Cursor<'_>, s: &mut State, out: &mut Vec<u8>) -> Result<(), Fault> {
     let (depth, spans, in_variant) = (s.depth, s.spans.len(), std::mem::replace(&mut s.in_variant, true));
-    let mut c = Cursor { bytes: text, at: start };
+    let mut c = Cursor { bytes: text.bytes, at: text.at };
     let taken = value::encode(member, &mut c, s, out)
         .and_then(|()| if c.is_at_end() { Ok(()) } else { Err(c.unexpected("the end of the value")) });
     s.depth = depth;

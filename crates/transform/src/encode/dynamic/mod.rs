@@ -21,16 +21,10 @@ pub(crate) fn dynamic(
     s: &mut State,
     out: &mut Vec<u8>,
 ) -> Result<(), Fault> {
-    let start = c.at;
-    let fields_left = s.fields_left;
-    skip::value(c, s)?;
-    // The keys of the text count once.
-    s.fields_left = fields_left;
-    let text = Cursor { bytes: &c.bytes[..c.at], at: start };
     let around = s.dynamic_from;
     let outermost = around.unwrap_or(s.depth);
     s.dynamic_from = Some(outermost);
-    let encoded = typed(zone, outermost, text, s, out);
+    let encoded = skip::again(c, s, |text, s| typed(zone, outermost, text, s, out));
     // After a fault too: another member of a Variant may be tried then.
     s.dynamic_from = around;
     encoded
