@@ -10,6 +10,8 @@ use crate::{mutate, plans, record};
 
 /// Records that an input writes out are cut here: the byte is no JSON outside of strings, and rare inside.
 const SEPARATOR: u8 = 0x1e;
+/// The bit of the mode that lets records begin with keys in no order.
+const UNORDERED: u8 = 0x80;
 /// Copies of each record, at most.
 const COPIES_MAX: usize = 24;
 
@@ -47,7 +49,7 @@ fn batch(plan: &Plan, mut input: Input<'_>) -> Vec<Vec<u8>> {
         }
         made
     };
-    let mut batch = Vec::new();
+    let mut batch = if mode & UNORDERED == 0 { Vec::new() } else { unordered() };
     for original in originals {
         for _ in 0..copies {
             batch.push(mutate::copy(&original, &mut changes));
@@ -55,6 +57,15 @@ fn batch(plan: &Plan, mut input: Input<'_>) -> Vec<Vec<u8>> {
         batch.push(original);
     }
     batch
+}
+
+/// Records in which every key follows another one than it did in the last few: engines stop to guess keys for a while.
+fn unordered() -> Vec<Vec<u8>> {
+    let record = |step: usize| {
+        let keys: Vec<String> = (1..7).map(|at| format!("\"{}\":0", at * step % 7)).collect();
+        format!("{{{}}}", keys.join(",")).into_bytes()
+    };
+    (0..18).map(|n| record(n % 6 + 1)).collect()
 }
 
 /// Bytes of the input that say how copies are changed.

@@ -69,12 +69,24 @@ fn options() -> Vec<PlanOptions> {
     options
 }
 
+/// Records in which every key follows another one than it did in the last few, after which keys are not guessed for a
+/// while. No column takes them.
+fn disorder() -> Vec<String> {
+    let record = |step: usize| {
+        let keys: Vec<String> = (1..7).map(|at| format!("\"out of order {}\":0", at * step % 7)).collect();
+        format!("{{{}}}", keys.join(","))
+    };
+    (0..18).map(|n| record(n % 6 + 1)).collect()
+}
+
 #[test]
 fn on_every_case() {
     let mut by_columns: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
     for (_, case) in load() {
         by_columns.entry(case.columns.clone()).or_default().push(case.record());
     }
+    let disorder = disorder();
+    let disorder: Vec<&[u8]> = disorder.iter().map(String::as_bytes).collect();
     for (columns, records) in &by_columns {
         // Each record several times in a row, so that its shape is learned; then all of them mixed.
         let mut batch: Vec<&[u8]> = Vec::new();
@@ -83,6 +95,14 @@ fn on_every_case() {
         }
         batch.extend(records.iter().map(Vec::as_slice));
         batch.extend(records.iter().rev().map(Vec::as_slice));
+        // Then where keys come in no order: alone in their groups, and mixed.
+        for chunk in records.chunks(16) {
+            batch.extend(&disorder);
+            for record in chunk {
+                batch.extend(std::iter::repeat_n(record.as_slice(), 6));
+            }
+            batch.extend(chunk.iter().map(Vec::as_slice));
+        }
         for options in options() {
             assert_engines_agree(columns, &options, &batch);
         }
@@ -148,53 +168,87 @@ fn value() -> impl Strategy<Value = String> {
     ]
 }
 
+const KEYS: [&str; 13] = ["a", "b", "c", "d", "e", "f", "g", "A", "B", "bb", "other", "another key", ""];
+
+/// Blanks around the colon and behind the comma.
+fn glue() -> impl Strategy<Value = (&'static str, &'static str)> {
+    prop::sample::select(vec![("", ""), ("", " "), (" ", " "), ("\n\t", "")])
+}
+
+/// A record of these fields.
+fn written<'f>(fields: impl Iterator<Item = (&'f str, &'f str)>, (before, behind): (&str, &str)) -> Vec<u8> {
+    let fields: Vec<String> =
+        fields.map(|(key, value)| format!("\"{key}\"{before}:{behind}{value}")).collect();
+    format!("{{{}}}", fields.join(&format!(",{behind}"))).into_bytes()
+}
+
+/// Where a record is damaged: another byte, or cut off.
+type Damage = (prop::sample::Index, u8, bool, bool);
+
+fn damage() -> impl Strategy<Value = Damage> {
+    (any::<prop::sample::Index>(), any::<u8>(), prop::bool::weighted(0.1), prop::bool::weighted(0.05))
+}
+
+fn damaged(mut record: Vec<u8>, (at, byte, is_changed, is_cut): Damage) -> Vec<u8> {
+    let at = at.index(record.len());
+    if is_changed {
+        record[at] = byte;
+    }
+    if is_cut {
+        record.truncate(at);
+    }
+    record
+}
+
 /// Records of a few shapes, each repeated with other values, and some of them damaged.
 fn records() -> impl Strategy<Value = Vec<Vec<u8>>> {
-    let key = prop::sample::select(vec![
-        "a",
-        "b",
-        "c",
-        "d",
-        "e",
-        "f",
-        "g",
-        "A",
-        "B",
-        "bb",
-        "other",
-        "another key",
-        "",
-    ]);
-    let glue = prop::sample::select(vec![("", ""), ("", " "), (" ", " "), ("\n\t", "")]);
+    let key = prop::sample::select(KEYS.to_vec());
+    let glue = glue();
     let shape = (prop::collection::vec(key, 0..9), glue);
-    let damage =
-        (any::<prop::sample::Index>(), any::<u8>(), prop::bool::weighted(0.1), prop::bool::weighted(0.05));
-    let record = (prop::collection::vec(value(), 9), damage);
+    let record = (prop::collection::vec(value(), 9), damage());
     let groups = prop::collection::vec((shape, prop::collection::vec(record, 1..16)), 1..4);
     let pieces = prop::sample::select(vec!["}", " }", "{}", "{"]);
     (groups, prop::bool::weighted(0.2), pieces).prop_map(|(groups, has_pause, piece)| {
         let mut list = if has_pause { behind_a_pause(12, "{}", 4, piece) } else { Vec::new() };
-        for ((keys, (before, behind)), values) in groups {
-            for (values, (at, byte, is_changed, is_cut)) in values {
-                let fields: Vec<String> = keys
-                    .iter()
-                    .zip(&values)
-                    .map(|(key, value)| format!("\"{key}\"{before}:{behind}{value}"))
-                    .collect();
-                let mut record = format!("{{{}}}", fields.join(&format!(",{behind}"))).into_bytes();
-                let at = at.index(record.len());
-                if is_changed {
-                    record[at] = byte;
-                }
-                if is_cut {
-                    record.truncate(at);
-                }
-                list.push(record);
+        for ((keys, glue), values) in groups {
+            for (values, damage) in values {
+                let fields = keys.iter().copied().zip(values.iter().map(String::as_str));
+                list.push(damaged(written(fields, glue), damage));
             }
             if has_pause {
                 list.extend(vec![piece.into(); 4]);
             }
         }
+        list
+    })
+}
+
+/// Records that have keys, each one at most, in any order, after keys are not guessed any more. Most of them have values
+/// that fit the first list of columns, so that whole groups do.
+fn unordered() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let number = (0..300u32).prop_map(|n| n.to_string());
+    let fitting = [
+        number.clone().boxed(),
+        "\"[ -!#-Z]{0,70}\"".boxed(),
+        prop_oneof![Just("null".to_owned()), number.clone()].boxed(),
+        (10..29u32, 0..70u32).prop_map(|(d, s)| format!("\"2024-03-{d} 01:02:{s:02}.5\"")).boxed(),
+        any::<i64>().prop_map(|n| n.to_string()).boxed(),
+        prop::sample::select(vec!["true", "false"]).prop_map(str::to_owned).boxed(),
+    ];
+    let fields = KEYS.iter().enumerate().map(|(at, key)| {
+        let fits = fitting.get(at).cloned().unwrap_or(value().boxed());
+        let value = prop_oneof![15 => fits, 1 => value()];
+        // Keys of the columns are there most often.
+        let is_there = prop::bool::weighted(if at < 6 { 0.95 } else { 0.1 });
+        (Just(*key), value, is_there).boxed()
+    });
+    let record = (fields.collect::<Vec<_>>().prop_shuffle(), glue(), damage());
+    prop::collection::vec(record, 1..48).prop_map(|records| {
+        let mut list: Vec<Vec<u8>> = disorder().into_iter().map(String::into_bytes).collect();
+        list.extend(records.into_iter().map(|(fields, glue, damage)| {
+            let fields = fields.iter().filter(|(.., is_there)| *is_there);
+            damaged(written(fields.map(|(key, value, _)| (*key, value.as_str())), glue), damage)
+        }));
         list
     })
 }
@@ -267,6 +321,14 @@ fn a_break_ends_with_the_row_of_its_record() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn on_keys_in_no_order(columns in prop::sample::select(COLUMNS.to_vec()), records in unordered()) {
+        let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+        for options in options() {
+            assert_engines_agree(columns, &options, &records);
+        }
+    }
+
     #[test]
     fn on_shapes_that_repeat(columns in prop::sample::select(COLUMNS.to_vec()), records in records()) {
         let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();

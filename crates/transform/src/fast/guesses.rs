@@ -53,11 +53,11 @@ pub(crate) struct Followers {
 
 #[derive(Debug)]
 struct Known {
-    text: Literal,
+    /// Its text, in its quotes.
+    quoted: Literal,
     target: Target,
     /// Its values stand in quotes, and a kernel reads them.
     opens_with_quote: bool,
-    hash: u64,
 }
 
 /// The keys that were met, and which follows which.
@@ -79,7 +79,7 @@ const NO_STEP: Step =
 impl Guesses {
     pub(crate) fn new(columns: usize) -> Self {
         let known_max = columns + OTHER_KEYS_MAX;
-        let start = Known { text: Literal::EMPTY, target: Target::Unknown, opens_with_quote: false, hash: 0 };
+        let start = Known { quoted: Literal::EMPTY, target: Target::Unknown, opens_with_quote: false };
         let followers = Followers { steps: [NO_STEP; 2], first: 0 };
         Self {
             slots: vec![0; (known_max * 2).next_power_of_two()],
@@ -105,28 +105,32 @@ impl Guesses {
         is_full
     }
 
-    /// The known key whose text `is_text` recognises.
+    /// The known key that `is_quoted` recognises by its text in quotes.
     #[inline(always)]
-    pub(crate) fn find(&self, hash: u64, len: usize, is_text: impl Fn(&Literal) -> bool) -> Option<KeyId> {
-        let mask = self.slots.len() - 1;
-        let first = index(hash) & mask;
+    pub(crate) fn find(&self, hash: u64, is_quoted: impl Fn(&Literal) -> bool) -> Option<KeyId> {
         for probe in 0..PROBES_MAX {
-            let id = self.slots[(first + probe) & mask] as usize;
+            let id = self.slots[self.slot(hash, probe)] as usize;
             if id == 0 {
                 return None;
             }
-            let known = &self.known[id];
-            if known.hash == hash && known.text.len() == len && is_text(&known.text) {
+            if is_quoted(&self.known[id].quoted) {
                 return Some(id);
             }
         }
         None
     }
 
+    /// The slot for a key of this hash that is looked at after so many others.
+    #[inline(always)]
+    fn slot(&self, hash: u64, probe: usize) -> usize {
+        // There are far fewer slots than 2^32.
+        ((hash & 0xFFFF_FFFF) as usize + probe) & (self.slots.len() - 1)
+    }
+
     /// Notes a key; none where there are too many already, or where it is too long.
     #[cold]
     pub(crate) fn note(&mut self, hash: u64, key: &[u8], plan: &Plan) -> Option<KeyId> {
-        let text = Literal::new(key)?;
+        let quoted = Literal::new(&[b"\"", key, b"\""].concat())?;
         let target = target(key, &plan.keys);
         let opens_with_quote =
             matches!(target, Target::Column(column) if kernels::opens_with_quote(&plan.fields[column].op));
@@ -134,15 +138,13 @@ impl Guesses {
         let is_column = matches!(target, Target::Column(column) if *plan.fields[column].key == *key);
         let known_max = if is_column { self.known_max } else { OTHER_KEYS_MAX.min(self.known_max) };
         let id = self.known.len();
-        let mask = self.slots.len() - 1;
-        let first = index(hash) & mask;
-        let slot = (0..PROBES_MAX).map(|probe| (first + probe) & mask).find(|slot| self.slots[*slot] == 0);
+        let slot = (0..PROBES_MAX).map(|probe| self.slot(hash, probe)).find(|slot| self.slots[*slot] == 0);
         let Some(slot) = slot.filter(|_| id < known_max) else {
             self.refused += 1;
             return None;
         };
         self.slots[slot] = u32::try_from(id).ok()?;
-        self.known.push(Known { text, target, opens_with_quote, hash });
+        self.known.push(Known { quoted, target, opens_with_quote });
         self.followers.push(Followers { steps: [NO_STEP; 2], first: 0 });
         Some(id)
     }
@@ -156,8 +158,8 @@ impl Guesses {
 
     /// The text of a key.
     pub(crate) fn text(&self, key: KeyId) -> &[u8] {
-        let text = &self.known[key].text;
-        &text.block()[..text.len()]
+        let quoted = &self.known[key].quoted;
+        &quoted.block()[1..quoted.len() - 1]
     }
 
     #[inline(always)]
@@ -194,22 +196,17 @@ pub(crate) fn target(key: &[u8], keys: &KeyTable) -> Target {
     }
 }
 
-/// The hash of a key by its length and five words: the first and the last two, and one from the middle. Those of
-/// shorter keys overlap; what they leave out of longer ones may tell keys apart and costs a few more looks then.
+/// The hash of a key by its length and three words, which `word` reads at their places in it: the first, the last, and
+/// one from the middle. Those of shorter keys overlap; what they leave out of longer ones may tell keys apart and costs a
+/// few more looks then. What stands behind a key of less than eight bytes is cut off. No branch depends on the length,
+/// which is hard to foresee.
 #[inline(always)]
-pub(crate) fn hash(words: [u64; 5], len: usize) -> u64 {
-    let [head, tail, second, last_but_one, middle] = words;
-    let inner = second.wrapping_add(last_but_one.rotate_left(17)).wrapping_add(middle.rotate_left(41));
-    let mixed = head.wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        ^ tail.wrapping_mul(0xC2B2_AE3D_27D4_EB4F).rotate_left(29)
-        ^ inner.wrapping_mul(0xD6E8_FEB8_6659_FD93).rotate_left(13)
-        ^ (len as u64).wrapping_mul(0x1656_67B1_9E37_79F9);
+pub(crate) fn hash(len: usize, word: impl Fn(usize) -> u64) -> u64 {
+    debug_assert!(len > 0);
+    let kept = u64::MAX >> (64 - 8 * len.min(8));
+    let last = len.max(8) - 8;
+    let [head, middle, tail] = [0, last / 2, last].map(|at| word(at) & kept);
+    let mixed = (head ^ middle.rotate_left(23)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        ^ tail.wrapping_add(len as u64).wrapping_mul(0xC2B2_AE3D_27D4_EB4F).rotate_left(29);
     mixed ^ (mixed >> 32)
-}
-
-/// A slot before it is masked: the upper bits are mixed best.
-#[inline(always)]
-fn index(hash: u64) -> usize {
-    // Cut to the width of the platform on purpose.
-    (hash.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as usize
 }

@@ -3,6 +3,7 @@
 //! A record is encoded alone ([`Fast::record`]), or with its neighbours where their shape is known ([`Fast::group`]).
 //! Both either give the exact path's row or nothing at all, and then the exact path says what there is to say.
 
+mod by_column;
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
@@ -12,13 +13,16 @@
 )]
 mod float;
 mod guesses;
+mod guessing;
+mod pause;
 mod places;
 mod shape;
 
+use by_column::{ByColumn, Outcome};
 pub(crate) use float::{nearest_f32, nearest_f64};
 pub(crate) use guesses::{Guesses, KeyId, START, Target, hash, target};
-use places::Defaults;
-pub(crate) use places::Places;
+use guessing::Guessing;
+pub(crate) use places::{Defaults, Places};
 pub(crate) use shape::{Shape, Shapes};
 
 use crate::encode::{DateMemo, State};
@@ -29,13 +33,6 @@ use crate::plan::{Op, Plan};
 /// Bytes of a record that takes a fast path, at most (256 KiB): its buffers stay small, and larger ones gain little.
 const RECORD_BYTES_MAX: usize = 256 * 1024;
 
-/// Wrong guesses in a record, in percent of its keys, above which guessing does not pay.
-const MISSES_PERCENT_MAX: usize = 30;
-/// Records in a row with so many wrong guesses after which keys are looked up at once.
-const BAD_RECORDS_MAX: u32 = 8;
-/// Records without guesses before the next try: doubled each time, up to the second number.
-const PAUSE_RECORDS: std::ops::RangeInclusive<u32> = 128..=8_192;
-
 /// The state of the fast paths of one encoder.
 #[derive(Debug)]
 pub(crate) struct Fast {
@@ -45,6 +42,7 @@ pub(crate) struct Fast {
     guesses: Guesses,
     shapes: Shapes,
     places: Places,
+    by_column: ByColumn,
     unknown: Vec<Stranger>,
     dates: Vec<DateMemo>,
     plain_date: DateMemo,
@@ -58,9 +56,7 @@ pub(crate) struct Fast {
     lane_bytes_max: usize,
     /// The last record was ASCII, as far as that was looked at.
     is_ascii: bool,
-    bad_records: u32,
-    pause: u32,
-    next_pause: u32,
+    guessing: Guessing,
 }
 
 /// The buffers of one lane.
@@ -93,6 +89,7 @@ impl Fast {
             guesses: Guesses::new(plan.fields.len()),
             shapes: Shapes::default(),
             places: Places::default(),
+            by_column: ByColumn::new(plan.fields.len()),
             unknown: Vec::new(),
             dates: plan.zones.iter().map(|_| DateMemo::default()).collect(),
             plain_date: DateMemo::default(),
@@ -101,9 +98,7 @@ impl Fast {
             factor,
             lane_bytes_max: RECORD_BYTES_MAX * factor + fixed_bytes + ROOM_BYTES,
             is_ascii: true,
-            bad_records: 0,
-            pause: 0,
-            next_pause: *PAUSE_RECORDS.start(),
+            guessing: Guessing::default(),
         }))
     }
 
@@ -126,14 +121,20 @@ impl Fast {
         if plan.options.strict_utf8 && !kernels::are_utf8(self.engine.tier, &[record], &mut self.is_ascii) {
             return false;
         }
-        let Some(lane) = self.lanes.first_mut() else { return false };
-        lane.input.load(record);
-        let mut bounds = lane.bounds(self.fixed_bytes, self.factor);
+        self.lanes[0].input.load(record);
         if self.guesses.forget_where_full() {
             self.shapes.forget();
         }
-        let guess = self.pause == 0;
-        self.pause = self.pause.saturating_sub(1);
+        let guess = self.guessing.is_on();
+        if !guess {
+            self.guessing.passed(1);
+            match self.record_by_column(plan, state, out) {
+                Outcome::Done => return true,
+                Outcome::Refused => return false,
+                Outcome::Unfit => {}
+            }
+        }
+        let mut bounds = self.lanes[0].bounds(self.fixed_bytes, self.factor);
         self.places.clear(plan.fields.len());
         self.unknown.clear();
         self.shapes.begin();
@@ -157,10 +158,10 @@ impl Fast {
         let misses = walk.misses;
         state.row_bytes_max = row_bytes_max;
         if guess {
-            self.judge_guesses(misses);
+            self.guessing.judge(misses, self.places.count() + self.unknown.len());
         }
         let row = &mut self.lanes[0].row;
-        if done.is_none() || row.len() + self.defaults.bytes() > plan.options.limits.row_bytes_max {
+        if done.is_none() || row.len() + self.defaults.len() > plan.options.limits.row_bytes_max {
             self.give_back();
             return false;
         }
@@ -191,22 +192,6 @@ impl Fast {
         }
     }
 
-    /// Stops guessing for a while where the producer has no order of keys.
-    fn judge_guesses(&mut self, misses: usize) {
-        let keys = self.places.count() + self.unknown.len();
-        if misses * 100 <= keys * MISSES_PERCENT_MAX {
-            self.bad_records = 0;
-            self.next_pause = *PAUSE_RECORDS.start();
-            return;
-        }
-        self.bad_records += 1;
-        if self.bad_records > BAD_RECORDS_MAX {
-            self.bad_records = 0;
-            self.pause = self.next_pause;
-            self.next_pause = (self.next_pause * 2).min(*PAUSE_RECORDS.end());
-        }
-    }
-
     /// Appends the rows of records that have the shape of the topic and says where each ends, or leaves `out` as it is.
     pub(crate) fn group(
         &mut self,
@@ -217,18 +202,36 @@ impl Fast {
     ) -> Option<[usize; LANES]> {
         let limits = &plan.options.limits;
         let bytes_max = RECORD_BYTES_MAX.min(limits.record_bytes_max);
-        let shape = self.shapes.for_group()?;
-        if records.iter().any(|record| record.len() > bytes_max) {
+        let by_column = !self.guessing.is_on() && self.by_column.takes_group();
+        let has_shape = self.shapes.takes_group();
+        if !by_column && !has_shape || records.iter().any(|record| record.len() > bytes_max) {
             return None;
         }
         let tier = self.engine.tier;
         if plan.options.strict_utf8 && !kernels::are_utf8(tier, records, &mut self.is_ascii) {
             return None;
         }
-        for ((lane, starts), record) in self.lanes.iter_mut().zip(&mut self.starts).zip(records) {
+        for (lane, record) in self.lanes.iter_mut().zip(records) {
             lane.input.load(record);
-            starts.clear();
         }
+        if has_shape && let Some(ends) = self.group_of_shape(plan, state, out) {
+            return Some(ends);
+        }
+        if by_column { self.group_by_column(plan, state, out) } else { None }
+    }
+
+    /// Appends the rows of the records in the lanes where they have the shape and says where each ends, or leaves `out` as
+    /// it is.
+    fn group_of_shape(
+        &mut self,
+        plan: &Plan,
+        state: &mut State,
+        out: &mut Vec<u8>,
+    ) -> Option<[usize; LANES]> {
+        let limits = &plan.options.limits;
+        let tier = self.engine.tier;
+        let shape = self.shapes.shape()?;
+        self.starts.iter_mut().for_each(Vec::clear);
         let (fixed_bytes, factor) = (self.fixed_bytes, self.factor);
         let mut bounds = self.lanes.each_mut().map(|lane| lane.bounds(fixed_bytes, factor));
         state.begin(0);
@@ -239,10 +242,9 @@ impl Fast {
         let done =
             kernels::encode_group(tier, plan, shape, &mut bounds, &mut context, &mut self.starts).is_some();
         state.row_bytes_max = row_bytes_max;
-        if !done
-            || self.lanes.iter().any(|lane| lane.row.len() + self.defaults.bytes() > limits.row_bytes_max)
+        if !done || self.lanes.iter().any(|lane| lane.row.len() + self.defaults.len() > limits.row_bytes_max)
         {
-            self.shapes.did_not_fit();
+            self.shapes.note(false);
             self.give_back();
             return None;
         }
@@ -258,7 +260,7 @@ impl Fast {
             }
             *end = out.len();
         }
-        self.shapes.fitted();
+        self.shapes.note(true);
         self.give_back();
         state.give_back();
         Some(ends)

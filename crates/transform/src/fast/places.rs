@@ -80,8 +80,20 @@ impl Defaults {
         Self { bytes, starts }
     }
 
-    /// Bytes that a record without any key takes.
-    pub(crate) fn bytes(&self) -> usize {
+    /// The bytes of all columns, a block to spare behind them.
+    #[inline(always)]
+    pub(crate) fn bytes(&self) -> &Vec<u8> {
+        &self.bytes
+    }
+
+    /// Where the bytes of these columns stand.
+    #[inline(always)]
+    pub(crate) fn range(&self, columns: std::ops::Range<usize>) -> std::ops::Range<usize> {
+        self.starts[columns.start]..self.starts[columns.end]
+    }
+
+    /// How many bytes a record without any key takes.
+    pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 }

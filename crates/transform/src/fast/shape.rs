@@ -1,6 +1,7 @@
 //! The shape of a topic: the keys of its records as bytes, learned from records that repeat them.
 
 use super::guesses::{Guesses, KeyId, Step, Target};
+use super::pause::Pause;
 use super::places::Places;
 use crate::plan::{LITERAL_BYTES_MAX, Literal};
 
@@ -9,9 +10,6 @@ const REPEATS_MIN: u32 = 3;
 
 /// Bytes that are kept of what stands behind the last value: more than a shape has.
 const TAIL_BYTES_MAX: usize = LITERAL_BYTES_MAX + 1;
-
-/// Groups that are passed over after one that did not fit: doubled each time, up to this.
-const PAUSE_GROUPS_MAX: u32 = 64;
 
 /// The keys of a record as bytes: each step leads from the end of a value to the beginning of the next one.
 #[derive(Debug)]
@@ -55,9 +53,8 @@ pub(crate) struct Shapes {
     /// A key of the record at hand was not kept.
     broken: bool,
     repeats: u32,
-    /// Groups to pass over, and how many the next misfit costs.
-    pause: u32,
-    next_pause: u32,
+    /// After a group that did not fit.
+    pause: Pause,
 }
 
 impl Shapes {
@@ -133,29 +130,24 @@ impl Shapes {
         shape.tail = tail;
         shape.is_row = places.is_row();
         self.shape = Some(shape);
-        self.pause = 0;
-        self.next_pause = 1;
+        self.pause = Pause::NONE;
     }
 
-    /// The shape to try on the next group of records, if any.
+    /// Whether there is a shape to try on the next group of records.
     #[inline(always)]
-    pub(crate) fn for_group(&mut self) -> Option<&Shape> {
-        if self.pause > 0 {
-            self.pause -= 1;
-            return None;
-        }
+    pub(crate) fn takes_group(&mut self) -> bool {
+        self.shape.is_some() && self.pause.is_over()
+    }
+
+    /// The shape, if any.
+    #[inline(always)]
+    pub(crate) fn shape(&self) -> Option<&Shape> {
         self.shape.as_ref()
     }
 
-    /// The group had the shape.
+    /// Notes whether the group had the shape.
     #[inline(always)]
-    pub(crate) fn fitted(&mut self) {
-        self.next_pause = 1;
-    }
-
-    /// The group did not have the shape.
-    pub(crate) fn did_not_fit(&mut self) {
-        self.pause = self.next_pause;
-        self.next_pause = (self.next_pause * 2).min(PAUSE_GROUPS_MAX);
+    pub(crate) fn note(&mut self, fits: bool) {
+        self.pause.note(fits);
     }
 }

@@ -49,6 +49,12 @@ fn check_text<S: Simd>(bytes: &[u8]) -> Result<(), TestCaseError> {
     let has_high = unsafe { S::has_high(S::fold_64(bytes.as_ptr())) };
     prop_assert_eq!(has_high, bytes[..64].iter().any(|byte| *byte > 0x7F));
 
+    // SAFETY: as above.
+    let structure = unsafe { S::structure_64(bytes.as_ptr()) };
+    prop_assert_eq!(structure.quotes, marks(&bytes[..64], |byte| byte == b'"'));
+    prop_assert_eq!(structure.backslashes, marks(&bytes[..64], |byte| byte == b'\\'));
+    prop_assert_eq!(structure.marks, marks(&bytes[..64], |byte| matches!(byte, b',' | b':')));
+
     let mut copy = [UNTOUCHED; 64 + BEHIND];
     // SAFETY: the processor has the level, and both sides have 64 bytes.
     let found = unsafe { S::copy_text_64(bytes.as_ptr(), copy.as_mut_ptr()) };
@@ -99,7 +105,7 @@ fn byte() -> impl Strategy<Value = u8> {
     prop_oneof![
         8 => b'0'..=b'9',
         4 => b'a'..=b'z',
-        1 => prop::sample::select(b"\"\\!#[]/:\0\x7F\x80\xA2\xAF\xB0\xB9\xDC\xFF".to_vec()),
+        1 => prop::sample::select(b"\"\\!#[]/:,+-;\0\x7F\x80\xA2\xAF\xB0\xB9\xDC\xFF".to_vec()),
         1 => any::<u8>(),
     ]
 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::lane::{Bounds, Lane};
+
 /// Bytes that are copied at once.
 pub(crate) const BLOCK_BYTES: usize = 64;
 
@@ -31,4 +33,32 @@ pub(crate) fn append(from: &Vec<u8>, range: Range<usize>, to: &mut Vec<u8>) {
     }
     // SAFETY: the piece was copied there, and there was room for it.
     unsafe { to.set_len(to.len() + piece.len()) };
+}
+
+/// Appends a range of `from` at the lane; none where there is no room for it.
+///
+/// # Safety
+/// The lane is live, and the bounds are its own.
+#[inline(always)]
+pub(super) unsafe fn push_range(
+    from: &Vec<u8>,
+    range: Range<usize>,
+    lane: Lane,
+    bounds: &Bounds<'_>,
+) -> Option<Lane> {
+    let piece = from.get(range.clone())?;
+    if from.capacity() - range.end < BLOCK_BYTES || !bounds.has_room_for(lane, piece.len()) {
+        return None;
+    }
+    let mut at = 0;
+    // SAFETY: blocks begin inside the piece, behind which a block more lies in the capacity of `from`; there is room for
+    // the piece and `ROOM_BYTES`, which is more than a block.
+    unsafe {
+        while at < piece.len() {
+            let source = from.as_ptr().add(range.start + at);
+            source.copy_to_nonoverlapping(lane.out.as_ptr().add(at), BLOCK_BYTES);
+            at += BLOCK_BYTES;
+        }
+        Some(Lane { at: lane.at, out: lane.out.add(piece.len()) })
+    }
 }

@@ -8,7 +8,7 @@ use std::arch::x86_64::{
     _mm256_sub_epi8, _mm256_subs_epu8, _mm256_xor_si256,
 };
 
-use super::simd::{Simd, outlined};
+use super::simd::{Simd, Structure, outlined};
 use super::utf8;
 
 /// AVX2 with the bit instructions that every such processor has.
@@ -140,6 +140,22 @@ impl Simd for Avx2 {
     unsafe fn marks_64(from: *const u8) -> u64 {
         // SAFETY: the caller may read 64 bytes.
         unsafe { u64::from(text_marks(load(from))) | u64::from(text_marks(load(from.add(32)))) << 32 }
+    }
+
+    #[inline(always)]
+    unsafe fn structure_64(from: *const u8) -> Structure {
+        // SAFETY: the caller may read 64 bytes.
+        unsafe {
+            let (first, second) = (load(from), load(from.add(32)));
+            let are = |byte: u8| {
+                let byte = _mm256_set1_epi8(byte as i8);
+                (_mm256_cmpeq_epi8(first, byte), _mm256_cmpeq_epi8(second, byte))
+            };
+            let join = |(low, high)| u64::from(bits(low)) | u64::from(bits(high)) << 32;
+            let (commas, colons) = (are(b','), are(b':'));
+            let marks = (_mm256_or_si256(commas.0, colons.0), _mm256_or_si256(commas.1, colons.1));
+            Structure { quotes: join(are(b'"')), backslashes: join(are(b'\\')), marks: join(marks) }
+        }
     }
 
     #[inline(always)]

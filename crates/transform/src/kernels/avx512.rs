@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 };
 
 use super::avx2;
-use super::simd::{Simd, outlined};
+use super::simd::{Simd, Structure, outlined};
 use super::utf8;
 
 /// AVX-512 F, BW and VL.
@@ -58,6 +58,16 @@ impl Simd for Avx512 {
     unsafe fn marks_64(from: *const u8) -> u64 {
         // SAFETY: the caller may read 64 bytes.
         unsafe { text_marks(load(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn structure_64(from: *const u8) -> Structure {
+        // SAFETY: the caller may read 64 bytes.
+        unsafe {
+            let bytes = load(from);
+            let are = |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
+            Structure { quotes: are(b'"'), backslashes: are(b'\\'), marks: are(b',') | are(b':') }
+        }
     }
 
     #[inline(always)]

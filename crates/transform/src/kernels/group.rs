@@ -76,7 +76,7 @@ macro_rules! each {
 /// # Safety
 /// As for [`super::value::value`], for each lane.
 #[inline(always)]
-unsafe fn column_values<S: Simd>(
+pub(super) unsafe fn column_values<S: Simd>(
     plan: &Plan,
     field: &Field,
     quoted: bool,

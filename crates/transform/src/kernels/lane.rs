@@ -167,6 +167,13 @@ impl Lane {
         }
     }
 
+    /// Whether the literal, which begins with a quote, stands at the quote before the lane.
+    #[inline(always)]
+    pub(super) unsafe fn quoted_literal<S: Simd>(self, literal: &Literal) -> bool {
+        // SAFETY: the byte before the lane is a quote of the record.
+        unsafe { Lane { at: self.at.sub(1), out: self.out }.literal::<S>(literal).is_some() }
+    }
+
     /// Skips white space of JSON.
     #[inline(always)]
     pub(super) unsafe fn blank(self) -> Lane {

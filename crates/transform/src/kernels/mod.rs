@@ -26,7 +26,9 @@ mod append;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod by_column;
 mod group;
+mod index;
 mod lane;
 mod moment;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
@@ -42,7 +44,9 @@ mod utf8;
 mod value;
 
 pub(crate) use append::{BLOCK_BYTES, append};
+pub(crate) use by_column::Survey;
 pub(crate) use group::LANES;
+pub(crate) use index::Index;
 pub(crate) use lane::{Bounds, ROOM_BYTES};
 pub(crate) use padded::Padded;
 pub(crate) use record::{Stranger, Walk};
@@ -58,7 +62,9 @@ use crate::plan::Plan;
 macro_rules! entries {
     ($name:ident, $level:ty, $(#[$features:meta])*) => {
         mod $name {
-            use super::{Bounds, Context, LANES, Plan, Shape, Simd as _, Walk, group, record};
+            use super::{
+                Bounds, Context, Index, LANES, Plan, Shape, Simd as _, Survey, Walk, by_column, group, record,
+            };
 
             /// # Safety
             /// The processor has the instructions.
@@ -70,6 +76,32 @@ macro_rules! entries {
             ) -> Option<()> {
                 // SAFETY: bounds are made from live buffers alone.
                 unsafe { record::record::<$level>(walk, bounds, context) }
+            }
+
+            /// # Safety
+            /// The processor has the instructions.
+            $(#[$features])*
+            pub(super) unsafe fn record_by_column(
+                survey: &mut Survey<'_>,
+                index: &mut Index,
+                bounds: &mut Bounds<'_>,
+                context: &mut Context<'_>,
+            ) -> Option<()> {
+                // SAFETY: bounds are made from live buffers alone.
+                unsafe { by_column::record::<$level>(survey, index, bounds, context) }
+            }
+
+            /// # Safety
+            /// The processor has the instructions.
+            $(#[$features])*
+            pub(super) unsafe fn group_by_column(
+                survey: &mut Survey<'_>,
+                indexes: &mut [Index; LANES],
+                bounds: &mut [Bounds<'_>; LANES],
+                context: &mut Context<'_>,
+            ) -> Option<()> {
+                // SAFETY: bounds are made from live buffers alone.
+                unsafe { by_column::group::<$level>(survey, indexes, bounds, context) }
             }
 
             /// # Safety
@@ -118,6 +150,24 @@ entries!(
     #[target_feature(enable = "neon")]
 );
 
+/// Calls the entry of a tier. A [`Tier`] exists only where its level was seen to be there.
+macro_rules! by_tier {
+    ($tier:ident, $entry:ident($($argument:ident),*)) => {
+        // SAFETY: the processor has the tier's instructions.
+        unsafe {
+            match $tier.level() {
+                Level::Portable => with_portable::$entry($($argument),*),
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx2 => with_avx2::$entry($($argument),*),
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx512 => with_avx512::$entry($($argument),*),
+                #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+                Level::Neon => with_neon::$entry($($argument),*),
+            }
+        }
+    };
+}
+
 /// Whether the processor has the instructions of the level.
 pub(crate) fn has(level: Level) -> bool {
     match level {
@@ -143,42 +193,40 @@ pub(crate) fn has(level: Level) -> bool {
 }
 
 /// Encodes one record into the buffer of its bounds; none where the exact path has to say more.
-///
-/// A [`Tier`] exists only where its level was seen to be there.
 pub(crate) fn encode_record(
     tier: Tier,
     walk: &mut Walk<'_>,
     bounds: &mut Bounds<'_>,
     context: &mut Context<'_>,
 ) -> Option<()> {
-    // SAFETY: the processor has the tier's instructions.
-    unsafe {
-        match tier.level() {
-            Level::Portable => with_portable::encode_record(walk, bounds, context),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => with_avx2::encode_record(walk, bounds, context),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => with_avx512::encode_record(walk, bounds, context),
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Level::Neon => with_neon::encode_record(walk, bounds, context),
-        }
-    }
+    by_tier!(tier, encode_record(walk, bounds, context))
+}
+
+/// Encodes one flat record into the buffer of its bounds; none where another path has to say more.
+pub(crate) fn record_by_column(
+    tier: Tier,
+    survey: &mut Survey<'_>,
+    index: &mut Index,
+    bounds: &mut Bounds<'_>,
+    context: &mut Context<'_>,
+) -> Option<()> {
+    by_tier!(tier, record_by_column(survey, index, bounds, context))
+}
+
+/// Encodes a group of flat records, as [`record_by_column`] does each.
+pub(crate) fn group_by_column(
+    tier: Tier,
+    survey: &mut Survey<'_>,
+    indexes: &mut [Index; LANES],
+    bounds: &mut [Bounds<'_>; LANES],
+    context: &mut Context<'_>,
+) -> Option<()> {
+    by_tier!(tier, group_by_column(survey, indexes, bounds, context))
 }
 
 /// Whether all records are UTF-8. `is_ascii` is kept from call to call: whether the last record was ASCII.
 pub(crate) fn are_utf8(tier: Tier, records: &[&[u8]], is_ascii: &mut bool) -> bool {
-    // SAFETY: the processor has the tier's instructions.
-    unsafe {
-        match tier.level() {
-            Level::Portable => with_portable::are_utf8(records, is_ascii),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => with_avx2::are_utf8(records, is_ascii),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => with_avx512::are_utf8(records, is_ascii),
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Level::Neon => with_neon::are_utf8(records, is_ascii),
-        }
-    }
+    by_tier!(tier, are_utf8(records, is_ascii))
 }
 
 /// Encodes a group of records that have the shape; none where one of them does not, or where the exact path has to say
@@ -191,16 +239,5 @@ pub(crate) fn encode_group(
     context: &mut Context<'_>,
     starts: &mut [Vec<usize>; LANES],
 ) -> Option<()> {
-    // SAFETY: the processor has the tier's instructions.
-    unsafe {
-        match tier.level() {
-            Level::Portable => with_portable::encode_group(plan, shape, bounds, context, starts),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => with_avx2::encode_group(plan, shape, bounds, context, starts),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => with_avx512::encode_group(plan, shape, bounds, context, starts),
-            #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
-            Level::Neon => with_neon::encode_group(plan, shape, bounds, context, starts),
-        }
-    }
+    by_tier!(tier, encode_group(plan, shape, bounds, context, starts))
 }

@@ -11,7 +11,7 @@ use std::arch::aarch64::{
     vshrq_n_u8, vst1q_u8, vsubq_u8,
 };
 
-use super::simd::{Simd, outlined};
+use super::simd::{Simd, Structure, outlined};
 use super::utf8;
 
 /// NEON, which every 64-bit ARM processor but a few odd ones has.
@@ -154,6 +154,20 @@ impl Simd for Neon {
     unsafe fn marks_64(from: *const u8) -> u64 {
         // SAFETY: the caller may read 64 bytes.
         unsafe { text_marks(load_4(from)) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn structure_64(from: *const u8) -> Structure {
+        // SAFETY: the caller may read 64 bytes.
+        unsafe {
+            let bytes = load_4(from);
+            let are = |byte: u8| bytes.map(|bytes| vceqq_u8(bytes, vdupq_n_u8(byte)));
+            let ([a, b, c, d], [e, f, g, h]) = (are(b','), are(b':'));
+            let marks = [vorrq_u8(a, e), vorrq_u8(b, f), vorrq_u8(c, g), vorrq_u8(d, h)];
+            let (quotes, backslashes) = (bits_64(are(b'"')), bits_64(are(b'\\')));
+            Structure { quotes, backslashes, marks: bits_64(marks) }
+        }
     }
 
     #[inline]

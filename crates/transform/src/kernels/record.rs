@@ -245,19 +245,9 @@ fn learn(
 #[inline(always)]
 unsafe fn find<S: Simd>(walk: &mut Walk<'_>, text: Lane, len: usize, bounds: &Bounds<'_>) -> Option<KeyId> {
     // SAFETY: the lane is live, and every word lies in the 64 bytes behind it.
-    let hash = unsafe {
-        let words = match len {
-            0..8 => {
-                let head = text.word(0) << (64 - 8 * len);
-                [head, head, 0, 0, 0]
-            }
-            8..=16 => [text.word(0), text.word(len - 8), 0, 0, 0],
-            _ => [0, len - 8, 8, len - 16, len / 2 - 4].map(|offset| text.word(offset)),
-        };
-        hash(words, len)
-    };
-    // SAFETY: the lane is live.
-    let found = walk.guesses.find(hash, len, |known| unsafe { text.literal::<S>(known).is_some() });
+    let hash = hash(len, |at| unsafe { text.word(at) });
+    // SAFETY: the lane is live, and a quote stands before it.
+    let found = walk.guesses.find(hash, |quoted| unsafe { text.quoted_literal::<S>(quoted) });
     match found {
         Some(id) => Some(id),
         None => {

@@ -5,6 +5,15 @@ use super::utf8;
 use super::value::Context;
 use crate::plan::Op;
 
+/// A bit for each byte of 64 that is one of these.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Structure {
+    pub(super) quotes: u64,
+    pub(super) backslashes: u64,
+    /// Commas and colons.
+    pub(super) marks: u64,
+}
+
 /// A level of SIMD instructions.
 ///
 /// # Safety of every function
@@ -23,6 +32,9 @@ pub(crate) trait Simd: Copy {
 
     /// Marks the quotes and backslashes of 64 bytes.
     unsafe fn marks_64(from: *const u8) -> u64;
+
+    /// Marks what the structure of a record shows in, in 64 bytes.
+    unsafe fn structure_64(from: *const u8) -> Structure;
 
     /// What 64 bytes were folded to.
     type Folded: Copy;

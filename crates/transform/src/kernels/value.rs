@@ -23,6 +23,11 @@ impl<'w> Context<'w> {
     pub(crate) fn new(state: &'w mut State, dates: &'w mut [DateMemo], plain_date: &'w mut DateMemo) -> Self {
         Self { state, dates, plain_date, is_refused: false }
     }
+
+    /// Whether the exact path has refused a value.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.is_refused
+    }
 }
 
 /// Brings the exact path to the place of the lane, and the lane behind what it has read and written. Where it fails,
