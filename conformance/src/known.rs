@@ -230,10 +230,31 @@ fn is_one_object(bytes: &[u8]) -> bool {
     bytes.starts_with(b"{") && levels(bytes).position(|level| level == 0) == Some(bytes.len().wrapping_sub(1))
 }
 
+/// The text with the ASCII characters that stand in it as `\u0031`.
+fn without_escapes(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let mut rest = text;
+    while let [first, behind @ ..] = rest {
+        let digits = rest.strip_prefix(b"\\u00").and_then(|rest| std::str::from_utf8(rest.get(..2)?).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(u8::is_ascii) {
+            Some(byte) => {
+                plain.push(byte);
+                rest = &rest[6..];
+            }
+            None => {
+                plain.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    plain
+}
+
 /// Whether the text at the beginning has four digits in a row and no more, or day, month and year in any order. What
 /// stands behind a time and a sign is a zone.
 fn holds_year(text: &[u8]) -> bool {
     let text: Vec<u8> = text.iter().skip(1).copied().take_while(|byte| *byte != b'"').collect();
+    let text = without_escapes(&text);
     let is_zone = |start: usize| {
         let before = text[..start].rsplit(|byte| is_blank(*byte)).next().unwrap_or_default();
         let Some(rest) = before.strip_suffix(b"-") else { return before.ends_with(b"+") };
@@ -282,6 +303,8 @@ mod tests {
         assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"12:30\"}", 5).is_some());
         assert_eq!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"2024-01-02 03:04:05\"}", 5), None);
         assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"6:6-2286UTC\"}", 5).is_some());
+        assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"\\u0031\"}", 5).is_some());
+        assert_eq!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"\\u0031999\"}", 5), None);
         for text in ["9:7-2-2023", "Nov210723-0330", "8 -0330"] {
             let record = format!("{{\"a\":\"{text}\"}}");
             assert!(reason(RejectCode::DateTimeWithoutYear, "", record.as_bytes(), 5).is_some(), "{text}");

@@ -302,6 +302,10 @@ fn text(op: &Op, c: &mut Cursor<'_>, s: &mut State, scratch: &mut Scratch) -> Re
 /// Whether the type takes the text. The fault is one that no other type mends.
 fn takes(op: &Op, decoded: &[u8], s: &mut State, scratch: &mut Scratch) -> Result<bool, Fault> {
     let Scratch { text, value } = scratch;
+    let decoded = match op {
+        Op::Int(_) | Op::WideInt { .. } | Op::Bool | Op::Float32 | Op::Float64 => without_payload(decoded),
+        _ => decoded,
+    };
     text.clear();
     text.push(b'"');
     text.extend_from_slice(decoded);
@@ -327,10 +331,22 @@ fn takes(op: &Op, decoded: &[u8], s: &mut State, scratch: &mut Scratch) -> Resul
             let is_cut = inner.is_empty() || matches!(exponent.last(), Some(b'e' | b'E'));
             Ok(!is_cut && reads(&Op::Decimal(kind), inner, false, value, s)?)
         }
+        // A text that begins with `nan(` is a final fault elsewhere; here it has one reader, and an end.
+        Op::Float32 | Op::Float64 => Ok(reads(op, text, true, value, s).unwrap_or(false)),
         _ => reads(op, text, true, value, s),
     };
     s.lenient = lenient;
     fits
+}
+
+/// The `nan` of a text such as `nan(1a)`, whose payload the server reads over; any other text as it is.
+fn without_payload(text: &[u8]) -> &[u8] {
+    let start = usize::from(matches!(text.first(), Some(b'-' | b'+')));
+    let Some((head, rest)) = text.split_at_checked(start + 3) else { return text };
+    let payload = rest.strip_prefix(b"(").and_then(|rest| rest.strip_suffix(b")"));
+    let is_nan = head[start..].eq_ignore_ascii_case(b"nan")
+        && payload.is_some_and(|bytes| bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_'));
+    if is_nan { head } else { text }
 }
 
 /// Whether the operation reads the text, all of it where it has quotes. The fault is one that no other type mends.
