@@ -102,9 +102,9 @@ impl fmt::Display for Tier {
 pub enum Path {
     /// One strict walk over every record: the reference for the others.
     Exact,
-    /// One record at a time, each key guessed from the key before it.
+    /// One record at a time: each key guessed from the key before it, or all of them found first where they have no order.
     General,
-    /// Records of one shape, column by column.
+    /// Four records side by side, column by column: those of one shape, and flat ones that have all columns in any order.
     Lockstep,
 }
 

@@ -280,6 +280,46 @@ fn on_pieces_of_records_behind_a_pause() {
     }
 }
 
+/// All records that differ from this one in one byte: another one, one too few, or one too many.
+fn with_a_byte_wrong(record: &[u8]) -> Vec<Vec<u8>> {
+    let mut list = Vec::new();
+    for at in 0..record.len() {
+        let (before, behind) = record.split_at(at);
+        list.push([before, &behind[1..]].concat());
+        for byte in b",:{}[]\"\\ 0n\0" {
+            list.push([before, &[*byte], &behind[1..]].concat());
+            list.push([before, &[*byte], behind].concat());
+        }
+    }
+    list
+}
+
+#[test]
+fn on_flat_records_with_a_byte_wrong() {
+    let disorder = disorder();
+    for (columns, records) in [
+        (
+            "a UInt8, b String, c Nullable(Float64)",
+            [r#"{"b":"x:y","c":1.5,"u":7,"a":1}"#, r#"{"u":"v,w","a":2,"c":null,"b":""}"#],
+        ),
+        (
+            "a UInt8, B Bool, s Array(UInt8)",
+            [r#"{ "s": [7], "b": true, "a": 1 }"#, r#"{"a":2,"s":[],"b":false}"#],
+        ),
+        ("a UInt8", [r#"{"a":1}"#, r#"{ "a" : 1 }"#]),
+    ] {
+        for good in records.map(str::as_bytes) {
+            for bad in with_a_byte_wrong(good) {
+                let mut list: Vec<&[u8]> = disorder.iter().map(String::as_bytes).collect();
+                // The keys are known then, and groups are made of four.
+                list.extend([good; 6]);
+                list.extend([&bad, good, good, good]);
+                assert_engines_agree(columns, &PlanOptions::default(), &list);
+            }
+        }
+    }
+}
+
 #[test]
 fn on_records_at_the_limit_on_keys() {
     const FIELDS_MAX: usize = 100;

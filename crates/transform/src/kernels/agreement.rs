@@ -52,7 +52,6 @@ fn check_text<S: Simd>(bytes: &[u8]) -> Result<(), TestCaseError> {
     // SAFETY: as above.
     let structure = unsafe { S::structure_64(bytes.as_ptr()) };
     prop_assert_eq!(structure.quotes, marks(&bytes[..64], |byte| byte == b'"'));
-    prop_assert_eq!(structure.backslashes, marks(&bytes[..64], |byte| byte == b'\\'));
     prop_assert_eq!(structure.marks, marks(&bytes[..64], |byte| matches!(byte, b',' | b':')));
 
     let mut copy = [UNTOUCHED; 64 + BEHIND];

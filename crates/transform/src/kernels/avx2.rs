@@ -154,7 +154,7 @@ impl Simd for Avx2 {
             let join = |(low, high)| u64::from(bits(low)) | u64::from(bits(high)) << 32;
             let (commas, colons) = (are(b','), are(b':'));
             let marks = (_mm256_or_si256(commas.0, colons.0), _mm256_or_si256(commas.1, colons.1));
-            Structure { quotes: join(are(b'"')), backslashes: join(are(b'\\')), marks: join(marks) }
+            Structure { quotes: join(are(b'"')), marks: join(marks) }
         }
     }
 

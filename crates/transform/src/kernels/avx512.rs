@@ -66,7 +66,7 @@ impl Simd for Avx512 {
         unsafe {
             let bytes = load(from);
             let are = |byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
-            Structure { quotes: are(b'"'), backslashes: are(b'\\'), marks: are(b',') | are(b':') }
+            Structure { quotes: are(b'"'), marks: are(b',') | are(b':') }
         }
     }
 

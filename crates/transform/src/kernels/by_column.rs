@@ -6,7 +6,7 @@
 //!
 //! The first walk guesses: it takes quotes, commas and colons for what they nearly always are. The second one proves it,
 //! since each value must end right where the next key was seen to begin, and between two of them stands a comma alone.
-//! Records with escapes or with nested values are left to [`record`](super::record).
+//! Records with escaped quotes, or with commas and colons in nested values, are left to [`record`](super::record).
 
 use std::ops::Range;
 

@@ -28,8 +28,8 @@ impl Index {
         Index { marks: Vec::new(), values: vec![[0; 2]; columns], present: vec![0; columns.div_ceil(64)] }
     }
 
-    /// Notes where commas and colons stand outside of texts; returns how many there are. None where a text has escapes,
-    /// and where there is more than an index holds.
+    /// Notes where commas and colons stand outside of texts, as it seems: an escaped quote is taken for the end of a text.
+    /// Returns how many there are; none where that is more than an index holds.
     ///
     /// # Safety
     /// The bounds are those of a live record, and the processor has the level's instructions.
@@ -41,11 +41,10 @@ impl Index {
         }
         self.marks.resize(MARKS_MAX, 0);
         self.present.fill(0);
-        let (mut at, mut count, mut inside, mut backslashes) = (0, 0, 0, 0);
+        let (mut at, mut count, mut inside) = (0, 0, 0);
         while at < len {
             // SAFETY: the block begins inside the record, and 64 bytes from there on may be read.
             let block = unsafe { S::structure_64(bounds.start.add(at)) };
-            backslashes |= block.backslashes;
             let texts = parity(block.quotes) ^ inside;
             // All bits are the last one.
             inside = ((texts as i64) >> 63) as u64;
@@ -70,7 +69,7 @@ impl Index {
             count = behind;
             at += 64;
         }
-        (backslashes == 0).then_some(count)
+        Some(count)
     }
 
     /// Where the mark of this number stands.

@@ -165,8 +165,7 @@ impl Simd for Neon {
             let are = |byte: u8| bytes.map(|bytes| vceqq_u8(bytes, vdupq_n_u8(byte)));
             let ([a, b, c, d], [e, f, g, h]) = (are(b','), are(b':'));
             let marks = [vorrq_u8(a, e), vorrq_u8(b, f), vorrq_u8(c, g), vorrq_u8(d, h)];
-            let (quotes, backslashes) = (bits_64(are(b'"')), bits_64(are(b'\\')));
-            Structure { quotes, backslashes, marks: bits_64(marks) }
+            Structure { quotes: bits_64(are(b'"')), marks: bits_64(marks) }
         }
     }
 

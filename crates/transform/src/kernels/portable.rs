@@ -90,12 +90,11 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn structure_64(from: *const u8) -> Structure {
-        let mut structure = Structure { quotes: 0, backslashes: 0, marks: 0 };
+        let mut structure = Structure { quotes: 0, marks: 0 };
         for at in [0, 8, 16, 24, 32, 40, 48, 56] {
             // SAFETY: the caller may read 64 bytes.
             let word = unsafe { word(from.add(at)) };
             structure.quotes |= gather(equals(word, b'"')) << at;
-            structure.backslashes |= gather(equals(word, b'\\')) << at;
             structure.marks |= gather(equals(word, b',') | equals(word, b':')) << at;
         }
         structure

@@ -9,7 +9,6 @@ use crate::plan::Op;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Structure {
     pub(super) quotes: u64,
-    pub(super) backslashes: u64,
     /// Commas and colons.
     pub(super) marks: u64,
 }
