@@ -283,11 +283,12 @@ fn on_pieces_of_records_behind_a_pause() {
 /// All records that differ from this one in one byte: another one, one too few, or one too many.
 fn with_a_byte_wrong(record: &[u8]) -> Vec<Vec<u8>> {
     let mut list = Vec::new();
-    for at in 0..record.len() {
+    for at in 0..=record.len() {
         let (before, behind) = record.split_at(at);
-        list.push([before, &behind[1..]].concat());
-        for byte in b",:{}[]\"\\ 0n\0" {
-            list.push([before, &[*byte], &behind[1..]].concat());
+        let rest = behind.get(1..).unwrap_or_default();
+        list.push([before, rest].concat());
+        for byte in b",:{}[]\"\\ 0n\0\x0b\x0c" {
+            list.push([before, &[*byte], rest].concat());
             list.push([before, &[*byte], behind].concat());
         }
     }

@@ -82,18 +82,15 @@ pub(super) unsafe fn group<S: Simd>(
     // SAFETY: the same contract.
     unsafe {
         let fields_max = context.state.fields_left;
-        let mut fields_left = fields_max;
         for (index, bounds) in indexes.iter_mut().zip(&mut *bounds) {
+            // Each record has its own; a value with keys would have colons, and be left to another path.
             context.state.fields_left = fields_max;
             find_keys::<S>(survey, index, bounds, context)?;
-            fields_left = fields_left.min(context.state.fields_left);
         }
         let present: usize = indexes.iter().map(Index::count).sum();
         if present * 100 < survey.plan.fields.len() * LANES * PRESENT_PERCENT_MIN {
             return None;
         }
-        // What is left is shared by the values of all of them.
-        context.state.fields_left = fields_left;
         let mut lanes: [Lane; LANES] = std::array::from_fn(|lane| bounds[lane].lane(0, 0));
         for (column, field) in survey.plan.fields.iter().enumerate() {
             if !indexes.iter().all(|index| index.has(column)) {
