@@ -1,7 +1,7 @@
 //! Flat records whose keys come in no order: by the columns, alone or side by side.
 
 use super::pause::Pause;
-use super::{Fast, KeyId};
+use super::{Fast, KeyId, group_bounds};
 use crate::encode::State;
 use crate::kernels::{self, Context, Index, LANES, Survey};
 use crate::plan::Plan;
@@ -87,7 +87,7 @@ impl Fast {
         let mut survey = Survey { plan, guesses: &self.guesses, defaults: &self.defaults, unknown };
         let mut context = Context::new(state, &mut self.dates, &mut self.plain_date);
         let done = if ends.len() == LANES {
-            let mut bounds = self.lanes.each_mut().map(|lane| lane.bounds(fixed_bytes, factor));
+            let mut bounds = group_bounds(&mut self.lanes, fixed_bytes, factor);
             kernels::group_by_column(tier, &mut survey, indexes, &mut bounds, &mut context)
         } else {
             let ([lane, ..], [index, ..]) = (&mut self.lanes, indexes);

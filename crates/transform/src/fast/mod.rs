@@ -67,11 +67,28 @@ struct Buffers {
 }
 
 impl Buffers {
+    #[inline(always)]
     fn bounds(&mut self, fixed_bytes: usize, factor: usize) -> Bounds<'_> {
         self.row.clear();
         let row_bytes = self.input.record().len() * factor + fixed_bytes + ROOM_BYTES;
         Bounds::new(&self.input, &mut self.row, row_bytes)
     }
+}
+
+/// The bounds of all lanes. Put together by name: built by `map`, they are copied on the way, while they are still being
+/// written, which costs a tenth of what encoding does.
+#[inline(always)]
+fn group_bounds(
+    [first, second, third, fourth]: &mut [Buffers; LANES],
+    fixed_bytes: usize,
+    factor: usize,
+) -> [Bounds<'_>; LANES] {
+    [
+        first.bounds(fixed_bytes, factor),
+        second.bounds(fixed_bytes, factor),
+        third.bounds(fixed_bytes, factor),
+        fourth.bounds(fixed_bytes, factor),
+    ]
 }
 
 impl Fast {
@@ -233,7 +250,7 @@ impl Fast {
         let shape = self.shapes.shape()?;
         self.starts.iter_mut().for_each(Vec::clear);
         let (fixed_bytes, factor) = (self.fixed_bytes, self.factor);
-        let mut bounds = self.lanes.each_mut().map(|lane| lane.bounds(fixed_bytes, factor));
+        let mut bounds = group_bounds(&mut self.lanes, fixed_bytes, factor);
         state.begin(0);
         // The keys of the shape count for each record; what is left is shared by the values of all of them.
         state.fields_left = state.fields_left.checked_sub(shape.steps.len())?;

@@ -3,7 +3,8 @@
 /// Attempts that are passed over after one that failed, at most.
 const ATTEMPTS_MAX: u32 = 64;
 
-/// Attempts to pass over: none at first, one after a failure, twice as many after each further one.
+/// Attempts to pass over: none after a failure that stands alone, such as a bad record among good ones; one after the
+/// second in a row, twice as many after each further one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pause {
     left: u32,
@@ -11,7 +12,7 @@ pub(super) struct Pause {
 }
 
 impl Pause {
-    pub(super) const NONE: Pause = Pause { left: 0, next: 1 };
+    pub(super) const NONE: Pause = Pause { left: 0, next: 0 };
 
     /// Whether to make the attempt; counts it where it is passed over.
     #[inline(always)]
@@ -25,10 +26,10 @@ impl Pause {
     #[inline(always)]
     pub(super) fn note(&mut self, succeeded: bool) {
         if succeeded {
-            self.next = 1;
+            self.next = 0;
         } else {
             self.left = self.next;
-            self.next = (self.next * 2).min(ATTEMPTS_MAX);
+            self.next = (self.next * 2).clamp(1, ATTEMPTS_MAX);
         }
     }
 }

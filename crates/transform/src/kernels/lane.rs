@@ -48,6 +48,7 @@ pub(crate) struct Bounds<'w> {
 
 impl<'w> Bounds<'w> {
     /// The bounds of a record, and of the buffer for its row, which may need `row_bytes`, [`ROOM_BYTES`] included.
+    #[inline(always)]
     pub(crate) fn new(padded: &'w Padded, buffer: &'w mut Vec<u8>, row_bytes: usize) -> Bounds<'w> {
         let (record, row_bytes) = (padded.record(), row_bytes.max(ROOM_BYTES));
         let start = padded.start();
