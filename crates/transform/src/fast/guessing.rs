@@ -53,3 +53,47 @@ impl Guessing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Judges records with ten keys each, `bad` of a hundred with a wrong guess in every key, until guessing stops.
+    fn records_until_a_pause(guessing: &mut Guessing, bad: usize) -> Option<usize> {
+        (0..10_000).find(|index| {
+            let misses = if index * bad % 100 < bad { 10 } else { 0 };
+            guessing.judge(misses, 10);
+            !guessing.is_on()
+        })
+    }
+
+    #[test]
+    fn guessing_stops_where_more_than_a_third_of_the_records_are_bad() {
+        assert_eq!(records_until_a_pause(&mut Guessing::default(), 30), None);
+        assert!(records_until_a_pause(&mut Guessing::default(), 40).is_some());
+        assert_eq!(records_until_a_pause(&mut Guessing::default(), 100), Some(8));
+    }
+
+    #[test]
+    fn pauses_grow_while_guesses_stay_wrong_and_start_anew_where_they_paid() {
+        let mut guessing = Guessing::default();
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            records_until_a_pause(&mut guessing, 100);
+            let pause = (0..).find(|_| {
+                guessing.passed(1);
+                guessing.is_on()
+            });
+            pauses.push(pause.map_or(0, |passed: u32| passed + 1));
+        }
+        assert_eq!(pauses, [128, 256, 512, 1_024, 2_048, 4_096, 8_192, 8_192, 8_192]);
+        for _ in 0..8_192 {
+            guessing.judge(0, 10);
+        }
+        records_until_a_pause(&mut guessing, 100);
+        guessing.passed(127);
+        assert!(!guessing.is_on());
+        guessing.passed(4);
+        assert!(guessing.is_on());
+    }
+}

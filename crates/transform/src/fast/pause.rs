@@ -39,3 +39,29 @@ impl Default for Pause {
         Pause::NONE
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many attempts are passed over before the next one is made.
+    fn passed_over(pause: &mut Pause) -> usize {
+        (0..).take_while(|_| !pause.is_over()).count()
+    }
+
+    #[test]
+    fn a_failure_alone_costs_nothing_and_many_cost_more_and_more() {
+        let mut pause = Pause::NONE;
+        let mut costs = Vec::new();
+        for _ in 0..10 {
+            assert_eq!(passed_over(&mut pause), costs.last().copied().unwrap_or(0));
+            pause.note(false);
+            costs.push(pause.left as usize);
+        }
+        assert_eq!(costs, [0, 1, 2, 4, 8, 16, 32, 64, 64, 64]);
+        assert_eq!(passed_over(&mut pause), 64);
+        pause.note(true);
+        pause.note(false);
+        assert_eq!(passed_over(&mut pause), 0);
+    }
+}

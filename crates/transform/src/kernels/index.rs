@@ -133,3 +133,47 @@ impl Index {
 fn parity(bits: u64) -> u64 {
     [1, 2, 4, 8, 16, 32].iter().fold(bits, |bits, shift| bits ^ bits << shift)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::padded::Padded;
+    use super::super::portable::Portable;
+    use super::*;
+
+    /// The marks of a record, by the portable level; `agreement` compares the others with it.
+    fn marks(record: &str) -> Option<Vec<usize>> {
+        let (mut padded, mut row) = (Padded::default(), Vec::new());
+        padded.load(record.as_bytes());
+        let bounds = Bounds::new(&padded, &mut row, 0);
+        let mut index = Index::new(1);
+        // SAFETY: the bounds are those of a live record; every processor has the level.
+        let count = unsafe { index.find_marks::<Portable>(&bounds) }?;
+        Some((0..count).map(|number| index.mark(number)).collect())
+    }
+
+    #[test]
+    fn marks_are_the_commas_and_colons_outside_of_texts() {
+        let plain = |record: &str| -> Vec<usize> {
+            let mut in_text = false;
+            let is_mark = |(at, byte): (usize, char)| {
+                in_text ^= byte == '"';
+                (!in_text && matches!(byte, ',' | ':')).then_some(at)
+            };
+            record.chars().enumerate().filter_map(is_mark).collect()
+        };
+        let long_text = format!(r#"{{"a":"{}","b,:":[1,2]}}"#, ",:x".repeat(70));
+        // More marks in a block than are noted at once.
+        let dense = format!("{}{}", ",".repeat(130), r#"":,",:"#);
+        for record in ["", "{}", r#"{"a":1}"#, r#"{"a":",:","b":2}"#, &long_text, &dense] {
+            assert_eq!(marks(record), Some(plain(record)), "{record}");
+        }
+    }
+
+    #[test]
+    fn too_long_and_too_many_are_left_to_another_path() {
+        assert!(marks(&" ".repeat(RECORD_BYTES_MAX)).is_some());
+        assert_eq!(marks(&" ".repeat(RECORD_BYTES_MAX + 1)), None);
+        assert!(marks(&",".repeat(MARKS_MAX - 64)).is_some());
+        assert_eq!(marks(&",".repeat(MARKS_MAX + 1)), None);
+    }
+}
