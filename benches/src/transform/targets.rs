@@ -35,7 +35,9 @@ const TARGETS: [Target; 13] = [
     target("nested", "sonic-rs typed", 1.5, 4.0),
     target("bad-1-percent", UNSPOILT, 0.8, 0.95),
     Target { corpus: "logs", case: STRICT, against: OURS, floor: 0.85, goal: 0.93 },
-    Target { corpus: "multibyte", case: STRICT, against: OURS, floor: 0.85, goal: 0.93 },
+    // Where nearly every letter has several bytes, the check costs a fifth of what encoding does: this floor is there to
+    // tell when it costs more.
+    Target { corpus: "multibyte", case: STRICT, against: OURS, floor: 0.7, goal: 0.93 },
 ];
 
 /// Rejected records have a message each; everywhere else the steady state allocates nothing.
