@@ -6,6 +6,7 @@ use housepipe_ch_sink::SinkError;
 use housepipe_kafka_source::SourceError;
 use housepipe_transform::PlanError;
 
+use crate::delivery::Rejected;
 use crate::pipe_file::PipeFileError;
 
 /// An error and its causes in one line.
@@ -84,6 +85,16 @@ pub enum PipeError {
         refused: usize,
         /// The last refusal.
         last: String,
+    },
+    /// So many records were rejected that the set-up must be wrong.
+    #[error(
+        "{rejected}{example}; the pipe stops with its offsets kept: mend the columns or the producer, or raise `error_table.stop_ratio`, or set it to off"
+    )]
+    TooManyRejected {
+        /// How many of how many.
+        rejected: Rejected,
+        /// One of them, behind a semicolon; empty where the server refused them all.
+        example: String,
     },
     /// No broker answered for too long.
     #[error("no broker could be reached for {after:.0?}, and the offsets are kept; last: {last}")]

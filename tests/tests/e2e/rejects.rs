@@ -74,6 +74,39 @@ fn rows_that_only_clickhouse_refuses_are_found() {
 }
 
 #[test]
+fn a_pipe_whose_records_are_mostly_rejected_stops_and_keeps_its_offsets() {
+    let stack = shared_stack();
+    let topic = unique("mostly_rejected");
+    create_topic(stack, &topic, 2);
+    let record = |id: u32| match id % 3 {
+        0 => format!("{{\"id\":{id},\"n\":1}}"),
+        _ => format!("{{\"id\":{id},\"n\":\"one\"}}"),
+    };
+    produce(stack, &topic, 2, (0..3_000).map(record));
+    let run = |pipe: &PipeText| {
+        housepipe(&["run", "pipe.yaml", "--until-caught-up", "--json"], Some(pipe), b"").wait()
+    };
+    let pipe = PipeText::new(stack, &topic).with_new_table("id UInt64, n UInt8", "id");
+
+    let stopped = run(&pipe);
+    assert_eq!(stopped.code, Some(1), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("records were rejected, which is more than 50 %"), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("such as invalid_number in column `n`"), "{}", stopped.stderr);
+    let rows = |table: &str| query_number(stack, &format!("SELECT count() FROM {table}"));
+    assert_eq!((rows(&topic), rows(&format!("{topic}_clickpipes_error"))), (0, 0));
+
+    // Nothing was committed: with the rule turned off, and a warning instead, all of them are read again.
+    let pipe = pipe.with("error_table: { stop_ratio: off, warn_ratio: 0.1 }");
+    let outcome = run(&pipe).expect_success();
+    assert!(outcome.stderr.contains("records were rejected, which is more than 10 %"), "{}", outcome.stderr);
+    assert_eq!(
+        (outcome.number("read"), outcome.number("loaded"), outcome.number("rejected")),
+        (3_000, 1_000, 2_000)
+    );
+    assert_eq!((rows(&topic), rows(&format!("{topic}_clickpipes_error"))), (1_000, 2_000));
+}
+
+#[test]
 fn without_an_error_table_rejects_are_counted() {
     let stack = shared_stack();
     let topic = unique("no_error_table");

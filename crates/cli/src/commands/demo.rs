@@ -153,7 +153,8 @@ fn pipe_file(stack: &Stack, password: &str) -> String {
     format!(
         "name: demo\n\
          source:\n  type: kafka\n  brokers: {}\n  topic: {TOPIC}\n  offset: earliest\n\
-         destination:\n  url: {}\n{credentials}  database: {DATABASE}\n  table: {TOPIC}\n  managed_table: {{ engine: MergeTree, order_by: [event, ts] }}\n  columns: \"{}\"\n",
+         destination:\n  url: {}\n{credentials}  database: {DATABASE}\n  table: {TOPIC}\n  managed_table: {{ engine: MergeTree, order_by: [event, ts] }}\n  columns: \"{}\"\n\
+         error_table: {{ stop_ratio: off }}\n",
         stack.kafka.bootstrap(),
         stack.clickhouse.url(),
         Events::COLUMNS

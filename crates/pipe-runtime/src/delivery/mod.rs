@@ -1,8 +1,10 @@
-//! The delivery core: which offsets may be committed, decided from events alone.
+//! The delivery core: which offsets may be committed, and whether to go on, decided from events alone.
 //!
 //! Sans-IO: no clock, no network, no threads, no randomness. The workers and the sink drive it, and its answers are
 //! values. A committed offset `s` means that everything below `s` is in the table or in the error table.
 
 mod ledger;
+mod reject_rule;
 
 pub use ledger::{BatchId, Epoch, Ledger, Span};
+pub use reject_rule::{RECORDS_MIN, RejectRule, RejectVerdict, Rejected, Share};

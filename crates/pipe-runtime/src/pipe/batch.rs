@@ -56,6 +56,11 @@ impl BatchBuilder {
         self.row_ends.len() + self.rejects.len()
     }
 
+    /// The records that could not be encoded.
+    pub(super) fn rejects(&self) -> &[ErrorRow] {
+        &self.rejects
+    }
+
     /// Memory that counts against the batch's limit: encoded rows and kept raw bytes of rejects.
     pub(super) fn bytes(&self) -> usize {
         self.body.len() + self.reject_bytes

@@ -55,6 +55,7 @@ async fn store(shared: &Arc<Shared>, batch: &mut SealedBatch) -> Result<Outcome,
         };
         outcome.loaded += (rows.len() - refused.len()) as u64;
         outcome.rejected += refused.len() as u64;
+        shared.progress.lock().reject_rule.refused(refused.len() as u64);
         outcome.count_codes(&refused);
     }
     Ok(outcome)

@@ -28,6 +28,7 @@ use tokio::runtime::Handle;
 pub use progress::{Counters, PartitionProgress};
 pub use state::PipeState;
 
+use crate::delivery::RejectRule;
 use crate::error::PipeError;
 use crate::pipe_file::PipeFile;
 use crate::summary::{Snapshot, Summary};
@@ -108,6 +109,7 @@ impl Pipe {
         let shared = Shared::new(
             Setup {
                 limits: file.batch,
+                reject_rule: RejectRule::new(file.error_table.stop_ratio, file.error_table.warn_ratio),
                 labels: record::Labels { pipe: file.name.to_string(), topic: file.source.topic.clone() },
                 target: provisioned.target,
                 sink,

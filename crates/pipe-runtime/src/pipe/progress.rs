@@ -8,7 +8,7 @@ use housepipe_ch_sink::ErrorRow;
 use housepipe_kafka_source::{Offset, PartitionId};
 use serde::Serialize;
 
-use crate::delivery::{BatchId, Epoch, Ledger, Span};
+use crate::delivery::{BatchId, Epoch, Ledger, RejectRule, RejectVerdict, Span};
 
 /// Counts since the start of the pipe.
 ///
@@ -65,6 +65,9 @@ pub(super) struct Progress {
     pub(super) reject_codes: BTreeMap<String, u64>,
     pub(super) positions: BTreeMap<PartitionId, Position>,
     pub(super) last_insert: Option<Instant>,
+    pub(super) reject_rule: RejectRule,
+    /// The rule has warned of the batch before.
+    warned: bool,
     next_batch: u64,
 }
 
@@ -102,6 +105,13 @@ impl Progress {
         self.next_batch += 1;
         self.ledger.seal(id, spans);
         id
+    }
+
+    /// Whether the rule warns of this batch and did not of the one before.
+    pub(super) fn is_first_warning(&mut self, verdict: RejectVerdict) -> bool {
+        let warns = matches!(verdict, RejectVerdict::Warn(_));
+        let warned = std::mem::replace(&mut self.warned, warns);
+        warns && !warned
     }
 
     /// A batch is stored.
@@ -186,13 +196,19 @@ pub(super) struct Chunk {
 }
 
 /// [`Progress`] behind its lock, with a signal for whoever waits for a change.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SharedProgress {
     progress: Mutex<Progress>,
     changed: Condvar,
 }
 
 impl SharedProgress {
+    /// The state of a pipe that has done nothing yet.
+    pub(super) fn new(reject_rule: RejectRule) -> SharedProgress {
+        let progress = Progress { reject_rule, ..Progress::default() };
+        SharedProgress { progress: Mutex::new(progress), changed: Condvar::new() }
+    }
+
     /// Locks. A thread that panicked while it held the lock has left whole counters behind: every update is a few
     /// additions, so the others may go on and report.
     pub(super) fn lock(&self) -> MutexGuard<'_, Progress> {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 
-use housepipe_ch_sink::{ErrorTable, Sink};
+use housepipe_ch_sink::{ErrorRow, ErrorTable, Sink};
 use housepipe_kafka_source::SourceConfig;
 use housepipe_transform::RowFormat;
 use tokio::runtime::Handle;
@@ -14,6 +14,7 @@ use super::inserter;
 use super::progress::SharedProgress;
 use super::record::Labels;
 use super::state::{Phase, StateCell};
+use crate::delivery::{RejectRule, RejectVerdict};
 use crate::error::{PipeError, explain};
 use crate::pipe_file::BatchLimits;
 
@@ -42,6 +43,8 @@ pub(super) struct Shared {
 /// What is settled before the pipe runs and does not change any more.
 pub(super) struct Setup {
     pub(super) limits: BatchLimits,
+    /// As it is at the start.
+    pub(super) reject_rule: RejectRule,
     pub(super) labels: Labels,
     pub(super) target: Target,
     pub(super) sink: Sink,
@@ -55,10 +58,11 @@ pub(super) struct Setup {
 
 impl Shared {
     pub(super) fn new(setup: Setup, runtime: Handle) -> Arc<Shared> {
+        let rule = setup.reject_rule.clone();
         let spares = (0..setup.inserts_in_flight_max).map(|_| BatchBuilder::default()).collect();
         Arc::new(Shared {
             setup,
-            progress: SharedProgress::default(),
+            progress: SharedProgress::new(rule),
             state: StateCell::default(),
             runtime,
             spares: Mutex::new(spares),
@@ -125,10 +129,32 @@ impl Shared {
 
     /// Seals `full` and inserts it in the background.
     pub(super) fn submit(self: &Arc<Self>, full: BatchBuilder) {
-        let id = self.progress.lock().seal(full.open_spans());
+        let (records, rejected) = (full.records() as u64, full.rejects().len() as u64);
+        let mut progress = self.progress.lock();
+        let verdict = progress.reject_rule.judge(records, rejected);
+        let is_first_warning = progress.is_first_warning(verdict);
+        let id = progress.seal(full.open_spans());
+        drop(progress);
+        match verdict {
+            RejectVerdict::Stop(rejected) => {
+                let example = full.rejects().first().map_or_else(String::new, describe);
+                self.fail(PipeError::TooManyRejected { rejected, example });
+                return;
+            }
+            RejectVerdict::Warn(rejected) if is_first_warning => {
+                tracing::warn!("{rejected}; they are kept in the error table, if there is one");
+            }
+            RejectVerdict::Warn(_) | RejectVerdict::Load => {}
+        }
         let batch = full.seal(id);
         self.runtime.spawn(inserter::deliver(Arc::clone(self), batch));
     }
+}
+
+/// A reject in a few words.
+fn describe(row: &ErrorRow) -> String {
+    let column = if row.column.is_empty() { String::new() } else { format!(" in column `{}`", row.column) };
+    format!("; such as {}{column}: {}", row.code, row.message)
 }
 
 /// Ends the pipe when the code that holds it panics: a batch or a partition that nobody works on any more would

@@ -342,9 +342,20 @@ fn error_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ErrorTab
         .take("ttl_days")
         .map_or(Some(u64::from(default.ttl_days)), |v| v.integer(1, TTL_DAYS_MOST, problems))
         .and_then(|days| u32::try_from(days).ok());
-    fields.not_yet("stop_ratio", "remove it: rejected records are counted, and never stop the pipe");
+    let stop_ratio = fields
+        .take("stop_ratio")
+        .map_or(Some(default.stop_ratio), |v| v.parsed(problems, units::share_or_off));
+    let warn_ratio = fields
+        .take("warn_ratio")
+        .map_or(Some(default.warn_ratio), |v| v.parsed(problems, units::share_or_off));
     fields.finish(problems);
-    Some(ErrorTableSpec { enabled: enabled?, suffix: suffix?, ttl_days: ttl_days? })
+    Some(ErrorTableSpec {
+        enabled: enabled?,
+        suffix: suffix?,
+        ttl_days: ttl_days?,
+        stop_ratio: stop_ratio?,
+        warn_ratio: warn_ratio?,
+    })
 }
 
 fn batch(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<BatchLimits> {

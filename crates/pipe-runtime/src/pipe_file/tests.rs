@@ -2,7 +2,8 @@
 
 use expect_test::{Expect, expect};
 
-use super::{BatchLimits, PipeFile};
+use super::{BatchLimits, ErrorTableSpec, PipeFile};
+use crate::delivery::Share;
 use housepipe_ch_sink::Compression;
 use housepipe_kafka_source::{Security, StartOffset};
 use housepipe_transform::Semantics;
@@ -36,7 +37,8 @@ fn a_minimal_file_gets_defaults() {
     assert_eq!(pipe.destination.compression, Compression::None);
     assert!(pipe.destination.columns.is_empty() && pipe.destination.managed_table.is_none());
     assert_eq!(pipe.batch, BatchLimits { rows_max: 100_000, bytes_max: 32 << 20, wait_max_ms: 5_000 });
-    assert_eq!(pipe.error_table.ttl_days, 7);
+    assert_eq!(pipe.error_table, ErrorTableSpec::default());
+    assert_eq!((pipe.error_table.stop_ratio, pipe.error_table.warn_ratio), (Some(Share::HALF), None));
     assert_eq!(pipe.semantics, Semantics::Strict);
 }
 
@@ -65,7 +67,7 @@ destination:
   columns:
     - { name: id, type: UInt64 }
     - { name: ts, type: \"DateTime64(3,'UTC')\", from: time }
-error_table: { enabled: false, suffix: _bad, ttl_days: 3 }
+error_table: { enabled: false, suffix: _bad, ttl_days: 3, stop_ratio: 0.25, warn_ratio: off }
 batch: { max_rows: 10_000, max_bytes: 1MiB, max_wait: 200ms }
 semantics: clickhouse
 delivery: at_least_once
@@ -76,6 +78,16 @@ delivery: at_least_once
     assert_eq!(pipe.source.brokers, "a:9092,b:9093");
     assert_eq!(pipe.source.start, StartOffset::Timestamp { unix_ms: 1_767_225_600_000 });
     let Security::Sasl { username, tls: Some(tls), .. } = &pipe.source.security else { panic!("{pipe:?}") };
+    assert_eq!(
+        pipe.error_table,
+        ErrorTableSpec {
+            enabled: false,
+            suffix: "_bad".to_owned(),
+            ttl_days: 3,
+            stop_ratio: Some("0.25".parse().unwrap()),
+            warn_ratio: None,
+        }
+    );
     assert_eq!(username, "app");
     assert!(tls.ca.is_some() && tls.client.is_some());
     assert_eq!(pipe.destination.columns[1].data_type.to_string(), "DateTime64(3, 'UTC')");
@@ -132,14 +144,22 @@ batch: { max_rows: 2000000, max_bytes: 1 TB, max_wait: 5 }
 }
 
 #[test]
+fn a_share_is_a_decimal_or_off() {
+    refuses(
+        &(MINIMAL.to_owned() + "error_table: { stop_ratio: 50%, warn_ratio: 0 }\n"),
+        &expect![[r#"
+            p.yaml:9: `error_table.stop_ratio`: expected a share such as 0.5, above 0 and at most 1, found `50%`; `off` turns the rule off
+            p.yaml:9: `error_table.warn_ratio`: expected a share such as 0.5, above 0 and at most 1, found `0`; `off` turns the rule off"#]],
+    );
+}
+
+#[test]
 fn what_comes_later_is_named_as_such() {
     refuses(
-        &(MINIMAL.to_owned()
-            + "schema_registry: { url: http://x }\ndelivery: exactly_once\nerror_table: { stop_ratio: 0.5 }\n"),
+        &(MINIMAL.to_owned() + "schema_registry: { url: http://x }\ndelivery: exactly_once\n"),
         &expect![[r#"
             p.yaml:9: `schema_registry`: not available in this version; remove it: records framed for a registry are loaded without validation
-            p.yaml:10: `delivery`: `exactly_once` is not available in this version; use `at_least_once`
-            p.yaml:11: `error_table.stop_ratio`: not available in this version; remove it: rejected records are counted, and never stop the pipe"#]],
+            p.yaml:10: `delivery`: `exactly_once` is not available in this version; use `at_least_once`"#]],
     );
     refuses(
         &MINIMAL

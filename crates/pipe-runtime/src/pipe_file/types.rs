@@ -5,6 +5,8 @@ use housepipe_kafka_source::{Security, StartOffset};
 use housepipe_transform::{DataType, Semantics};
 use secrecy::SecretString;
 
+use crate::delivery::Share;
+
 /// A whole pipe: where from, where to, and how.
 #[derive(Debug, Clone)]
 pub struct PipeFile {
@@ -108,11 +110,21 @@ pub struct ErrorTableSpec {
     pub suffix: String,
     /// Days after which ClickHouse deletes an error row.
     pub ttl_days: u32,
+    /// The pipe stops where more than this share of its last records is rejected.
+    pub stop_ratio: Option<Share>,
+    /// The pipe warns where more than this share of its last records is rejected.
+    pub warn_ratio: Option<Share>,
 }
 
 impl Default for ErrorTableSpec {
     fn default() -> Self {
-        ErrorTableSpec { enabled: true, suffix: "_clickpipes_error".to_owned(), ttl_days: 7 }
+        ErrorTableSpec {
+            enabled: true,
+            suffix: "_clickpipes_error".to_owned(),
+            ttl_days: 7,
+            stop_ratio: Some(Share::HALF),
+            warn_ratio: None,
+        }
     }
 }
 

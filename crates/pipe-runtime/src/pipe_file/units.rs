@@ -1,5 +1,7 @@
 //! Numbers with units: `32MiB`, `5s`, `100_000`.
 
+use crate::delivery::Share;
+
 /// A whole number within `[least, most]`.
 pub(super) fn integer(text: &str, least: u64, most: u64) -> Result<u64, String> {
     let value: u64 = text
@@ -32,6 +34,14 @@ pub(super) fn duration_ms(text: &str, least_ms: u64, most_ms: u64) -> Result<u64
     let value = scaled(text, &UNITS)
         .ok_or_else(|| format!("expected a duration such as 5s or 200ms, found `{text}`"))?;
     within(value, least_ms, most_ms, &|n| format!("{n} ms"))
+}
+
+/// A share of records, or none where it says `off`.
+pub(super) fn share_or_off(text: &str) -> Result<Option<Share>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|error: String| format!("{error}; `off` turns the rule off"))
 }
 
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
