@@ -219,11 +219,17 @@ impl<R: Reference> Judge<'_, R> {
         if !self.reads_back {
             return Ok(ours == theirs);
         }
-        if self.reference.read_back(&self.columns, ours)?.as_deref() != Ok(theirs) {
+        let is_same = self.reference.read_back(&self.columns, ours, false)?.as_deref() == Ok(theirs);
+        // Inside of a Variant the order in which ClickHouse writes the paths of a JSON depends on the values that it has
+        // tried before. In its texts they are sorted.
+        if !is_same && !self.columns.contains("Variant") {
+            return Ok(false);
+        }
+        let texts = self.reference.texts(&self.columns, lines)?;
+        if !is_same && self.reference.read_back(&self.columns, ours, true)? != texts {
             return Ok(false);
         }
         // ClickHouse reads a Bool of 2 and writes 1: what it reads from our bytes does not show them.
-        let texts = self.reference.texts(&self.columns, lines)?;
         let theirs = texts.as_ref().ok().and_then(|rows| without_json(&self.flat, rows));
         Ok(theirs.is_some() && without_json(&self.flat, ours) == theirs)
     }

@@ -150,9 +150,26 @@ pub(crate) fn reason(reject: &Reject, columns: &str, record: &[u8]) -> Option<&'
     if reject.code == RejectCode::InvalidJsonColumn && columns.contains("SKIP REGEXP") {
         return Some(SKIPPED_TWICE);
     }
+    if reject.code == RejectCode::InvalidJsonColumn
+        && columns.contains("FixedString")
+        && is_written_anew(tail(record, reject.position))
+    {
+        return Some("a value at a FixedString path that ClickHouse writes anew before it counts its bytes");
+    }
     let said =
         SAID.iter().find(|(code, message)| *code == reject.code && reject.message.starts_with(message));
     said.map(|(_, message)| *message).or_else(|| find(BOTH, reject, record))
+}
+
+/// Whether the value at the beginning is an array, an object or a number that ClickHouse may spell otherwise.
+fn is_written_anew(value: &[u8]) -> bool {
+    match value.first() {
+        Some(b'[' | b'{') => value.iter().any(|byte| matches!(byte, b'\\' | b'/' | b'e' | b'A'..=b'Z')),
+        Some(b'-' | b'0'..=b'9') => {
+            value.iter().take_while(|byte| !b",}]".contains(byte)).any(|byte| matches!(byte, b'e' | b'E'))
+        }
+        _ => false,
+    }
 }
 
 /// The reason why the strict semantics alone refuse a record; none where that is a finding.
@@ -312,6 +329,12 @@ mod tests {
         assert_eq!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"6:6 1-2-2024\"}", 5), None);
         assert_eq!(reason(RejectCode::InvalidJsonColumn, "a JSON(SKIP a)", b"{}", 1), None);
         assert!(reason(RejectCode::InvalidJsonColumn, "a JSON(SKIP REGEXP 'a')", b"{}", 1).is_some());
+        let fixed =
+            |record: &[u8]| reason(RejectCode::InvalidJsonColumn, "a JSON(b FixedString(9))", record, 10);
+        assert!(fixed(br#"{"a":{"b":{"\"":""}}}"#).is_some());
+        assert!(fixed(br#"{"a":{"b":1e30}}"#).is_some());
+        assert_eq!(fixed(br#"{"a":{"b":{"x":""}}}"#), None);
+        assert_eq!(fixed(br#"{"a":{"b":"ten bytes, E"}}"#), None);
         assert_eq!(reason(RejectCode::InvalidNumber, "", b"{}", 50), None);
         assert_eq!(reason(RejectCode::TypeMismatch, "", b"{\"a\":1}", 5), None);
         assert!(reason(RejectCode::InvalidEscape, "", b"{\"a\":\"\\u\"d83\"}", 6).is_some());

@@ -22,8 +22,14 @@ pub(crate) trait Reference {
     /// The same with JSON columns as their text, in ClickHouse's spelling.
     fn texts(&mut self, columns: &str, lines: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>>;
 
-    /// The rows as it writes them again after it has read ours, JSON columns as their text.
-    fn read_back(&mut self, columns: &str, rows: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>>;
+    /// The rows as it writes them again after it has read ours, in which JSON columns are texts; as [`rows`](Self::rows)
+    /// has them, or as [`texts`](Self::texts) has.
+    fn read_back(
+        &mut self,
+        columns: &str,
+        rows: &[u8],
+        as_texts: bool,
+    ) -> anyhow::Result<Result<Vec<u8>, String>>;
 }
 
 /// A connection to a ClickHouse server.
@@ -133,11 +139,17 @@ impl Reference for Clickhouse {
         ))
     }
 
-    fn read_back(&mut self, columns: &str, rows: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>> {
-        let (columns, rows) = (quoted(columns), hex(rows));
+    fn read_back(
+        &mut self,
+        columns: &str,
+        rows: &[u8],
+        as_texts: bool,
+    ) -> anyhow::Result<Result<Vec<u8>, String>> {
+        let (columns, rows, as_texts) = (quoted(columns), hex(rows), u8::from(as_texts));
         self.query(&format!(
             "SELECT * FROM format(RowBinary, {columns}, unhex('{rows}')) \
-             SETTINGS input_format_binary_read_json_as_string=1 FORMAT RowBinary"
+             SETTINGS input_format_binary_read_json_as_string=1, \
+             output_format_binary_write_json_as_string={as_texts} FORMAT RowBinary"
         ))
     }
 }

@@ -26,7 +26,7 @@ impl Reference for Honest {
         self.rows(columns, lines)
     }
 
-    fn read_back(&mut self, _: &str, rows: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>> {
+    fn read_back(&mut self, _: &str, rows: &[u8], _: bool) -> anyhow::Result<Result<Vec<u8>, String>> {
         Ok(Ok(rows.to_vec()))
     }
 }
@@ -179,7 +179,12 @@ fn columns_that_are_refused_are_one_finding() {
             self.rows(columns, lines)
         }
 
-        fn read_back(&mut self, columns: &str, rows: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>> {
+        fn read_back(
+            &mut self,
+            columns: &str,
+            rows: &[u8],
+            _: bool,
+        ) -> anyhow::Result<Result<Vec<u8>, String>> {
             self.rows(columns, rows)
         }
     }
@@ -204,7 +209,7 @@ fn a_wrong_byte_beside_a_json_column_is_found_though_clickhouse_forgives_it() {
             Honest.texts(columns, lines)
         }
 
-        fn read_back(&mut self, _: &str, _: &[u8]) -> anyhow::Result<Result<Vec<u8>, String>> {
+        fn read_back(&mut self, _: &str, _: &[u8], _: bool) -> anyhow::Result<Result<Vec<u8>, String>> {
             Ok(Ok(self.0.clone()))
         }
     }
