@@ -58,10 +58,7 @@ const BOTH: &[Known] = &[
     Known {
         code: RejectCode::InvalidDate,
         reason: "a date with a quote between its numbers",
-        applies: |record, position| {
-            let text = tail(record, position);
-            text.len() > 5 && text[0] == b'"' && text[5] == b'"' && text[1..5].iter().all(u8::is_ascii_digit)
-        },
+        applies: |record, position| is_date_around_quote(tail(record, position)),
     },
     Known {
         code: RejectCode::InvalidNumber,
@@ -219,16 +216,24 @@ fn tail(record: &[u8], position: usize) -> &[u8] {
     record.get(position..).unwrap_or_default()
 }
 
-/// The levels of brackets behind each byte, those in texts left out.
-fn levels(record: &[u8]) -> impl Iterator<Item = i64> {
+/// Whether the text begins with a date whose year or month is followed by the quote that ends the text.
+fn is_date_around_quote(text: &[u8]) -> bool {
+    let Some(text) = text.strip_prefix(b"\"").filter(|text| text.len() > 4) else { return false };
+    let (year, rest) = text.split_at(4);
+    let month = rest[1..].iter().take(2).take_while(|byte| byte.is_ascii_digit()).count();
+    year.iter().all(u8::is_ascii_digit)
+        && (rest[0] == b'"' || !rest[0].is_ascii_digit() && month > 0 && rest.get(1 + month) == Some(&b'"'))
+}
+
+/// The levels behind each byte of what these brackets open and close, those in texts left out.
+fn levels<'r>(record: &'r [u8], open: &'r [u8], close: &'r [u8]) -> impl Iterator<Item = i64> + 'r {
     let (mut in_text, mut escaped) = (false, false);
     record.iter().scan(0, move |level, byte| {
         match byte {
             _ if escaped => escaped = false,
             b'\\' => escaped = in_text,
             b'"' => in_text = !in_text,
-            b'[' | b'{' if !in_text => *level += 1,
-            b']' | b'}' if !in_text => *level -= 1,
+            byte if !in_text => *level += i64::from(open.contains(byte)) - i64::from(close.contains(byte)),
             _ => {}
         }
         Some(*level)
@@ -236,15 +241,16 @@ fn levels(record: &[u8]) -> impl Iterator<Item = i64> {
 }
 
 fn depth(record: &[u8]) -> i64 {
-    levels(record).max().unwrap_or(0)
+    levels(record, b"[{", b"]}").max().unwrap_or(0)
 }
 
-/// Whether the bytes are one object and blanks around it, by their brackets.
+/// Whether the bytes are one object and blanks around it, by its braces: ClickHouse leaves brackets inside of an object
+/// uncounted.
 fn is_one_object(bytes: &[u8]) -> bool {
     let end = bytes.iter().rposition(|byte| !is_blank(*byte)).map_or(0, |last| last + 1);
     let start = bytes.iter().position(|byte| !is_blank(*byte)).unwrap_or(end);
     let bytes = &bytes[start..end];
-    bytes.starts_with(b"{") && levels(bytes).position(|level| level == 0) == Some(bytes.len().wrapping_sub(1))
+    bytes.starts_with(b"{") && levels(bytes, b"{", b"}").position(|level| level == 0) == Some(bytes.len().wrapping_sub(1))
 }
 
 /// The text with the ASCII characters that stand in it as `\u0031`.
@@ -315,6 +321,15 @@ mod tests {
         assert!(reason(RejectCode::TooDeep, "", "[".repeat(1_001).as_bytes(), 4).is_some());
         assert!(reason(RejectCode::TrailingData, "", b"{\"a\":\"}\"} {}", 10).is_some());
         assert!(reason(RejectCode::TrailingData, "", b"\x0b{}\x0b;", 4).is_some());
+        assert!(reason(RejectCode::TrailingData, "", b"{\"a\":{[}},", 9).is_some());
+        for text in ["2024\"4-7\"", "2024-4\"7\"", "2024-12\"7\""] {
+            let record = format!("{{\"a\":\"{text}}}");
+            assert!(reason(RejectCode::InvalidDate, "", record.as_bytes(), 5).is_some(), "{text}");
+        }
+        for text in ["2024-04-07\"", "2024-\"4-7\"", "202404\"7\"", "24-4\"7\"", "2024"] {
+            let record = format!("{{\"a\":\"{text}}}");
+            assert_eq!(reason(RejectCode::InvalidDate, "", record.as_bytes(), 5), None, "{text}");
+        }
         assert_eq!(reason(RejectCode::TrailingData, "", b"{\"b\":{\"x\":1},\"a\":2}", 13), None);
         assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"2-0+2115\"}", 5).is_some());
         assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"12:30\"}", 5).is_some());
