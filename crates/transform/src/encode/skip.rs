@@ -52,6 +52,11 @@ fn scalar(c: &mut Cursor<'_>, s: &mut State) -> Result<(), Fault> {
         b't' => c.literal("true"),
         b'f' => c.literal("false"),
         b'n' => c.literal("null"),
+        b'+' if s.lenient && matches!(c.bytes.get(c.at + 1), Some(b'+' | b'-')) => {
+            // ClickHouse reads over a plus, and then a number with a sign of its own.
+            c.at += 1;
+            number::check_any(c, true)
+        }
         _ => number::check_any(c, s.lenient),
     }
 }

@@ -111,14 +111,15 @@ pub(crate) fn parse(text: &[u8], fractions: bool, zone: &mut ZoneMemo) -> Result
 }
 
 /// Reads a text as ClickHouse does where it looks for the type of a text: the whole date has to be there, in parts, with
-/// `-`, `/` or `:` between them. Says beside the moment whether the text has a point for a fraction.
+/// `-`, `/` or `:` between them, or a count of units smaller than seconds. Says beside the moment whether the text has a
+/// fraction.
 pub(crate) fn parse_strictly(text: &[u8], zone: &mut ZoneMemo) -> Option<(Moment, bool)> {
     let mut parser = Parser { text, is_strict: true, ..Parser::default() };
-    let count_of_seconds = parser.run(true).ok()?;
-    let is_whole = parser.year != 0 && parser.month != 0 && parser.day != 0;
-    if count_of_seconds.is_some() || !is_whole {
-        return None;
+    if let Some(counted) = parser.run(true).ok()? {
+        return Some((counted, true));
     }
+    let is_whole = parser.year != 0 && parser.month != 0 && parser.day != 0;
+    is_whole.then_some(())?;
     Some((parser.moment(zone).ok()?, parser.has_fraction))
 }
 
@@ -189,12 +190,12 @@ impl<'a> Parser<'a> {
             let fresh = self.year == 0 && !self.has_time;
             match digits.len() {
                 0 => self.mark()?,
-                6 | 8.. if self.is_strict => return Err(TextFault::Unreadable),
-                // A count of seconds ends the text.
-                9 | 10 if fresh => return self.unix(digits, 0, fractions),
+                // A count of seconds, or of parts of them, ends the text.
                 13 if fresh => return self.unix(digits, 3, false),
                 16 if fresh => return self.unix(digits, 6, false),
                 19 if fresh => return self.unix(digits, 9, false),
+                6 | 8.. if self.is_strict => return Err(TextFault::Unreadable),
+                9 | 10 if fresh => return self.unix(digits, 0, fractions),
                 14 if fresh => {
                     self.date(&digits[..8]);
                     self.time(&digits[8..]);
