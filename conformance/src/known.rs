@@ -182,6 +182,7 @@ fn find(list: &[Known], reject: &Reject, record: &[u8]) -> Option<&'static str> 
 
 /// What is refused of values whose place the position does not tell, by how the message begins.
 const SAID: &[(RejectCode, &str)] = &[
+    (RejectCode::InvalidJson, "the value of a Dynamic is not JSON"),
     (RejectCode::TypeMismatch, "objects of one array have values of several types"),
     (RejectCode::TooDeep, "arrays and objects of a Dynamic are nested deeper"),
     (RejectCode::OutOfRange, "the number does not fit the Decimal, and ClickHouse would store another one"),

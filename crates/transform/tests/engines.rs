@@ -342,6 +342,57 @@ fn on_records_at_the_limit_on_keys() {
     }
 }
 
+/// Records with these pairs, each time in another order, so that keys are looked up and not guessed.
+fn in_turns(pairs: &[String], records: usize) -> Vec<Vec<u8>> {
+    let record = |step: usize| {
+        let mut pairs = pairs.to_vec();
+        let mut state = step as u64 + 1;
+        for last in (1..pairs.len()).rev() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            pairs.swap(last, usize::try_from(state >> 33).unwrap() % (last + 1));
+        }
+        format!("{{{}}}", pairs.join(",")).into_bytes()
+    };
+    (0..records).map(record).collect()
+}
+
+#[test]
+fn on_texts_that_begin_with_a_known_key() {
+    let pairs: Vec<String> = ["ab", "cd", "ef", "gh", "ij"].map(|key| format!("\"{key}\":1")).to_vec();
+    let mut records = in_turns(&pairs, 200);
+    // A few of so many have the hash of the key that they begin with.
+    for (n, regular) in in_turns(&pairs, 60_000).into_iter().enumerate() {
+        records.push(regular);
+        records.push(format!(r#"{{"cd":1,"ab"{n:x}x:7,"ij":5,"gh":4,"ef":3}}"#).into_bytes());
+    }
+    let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+    let columns = "ab UInt8, cd UInt8, ef UInt8, gh UInt8, ij UInt8";
+    assert_engines_agree(columns, &PlanOptions::default(), &records);
+}
+
+#[test]
+fn on_keys_hidden_behind_quotes_at_the_limit_on_keys() {
+    const FIELDS_MAX: usize = 100;
+    let mut limits = Limits::default();
+    limits.fields_max = FIELDS_MAX;
+    let options = PlanOptions::default().with_limits(limits);
+    let few: Vec<String> = ["a", "b", "c", "d"].map(|key| format!("\"{key}\":1")).to_vec();
+    let other: Vec<String> = (0..40).map(|n| format!("\"other {n}\":1")).collect();
+    let map = |keys: usize| format!(r#""m":{{"k\"":1{},"m":"\""}}"#, r#","":1"#.repeat(keys));
+    let regular = in_turns(&[few.clone(), other.clone(), vec![map(0)]].concat(), 400);
+    for keys in [20, FIELDS_MAX - 48, FIELDS_MAX - 47, FIELDS_MAX - 46, FIELDS_MAX - 20] {
+        let mut records = regular.clone();
+        let small = [few.clone(), vec!["\"m\":{}".to_owned()]].concat();
+        for large in in_turns(&[few.clone(), other.clone(), vec![map(keys)]].concat(), 8) {
+            records.push(large);
+            records.extend(in_turns(&small, 3));
+        }
+        let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+        let columns = "m Map(String, String), a UInt8, b UInt8, c UInt8, d UInt8";
+        assert_engines_agree(columns, &options, &records);
+    }
+}
+
 #[test]
 fn a_break_ends_with_the_row_of_its_record() {
     let plan = Arc::new(Plan::compile(&"a UInt8".parse().unwrap(), &PlanOptions::default()).unwrap());

@@ -81,10 +81,8 @@ pub(super) unsafe fn group<S: Simd>(
 ) -> Option<()> {
     // SAFETY: the same contract.
     unsafe {
-        let fields_max = context.state.fields_left;
+        // The keys of all of them count as one record's: the limit is reached early, and then another path says where.
         for (index, bounds) in indexes.iter_mut().zip(&mut *bounds) {
-            // Each record has its own; a value with keys would have colons, and be left to another path.
-            context.state.fields_left = fields_max;
             find_keys::<S>(survey, index, bounds, context)?;
         }
         let present: usize = indexes.iter().map(Index::count).sum();
@@ -151,7 +149,10 @@ unsafe fn find_keys<S: Simd>(
                 return None;
             }
             let hash = hash(len, |at| text.word(at));
-            let id = survey.guesses.find(hash, |quoted| text.quoted_literal::<S>(quoted))?;
+            // As long as what stands before the colon: a text that only begins with a known key is another key, or none.
+            let id = survey
+                .guesses
+                .find(hash, |quoted| quoted.len() == len + 2 && text.quoted_literal::<S>(quoted))?;
             match survey.guesses.known(id).0 {
                 Target::Column(column) => {
                     if !index.note(column, [colon as u16 + 1, end as u16]) {

@@ -16,7 +16,8 @@ const LEVELS_MAX: usize = 64;
 
 /// Why there is no kind.
 pub(super) enum Miss {
-    /// ClickHouse finds none either: the value is a text to it.
+    /// The value is not JSON. ClickHouse has the types that stood in the column before read it, and takes it for a text
+    /// where none does.
     Unclear,
     Fault(Fault),
 }

@@ -11,7 +11,8 @@ use super::cursor::Cursor;
 use super::fault::Fault;
 use super::{State, skip, value};
 use crate::plan::Op;
-use kind::{Budget, Kind};
+use crate::reject::RejectCode;
+use kind::Budget;
 use look::{Look, Miss};
 
 /// A Dynamic: the type of the value in binary, then the value.
@@ -44,7 +45,10 @@ fn typed(
     let mut look = Look { c, s, zone, level, budget: Budget::new(start) };
     let kind = match look.whole() {
         Ok(kind) => kind,
-        Err(Miss::Unclear) => Kind::String,
+        Err(Miss::Unclear) => {
+            let message = "the value of a Dynamic is not JSON";
+            return Err(Fault::new(RejectCode::InvalidJson, start, message));
+        }
         Err(Miss::Fault(fault)) => return Err(fault),
     };
     let mut budget = look.budget;
