@@ -251,7 +251,8 @@ fn is_one_object(bytes: &[u8]) -> bool {
     let end = bytes.iter().rposition(|byte| !is_blank(*byte)).map_or(0, |last| last + 1);
     let start = bytes.iter().position(|byte| !is_blank(*byte)).unwrap_or(end);
     let bytes = &bytes[start..end];
-    bytes.starts_with(b"{") && levels(bytes, b"{", b"}").position(|level| level == 0) == Some(bytes.len().wrapping_sub(1))
+    bytes.starts_with(b"{")
+        && levels(bytes, b"{", b"}").position(|level| level == 0) == Some(bytes.len().wrapping_sub(1))
 }
 
 /// The text with the ASCII characters that stand in it as `\u0031`.

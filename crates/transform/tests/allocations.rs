@@ -17,7 +17,7 @@ static ALLOCATOR: Counting = Counting;
 const RECORDS: usize = 64;
 
 /// Columns, and a record of them as a producer sends it, with `@` for a digit that changes.
-const STREAMS: [(&str, &str); 9] = [
+const STREAMS: [(&str, &str); 11] = [
     ("a UInt8", r#"{"a":@}"#),
     (
         "id UInt64, at DateTime64(6), price Float64, size Int64, live Bool, symbol Nullable(String)",
@@ -43,6 +43,13 @@ const STREAMS: [(&str, &str); 9] = [
         "a DateTime('Europe/Berlin'), b DateTime64(3), c Date32, d IPv6",
         r#"{"a":"2024-03-31 0@:30:00","b":170416464@,"c":"2024-02-2@","d":"::@"}"#,
     ),
+    // A key that is one byte too long to be learned.
+    (
+        "a UInt8, b UInt8",
+        r#"{"a":@,"a key of 63 bytes: with its quotes it is longer than a block is":1,"b":1}"#,
+    ),
+    // A default that is larger than what the buffers of a fast path keep.
+    ("a UInt8, b UInt8, c UInt8, d FixedString(300000)", r#"{"c":@,"b":1,"a":2}"#),
     // Containers of a Dynamic allocate: their type is made anew for each.
     ("a Dynamic, b Dynamic, c Dynamic, d Dynamic", r#"{"a":"text @","b":@.5,"c":"2024-01-1@","d":null}"#),
 ];
@@ -85,6 +92,37 @@ fn the_steady_state_allocates_nothing() {
             }
             let (counts, usage) = measure(|| run(&mut rows));
             assert_eq!(counts, (RECORDS, RECORDS));
+            assert_eq!(usage.allocations, 0, "{usage:?} by {engine:?} for {columns}");
+        }
+    }
+}
+
+#[test]
+fn keys_in_no_order_allocate_nothing() {
+    let keys = ["a", "b", "c", "d", "e", "f"];
+    let columns = "a UInt8, b UInt8, c UInt8, d UInt8, e UInt8, f UInt8";
+    for default in ["g UInt8", "g FixedString(300000)"] {
+        let columns = format!("{columns}, {default}");
+        let record = |number: usize| {
+            // Each step from 1 to 6 is another order of the keys.
+            let pairs =
+                (1..7).map(|at| format!("\"{}\":{}", keys[at * (number % 6 + 1) % 7 - 1], number % 10));
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
+        };
+        let records: Vec<String> = (0..RECORDS).map(record).collect();
+        let records: Vec<&[u8]> = records.iter().map(String::as_bytes).collect();
+        for engine in engines() {
+            let mut encoder = encoder(&columns, engine);
+            let mut rows = Vec::new();
+            let mut run = |rows: &mut Vec<u8>| {
+                rows.clear();
+                encoder.encode_batch(&records, rows, |_, reject| panic!("{reject}"))
+            };
+            for _ in 0..3 {
+                run(&mut rows);
+            }
+            let (count, usage) = measure(|| run(&mut rows));
+            assert_eq!(count, RECORDS);
             assert_eq!(usage.allocations, 0, "{usage:?} by {engine:?} for {columns}");
         }
     }

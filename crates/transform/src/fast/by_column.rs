@@ -6,9 +6,14 @@ use crate::encode::State;
 use crate::kernels::{self, Context, Index, LANES, Survey};
 use crate::plan::Plan;
 
+/// Bytes of a row of defaults, at most: they are written into the lanes, which would have to be as large.
+pub(super) const DEFAULTS_BYTES_MAX: usize = 64 * 1024;
+
 /// What the way by columns keeps from record to record.
 #[derive(Debug)]
 pub(super) struct ByColumn {
+    /// The columns' defaults are not too large for it.
+    is_open: bool,
     indexes: [Index; LANES],
     /// Keys without a column, in the order of the records.
     unknown: Vec<KeyId>,
@@ -17,8 +22,9 @@ pub(super) struct ByColumn {
 }
 
 impl ByColumn {
-    pub(super) fn new(columns: usize) -> ByColumn {
+    pub(super) fn new(columns: usize, defaults_bytes: usize) -> ByColumn {
         ByColumn {
+            is_open: defaults_bytes <= DEFAULTS_BYTES_MAX,
             indexes: std::array::from_fn(|_| Index::new(columns)),
             unknown: Vec::new(),
             records: Pause::NONE,
@@ -28,7 +34,12 @@ impl ByColumn {
 
     /// Whether to try it on the next group.
     pub(super) fn takes_group(&mut self) -> bool {
-        self.groups.is_over()
+        self.is_open && self.groups.is_over()
+    }
+
+    /// Whether to try it on the next record.
+    fn takes_record(&mut self) -> bool {
+        self.is_open && self.records.is_over()
     }
 }
 
@@ -46,7 +57,7 @@ pub(super) enum Outcome {
 impl Fast {
     /// Appends the row of the record in the first lane, or leaves `out` as it is.
     pub(super) fn record_by_column(&mut self, plan: &Plan, state: &mut State, out: &mut Vec<u8>) -> Outcome {
-        if !self.by_column.records.is_over() {
+        if !self.by_column.takes_record() {
             return Outcome::Unfit;
         }
         let outcome = self.by_column(plan, state, out, &mut [0]);

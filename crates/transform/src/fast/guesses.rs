@@ -130,7 +130,7 @@ impl Guesses {
     /// Notes a key; none where there are too many already, or where it is too long.
     #[cold]
     pub(crate) fn note(&mut self, hash: u64, key: &[u8], plan: &Plan) -> Option<KeyId> {
-        let quoted = Literal::new(&[b"\"", key, b"\""].concat())?;
+        let quoted = Literal::quoted(key)?;
         let target = target(key, &plan.keys);
         let opens_with_quote =
             matches!(target, Target::Column(column) if kernels::opens_with_quote(&plan.fields[column].op));

@@ -18,7 +18,7 @@ mod pause;
 mod places;
 mod shape;
 
-use by_column::{ByColumn, Outcome};
+use by_column::{ByColumn, DEFAULTS_BYTES_MAX, Outcome};
 pub(crate) use float::{nearest_f32, nearest_f64};
 pub(crate) use guesses::{Guesses, KeyId, START, Target, hash, target};
 use guessing::Guessing;
@@ -99,6 +99,8 @@ impl Fast {
         }
         let fixed_bytes = plan.fields.len() * FIELD_BYTES_MAX;
         let factor = plan.fields.iter().map(|field| factor(&field.op)).max().unwrap_or(1);
+        let defaults = Defaults::new(plan);
+        let defaults_bytes = defaults.len().min(DEFAULTS_BYTES_MAX);
         Some(Box::new(Fast {
             engine,
             lanes: Default::default(),
@@ -106,14 +108,14 @@ impl Fast {
             guesses: Guesses::new(plan.fields.len()),
             shapes: Shapes::default(),
             places: Places::default(),
-            by_column: ByColumn::new(plan.fields.len()),
+            by_column: ByColumn::new(plan.fields.len(), defaults.len()),
             unknown: Vec::new(),
             dates: plan.zones.iter().map(|_| DateMemo::default()).collect(),
             plain_date: DateMemo::default(),
-            defaults: Defaults::new(plan),
+            defaults,
             fixed_bytes,
             factor,
-            lane_bytes_max: RECORD_BYTES_MAX * factor + fixed_bytes + ROOM_BYTES,
+            lane_bytes_max: RECORD_BYTES_MAX * factor + fixed_bytes + defaults_bytes + ROOM_BYTES,
             is_ascii: true,
             guessing: Guessing::default(),
         }))

@@ -26,6 +26,16 @@ impl Literal {
         Some(Literal { bytes, mask: u64::MAX >> (LITERAL_BYTES_MAX - text.len()), len: text.len() })
     }
 
+    /// The text in double quotes as a literal, where it can be one.
+    pub(crate) fn quoted(text: &[u8]) -> Option<Literal> {
+        let len = text.len() + 2;
+        let mut bytes = [0; LITERAL_BYTES_MAX];
+        let quoted = bytes.get_mut(..len)?;
+        quoted.fill(b'"');
+        quoted[1..len - 1].copy_from_slice(text);
+        Literal::new(quoted)
+    }
+
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
