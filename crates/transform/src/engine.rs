@@ -104,7 +104,8 @@ pub enum Path {
     Exact,
     /// One record at a time: each key guessed from the key before it, or all of them found first where they have no order.
     General,
-    /// Four records side by side, column by column: those of one shape, and flat ones that have all columns in any order.
+    /// Four records side by side, column by column: those of one shape, and flat ones that have nearly all columns,
+    /// in any order.
     Lockstep,
 }
 

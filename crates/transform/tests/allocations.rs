@@ -128,6 +128,31 @@ fn keys_in_no_order_allocate_nothing() {
     }
 }
 
+#[test]
+fn large_records_allocate_nothing() {
+    // The UUID goes to the exact path, behind a long text; lengths alternate.
+    let record = |number: usize| {
+        let text = "x".repeat(if number.is_multiple_of(2) { 140_000 } else { 260_000 });
+        format!(r#"{{"s":"{text}","u":"00112233-4455-6677-8899-aabbccddeeff"}}"#)
+    };
+    let records: Vec<String> = (0..12).map(record).collect();
+    let records: Vec<&[u8]> = records.iter().map(String::as_bytes).collect();
+    for engine in engines() {
+        let mut encoder = encoder("s String, u UUID", engine);
+        let mut rows = Vec::new();
+        let mut run = |rows: &mut Vec<u8>| {
+            rows.clear();
+            encoder.encode_batch(&records, rows, |_, reject| panic!("{reject}"))
+        };
+        for _ in 0..3 {
+            run(&mut rows);
+        }
+        let (count, usage) = measure(|| run(&mut rows));
+        assert_eq!(count, records.len());
+        assert_eq!(usage.allocations, 0, "{usage:?} by {engine:?}");
+    }
+}
+
 /// Tuples of which every element may be left out.
 const WIDE_TUPLES: &str =
     "a Array(Tuple(UInt256, UInt256, UInt256, UInt256, UInt256, UInt256, UInt256, UInt256)), b UInt8";

@@ -357,6 +357,24 @@ fn in_turns(pairs: &[String], records: usize) -> Vec<Vec<u8>> {
 }
 
 #[test]
+fn on_members_of_a_variant_that_are_too_long_for_what_the_row_has() {
+    let mut limits = Limits::default();
+    limits.row_bytes_max = 500;
+    let options = PlanOptions::default().with_limits(limits);
+    let pairs = [r#""v":[]"#, r#""a":1"#, r#""b":2"#, r#""s":"x""#].map(str::to_owned);
+    let long =
+        format!(r#"{{"s":"{}","b":1,"a":2,"v":["\"","b","c","{}","\""]}}"#, "s".repeat(250), "t".repeat(101));
+    let mut records = in_turns(&pairs, 200);
+    for regular in in_turns(&pairs, 40) {
+        records.push(regular);
+        records.push(long.clone().into_bytes());
+    }
+    let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+    let columns = "v Variant(Array(FixedString(100)), Array(String)), a UInt8, b UInt8, s String";
+    assert_engines_agree(columns, &options, &records);
+}
+
+#[test]
 fn on_texts_that_begin_with_a_known_key() {
     let pairs: Vec<String> = ["ab", "cd", "ef", "gh", "ij"].map(|key| format!("\"{key}\":1")).to_vec();
     let mut records = in_turns(&pairs, 200);

@@ -12,7 +12,7 @@ pub(super) const DEFAULTS_BYTES_MAX: usize = 64 * 1024;
 /// What the way by columns keeps from record to record.
 #[derive(Debug)]
 pub(super) struct ByColumn {
-    /// The columns' defaults are not too large for it.
+    /// The columns' defaults are not too large for it, and no row that it makes is.
     is_open: bool,
     indexes: [Index; LANES],
     /// Keys without a column, in the order of the records.
@@ -22,9 +22,9 @@ pub(super) struct ByColumn {
 }
 
 impl ByColumn {
-    pub(super) fn new(columns: usize, defaults_bytes: usize) -> ByColumn {
+    pub(super) fn new(columns: usize, is_open: bool) -> ByColumn {
         ByColumn {
-            is_open: defaults_bytes <= DEFAULTS_BYTES_MAX,
+            is_open,
             indexes: std::array::from_fn(|_| Index::new(columns)),
             unknown: Vec::new(),
             records: Pause::NONE,

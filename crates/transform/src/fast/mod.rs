@@ -27,7 +27,7 @@ pub(crate) use shape::{Shape, Shapes};
 
 use crate::encode::{DateMemo, State};
 use crate::engine::{Engine, Path};
-use crate::kernels::{self, Bounds, Context, LANES, Padded, ROOM_BYTES, Stranger, Walk};
+use crate::kernels::{self, Bounds, Context, GRAIN_BYTES, LANES, Padded, ROOM_BYTES, Stranger, Walk};
 use crate::plan::{Op, Plan};
 
 /// Bytes of a record that takes a fast path, at most (256 KiB): its buffers stay small, and larger ones gain little.
@@ -101,6 +101,11 @@ impl Fast {
         let factor = plan.fields.iter().map(|field| factor(&field.op)).max().unwrap_or(1);
         let defaults = Defaults::new(plan);
         let defaults_bytes = defaults.len().min(DEFAULTS_BYTES_MAX);
+        let lane_bytes_max = RECORD_BYTES_MAX * factor + fixed_bytes + defaults_bytes + ROOM_BYTES;
+        let lane_bytes_max = lane_bytes_max.next_multiple_of(GRAIN_BYTES);
+        // A value is refused by what the row had before it, which by columns is not what it has in the record's order.
+        let by_column =
+            defaults.len() <= DEFAULTS_BYTES_MAX && lane_bytes_max <= plan.options.limits.row_bytes_max;
         Some(Box::new(Fast {
             engine,
             lanes: Default::default(),
@@ -108,14 +113,14 @@ impl Fast {
             guesses: Guesses::new(plan.fields.len()),
             shapes: Shapes::default(),
             places: Places::default(),
-            by_column: ByColumn::new(plan.fields.len(), defaults.len()),
+            by_column: ByColumn::new(plan.fields.len(), by_column),
             unknown: Vec::new(),
             dates: plan.zones.iter().map(|_| DateMemo::default()).collect(),
             plain_date: DateMemo::default(),
             defaults,
             fixed_bytes,
             factor,
-            lane_bytes_max: RECORD_BYTES_MAX * factor + fixed_bytes + defaults_bytes + ROOM_BYTES,
+            lane_bytes_max,
             is_ascii: true,
             guessing: Guessing::default(),
         }))

@@ -5,7 +5,8 @@
 //! in the same order every time. The row comes out in order.
 //!
 //! The first walk guesses: it takes quotes, commas and colons for what they nearly always are. The second one proves it,
-//! since each value must end right where the next key was seen to begin, and between two of them stands a comma alone.
+//! since a key in its quotes must fill the place before its colon, each value must end right where the next key was seen
+//! to begin, and between two of them stands a comma alone.
 //! Records with escaped quotes, or with commas and colons in nested values, are left to [`record`](super::record).
 
 use std::ops::Range;

@@ -29,7 +29,7 @@ impl Index {
     }
 
     /// Notes where commas and colons stand outside of texts, as it seems: an escaped quote is taken for the end of a text.
-    /// Returns how many there are; none where that is more than an index holds.
+    /// Returns how many there are, behind which the places mean nothing; none where that is more than an index holds.
     ///
     /// # Safety
     /// The bounds are those of a live record, and the processor has the level's instructions.

@@ -3,8 +3,8 @@
 //! Two facts keep every access inside its buffer.
 //!
 //! - The record lies between zeros ([`Padded`]): 64 before it and 128 behind. A lane moves forward only up to bytes that
-//!   it has compared with something that is not zero (a literal, a digit, the quote that ends a text), so `at` never
-//!   passes the record's end, and 128 bytes from `at` on may always be read.
+//!   it has compared with something that is not zero (a literal, a digit, the quote that ends a text, the comma or colon
+//!   that an index has noted), so `at` never passes the record's end, and 128 bytes from `at` on may always be read.
 //! - An operation that writes first asks [`Bounds::has_room`], and writes [`ROOM_BYTES`] at most beyond it.
 
 use std::ptr::NonNull;
@@ -15,6 +15,9 @@ use crate::plan::Literal;
 
 /// Bytes that an operation may write once it was told that there is room.
 pub(crate) const ROOM_BYTES: usize = 256;
+
+/// Rows' buffers grow by multiples of this many bytes.
+pub(crate) const GRAIN_BYTES: usize = 4096;
 
 /// Where a record is read and where its row is written.
 ///
@@ -59,9 +62,11 @@ impl<'w> Bounds<'w> {
         bounds
     }
 
-    /// Makes the room that a row of the record may need, behind the bytes that the buffer says it has.
+    /// Makes the room that the row may need, and hardly more: buffers that are larger than any row asks for are given back
+    /// after each record.
     pub(super) fn make_room(&mut self) {
-        self.buffer.reserve(self.row_bytes);
+        let capacity = self.row_bytes.next_multiple_of(GRAIN_BYTES);
+        self.buffer.reserve_exact(capacity.saturating_sub(self.buffer.len()));
         self.row = self.buffer.as_mut_ptr();
         // `row_bytes` includes the room of an operation.
         self.room = self.row.wrapping_add(self.buffer.capacity() - ROOM_BYTES);

@@ -47,7 +47,7 @@ pub(crate) use append::{BLOCK_BYTES, append};
 pub(crate) use by_column::Survey;
 pub(crate) use group::LANES;
 pub(crate) use index::Index;
-pub(crate) use lane::{Bounds, ROOM_BYTES};
+pub(crate) use lane::{Bounds, GRAIN_BYTES, ROOM_BYTES};
 pub(crate) use padded::Padded;
 pub(crate) use record::{Stranger, Walk};
 pub(crate) use value::{Context, opens_with_quote};
@@ -58,7 +58,7 @@ use crate::engine::{Level, Tier};
 use crate::fast::Shape;
 use crate::plan::Plan;
 
-/// Defines the two entries with the instructions of a level.
+/// Defines the entries with the instructions of a level.
 macro_rules! entries {
     ($name:ident, $level:ty, $(#[$features:meta])*) => {
         mod $name {

@@ -41,11 +41,14 @@ unsafe fn exactly(
     bounds: &mut Bounds<'_>,
     read: impl FnOnce(&mut Cursor<'_>, &mut Vec<u8>) -> bool,
 ) -> Option<Lane> {
-    let mut cursor = Cursor { bytes: bounds.record, at: bounds.read(lane) };
+    let (start, filled) = (bounds.read(lane), bounds.written(lane));
+    let mut cursor = Cursor { bytes: bounds.record, at: start };
     // SAFETY: the lane has written the row's bytes up to here, inside its capacity.
-    unsafe { bounds.buffer.set_len(bounds.written(lane)) };
+    unsafe { bounds.buffer.set_len(filled) };
     let good = read(&mut cursor, bounds.buffer);
     let written = bounds.buffer.len();
+    // A value may be longer than its text, and by so much the row.
+    bounds.row_bytes += written.saturating_sub(filled).saturating_sub(cursor.at.saturating_sub(start));
     bounds.make_room();
     // The exact path is safe code, and not held to end inside the record by anything but this.
     let good = good && cursor.at <= bounds.record.len();
