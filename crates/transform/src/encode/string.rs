@@ -120,7 +120,7 @@ pub(crate) fn decode_quoted<'b>(raw: &Raw<'_>, buffer: &'b mut Vec<u8>) -> Resul
             b't' => buffer.push(b'\t'),
             b'v' => buffer.push(0x0b),
             b'0' => buffer.push(0),
-            b'\\' | b'"' | b'\'' | b'`' | b'/' | b'=' | 0..0x20 | 0x7f => buffer.push(escaped),
+            b'\\' | b'"' | b'\'' | b'`' | b'/' | b'=' | 0..0x20 => buffer.push(escaped),
             other => buffer.extend_from_slice(&[b'\\', other]),
         }
     }
