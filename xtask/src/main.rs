@@ -79,6 +79,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         args: Vec<String>,
     },
+    /// Check the delivery core in every order of events of a small world, and that broken surroundings are found:
+    /// `--records N --crashes N --expiries N --revocations N --timeouts N --repeats N --refused N`.
+    #[command(disable_help_flag = true)]
+    Model {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        args: Vec<String>,
+    },
     /// Start a ClickHouse and a Kafka for development and keep them until Ctrl-C.
     Stack,
     /// Check licenses, sources and advisories of every crate against `deny.toml`, with cargo-deny.
@@ -113,6 +120,7 @@ fn dispatch() -> anyhow::Result<()> {
         Command::Sanitize => sanitize::address(),
         Command::Miri => sanitize::miri(),
         Command::Conformance { args } => conformance::run(&args),
+        Command::Model { args } => run::model(&args),
         Command::Stack => stack::run(),
         Command::Deny => run::deny(),
         Command::Setup => {

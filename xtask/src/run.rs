@@ -92,6 +92,13 @@ pub(crate) fn deny() -> anyhow::Result<()> {
     succeed(cargo().args(["deny", "check"]))
 }
 
+/// Checks the delivery core under the model checker in `model/`.
+pub(crate) fn model(args: &[String]) -> anyhow::Result<()> {
+    let mut command = cargo();
+    command.args(["run", "--release", "--locked", "--quiet", "--package", "housepipe-model", "--"]);
+    succeed(command.args(args))
+}
+
 /// Replaces this process by `housepipe <command> <args>`, so that signals and the exit code are its own.
 pub(crate) fn housepipe(command: &str, args: &[String]) -> anyhow::Result<()> {
     use std::os::unix::process::CommandExt;

@@ -3,8 +3,12 @@
 //! Sans-IO: no clock, no network, no threads, no randomness. The workers and the sink drive it, and its answers are
 //! values. A committed offset `s` means that everything below `s` is in the table or in the error table.
 
+mod exactly_once;
 mod ledger;
+mod metadata;
 mod reject_rule;
 
+pub use exactly_once::{Action, Commit, CommitOutcome, ExactlyOnce, Halt, Sealed, Terms};
 pub use ledger::{BatchId, Epoch, Ledger, Span};
+pub use metadata::{BYTES_MAX, Cut, Lineage, Metadata, Pending, Recorded};
 pub use reject_rule::{RECORDS_MIN, RejectRule, RejectVerdict, Rejected, Share};

@@ -1,0 +1,592 @@
+//! One partition's way to exactly once: what may be inserted and committed when, decided from events alone.
+//!
+//! ```text
+//! recovering ─ clean ─► filling ─ sealed ─► preparing ─ acknowledged ─► inserting ─ stored ─┬─► preparing the next
+//!      │                   ▲                   ▲                            │                 └─► clearing ─► filling
+//!      └─ pending ─► replaying ─ the same range again ─────────────────────►┘
+//! ```
+//!
+//! A range is *prepared* by a commit of its start with the range in the metadata, and inserted only once that commit is
+//! acknowledged, with a token made of the range. Whoever owns the partition next finds the range, reads it again and
+//! inserts it with the same token: ClickHouse drops what it has. The commit that ends a range prepares the next one.
+//!
+//! Time comes with the events, in seconds since 1970, as the lineage's random bits do. The driver checks that it still
+//! owns the partition at every step, carries out the [`Action`]s, and tells what became of them.
+
+use std::collections::VecDeque;
+
+use housepipe_kafka_source::Offset;
+
+use super::metadata::{Cut, Lineage, Metadata, Pending, Recorded};
+
+/// A range of the partition that was read, encoded and closed: the half-open range `[start, end)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Sealed {
+    /// Offset of the first record.
+    pub start: Offset,
+    /// The reader's position behind the last one.
+    pub end: Offset,
+    /// Rows.
+    pub rows: u32,
+    /// Records for the error table.
+    pub rejects: u32,
+    /// Why it ends there.
+    pub cut: Cut,
+}
+
+/// What the driver has to do next. Every action but [`Action::Wait`] is answered by an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Nothing; an event is under way.
+    Wait,
+    /// Read from this offset on, and seal batches that follow each other.
+    Read {
+        /// Where.
+        from: Offset,
+    },
+    /// Read exactly this range again, and seal it as one batch.
+    Replay {
+        /// Where it starts.
+        start: Offset,
+        /// The range as it was recorded.
+        pending: Pending,
+    },
+    /// Commit. While the answer is out, nothing else is committed for the partition.
+    Commit(Commit),
+    /// Insert the rejects, then the rows of this range, with its token.
+    Insert(Sealed),
+    /// ClickHouse refuses the range for what is in it: seal its halves in its place, or, where it is a single row, the
+    /// row as a reject.
+    Divide(Sealed),
+    /// Leave the group and join it again as a new member: what became of a commit is unknown, and it may still come.
+    LeaveGroup,
+    /// Give the partition back: nothing of it is under way.
+    Release,
+    /// Stop this partition with its offsets kept, and say why.
+    Halt(Halt),
+}
+
+/// A commit of a position, with what stands beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Commit {
+    /// Everything below is stored.
+    pub offset: Offset,
+    /// The lineage, and the range that is about to be inserted.
+    pub metadata: Metadata,
+}
+
+/// Why a partition cannot go on by itself without the risk of loading rows twice or leaving them out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Halt {
+    /// The metadata was written by a newer version.
+    Newer {
+        /// Its number.
+        version: u32,
+    },
+    /// The metadata is ours and was changed.
+    Damaged,
+    /// A range that may be loaded was prepared for other columns.
+    OtherPlan,
+    /// A range that may be loaded gives other records than it did: retention, compaction or a new topic.
+    OtherRecords,
+    /// A range that may be loaded is older than ClickHouse is sure to remember its token.
+    TooOld {
+        /// Seconds since it was prepared.
+        age_s: u64,
+    },
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CommitOutcome {
+    /// The coordinator has it.
+    Acknowledged,
+    /// The coordinator has refused it.
+    Refused,
+    /// No answer came; it may be there, or come there later.
+    Unknown,
+}
+
+/// What holds for the whole pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Terms {
+    /// A hash of the columns and semantics by which rows are encoded.
+    pub plan: u32,
+    /// How long ClickHouse is sure to remember a token, in seconds.
+    pub horizon_s: u64,
+}
+
+/// The delivery of one assigned partition. A new assignment has a new one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ExactlyOnce {
+    terms: Terms,
+    phase: Phase,
+    lineage: Lineage,
+    /// Everything below is stored, as far as this owner knows.
+    settled: Offset,
+    /// Batches that are sealed and not stored, in order. The front one is what the phase speaks of.
+    sealed: VecDeque<Sealed>,
+    /// No new range is begun: the partition is asked for.
+    is_draining: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Phase {
+    /// What the group has committed is asked for.
+    Recovering,
+    /// A recorded range is read again.
+    Replaying(Pending),
+    /// Nothing is under way.
+    Filling,
+    /// The commit is out that prepares the front batch.
+    Preparing(Commit),
+    /// The front batch is being inserted.
+    Inserting,
+    /// The front batch was refused, and is being divided.
+    Dividing,
+    /// The commit is out that says that nothing is pending.
+    Clearing(Commit),
+    /// This owner's part is over.
+    Over,
+}
+
+impl ExactlyOnce {
+    /// A partition that was just assigned. The driver asks the group for its commit, and tells it to
+    /// [`recover`](Self::recover).
+    pub fn assigned(terms: Terms) -> ExactlyOnce {
+        ExactlyOnce {
+            terms,
+            phase: Phase::Recovering,
+            lineage: Lineage::from_bits(0),
+            settled: Offset(0),
+            sealed: VecDeque::new(),
+            is_draining: false,
+        }
+    }
+
+    /// The group's commit is known: `position` is its offset, or where the pipe starts without one. `fresh` is used
+    /// where no lineage is recorded.
+    pub fn recover(
+        &mut self,
+        position: Offset,
+        recorded: Recorded,
+        fresh: Lineage,
+        now_unix_s: u64,
+    ) -> Action {
+        if self.phase != Phase::Recovering {
+            return Action::Wait;
+        }
+        self.settled = position;
+        let (lineage, pending) = match recorded {
+            Recorded::Ours(metadata) => (metadata.lineage, metadata.pending),
+            // An operator or another program has set this position; what was before it is not ours to know.
+            Recorded::Nothing | Recorded::Foreign | Recorded::Moved { .. } => (fresh, None),
+            Recorded::Newer { version } => return self.halt(Halt::Newer { version }),
+            Recorded::Damaged => return self.halt(Halt::Damaged),
+        };
+        self.lineage = lineage;
+        if self.is_draining {
+            return self.release();
+        }
+        let Some(pending) = pending else {
+            self.phase = Phase::Filling;
+            return Action::Read { from: position };
+        };
+        if pending.plan != self.terms.plan {
+            return self.halt(Halt::OtherPlan);
+        }
+        let age_s = now_unix_s.abs_diff(pending.prepared_unix_s);
+        if age_s > self.terms.horizon_s / 2 {
+            return self.halt(Halt::TooOld { age_s });
+        }
+        self.phase = Phase::Replaying(pending);
+        Action::Replay { start: position, pending }
+    }
+
+    /// A batch was closed. It follows the one before it, or is the range that was to be replayed.
+    pub fn seal(&mut self, batch: Sealed, now_unix_s: u64) -> Action {
+        match self.phase {
+            Phase::Replaying(pending) => {
+                let recorded = Sealed {
+                    start: self.settled,
+                    end: pending.end,
+                    rows: pending.rows,
+                    rejects: pending.rejects,
+                    cut: pending.cut,
+                };
+                if (Sealed { cut: pending.cut, ..batch }) != recorded {
+                    return self.halt(Halt::OtherRecords);
+                }
+                self.sealed.push_back(recorded);
+                self.phase = Phase::Inserting;
+                Action::Insert(recorded)
+            }
+            Phase::Recovering | Phase::Over => Action::Wait,
+            _ if self.is_draining => Action::Wait,
+            _ => {
+                self.sealed.push_back(batch);
+                if self.phase == Phase::Filling { self.prepare(batch, now_unix_s) } else { Action::Wait }
+            }
+        }
+    }
+
+    /// A commit was answered, or its answer did not come in time.
+    pub fn committed(&mut self, outcome: CommitOutcome, now_unix_s: u64) -> Action {
+        let (Phase::Preparing(commit) | Phase::Clearing(commit)) = self.phase else { return Action::Wait };
+        match outcome {
+            CommitOutcome::Unknown => {
+                self.phase = Phase::Over;
+                Action::LeaveGroup
+            }
+            // Not applied, and nothing else was done in its name. Whoever has lost the partition hears so from the group.
+            CommitOutcome::Refused if self.is_draining => self.release(),
+            CommitOutcome::Refused => Action::Commit(commit),
+            CommitOutcome::Acknowledged => match self.phase {
+                // The next owner finds the range.
+                _ if self.is_draining => self.release(),
+                Phase::Preparing(_) => match self.sealed.front().copied() {
+                    Some(front) if age_s(commit, now_unix_s) <= self.terms.horizon_s / 2 => {
+                        self.phase = Phase::Inserting;
+                        Action::Insert(front)
+                    }
+                    // A process that was frozen meanwhile. What it prepared counts from now on, if the partition is
+                    // still its own.
+                    _ => self.fill(now_unix_s),
+                },
+                _ => self.fill(now_unix_s),
+            },
+        }
+    }
+
+    /// Rows and rejects of the front batch are stored, or ClickHouse has dropped them as a repetition.
+    pub fn stored(&mut self, now_unix_s: u64) -> Action {
+        if self.phase != Phase::Inserting {
+            return Action::Wait;
+        }
+        if let Some(front) = self.sealed.pop_front() {
+            self.settled = front.end;
+        }
+        match self.sealed.front().copied() {
+            Some(next) if !self.is_draining => self.prepare(next, now_unix_s),
+            _ => self.clear(),
+        }
+    }
+
+    /// ClickHouse has refused the front batch for what is in it: nothing of it was inserted.
+    pub fn refused(&mut self) -> Action {
+        match (self.phase, self.sealed.front().copied()) {
+            (Phase::Inserting, Some(front)) => {
+                self.phase = Phase::Dividing;
+                Action::Divide(front)
+            }
+            _ => Action::Wait,
+        }
+    }
+
+    /// The front batch was divided: these ranges, in order, take its place. Each is prepared by itself, so that a next
+    /// owner knows how far its predecessor came.
+    pub fn divided(&mut self, parts: &[Sealed], now_unix_s: u64) -> Action {
+        if self.phase != Phase::Dividing {
+            return Action::Wait;
+        }
+        self.sealed.pop_front();
+        for part in parts.iter().rev() {
+            self.sealed.push_front(*part);
+        }
+        match self.sealed.front().copied() {
+            Some(first) if !self.is_draining => self.prepare(first, now_unix_s),
+            _ => self.clear(),
+        }
+    }
+
+    /// Tries of the front batch have failed for so long that ClickHouse may have forgotten its token.
+    pub fn overdue(&mut self, age_s: u64) -> Action {
+        if self.phase == Phase::Inserting { self.halt(Halt::TooOld { age_s }) } else { Action::Wait }
+    }
+
+    /// The group wants the partition back. What is being inserted is finished and committed; what is only sealed is
+    /// dropped, and read again by the next owner.
+    pub fn revoke(&mut self) -> Action {
+        self.is_draining = true;
+        match self.phase {
+            Phase::Recovering
+            | Phase::Preparing(_)
+            | Phase::Inserting
+            | Phase::Dividing
+            | Phase::Clearing(_) => Action::Wait,
+            Phase::Replaying(_) | Phase::Filling | Phase::Over => self.release(),
+        }
+    }
+
+    /// The time to drain is over. An insert that is under way is the next owner's to repeat, with the same token; a
+    /// commit that is under way must not come behind those of the next owner.
+    pub fn give_up(&mut self) -> Action {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Preparing(_) | Phase::Clearing(_) => Action::LeaveGroup,
+            _ => self.release(),
+        }
+    }
+
+    /// The partition has another owner already.
+    pub fn lose(&mut self) {
+        self.phase = Phase::Over;
+        self.sealed.clear();
+    }
+
+    /// The life of the partition's offsets, for tokens.
+    pub fn lineage(&self) -> Lineage {
+        self.lineage
+    }
+
+    /// Whether this owner does nothing any more.
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Over
+    }
+
+    fn prepare(&mut self, batch: Sealed, now_unix_s: u64) -> Action {
+        let pending = Pending {
+            end: batch.end,
+            rows: batch.rows,
+            rejects: batch.rejects,
+            plan: self.terms.plan,
+            cut: batch.cut,
+            prepared_unix_s: now_unix_s,
+        };
+        let commit = Commit {
+            offset: batch.start,
+            metadata: Metadata { lineage: self.lineage, pending: Some(pending) },
+        };
+        self.phase = Phase::Preparing(commit);
+        Action::Commit(commit)
+    }
+
+    fn clear(&mut self) -> Action {
+        let metadata = Metadata { lineage: self.lineage, pending: None };
+        let commit = Commit { offset: self.settled, metadata };
+        self.phase = Phase::Clearing(commit);
+        Action::Commit(commit)
+    }
+
+    fn fill(&mut self, now_unix_s: u64) -> Action {
+        self.phase = Phase::Filling;
+        match self.sealed.front().copied() {
+            Some(next) => self.prepare(next, now_unix_s),
+            None => Action::Wait,
+        }
+    }
+
+    fn release(&mut self) -> Action {
+        self.phase = Phase::Over;
+        self.sealed.clear();
+        Action::Release
+    }
+
+    fn halt(&mut self, halt: Halt) -> Action {
+        self.phase = Phase::Over;
+        self.sealed.clear();
+        Action::Halt(halt)
+    }
+}
+
+/// Seconds since the range of the commit was prepared.
+fn age_s(commit: Commit, now_unix_s: u64) -> u64 {
+    commit.metadata.pending.map_or(0, |pending| now_unix_s.abs_diff(pending.prepared_unix_s))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_764_000_000;
+    const TERMS: Terms = Terms { plan: 7, horizon_s: 600 };
+
+    fn lineage() -> Lineage {
+        Lineage::from_bits(0xabc)
+    }
+
+    fn batch(start: i64, end: i64) -> Sealed {
+        let rows = u32::try_from(end - start).unwrap();
+        Sealed { start: Offset(start), end: Offset(end), rows, rejects: 0, cut: Cut::Size }
+    }
+
+    fn pending(end: i64, rows: u32) -> Pending {
+        Pending { end: Offset(end), rows, rejects: 0, plan: 7, cut: Cut::Size, prepared_unix_s: NOW }
+    }
+
+    fn prepares(batch: Sealed) -> Action {
+        let pending = pending(batch.end.0, batch.rows);
+        let pending = Some(Pending { rejects: batch.rejects, cut: batch.cut, ..pending });
+        Action::Commit(Commit { offset: batch.start, metadata: Metadata { lineage: lineage(), pending } })
+    }
+
+    fn clears(offset: i64) -> Action {
+        let metadata = Metadata { lineage: lineage(), pending: None };
+        Action::Commit(Commit { offset: Offset(offset), metadata })
+    }
+
+    /// A partition that reads from 0 and has nothing under way.
+    fn filling() -> ExactlyOnce {
+        let mut core = ExactlyOnce::assigned(TERMS);
+        let action = core.recover(Offset(0), Recorded::Nothing, lineage(), NOW);
+        assert_eq!(action, Action::Read { from: Offset(0) });
+        core
+    }
+
+    /// A partition that inserts `[0, 10)`.
+    fn inserting() -> ExactlyOnce {
+        let mut core = filling();
+        assert_eq!(core.seal(batch(0, 10), NOW), prepares(batch(0, 10)));
+        assert_eq!(core.committed(CommitOutcome::Acknowledged, NOW), Action::Insert(batch(0, 10)));
+        core
+    }
+
+    fn recovered(recorded: Recorded) -> (ExactlyOnce, Action) {
+        let mut core = ExactlyOnce::assigned(TERMS);
+        let action = core.recover(Offset(0), recorded, lineage(), NOW);
+        (core, action)
+    }
+
+    fn ours(pending: Pending) -> Recorded {
+        Recorded::Ours(Metadata { lineage: lineage(), pending: Some(pending) })
+    }
+
+    #[test]
+    fn the_commit_that_ends_a_batch_prepares_the_next() {
+        let mut core = inserting();
+        assert_eq!(core.seal(batch(10, 15), NOW), Action::Wait);
+        assert_eq!(core.stored(NOW), prepares(batch(10, 15)));
+        assert_eq!(core.committed(CommitOutcome::Acknowledged, NOW), Action::Insert(batch(10, 15)));
+        assert_eq!(core.stored(NOW), clears(15));
+        assert_eq!(core.committed(CommitOutcome::Acknowledged, NOW), Action::Wait);
+        assert_eq!(core.seal(batch(15, 16), NOW), prepares(batch(15, 16)));
+    }
+
+    #[test]
+    fn a_batch_that_is_sealed_while_a_commit_is_out_waits_for_it() {
+        let mut core = inserting();
+        assert_eq!(core.stored(NOW), clears(10));
+        assert_eq!(core.seal(batch(10, 12), NOW), Action::Wait);
+        assert_eq!(core.committed(CommitOutcome::Acknowledged, NOW), prepares(batch(10, 12)));
+    }
+
+    #[test]
+    fn nothing_is_inserted_before_its_commit_is_acknowledged() {
+        let mut core = filling();
+        assert_eq!(core.seal(batch(0, 10), NOW), prepares(batch(0, 10)));
+        assert_eq!(core.seal(batch(10, 20), NOW), Action::Wait);
+        assert_eq!(core.committed(CommitOutcome::Refused, NOW), prepares(batch(0, 10)));
+        assert_eq!(core.committed(CommitOutcome::Unknown, NOW), Action::LeaveGroup);
+        assert!(core.is_over());
+        assert_eq!(core.committed(CommitOutcome::Acknowledged, NOW), Action::Wait);
+    }
+
+    #[test]
+    fn a_pending_range_is_replayed_exactly() {
+        let (mut core, action) = recovered(ours(pending(10, 10)));
+        assert_eq!(action, Action::Replay { start: Offset(0), pending: pending(10, 10) });
+        assert_eq!(core.lineage(), lineage());
+        // However the driver came to cut it there.
+        let again = Sealed { cut: Cut::Drain, ..batch(0, 10) };
+        assert_eq!(core.seal(again, NOW), Action::Insert(batch(0, 10)));
+        assert_eq!(core.stored(NOW), clears(10));
+    }
+
+    #[test]
+    fn a_range_that_reads_otherwise_halts() {
+        for other in [batch(0, 9), batch(1, 10), Sealed { rejects: 1, ..batch(0, 10) }] {
+            let (mut core, _) = recovered(ours(pending(10, 10)));
+            assert_eq!(core.seal(other, NOW), Action::Halt(Halt::OtherRecords));
+            assert!(core.is_over());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_replayed_halts_and_says_why() {
+        let other_plan = ours(Pending { plan: 8, ..pending(10, 10) });
+        assert_eq!(recovered(other_plan).1, Action::Halt(Halt::OtherPlan));
+        for prepared_unix_s in [NOW - 301, NOW + 301] {
+            let old = ours(Pending { prepared_unix_s, ..pending(10, 10) });
+            assert_eq!(recovered(old).1, Action::Halt(Halt::TooOld { age_s: 301 }));
+        }
+        assert_eq!(recovered(Recorded::Damaged).1, Action::Halt(Halt::Damaged));
+        assert_eq!(recovered(Recorded::Newer { version: 2 }).1, Action::Halt(Halt::Newer { version: 2 }));
+        let mut core = inserting();
+        assert_eq!(core.overdue(301), Action::Halt(Halt::TooOld { age_s: 301 }));
+    }
+
+    #[test]
+    fn offsets_that_others_have_set_begin_a_new_lineage() {
+        for recorded in [Recorded::Nothing, Recorded::Foreign, Recorded::Moved { from: Offset(5) }] {
+            let (core, action) = recovered(recorded);
+            assert_eq!(action, Action::Read { from: Offset(0) });
+            assert_eq!(core.lineage(), lineage());
+        }
+        let before = Lineage::from_bits(0x123);
+        let (core, _) = recovered(Recorded::Ours(Metadata { lineage: before, pending: None }));
+        assert_eq!(core.lineage(), before);
+    }
+
+    #[test]
+    fn a_process_that_was_frozen_prepares_again() {
+        let mut core = filling();
+        core.seal(batch(0, 10), NOW);
+        let woken = NOW + 301;
+        let Action::Commit(commit) = core.committed(CommitOutcome::Acknowledged, woken) else {
+            panic!("an insert, so late")
+        };
+        assert_eq!(commit.metadata.pending.unwrap().prepared_unix_s, woken);
+        assert_eq!(core.committed(CommitOutcome::Acknowledged, woken), Action::Insert(batch(0, 10)));
+    }
+
+    #[test]
+    fn a_refused_batch_goes_on_in_parts_that_are_prepared_one_by_one() {
+        let mut core = inserting();
+        core.seal(batch(10, 20), NOW);
+        assert_eq!(core.refused(), Action::Divide(batch(0, 10)));
+        let parts = [batch(0, 5), batch(5, 10)];
+        assert_eq!(core.divided(&parts, NOW), prepares(batch(0, 5)));
+        assert_eq!(core.committed(CommitOutcome::Acknowledged, NOW), Action::Insert(batch(0, 5)));
+        assert_eq!(core.stored(NOW), prepares(batch(5, 10)));
+        assert_eq!(core.committed(CommitOutcome::Acknowledged, NOW), Action::Insert(batch(5, 10)));
+        assert_eq!(core.stored(NOW), prepares(batch(10, 20)));
+    }
+
+    #[test]
+    fn a_revoked_partition_ends_with_what_it_inserts() {
+        let mut core = inserting();
+        core.seal(batch(10, 20), NOW);
+        assert_eq!(core.revoke(), Action::Wait);
+        assert_eq!(core.seal(batch(20, 30), NOW), Action::Wait);
+        assert_eq!(core.stored(NOW), clears(10));
+        assert_eq!(core.committed(CommitOutcome::Acknowledged, NOW), Action::Release);
+        assert!(core.is_over());
+        assert_eq!(filling().revoke(), Action::Release);
+    }
+
+    #[test]
+    fn a_partition_is_not_given_back_with_a_commit_under_way() {
+        let mut core = filling();
+        core.seal(batch(0, 10), NOW);
+        assert_eq!(core.revoke(), Action::Wait);
+        assert_eq!(core.clone().committed(CommitOutcome::Acknowledged, NOW), Action::Release);
+        assert_eq!(core.clone().committed(CommitOutcome::Refused, NOW), Action::Release);
+        assert_eq!(core.give_up(), Action::LeaveGroup);
+        // An insert under way is the next owner's to repeat.
+        let mut core = inserting();
+        core.revoke();
+        assert_eq!(core.give_up(), Action::Release);
+    }
+
+    #[test]
+    fn nothing_happens_after_the_end() {
+        let mut core = inserting();
+        core.lose();
+        assert!(core.is_over());
+        assert_eq!(core.stored(NOW), Action::Wait);
+        assert_eq!(core.refused(), Action::Wait);
+        assert_eq!(core.overdue(1), Action::Wait);
+        assert_eq!(core.seal(batch(10, 11), NOW), Action::Wait);
+        assert_eq!(core.divided(&[], NOW), Action::Wait);
+        assert_eq!(core.recover(Offset(0), Recorded::Nothing, lineage(), NOW), Action::Wait);
+    }
+}

@@ -1,0 +1,142 @@
+//! The delivery core under a model checker: every order in which a small world of two processes, a broker, a table and
+//! a network that delays and repeats can go.
+//!
+//! The core is the one that pipes run, [`housepipe_runtime::delivery::ExactlyOnce`]; here are only its surroundings. A
+//! [`Driver`] that breaks a rule of the protocol shows that the checker would see it.
+
+#![expect(clippy::print_stdout, reason = "its output is what it is for")]
+
+mod protocol;
+mod world;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use protocol::{Driver, Protocol};
+use stateright::{Checker, HasDiscoveries, Model};
+use world::Mishaps;
+
+/// Model checks the delivery core: no record lost, none twice, in every order of events.
+#[derive(Debug, Parser)]
+struct Cli {
+    /// Records in the partition
+    #[arg(long, default_value_t = 3)]
+    records: usize,
+    /// Number of a record that ClickHouse refuses, with all that is in the same insert
+    #[arg(long)]
+    refused: Option<i64>,
+    /// Processes killed, at most
+    #[arg(long, default_value_t = 1)]
+    crashes: u8,
+    /// Members thrown out without their knowledge, at most
+    #[arg(long, default_value_t = 1)]
+    expiries: u8,
+    /// Hand-overs, at most
+    #[arg(long, default_value_t = 1)]
+    revocations: u8,
+    /// Commits and hand-overs that take too long, at most
+    #[arg(long, default_value_t = 1)]
+    timeouts: u8,
+    /// Commits and inserts whose answers are lost, at most
+    #[arg(long, default_value_t = 2)]
+    repeats: u8,
+    /// Threads
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+}
+
+/// What one exploration found.
+struct Explored {
+    states: usize,
+    /// A property that does not hold, and the steps to where it breaks.
+    broken: Option<(&'static str, Vec<String>)>,
+    /// Some order of events loads everything.
+    can_end: bool,
+}
+
+/// Goes through every state, or up to the first that breaks a property.
+fn explore(protocol: Protocol, threads: usize) -> Explored {
+    let builder = protocol.checker().threads(threads).finish_when(HasDiscoveries::AnyFailures);
+    let checker = builder.spawn_bfs().join();
+    let broken = protocol::SAFETY.iter().find_map(|name| {
+        let steps = checker.discovery(name)?.into_actions();
+        Some((*name, steps.iter().map(|step| format!("{step:?}")).collect()))
+    });
+    let can_end = checker.discovery(protocol::EVERYTHING_LOADED).is_some();
+    Explored { states: checker.unique_state_count(), broken, can_end }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mishaps = Mishaps {
+        crashes: cli.crashes,
+        expiries: cli.expiries,
+        revocations: cli.revocations,
+        timeouts: cli.timeouts,
+        repeats: cli.repeats,
+    };
+    let began = Instant::now();
+    let protocol = Protocol { records: cli.records, refused: cli.refused, driver: Driver::Correct, mishaps };
+    println!("{} records, {mishaps:?}", protocol.records);
+    let explored = explore(protocol.clone(), cli.threads);
+    let seconds = began.elapsed().as_secs_f64();
+    println!("the core: {} states in {seconds:.1} s", explored.states);
+    if let Some((name, steps)) = explored.broken {
+        println!("`{name}` does not hold:\n  {}", steps.join("\n  "));
+        return ExitCode::FAILURE;
+    }
+    if !explored.can_end {
+        println!("no order of events loads everything");
+        return ExitCode::FAILURE;
+    }
+    println!("holds: {}", protocol::SAFETY.join(", "));
+    let mut is_blind = false;
+    for driver in Driver::BROKEN {
+        let broken = Protocol { driver, refused: None, mishaps: Mishaps::FEW, records: FEW_RECORDS };
+        let explored = explore(broken, cli.threads);
+        match explored.broken {
+            Some((name, steps)) => {
+                println!(
+                    "{driver:?}: breaks `{name}` after {} steps, {} states",
+                    steps.len(),
+                    explored.states
+                );
+            }
+            None => {
+                is_blind = true;
+                println!("{driver:?}: not found in {} states", explored.states);
+            }
+        }
+    }
+    if is_blind { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Records among which every broken driver is found with few mishaps.
+const FEW_RECORDS: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn few(driver: Driver, refused: Option<i64>) -> Explored {
+        explore(Protocol { records: FEW_RECORDS, refused, driver, mishaps: Mishaps::FEW }, 1)
+    }
+
+    #[test]
+    fn no_record_is_lost_and_none_is_loaded_twice() {
+        for refused in [None, Some(0), Some(1), Some(2)] {
+            let explored = few(Driver::Correct, refused);
+            assert_eq!(explored.broken, None);
+            assert!(explored.can_end);
+            assert!(explored.states > 100_000, "{} states are not all", explored.states);
+        }
+    }
+
+    #[test]
+    fn every_broken_driver_is_found() {
+        for driver in Driver::BROKEN {
+            assert!(few(driver, None).broken.is_some(), "{driver:?}");
+        }
+    }
+}
