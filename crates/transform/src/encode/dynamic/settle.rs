@@ -78,7 +78,8 @@ pub(super) fn check_name(kind: &Kind, budget: &Budget) -> Result<(), Fault> {
     match kind {
         Kind::Object(object) if object.tree.is_empty() => {
             let message = "an empty object in an array beside `true` or `false` and other values has no type";
-            Err(budget.fault(RejectCode::TypeMismatch, message))
+            // Nor is one tried after this.
+            Err(budget.fault(RejectCode::TypeMismatch, message).made_final())
         }
         Kind::Object(object) if object.is_unclear => Ok(()),
         Kind::Object(object) => check_name(&named(Object::clone(object), budget)?, budget),
