@@ -21,7 +21,7 @@ fn data_type() -> impl Strategy<Value = String> {
         Just("UInt8".to_owned()),
         Just("DateTime64(3, 'UTC')".to_owned()),
         Just("Enum8('a\\'b' = -1, 'c' = 2)".to_owned()),
-        Just("JSON(max_dynamic_paths=8, a.b UInt32, SKIP x, SKIP REGEXP 'y.*')".to_owned()),
+        Just("JSON(max_dynamic_paths=8, `a.b` UInt32, SKIP x, SKIP REGEXP 'y.*')".to_owned()),
         Just("FixedString(16)".to_owned()),
     ];
     leaf.prop_recursive(4, 16, 3, |inner| {

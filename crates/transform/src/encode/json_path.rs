@@ -16,6 +16,8 @@ use crate::reject::RejectCode;
 pub(crate) struct Scratch {
     text: Vec<u8>,
     value: Vec<u8>,
+    /// Integers take no double that is not whole: other members of a Variant may.
+    is_exact: bool,
 }
 
 impl Scratch {
@@ -48,12 +50,19 @@ pub(crate) fn check(op: &Op, c: &mut Cursor<'_>, s: &mut State, scratch: &mut Sc
         Op::Map(_, item) => return pairs(c, s, at, |c, s, _| check(item, c, s, scratch)).map(drop),
         Op::Tuple(tuple) => return self::tuple(tuple, c, s, scratch),
         Op::Variant(variant) => {
-            for member in &variant.members {
-                let taken = check(member, c, s, scratch);
-                if taken.as_ref().map_or_else(Fault::is_final, |()| true) {
-                    return taken;
+            // In that order, since a number that a Decimal has no room for is no other member's either; and first without
+            // digits being cut off.
+            let around = scratch.is_exact;
+            for is_exact in [true, around] {
+                for member in variant.attempts.iter().filter_map(|at| variant.members.get(usize::from(*at))) {
+                    scratch.is_exact = is_exact;
+                    let taken = check(member, c, s, scratch);
+                    scratch.is_exact = around;
+                    if taken.as_ref().map_or_else(Fault::is_final, |()| true) {
+                        return taken;
+                    }
+                    c.at = at;
                 }
-                c.at = at;
             }
             Ok(false)
         }
@@ -83,7 +92,7 @@ pub(crate) fn check(op: &Op, c: &mut Cursor<'_>, s: &mut State, scratch: &mut Sc
                     let fits = takes(op, bytes, s, scratch).map_err(|fault| fault.moved_to(at))?;
                     return if fits { Ok(()) } else { Err(misfit(at)) };
                 };
-                let fits = converts(op, number);
+                let fits = converts(op, number, scratch.is_exact);
                 if !fits && wraps(op, number) {
                     let message =
                         "the number does not fit the Decimal, and ClickHouse would store another one";
@@ -207,9 +216,14 @@ fn double_bytes(double: f64) -> Option<usize> {
     is_plain.then(|| double.to_string().len())
 }
 
-/// Whether the number is converted to the type.
-fn converts(op: &Op, number: Number) -> bool {
+/// Whether the number is converted to the type; to an integer, where it is to be exact, only if it is whole.
+fn converts(op: &Op, number: Number, is_exact: bool) -> bool {
     match (op, number) {
+        (Op::Int(_) | Op::WideInt { .. } | Op::Bool, Number::Double(double))
+            if is_exact && double.fract() != 0.0 =>
+        {
+            false
+        }
         (Op::Float32 | Op::Float64 | Op::Time64 { .. }, Number::Whole(_))
         | (Op::Float32 | Op::Float64, Number::Double(_))
         | (Op::DateTime { .. } | Op::Time, Number::Whole(_)) => true,
@@ -301,7 +315,7 @@ fn text(op: &Op, c: &mut Cursor<'_>, s: &mut State, scratch: &mut Scratch) -> Re
 
 /// Whether the type takes the text. The fault is one that no other type mends.
 fn takes(op: &Op, decoded: &[u8], s: &mut State, scratch: &mut Scratch) -> Result<bool, Fault> {
-    let Scratch { text, value } = scratch;
+    let Scratch { text, value, .. } = scratch;
     let decoded = match op {
         Op::Int(_) | Op::WideInt { .. } | Op::Bool | Op::Float32 | Op::Float64 => without_payload(decoded),
         _ => decoded,

@@ -61,15 +61,6 @@ fn escape(f: &mut fmt::Formatter<'_>, text: &str, quote: char) -> fmt::Result {
     Ok(())
 }
 
-/// A path of a JSON type: its parts joined by dots, each quoted by itself.
-struct Path<'a>(&'a str);
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.split('.').all(is_plain) { f.write_str(self.0) } else { Identifier(self.0).fmt(f) }
-    }
-}
-
 impl fmt::Display for DataType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -151,12 +142,12 @@ impl fmt::Display for DataType {
                     separator = ", ";
                 }
                 for (path, ty) in &args.paths {
-                    write!(f, "{separator}{} {ty}", Path(path))?;
+                    write!(f, "{separator}{} {ty}", Identifier(path))?;
                     separator = ", ";
                 }
                 for skip in &args.skips {
                     match skip {
-                        JsonSkip::Path(path) => write!(f, "{separator}SKIP {}", Path(path))?,
+                        JsonSkip::Path(path) => write!(f, "{separator}SKIP {}", Identifier(path))?,
                         JsonSkip::Regexp(text) => write!(f, "{separator}SKIP REGEXP {}", QuotedText(text))?,
                     }
                     separator = ", ";
