@@ -161,7 +161,9 @@ pub(crate) fn reason(reject: &Reject, columns: &str, record: &[u8]) -> Option<&'
 /// Whether the value at the beginning is an array, an object or a number that ClickHouse may spell otherwise.
 fn is_written_anew(value: &[u8]) -> bool {
     match value.first() {
-        Some(b'[' | b'{') => value.iter().any(|byte| matches!(byte, b'\\' | b'/' | b'.' | b'e' | b'A'..=b'Z')),
+        Some(b'[' | b'{') => {
+            value.iter().any(|byte| matches!(byte, b'\\' | b'/' | b'.' | b'e' | b'A'..=b'Z'))
+        }
         Some(b'-' | b'0'..=b'9') => {
             value.iter().take_while(|byte| !b",}]".contains(byte)).any(|byte| matches!(byte, b'e' | b'E'))
         }

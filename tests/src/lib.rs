@@ -9,10 +9,12 @@
 
 mod housepipe;
 mod pipe;
+mod proxy;
 mod stack;
 mod wait;
 
 pub use housepipe::{Housepipe, Outcome, housepipe};
 pub use pipe::PipeText;
+pub use proxy::Proxy;
 pub use stack::{create_topic, fill, own_stack, produce, query, query_number, shared_stack, unique};
 pub use wait::wait_until;

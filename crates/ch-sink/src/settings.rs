@@ -10,6 +10,7 @@ const BLOCK_ROWS: &str = "1048576";
 /// Every setting that an insert may send; the server is asked once which of them it has.
 pub(crate) const WANTED: &[&str] = &[
     "async_insert",
+    "deduplicate_blocks_in_dependent_materialized_views",
     "deduplicate_insert",
     "input_format_binary_read_json_as_string",
     "input_format_max_block_size_bytes",
@@ -43,6 +44,8 @@ pub(crate) fn of_insert<'a>(insert: &Insert<'a>, known: &HashSet<String>) -> Vec
         settings.push(("insert_deduplicate", "1"));
         settings.push(("deduplicate_insert", "enable"));
         settings.push(("insert_deduplication_token", token));
+        // Or a repetition that the table drops would never reach a view that failed the first time.
+        settings.push(("deduplicate_blocks_in_dependent_materialized_views", "1"));
     }
     settings.retain(|(name, _)| known.contains(*name));
     settings

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use housepipe_local_stack::corpus::{Corpus, Events};
 use housepipe_tests::{
-    PipeText, fill, housepipe, own_stack, query, query_number, shared_stack, unique, wait_until,
+    PipeText, Proxy, fill, housepipe, own_stack, query, query_number, shared_stack, unique, wait_until,
 };
 use nix::sys::signal::Signal;
 
@@ -64,6 +64,32 @@ fn clickhouse_down_for_a_while_loses_nothing() {
     assert_eq!(outcome.number("rejected"), 0);
     assert_eq!(query_number(&stack, &format!("SELECT uniqExact(id) FROM {topic}")), count);
     assert_eq!(query_number(&stack, &format!("SELECT count() FROM {topic}_clickpipes_error")), 0);
+}
+
+#[test]
+fn an_insert_whose_answer_is_lost_is_repeated_with_its_token() {
+    let stack = shared_stack();
+    let topic = unique("answers");
+    let corpus = Events::new(26).with_id();
+    let count = 100_000;
+    fill(stack, &topic, 2, &corpus, count);
+    let (columns, window) = (corpus.columns(), "SETTINGS non_replicated_deduplication_window = 100");
+    query(stack, &format!("CREATE TABLE {topic} ({columns}) ENGINE = MergeTree ORDER BY id {window}"));
+    let server = stack.clickhouse.url().trim_start_matches("http://").to_owned();
+    let proxy = Proxy::before(&server);
+    let pipe = PipeText::new(stack, &topic)
+        .replacing(&server, &proxy.address().to_string())
+        .with("batch: { max_rows: 10000 }");
+    proxy.lose_answers(4);
+    let outcome = housepipe(&["run", "pipe.yaml", "--until-caught-up", "--json"], Some(&pipe), b"")
+        .wait()
+        .expect_success();
+    assert_eq!(proxy.left_to_lose(), 0);
+    assert!(outcome.number("retries") >= 4);
+    assert_eq!(outcome.number("loaded"), count);
+    // The table remembers tokens, so what was done before is not done again.
+    assert_eq!(query_number(stack, &format!("SELECT uniqExact(id) FROM {topic}")), count);
+    assert_eq!(query_number(stack, &format!("SELECT count() FROM {topic}")), count);
 }
 
 #[test]

@@ -43,8 +43,10 @@ pub(super) async fn deliver(shared: Arc<Shared>, mut batch: SealedBatch) {
 async fn store(shared: &Arc<Shared>, batch: &mut SealedBatch) -> Result<Outcome, Undelivered> {
     let mut outcome =
         Outcome { rejected: batch.rejected, bytes: batch.body.len() as u64, ..Outcome::default() };
-    let rejects = std::mem::take(&mut batch.rejects);
-    insert_rejects(shared, &rejects).await?;
+    let mut rejects = std::mem::take(&mut batch.rejects);
+    let token = shared.token(batch.id);
+    rejects.iter_mut().for_each(|row| token.as_str().clone_into(&mut row.batch_token));
+    insert_rejects(shared, &rejects, &token.rejects()).await?;
     outcome.count_codes(&rejects);
     drop(rejects);
     for rows in batch.inserts(INSERT_BYTES_MAX) {
@@ -70,6 +72,7 @@ pub(super) async fn insert_rows(
     if rows.is_empty() {
         return Ok(());
     }
+    let token = shared.token(batch.id).rows(&rows);
     let insert = Insert {
         table: &shared.setup.target.table,
         columns: &shared.setup.target.columns,
@@ -80,7 +83,7 @@ pub(super) async fn insert_rows(
         },
         body: batch.slice(&rows),
         rows: rows.len() as u64,
-        token: None,
+        token: Some(&token),
         // JSON columns are encoded as text; the setting is nothing to tables without one.
         json_as_string: true,
     };
@@ -88,12 +91,16 @@ pub(super) async fn insert_rows(
 }
 
 /// Inserts error rows, as often as it takes. Without an error table there is nothing to do.
-pub(super) async fn insert_rejects(shared: &Shared, rejects: &[ErrorRow]) -> Result<(), Undelivered> {
+pub(super) async fn insert_rejects(
+    shared: &Shared,
+    rejects: &[ErrorRow],
+    token: &str,
+) -> Result<(), Undelivered> {
     let Some(table) = &shared.setup.target.error_table else { return Ok(()) };
     if rejects.is_empty() {
         return Ok(());
     }
-    match persist(shared, Attempt::Errors(table, rejects)).await {
+    match persist(shared, Attempt::Errors(table, rejects, token)).await {
         Err(Undelivered::Refused(error)) => {
             // The error table is ours; rows that it refuses mean that somebody changed it.
             shared.fail(PipeError::ErrorTable { table: table.name().to_owned(), source: Box::new(error) });
@@ -106,14 +113,14 @@ pub(super) async fn insert_rejects(shared: &Shared, rejects: &[ErrorRow]) -> Res
 /// What is tried until it succeeds.
 enum Attempt<'a> {
     Rows(&'a Insert<'a>),
-    Errors(&'a ErrorTable, &'a [ErrorRow]),
+    Errors(&'a ErrorTable, &'a [ErrorRow], &'a str),
 }
 
 impl Attempt<'_> {
     async fn run(&self, sink: &Sink) -> Result<(), SinkError> {
         match self {
             Attempt::Rows(insert) => sink.insert(insert).await.map(|_| ()),
-            Attempt::Errors(table, rows) => sink.insert_errors(table, rows, None).await,
+            Attempt::Errors(table, rows, token) => sink.insert_errors(table, rows, Some(token)).await,
         }
     }
 }

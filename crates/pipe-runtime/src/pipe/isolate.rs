@@ -65,8 +65,10 @@ pub(super) async fn deliver(
             (partition, offset, row.message.as_str())
         })
         .collect();
-    let rows = error_rows(shared, &origins).await?;
-    insert_rejects(shared, &rows).await?;
+    let mut rows = error_rows(shared, &origins).await?;
+    let token = shared.token(batch.id);
+    rows.iter_mut().for_each(|row| token.as_str().clone_into(&mut row.batch_token));
+    insert_rejects(shared, &rows, &token.refused(&within)).await?;
     Ok(rows)
 }
 

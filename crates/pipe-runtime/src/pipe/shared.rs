@@ -1,7 +1,9 @@
 //! What the threads and tasks of one pipe share.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
+use std::time::SystemTime;
 
 use housepipe_ch_sink::{ErrorRow, ErrorTable, Sink};
 use housepipe_kafka_source::SourceConfig;
@@ -14,7 +16,7 @@ use super::inserter;
 use super::progress::SharedProgress;
 use super::record::Labels;
 use super::state::{Phase, StateCell};
-use crate::delivery::{RejectRule, RejectVerdict};
+use crate::delivery::{BatchId, BatchToken, RejectRule, RejectVerdict};
 use crate::error::{PipeError, explain};
 use crate::pipe_file::BatchLimits;
 
@@ -31,6 +33,8 @@ pub(super) struct Shared {
     pub(super) setup: Setup,
     pub(super) progress: SharedProgress,
     pub(super) state: StateCell,
+    /// A random number of this run, for tokens.
+    run: u64,
     runtime: Handle,
     /// Empty buffers. A worker needs one to seal, so their number bounds the inserts in flight, and memory.
     spares: Mutex<Vec<BatchBuilder>>,
@@ -64,12 +68,19 @@ impl Shared {
             setup,
             progress: SharedProgress::new(rule),
             state: StateCell::default(),
+            run: RandomState::new().hash_one(SystemTime::now()),
             runtime,
             spares: Mutex::new(spares),
             sleepers: Mutex::new(Vec::new()),
             phase: watch::Sender::new(Phase::Running),
             failure: Mutex::new(None),
         })
+    }
+
+    /// The tokens of a batch.
+    pub(super) fn token(&self, batch: BatchId) -> BatchToken {
+        let Labels { pipe, topic } = &self.setup.labels;
+        BatchToken::of_run(pipe, topic, self.run, batch)
     }
 
     pub(super) fn phase(&self) -> watch::Receiver<Phase> {
