@@ -45,6 +45,11 @@ impl Fault {
         self.0.is_final
     }
 
+    /// Where it is.
+    pub(crate) fn position(&self) -> usize {
+        self.0.position
+    }
+
     /// The same fault, as one that no other member of a Variant mends.
     #[cold]
     pub(crate) fn made_final(mut self) -> Fault {

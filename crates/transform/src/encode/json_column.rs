@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::fault::Fault;
-use super::json_document::Kind;
+use super::json_document::{Duplicate, Kind};
 use super::{State, json_path, skip, string};
 use crate::plan::{JsonOp, JsonPath, push_length};
 use crate::reject::RejectCode;
@@ -43,25 +43,29 @@ fn check(paths: &JsonOp, bytes: &[u8], start: usize, s: &mut State) -> Result<()
         return Err(refused(start + error.valid_up_to(), "a JSON column takes UTF-8 alone"));
     }
     s.paths.clear();
-    walk(paths, bytes, start, s)?;
+    let misfit = walk(paths, bytes, start, s)?;
     if s.paths.is_suspicious() {
         walk(paths, bytes, start, s)?;
-        if let Some(position) = s.paths.duplicate() {
-            return Err(refused(position, "the same path stands twice in the document"));
+        let duplicate = s.paths.duplicate();
+        // What the server meets first counts: of a Variant other members are tried after this, and not after some misfits.
+        let is_first = |found: Duplicate| misfit.as_ref().is_none_or(|misfit| found.met <= misfit.position());
+        if let Some(found) = duplicate.filter(|found| is_first(*found)) {
+            return Err(refused(found.position, "the same path stands twice in the document"));
         }
     }
-    Ok(())
+    misfit.map_or(Ok(()), Err)
 }
 
-/// Walks the document, and notes its paths.
-fn walk(paths: &JsonOp, bytes: &[u8], start: usize, s: &mut State) -> Result<(), Fault> {
+/// Walks the document, and notes its paths. Returns the first value that does not fit its path.
+fn walk(paths: &JsonOp, bytes: &[u8], start: usize, s: &mut State) -> Result<Option<Fault>, Fault> {
     let mut c = Cursor { bytes, at: start };
     let mut expects_key = false;
+    let mut misfit = None;
     loop {
         c.blank(false);
         let position = c.at;
         if c.is_at_end() {
-            return Ok(());
+            return Ok(misfit);
         }
         match c.peek() {
             bracket @ (b'{' | b'[') => {
@@ -86,7 +90,7 @@ fn walk(paths: &JsonOp, bytes: &[u8], start: usize, s: &mut State) -> Result<(),
                     c.blank(false);
                     c.at += 1; // The colon.
                     expects_key = false;
-                    odd_path(paths, &mut c, s)?;
+                    misfit = odd_path(paths, &mut c, s, misfit)?;
                 } else {
                     s.paths.value(Kind::Plain, position);
                 }
@@ -110,10 +114,16 @@ fn walk(paths: &JsonOp, bytes: &[u8], start: usize, s: &mut State) -> Result<(),
     }
 }
 
-/// Passes over the value of a key that is not like others: one with a type of its own, or one that is left out.
-fn odd_path(paths: &JsonOp, c: &mut Cursor<'_>, s: &mut State) -> Result<(), Fault> {
+/// Passes over the value of a key that is not like others: one with a type of its own, or one that is left out. Returns
+/// `misfit`, or the fault of this value where there was none before.
+fn odd_path(
+    paths: &JsonOp,
+    c: &mut Cursor<'_>,
+    s: &mut State,
+    misfit: Option<Fault>,
+) -> Result<Option<Fault>, Fault> {
     let path = match s.paths.in_document().map(|path| paths.find(path)) {
-        None | Some(JsonPath::Plain) => return Ok(()),
+        None | Some(JsonPath::Plain) => return Ok(misfit),
         Some(path) => path,
     };
     c.blank(false);
@@ -122,39 +132,44 @@ fn odd_path(paths: &JsonOp, c: &mut Cursor<'_>, s: &mut State) -> Result<(), Fau
     // Texts inside of it have to be texts for the server's parser all the same.
     skip::value_strict(c, s)?;
     check_tokens(&c.bytes[..c.at], at, s)?;
-    if let JsonPath::Typed(name, op) = path {
-        let mut scratch = std::mem::take(&mut s.paths.scratch);
-        let mut value = Cursor { bytes: c.bytes, at };
-        let fits = json_path::check(op, &mut value, s, &mut scratch);
-        s.paths.scratch = scratch;
-        fits.map_err(|fault| {
-            // The server makes something of a key that stands twice, once before an object.
-            let object = s.paths.innermost().unwrap_or(at);
-            let key = name.rsplit('.').next().unwrap_or(name);
-            let fault = if stands_again(c.bytes, object, key, s) { fault.made_final() } else { fault };
-            fault.in_element(name)
-        })?;
+    let JsonPath::Typed(name, op) = path else { return Ok(misfit) };
+    if misfit.is_some() {
+        return Ok(misfit);
     }
-    Ok(())
+    let mut scratch = std::mem::take(&mut s.paths.scratch);
+    let mut value = Cursor { bytes: c.bytes, at };
+    let fits = json_path::check(op, &mut value, s, &mut scratch);
+    s.paths.scratch = scratch;
+    let Err(fault) = fits else { return Ok(None) };
+    let object = s.paths.innermost().unwrap_or(at);
+    let key = name.rsplit('.').next().unwrap_or(name);
+    if stands_again(c.bytes, object, key, s) {
+        // The server makes something of it.
+        return Err(fault.made_final().in_element(name));
+    }
+    Ok(Some(fault.in_element(name)))
 }
 
-/// Whether the key stands more than once in the object at the position, which is known to be JSON.
+/// Whether the key stands more than once, and before an object too, in the object at the position, which is known to be
+/// JSON.
 #[cold]
 fn stands_again(bytes: &[u8], object: usize, key: &str, s: &mut State) -> bool {
     let mut c = Cursor { bytes, at: object + 1 };
-    let mut count = 0;
+    let (mut count, mut objects) = (0, 0);
     loop {
         c.blank(false);
         if c.peek() != b'"' {
-            return count > 1;
+            return count > 1 && objects > 0;
         }
-        let Ok(raw) = string::scan(&mut c) else { return count > 1 };
-        count += usize::from(raw.bytes == key.as_bytes());
+        let Ok(raw) = string::scan(&mut c) else { return false };
+        let is_key = raw.bytes == key.as_bytes();
         c.blank(false);
         c.eat(b':');
         c.blank(false);
+        count += usize::from(is_key);
+        objects += usize::from(is_key && c.peek() == b'{');
         if skip::value_strict(&mut c, s).is_err() {
-            return count > 1;
+            return false;
         }
         c.blank(false);
         c.eat(b',');

@@ -220,14 +220,33 @@ impl Paths {
         !self.suspects.is_empty()
     }
 
-    /// Where a path stands for the second time, the first such place, after the second walk.
-    pub(super) fn duplicate(&mut self) -> Option<usize> {
+    /// The first path that stands for the second time, after the second walk.
+    pub(super) fn duplicate(&mut self) -> Option<Duplicate> {
         let Self { bytes, leaves, .. } = self;
         let path = |leaf: &Leaf| &bytes[leaf.start..leaf.end];
         leaves.sort_unstable_by(|a, b| path(a).cmp(path(b)).then(a.position.cmp(&b.position)));
         let pairs = leaves.windows(2).filter(|pair| path(&pair[0]) == path(&pair[1]));
-        pairs.map(|pair| pair[1].position).min()
+        let all = pairs.map(|pair| {
+            let again = pair[1].position;
+            let met = match path(&pair[1]).split_first_chunk() {
+                Some((&[kind], rest)) if kind != OF_SCOPE => {
+                    rest.first_chunk().map_or(again, |owner| usize::from_be_bytes(*owner))
+                }
+                _ => again,
+            };
+            Duplicate { position: again, met }
+        });
+        all.reduce(|a, b| Duplicate { position: a.position.min(b.position), met: a.met.min(b.met) })
     }
+}
+
+/// Where a path stands for the second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Duplicate {
+    /// The value behind it.
+    pub(super) position: usize,
+    /// Where the server meets it: it looks at all keys of an object before it reads the first value.
+    pub(super) met: usize,
 }
 
 /// The kind of a note for a path of a scope; others are for a key of an object.
