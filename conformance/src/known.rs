@@ -352,6 +352,8 @@ mod tests {
             |record: &[u8]| reason(RejectCode::InvalidJsonColumn, "a JSON(b FixedString(9))", record, 10);
         assert!(fixed(br#"{"a":{"b":{"\"":""}}}"#).is_some());
         assert!(fixed(br#"{"a":{"b":1e30}}"#).is_some());
+        assert!(fixed(br#"{"a":{"b":[1.5]}}"#).is_some());
+        assert_eq!(fixed(br#"{"a":{"b":1.5}}"#), None);
         assert_eq!(fixed(br#"{"a":{"b":{"x":""}}}"#), None);
         assert_eq!(fixed(br#"{"a":{"b":"ten bytes, E"}}"#), None);
         assert_eq!(reason(RejectCode::InvalidNumber, "", b"{}", 50), None);

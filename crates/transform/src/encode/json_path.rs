@@ -53,7 +53,9 @@ pub(crate) fn check(op: &Op, c: &mut Cursor<'_>, s: &mut State, scratch: &mut Sc
             // In that order, since a number that a Decimal has no room for is no other member's either; and first without
             // digits being cut off.
             let around = scratch.is_exact;
-            for is_exact in [true, around] {
+            // Inside of an exact attempt there is no other.
+            let attempts: &[bool] = if around { &[true] } else { &[true, false] };
+            for is_exact in attempts.iter().copied() {
                 for member in variant.attempts.iter().filter_map(|at| variant.members.get(usize::from(*at))) {
                     scratch.is_exact = is_exact;
                     let taken = check(member, c, s, scratch);
