@@ -21,6 +21,8 @@ pub struct SourceConfig {
     pub group: String,
     /// Where a partition without a committed offset starts.
     pub start: StartOffset,
+    /// What happens where the log does not have the group's position any more.
+    pub gone: GonePolicy,
     /// Encryption and credentials.
     pub security: Security,
     /// Fetched ahead and not yet read, in bytes, over all partitions of this consumer. Records of one fetch may
@@ -50,6 +52,7 @@ impl SourceConfig {
             topic: topic.into(),
             group: group.into(),
             start: StartOffset::Earliest,
+            gone: GonePolicy::Earliest,
             security: Security::Plaintext,
             prefetch_bytes_max: 64 << 20,
             client_id: "housepipe".to_owned(),
@@ -73,4 +76,15 @@ pub enum StartOffset {
         /// Milliseconds since 1970-01-01 UTC.
         unix_ms: i64,
     },
+}
+
+/// What happens where the log does not have a position any more: retention overtook the group, the topic was made anew,
+/// or a broker lost the end of its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GonePolicy {
+    /// Go on at the earliest record that is left, and say so: records may be read again, none that exists is skipped.
+    #[default]
+    Earliest,
+    /// End the partition's reading with [`SourceError::PositionGone`](crate::SourceError::PositionGone).
+    Fail,
 }

@@ -146,13 +146,14 @@ impl GroupContext {
     fn assign(&self, consumer: &GroupConsumer, partitions: &[PartitionId]) -> Result<(), SourceError> {
         // None only while the consumer is being dropped.
         let Some(owner) = self.consumer.get().and_then(Weak::upgrade) else { return Ok(()) };
-        let positions = match start::positions(consumer, &self.config, partitions, self.partitions_at_open) {
-            Ok(positions) => positions,
-            Err(error) => {
-                lock(&self.waiting).extend_from_slice(partitions);
-                return Err(error);
-            }
-        };
+        let mut positions =
+            match start::positions(consumer, &self.config, partitions, self.partitions_at_open) {
+                Ok(positions) => positions,
+                Err(error) => {
+                    lock(&self.waiting).extend_from_slice(partitions);
+                    return Err(error);
+                }
+            };
         let mut readers = Vec::with_capacity(partitions.len());
         let mut queues = lock(&self.queues);
         for partition in partitions {
@@ -161,13 +162,13 @@ impl GroupContext {
                 Some(queue) => {
                     let queue = Arc::new(queue);
                     queues.insert(*partition, Arc::downgrade(&queue));
-                    readers.push(PartitionReader::new(queue));
+                    readers.push(PartitionReader::new(queue, positions.committed.remove(partition)));
                 }
                 None => tracing::error!(partition = partition.0, "librdkafka has no queue for a partition"),
             }
         }
         drop(queues);
-        if let Err(error) = self.change(consumer, &positions, true) {
+        if let Err(error) = self.change(consumer, &positions.list, true) {
             // The group waits for an answer to its assignment, so it is given again by the next poll.
             lock(&self.waiting).extend_from_slice(partitions);
             return Err(error);

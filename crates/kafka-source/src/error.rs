@@ -124,6 +124,19 @@ pub enum SourceError {
         /// The topic.
         topic: String,
     },
+    /// The log does not have the position any more, and the reader may not choose another one by itself.
+    #[error(
+        "the log of partition {partition} of `{topic}` has no offset {position} any more: retention passed it, \
+         the topic was made anew, or a broker lost the end of its log; set the group's offset to where it should go on"
+    )]
+    PositionGone {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: PartitionId,
+        /// The position of the group.
+        position: Offset,
+    },
     /// Records that cannot be read because their bytes are damaged.
     #[error(
         "records of partition {partition} at offset {offset} are damaged ({reason}); \
@@ -198,6 +211,7 @@ impl SourceError {
             | SourceError::GroupDenied { .. }
             | SourceError::TopicDenied { .. } => Domain::User,
             SourceError::Unreachable { .. }
+            | SourceError::PositionGone { .. }
             | SourceError::DamagedRecords { .. }
             | SourceError::Commit { .. }
             | SourceError::Request { .. }

@@ -63,6 +63,7 @@ mod record;
 mod source;
 
 mod assignment;
+mod commit;
 mod context;
 mod start;
 
@@ -80,12 +81,13 @@ mod topic;
 pub mod seed;
 
 pub use assignment::Assignment;
-pub use config::{SourceConfig, StartOffset};
+pub use commit::{CommitOutcome, Committer, PartitionCommit};
+pub use config::{GonePolicy, SourceConfig, StartOffset};
 pub use error::{Domain, SourceError};
 pub use health::SourceHealth;
 pub use ids::{Offset, PartitionId};
 pub use lookup::{fetch, group_committed};
-pub use reader::{Fetched, PartitionReader, Waker};
+pub use reader::{Committed, Fetched, PartitionReader, Waker};
 pub use record::{Headers, OwnedRecord, Record};
 pub use sample::sample;
 pub use security::{Pem, SaslMechanism, SecretPem, Security, Tls};

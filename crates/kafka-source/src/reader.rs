@@ -8,7 +8,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use crate::context::Reposition;
 use crate::queue::{MessageBatch, PartitionQueue};
 use crate::reason::classify;
-use crate::{Offset, PartitionId, Record, SourceError};
+use crate::{GonePolicy, Offset, PartitionId, Record, SourceError};
 
 /// Called when records arrive for a reader that had none.
 ///
@@ -31,10 +31,21 @@ pub struct PartitionReader {
     /// Behind everything that was read; unknown before the first record.
     position: Option<Offset>,
     told_end: Option<Offset>,
+    committed: Option<Committed>,
+}
+
+/// What the group had committed for a partition when it was assigned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The record to be read next.
+    pub offset: Offset,
+    /// What stands with it, as whoever committed it wrote it; empty where there is nothing. Any bytes, up to 4,096 by
+    /// the broker's default.
+    pub metadata: Vec<u8>,
 }
 
 impl PartitionReader {
-    pub(crate) fn new(queue: Arc<PartitionQueue>) -> PartitionReader {
+    pub(crate) fn new(queue: Arc<PartitionQueue>, committed: Option<Committed>) -> PartitionReader {
         PartitionReader {
             queue,
             batch: MessageBatch::default(),
@@ -42,7 +53,14 @@ impl PartitionReader {
             paused: false,
             position: None,
             told_end: None,
+            committed,
         }
+    }
+
+    /// What the group had committed when the partition was assigned. This is where the reading begins; `None` where it
+    /// had nothing, and the reading begins where [`SourceConfig::start`](crate::SourceConfig::start) says.
+    pub fn committed(&self) -> Option<&Committed> {
+        self.committed.as_ref()
     }
 
     /// The partition.
@@ -64,22 +82,25 @@ impl PartitionReader {
     /// What a person must mend, such as [`SourceError::TopicDenied`] or [`SourceError::DamagedRecords`]. Records
     /// ahead of the error were handed out before. Passing errors are logged, and librdkafka tries again.
     pub fn read(&mut self, records_max: usize) -> Result<Fetched<'_>, SourceError> {
+        if self.batch.len() > 0 {
+            return Ok(self.left_over(records_max));
+        }
         if let Some(error) = self.pending.take() {
             return Err(error);
         }
-        let mut fetched = Fetched { batch: &mut self.batch, records: 0, end: None, next: None };
         if records_max == 0
             || self.paused
-            || !self.queue.read(fetched.batch, records_max.min(READ_RECORDS_MAX))
+            || !self.queue.read(&mut self.batch, records_max.min(READ_RECORDS_MAX))
         {
-            return Ok(fetched);
+            return Ok(self.fetched(0));
         }
+        let (mut records, mut next) = (0, None);
         let mut broken = None;
-        for message in fetched.batch.messages() {
+        for message in self.batch.messages() {
             match message.error() {
                 None => {
-                    fetched.records += 1;
-                    fetched.next = Some(Offset(message.offset().0.saturating_add(1)));
+                    records += 1;
+                    next = Some(Offset(message.offset().0.saturating_add(1)));
                 }
                 Some(code) => {
                     broken = Some((code, message.offset()));
@@ -88,40 +109,74 @@ impl PartitionReader {
                 }
             }
         }
-        self.position = fetched.next.or(self.position);
-        let partition = self.queue.partition();
-        let consumer = self.queue.consumer();
+        self.position = next.or(self.position);
         if let Some((code, at)) = broken {
-            // See `queue`: the error itself has moved librdkafka's position.
-            self.queue.hold();
-            let gone = code == Code::AutoOffsetReset;
-            let to = if gone { at } else { self.position.unwrap_or(at) };
-            consumer.context().ask_reposition(Reposition { partition, to, gone });
+            self.interrupted(code, at);
         }
-        let end = match fetched.next {
-            // What was just read came with the end of that moment.
-            Some(next) => {
-                let end = PartitionQueue::cached_end(consumer, &consumer.context().config().topic, partition);
-                end.filter(|end| next >= *end).map(|_| next)
-            }
-            None => self
-                .queue
-                .take_caught_up()
-                .filter(|end| self.position.is_none_or(|position| position <= *end)),
-        };
-        if end.is_some() && end != self.told_end {
-            self.told_end = end;
-            self.position = end;
-            fetched.end = end;
-            fetched.next = end;
-        }
-        match self.pending.take() {
-            Some(error) if fetched.records == 0 => Err(error),
-            later => {
-                self.pending = later;
-                Ok(fetched)
+        if records == 0 {
+            if let Some(error) = self.pending.take() {
+                self.batch.clear();
+                return Err(error);
             }
         }
+        let covers = self.batch.len();
+        Ok(self.fetched(covers))
+    }
+
+    /// An error has moved librdkafka's position, or ended the reading; see `queue`.
+    fn interrupted(&mut self, code: Code, at: Offset) {
+        self.queue.hold();
+        let context = self.queue.consumer().context();
+        let gone = code == Code::AutoOffsetReset;
+        if gone && context.config().gone == GonePolicy::Fail {
+            // Nothing more is read: whoever owns this reader decides.
+            self.pending = Some(SourceError::PositionGone {
+                topic: context.config().topic.clone(),
+                partition: self.queue.partition(),
+                position: at,
+            });
+            return;
+        }
+        let to = if gone { at } else { self.position.unwrap_or(at) };
+        context.ask_reposition(Reposition { partition: self.queue.partition(), to, gone });
+    }
+
+    /// Records that the last read handed out and that were left.
+    fn left_over(&mut self, records_max: usize) -> Fetched<'_> {
+        let covers = if self.paused { 0 } else { records_max.min(self.batch.len()) };
+        self.fetched(covers)
+    }
+
+    /// The first `covers` messages of the batch, and the end of the partition where nothing is behind them.
+    fn fetched(&mut self, covers: usize) -> Fetched<'_> {
+        let messages = self.batch.messages().take(covers).filter(|message| message.error().is_none());
+        let (records, last) =
+            messages.fold((0, None), |(count, _), message| (count + 1, Some(message.offset())));
+        let mut next = last.map(|last| Offset(last.0.saturating_add(1)));
+        let mut end = None;
+        if covers == self.batch.len() {
+            let partition = self.queue.partition();
+            let consumer = self.queue.consumer();
+            end = match next {
+                // What was just read came with the end of that moment.
+                Some(next) => {
+                    let topic = &consumer.context().config().topic;
+                    let end = PartitionQueue::cached_end(consumer, topic, partition);
+                    end.filter(|end| next >= *end).map(|_| next)
+                }
+                None => self
+                    .queue
+                    .take_caught_up()
+                    .filter(|end| self.position.is_none_or(|position| position <= *end)),
+            };
+            end = end.filter(|end| self.told_end != Some(*end));
+            if let Some(end) = end {
+                self.told_end = Some(end);
+                self.position = Some(end);
+                next = Some(end);
+            }
+        }
+        Fetched { batch: &mut self.batch, told_end: &mut self.told_end, covers, records, end, next }
     }
 
     /// Reads yield nothing until [`PartitionReader::resume`]. Fetching stops by itself once the prefetch is full.
@@ -165,6 +220,9 @@ impl std::fmt::Debug for PartitionReader {
 /// What one read took. The records live in librdkafka's buffers until this is dropped.
 pub struct Fetched<'a> {
     batch: &'a mut MessageBatch,
+    told_end: &'a mut Option<Offset>,
+    /// Messages of the batch that this speaks of, those that are no records among them.
+    covers: usize,
     records: usize,
     end: Option<Offset>,
     next: Option<Offset>,
@@ -173,7 +231,8 @@ pub struct Fetched<'a> {
 impl Fetched<'_> {
     /// The records, in the order of the partition.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        self.batch.messages().filter(|message| message.error().is_none()).map(|message| message.record())
+        let messages = self.batch.messages().take(self.covers);
+        messages.filter(|message| message.error().is_none()).map(|message| message.record())
     }
 
     /// How many records there are.
@@ -184,6 +243,31 @@ impl Fetched<'_> {
     /// Whether there are no records; there may be an [`end_of_partition`](Fetched::end_of_partition) all the same.
     pub fn is_empty(&self) -> bool {
         self.records == 0
+    }
+
+    /// Keeps the first `records` records and leaves those behind them to the next read. From then on this speaks of
+    /// what it has kept; the end of the partition is told again by the read that comes there.
+    pub fn leave_behind(&mut self, records: usize) {
+        if records >= self.records {
+            return;
+        }
+        let mut kept = 0;
+        let mut covers = 0;
+        let mut next = None;
+        for message in self.batch.messages() {
+            if kept == records {
+                break;
+            }
+            covers += 1;
+            if message.error().is_none() {
+                kept += 1;
+                next = Some(Offset(message.offset().0.saturating_add(1)));
+            }
+        }
+        if self.end.take().is_some() {
+            *self.told_end = None;
+        }
+        (self.covers, self.records, self.next) = (covers, kept, next);
     }
 
     /// The end of the partition, where it was reached behind the last of these records. Told once each time the
@@ -203,6 +287,6 @@ impl Fetched<'_> {
 
 impl Drop for Fetched<'_> {
     fn drop(&mut self) {
-        self.batch.clear();
+        self.batch.drop_front(self.covers);
     }
 }

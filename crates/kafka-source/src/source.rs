@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use crate::context::{GroupConsumer, GroupContext, commit};
 use crate::queue::PartitionQueue;
 use crate::reason::{classify, of_call};
-use crate::{Assignment, Offset, PartitionId, SourceConfig, SourceError, SourceHealth};
+use crate::{Assignment, Committer, Offset, PartitionId, SourceConfig, SourceError, SourceHealth};
 use crate::{client, start, topic};
 
 /// Time in which the topic must be found when a source opens, in milliseconds.
@@ -185,6 +185,11 @@ impl Source {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         outcome
+    }
+
+    /// A way to commit from another thread, with metadata and with an outcome for each partition.
+    pub fn committer(&self) -> Committer {
+        Committer::new(Arc::clone(&self.consumer))
     }
 
     /// How commits ended so far. Asynchronous ones are counted while [`Source::poll`] runs.

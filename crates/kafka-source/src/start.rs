@@ -1,5 +1,6 @@
 //! Where a partition starts when it is assigned, and what happens to a position that the log no longer has.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use rdkafka::Offset as Raw;
@@ -8,14 +9,23 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::context::{GroupConsumer, Reposition, commit};
+use crate::queue::metadata;
 use crate::reason::of_call;
-use crate::{Offset, PartitionId, SourceConfig, SourceError, StartOffset};
+use crate::{Committed, Offset, PartitionId, SourceConfig, SourceError, StartOffset};
 
 /// Time for one question about offsets, in milliseconds. The group waits meanwhile.
 const OFFSETS_TIMEOUT_MS: u64 = 10_000;
 
 fn timeout() -> Duration {
     Duration::from_millis(OFFSETS_TIMEOUT_MS)
+}
+
+/// Where partitions are read from.
+pub(crate) struct Positions {
+    /// For librdkafka.
+    pub(crate) list: TopicPartitionList,
+    /// What the group had committed.
+    pub(crate) committed: HashMap<PartitionId, Committed>,
 }
 
 /// The positions of newly assigned partitions: the committed offset, else where the configuration says.
@@ -29,17 +39,24 @@ pub(crate) fn positions(
     config: &SourceConfig,
     partitions: &[PartitionId],
     partitions_at_open: usize,
-) -> Result<TopicPartitionList, SourceError> {
+) -> Result<Positions, SourceError> {
     let context = consumer.context();
     let mut list = consumer
         .committed_offsets(context.list(partitions), timeout())
         .map_err(|error| of_call(config, &error, "a question for the committed offsets"))?;
+    let texts: HashMap<PartitionId, Vec<u8>> = metadata(&list).into_iter().collect();
+    let mut committed = HashMap::new();
     let mut absent = Vec::new();
     for element in list.elements() {
         // An error is no answer: taking it for "no commit" would start somewhere else.
         element.error().map_err(|error| of_call(config, &error, "a question for the committed offsets"))?;
-        if element.offset() == Raw::Invalid {
-            absent.push(PartitionId(element.partition()));
+        let partition = PartitionId(element.partition());
+        match element.offset() {
+            Raw::Offset(offset) => {
+                let metadata = texts.get(&partition).cloned().unwrap_or_default();
+                committed.insert(partition, Committed { offset: Offset(offset), metadata });
+            }
+            _ => absent.push(partition),
         }
     }
     let mut pinned = Vec::new();
@@ -60,7 +77,7 @@ pub(crate) fn positions(
     if !pinned.is_empty() {
         commit(consumer, config, &pinned, CommitMode::Sync)?;
     }
-    Ok(list)
+    Ok(Positions { list, committed })
 }
 
 fn end(consumer: &GroupConsumer, config: &SourceConfig, partition: PartitionId) -> Result<Raw, SourceError> {

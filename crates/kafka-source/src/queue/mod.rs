@@ -36,7 +36,7 @@ use rdkafka::bindings as rd;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 
-pub(crate) use commit::{commit_later, commit_now};
+pub(crate) use commit::{commit_answered, commit_later, commit_now, metadata};
 
 use crate::context::GroupConsumer;
 use crate::reader::Waker;
@@ -248,8 +248,17 @@ impl MessageBatch {
         self.messages.iter().map(|message| unsafe { message.cast::<RawMessage>().as_ref() })
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
     pub(crate) fn clear(&mut self) {
-        for message in self.messages.drain(..) {
+        self.drop_front(self.messages.len());
+    }
+
+    /// Drops the first `count` messages; those behind them stay.
+    pub(crate) fn drop_front(&mut self, count: usize) {
+        for message in self.messages.drain(..count.min(self.messages.len())) {
             // SAFETY: the message is ours, is destroyed once, and no borrow of it is left: borrows hold the batch.
             unsafe { rd::rd_kafka_message_destroy(message.as_ptr()) };
         }

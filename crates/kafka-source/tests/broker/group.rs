@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use housepipe_kafka_source::{Offset, PartitionId, group_committed};
+use housepipe_kafka_source::{
+    CommitOutcome, Committed, Offset, PartitionCommit, PartitionId, group_committed,
+};
 
 use crate::harness::{Member, PATIENCE, fill, topic};
 
@@ -80,4 +82,41 @@ fn a_second_member_takes_over_without_a_gap_or_a_repetition() {
     fill(&config, 4, 1_200..1_300);
     let before = first.count();
     first.until("the last records", |member| member.count() == before + 400);
+}
+
+#[test]
+fn what_stands_with_a_commit_is_told_to_the_next_owner() {
+    let config = topic(2);
+    fill(&config, 2, 0..100);
+    let mut first = Member::join(&config);
+    first.until("both ends", |member| member.ends.len() == 2);
+    let committer = first.source.committer();
+    let commit = |partition, offset, metadata: &str| PartitionCommit {
+        partition: PartitionId(partition),
+        offset: Offset(offset),
+        metadata: metadata.to_owned(),
+    };
+    let commits = [commit(0, 40, "a range, such as [40, 60)"), commit(1, 60, "")];
+    let outcomes = std::thread::spawn(move || committer.commit(&commits, PATIENCE)).join().unwrap();
+    assert_eq!(outcomes, [CommitOutcome::Acknowledged, CommitOutcome::Acknowledged]);
+    first.journal.positions.lock().unwrap().clear();
+    let committer = first.source.committer();
+    first.source.close();
+    // Who has left the group commits no more.
+    let late = committer.commit(&[commit(0, 99, "")], PATIENCE);
+    assert!(!matches!(late[..], [CommitOutcome::Acknowledged]), "{late:?}");
+    drop(committer);
+
+    let mut second = Member::join(&config);
+    second.until("both ends", |member| member.ends.len() == 2);
+    let mut told: Vec<(PartitionId, Committed)> = (second.journal.readers.lock().unwrap().iter())
+        .map(|reader| (reader.partition(), reader.committed().cloned().unwrap()))
+        .collect();
+    told.sort_by_key(|(partition, _)| *partition);
+    let committed = |offset, text: &str| Committed { offset: Offset(offset), metadata: text.into() };
+    assert_eq!(
+        told,
+        [(PartitionId(0), committed(40, "a range, such as [40, 60)")), (PartitionId(1), committed(60, ""))]
+    );
+    assert_eq!(second.offsets(0), (40..100).collect::<Vec<_>>());
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use housepipe_kafka_source::seed::{Producer, SeedRecord};
 use housepipe_kafka_source::{Offset, PartitionId};
@@ -80,4 +81,52 @@ fn a_waker_is_called_when_records_come() {
     fill(&config, 1, 0..1);
     wakes.recv_timeout(PATIENCE).expect("a wake-up");
     member.until("the record", |member| member.count() == 1);
+}
+
+#[test]
+fn records_that_are_left_come_again_and_the_end_is_told_behind_them() {
+    let config = topic(1);
+    fill(&config, 1, 0..20);
+    let mut member = Member::join(&config);
+    let has_reader = |member: &Member| !member.journal.readers.lock().unwrap().is_empty();
+    let deadline = Instant::now() + PATIENCE;
+    while !has_reader(&member) {
+        member.source.poll(Duration::from_millis(20)).unwrap();
+        assert!(Instant::now() < deadline);
+    }
+    let mut reader = member.journal.readers.lock().unwrap().pop().unwrap();
+    let (mut offsets, mut end, mut reads) = (Vec::new(), None, 0);
+    while end.is_none() {
+        assert!(Instant::now() < deadline, "{offsets:?}");
+        member.source.poll(Duration::from_millis(5)).unwrap();
+        // Of each read, the first three records are taken.
+        let mut fetched = reader.read(7).unwrap();
+        fetched.leave_behind(3);
+        assert!(fetched.len() <= 3);
+        let taken: Vec<i64> = fetched.records().map(|record| record.offset.0).collect();
+        if let Some(last) = taken.last() {
+            assert_eq!(fetched.next_offset(), Some(Offset(last + 1)));
+            reads += 1;
+        }
+        end = fetched.end_of_partition();
+        offsets.extend(taken);
+    }
+    assert_eq!(offsets, (0..20).collect::<Vec<_>>());
+    assert_eq!(end, Some(Offset(20)));
+    assert!(reads >= 7, "{reads} reads of at most three records");
+    // Left whole, they come again.
+    fill(&config, 1, 20..22);
+    let mut seen = 0;
+    while seen < 3 {
+        assert!(Instant::now() < deadline);
+        member.source.poll(Duration::from_millis(5)).unwrap();
+        let mut fetched = reader.read(7).unwrap();
+        if fetched.len() == 2 {
+            assert_eq!(fetched.end_of_partition(), Some(Offset(22)));
+            fetched.leave_behind(0);
+            assert_eq!((fetched.next_offset(), fetched.end_of_partition()), (None, None));
+            seen += 1;
+        }
+    }
+    assert_eq!(reader.read(7).unwrap().end_of_partition(), Some(Offset(22)));
 }

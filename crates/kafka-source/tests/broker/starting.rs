@@ -1,7 +1,11 @@
 //! Where a group without offsets starts, and what happens to a position that is gone.
 
+use std::time::{Duration, Instant};
+
 use housepipe_kafka_source::seed::TopicAdmin;
-use housepipe_kafka_source::{Offset, PartitionId, SourceConfig, StartOffset, group_committed};
+use housepipe_kafka_source::{
+    GonePolicy, Offset, PartitionId, SourceConfig, SourceError, StartOffset, group_committed,
+};
 
 use crate::harness::{Member, PATIENCE, fill, timestamp_ms, topic};
 
@@ -90,4 +94,32 @@ fn a_position_that_is_gone_moves_to_the_earliest_record_that_is_left() {
         (PartitionId(0), Some(Offset(10))),
         "nothing is committed that was not asked for"
     );
+}
+
+#[test]
+fn a_position_that_is_gone_ends_the_reading_where_that_is_asked_for() {
+    let mut config = starting(StartOffset::Earliest);
+    config.gone = GonePolicy::Fail;
+    let mut member = Member::join(&config);
+    member.until("both ends", |member| member.ends.len() == 2);
+    member.source.commit_sync(&[(PartitionId(0), Offset(10)), (PartitionId(1), Offset(10))]).unwrap();
+    member.journal.positions.lock().unwrap().clear();
+    member.source.close();
+    TopicAdmin::delete_records(&config, PartitionId(0), Offset(60)).unwrap();
+    let next = Member::join(&config);
+    let deadline = Instant::now() + PATIENCE;
+    let error = loop {
+        assert!(Instant::now() < deadline);
+        next.source.poll(Duration::from_millis(20)).unwrap();
+        let mut readers = next.journal.readers.lock().unwrap();
+        let gone = readers.iter_mut().find(|reader| reader.partition() == PartitionId(0));
+        if let Some(Err(error)) = gone.map(|reader| reader.read(10).map(drop)) {
+            break error;
+        }
+    };
+    assert!(
+        matches!(error, SourceError::PositionGone { partition: PartitionId(0), position: Offset(10), .. }),
+        "{error:?}"
+    );
+    assert!(!error.retryable());
 }
