@@ -38,6 +38,7 @@ mod settings;
 mod ddl;
 mod expression;
 mod grants;
+mod memory;
 mod quote;
 mod table;
 
@@ -61,6 +62,7 @@ pub use error_table::ErrorTable;
 pub use failure::{FailureClass, class_of_code, class_of_status};
 pub use grants::GrantProblem;
 pub use insert::{Insert, InsertFormat, Inserted};
+pub use memory::TakenSince;
 pub use quote::{quote_identifier, quote_string};
 pub use sink::{ServerInfo, Sink};
 pub use table::{DefaultKind, TableColumn, TableInfo};
