@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::ddl::window_sql;
 use crate::error::SinkError;
 use crate::error_row::ErrorRow;
 use crate::insert::{Insert, InsertFormat};
@@ -65,7 +66,7 @@ impl ErrorTable {
         if self.ttl_days > 0 {
             sql.push_str(&format!("\nTTL toDateTime(`_time`) + toIntervalDay({})", self.ttl_days));
         }
-        sql
+        sql + &window_sql()
     }
 }
 
@@ -157,7 +158,8 @@ mod tests {
             )
             ENGINE = MergeTree
             ORDER BY (`_time`, `topic`, `partition`, `offset`)
-            TTL toDateTime(`_time`) + toIntervalDay(7)"]]
+            TTL toDateTime(`_time`) + toIntervalDay(7)
+            SETTINGS non_replicated_deduplication_window = 10000"]]
         .assert_eq(&ErrorTable::new("clicks_clickpipes_error", ErrorTable::TTL_DAYS_DEFAULT).sql());
         assert!(!ErrorTable::new("e", 0).sql().contains("TTL"));
     }

@@ -104,7 +104,7 @@ fn scan(text: &str, commas_inside_only: bool) -> Result<(), &'static str> {
 }
 
 /// Length of the quoted text that `text` begins with, quotes included.
-fn quoted(text: &str) -> Option<usize> {
+pub(crate) fn quoted(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mark = *bytes.first()?;
     let mut at = 1;

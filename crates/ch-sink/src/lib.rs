@@ -36,6 +36,7 @@ mod insert;
 mod settings;
 
 mod ddl;
+mod deduplication;
 mod expression;
 mod grants;
 mod memory;
@@ -55,7 +56,11 @@ mod response;
 pub use backoff::Backoff;
 pub use bisection::{Bisection, RefusedRow, TooManyRefused};
 pub use config::{Compression, SinkConfig, check_url};
-pub use ddl::{ColumnDef, CreateTable};
+pub use ddl::{ColumnDef, CreateTable, DEDUPLICATION_WINDOW_BLOCKS};
+pub use deduplication::{
+    Deduplication, DeduplicationFacts, EngineKind, Finding, Horizon, Severity, TableFacts, TableName,
+    ViewFacts, VolatileColumn, judge,
+};
 pub use error::{ErrorDomain, NetworkFault, ServerError, SinkError};
 pub use error_row::{ErrorRow, RowKind};
 pub use error_table::ErrorTable;

@@ -139,6 +139,27 @@ impl Sink {
         self.request(operation, self.client().query_raw(sql).fetch_all::<T>()).await
     }
 
+    /// Like [`fetch_all`](Self::fetch_all), by position and read-only: names and types of the answer are not compared
+    /// with those of `T`, so that strings of any bytes are read as bytes, and expressions need no names. The server
+    /// refuses whatever is not a question.
+    pub(crate) async fn read_all<T>(&self, operation: &str, sql: &str) -> Result<Vec<T>, SinkError>
+    where
+        T: clickhouse::RowOwned + clickhouse::RowRead,
+    {
+        let client = self.client().clone().with_validation(false);
+        // 2 and not 1: the settings of the request itself may still be set.
+        self.request(operation, client.query_raw(sql).with_setting("readonly", "2").fetch_all::<T>()).await
+    }
+
+    /// The one row of the answer, as [`read_all`](Self::read_all) reads it.
+    pub(crate) async fn read_one<T>(&self, operation: &str, sql: &str) -> Result<T, SinkError>
+    where
+        T: clickhouse::RowOwned + clickhouse::RowRead,
+    {
+        let client = self.client().clone().with_validation(false);
+        self.request(operation, client.query_raw(sql).with_setting("readonly", "2").fetch_one::<T>()).await
+    }
+
     async fn request<T>(
         &self,
         operation: &str,

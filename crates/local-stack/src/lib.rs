@@ -41,7 +41,7 @@ pub mod requirements;
 mod wait;
 
 pub use clickhouse::{
-    Clickhouse, ClickhouseOptions, DATABASE, USER_APP, USER_DEFAULT, USER_LIMITED, USER_READER,
+    Clickhouse, ClickhouseOptions, DATABASE, USER_APP, USER_DEFAULT, USER_LIMITED, USER_NARROW, USER_READER,
 };
 pub use error::{Result, StackError};
 pub use kafka::{Kafka, KafkaOptions, MTLS_PRINCIPAL, USER_ADMIN, USER_PLAIN, USER_SCRAM};

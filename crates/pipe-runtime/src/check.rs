@@ -1,5 +1,7 @@
 //! The preflight: everything that a pipe needs, looked at before it runs. Nothing is written.
 
+pub(crate) mod deduplication;
+
 use std::time::Duration;
 
 use housepipe_ch_sink::Sink;
@@ -58,8 +60,10 @@ pub async fn check(file: &PipeFile) -> CheckReport {
     let mut checks = Checks(Vec::new());
     let destination = destination(file, &mut checks).await;
     let mut all = Checks(Vec::new());
+    let mut partitions = None;
     match topic.await {
         Ok(Ok(info)) => {
+            partitions = Some(info.partitions);
             all.ok("broker", format!("{} broker(s) answer at {}", info.brokers, file.source.brokers));
             all.ok("topic", format!("`{}` has {} partition(s)", file.source.topic, info.partitions));
         }
@@ -70,8 +74,10 @@ pub async fn check(file: &PipeFile) -> CheckReport {
     }
     security(file, &mut all);
     all.0.extend(checks.0);
-    if destination.is_none() {
-        all.add("table", Verdict::Skipped, "clickhouse did not answer".to_owned());
+    match (destination, partitions) {
+        (None, _) => all.add("table", Verdict::Skipped, "clickhouse did not answer".to_owned()),
+        (Some(sink), Some(partitions)) => all.0.extend(repetitions(&sink, file, partitions).await),
+        (Some(_), None) => {}
     }
     let passed = all.0.iter().all(|check| check.verdict != Verdict::Failed);
     CheckReport { pipe: file.name.to_string(), passed, checks: all.0 }
@@ -91,8 +97,19 @@ fn security(file: &PipeFile, checks: &mut Checks) {
     );
 }
 
-/// Checks of ClickHouse; none where the server did not answer.
-async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<()> {
+/// Whether a repeated insert is dropped; nothing where there is no table to look at, which has failed already.
+async fn repetitions(sink: &Sink, file: &PipeFile, partitions: usize) -> Option<Check> {
+    // The one place that has to know of another delivery than this.
+    let is_exactly_once = false;
+    match deduplication::look(sink, file, partitions).await {
+        Ok(Some(judged)) => Some(deduplication::verdict(&judged, &file.batch, partitions, is_exactly_once)),
+        Ok(None) => None,
+        Err(error) => Some(deduplication::unknown(&explain(&error))),
+    }
+}
+
+/// Checks of ClickHouse; the sink, or none where the server did not answer.
+async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
     let sink = match Sink::new(&sink_config(file)) {
         Ok(sink) => sink,
         Err(error) => {
@@ -114,13 +131,13 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<()> {
             Verdict::Failed,
             format!("the server's zone `{}` is unknown", server.timezone),
         );
-        return Some(());
+        return Some(sink);
     };
     let table = &file.destination.table;
     let columns = match sink.describe(table).await {
         Err(error) => {
             checks.add("table", Verdict::Failed, explain(&error));
-            return Some(());
+            return Some(sink);
         }
         Ok(Some(info)) => {
             checks.ok("table", format!("`{table}` exists ({}, {} columns)", info.engine, info.columns.len()));
@@ -128,7 +145,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<()> {
                 Ok(columns) => columns,
                 Err(error) => {
                     checks.add("columns", Verdict::Failed, explain(&error));
-                    return Some(());
+                    return Some(sink);
                 }
             }
         }
@@ -136,7 +153,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<()> {
             Some(create) => {
                 if let Err(error) = create.check() {
                     checks.add("table", Verdict::Failed, explain(&error));
-                    return Some(());
+                    return Some(sink);
                 }
                 checks.ok("table", format!("`{table}` is missing and will be created: {}", create.sql()));
                 spec_columns(&file.destination.columns)
@@ -145,7 +162,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<()> {
                 let detail =
                     format!("`{table}` does not exist; create it, or add `managed_table:` and `columns:`");
                 checks.add("table", Verdict::Failed, detail);
-                return Some(());
+                return Some(sink);
             }
         },
     };
@@ -154,7 +171,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<()> {
         Err(error) => checks.add("columns", Verdict::Failed, explain(&error)),
     }
     grants(file, &sink, checks).await;
-    Some(())
+    Some(sink)
 }
 
 async fn grants(file: &PipeFile, sink: &Sink, checks: &mut Checks) {

@@ -79,11 +79,36 @@ fn check_passes_a_good_pipe_and_writes_nothing() {
     let report =
         housepipe(&["--json", "check", "pipe.yaml"], Some(&pipe), b"").wait().expect_success().json();
     assert_eq!(report["passed"], json!(true));
-    for name in ["broker", "topic", "clickhouse", "table", "columns", "grants"] {
+    for name in ["broker", "topic", "clickhouse", "table", "columns", "grants", "deduplication"] {
         let check = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name);
         assert_eq!(check.map(|check| &check["verdict"]), Some(&json!("ok")), "{name}: {report}");
     }
     assert_eq!(query(stack, &format!("EXISTS TABLE {topic}")), "0");
+}
+
+#[test]
+fn check_says_whether_a_repeated_insert_is_dropped_and_how_to_mend_it() {
+    let stack = shared_stack();
+    let topic = unique("check_window");
+    create_topic(stack, &topic, 4);
+    query(stack, &format!("CREATE TABLE {topic} (id UInt64) ENGINE = MergeTree ORDER BY id"));
+    let pipe = PipeText::new(stack, &topic);
+    let check = || {
+        let report =
+            housepipe(&["--json", "check", "pipe.yaml"], Some(&pipe), b"").wait().expect_success().json();
+        let checks = report["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["name"] == "deduplication").unwrap();
+        (check["verdict"].clone(), check["detail"].as_str().unwrap().to_owned())
+    };
+    let (verdict, detail) = check();
+    assert_eq!(verdict, json!("warning"), "{detail}");
+    let statement = detail.split("to mend it: ").nth(1).unwrap().split(';').next().unwrap();
+    assert!(statement.starts_with("ALTER TABLE") && detail.contains("fsync_after_insert = 1"), "{detail}");
+    query(stack, statement);
+    // 4 partitions, each with an insert every 5 s, and 10,000 of them are remembered.
+    let (verdict, detail) = check();
+    assert_eq!(verdict, json!("ok"), "{detail}");
+    assert!(detail.contains("within 12500 s") && detail.contains("0.80 inserts/s"), "{detail}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(crate) async fn run(args: CheckArgs, ui: &Ui) -> Result<ExitCode, Exit> {
                 Verdict::Failed => "FAILED  ",
                 Verdict::Skipped => "skipped ",
             };
-            ui.line(&format!("{mark} {:<11} {}", check.name, check.detail))?;
+            ui.line(&format!("{mark} {:<13} {}", check.name, check.detail))?;
         }
         ui.line(if report.passed { "The pipe can run." } else { "The pipe cannot run yet." })?;
     }

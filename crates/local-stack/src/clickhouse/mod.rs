@@ -35,6 +35,8 @@ pub const USER_APP: User = User { name: "app", password: "app-secret" };
 pub const USER_READER: User = User { name: "reader", password: "reader-secret" };
 /// May read, but neither insert nor create (error 497, ACCESS_DENIED).
 pub const USER_LIMITED: User = User { name: "limited", password: "limited-secret" };
+/// May read and insert in [`DATABASE`], and sees no other.
+pub const USER_NARROW: User = User { name: "narrow", password: "narrow-secret" };
 
 /// The working database, made at the start. `default` is an overlay in chdb-core and refuses tables of some engines.
 pub const DATABASE: &str = "housepipe";

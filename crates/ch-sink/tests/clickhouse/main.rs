@@ -1,6 +1,8 @@
 //! The sink against a real ClickHouse.
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
+mod deduplication;
+
 use bytes::Bytes;
 use housepipe_ch_sink::{
     ColumnDef, Compression, CreateTable, DefaultKind, ErrorRow, ErrorTable, FailureClass, Insert,
