@@ -2,7 +2,7 @@
 
 use housepipe_kafka_source::Offset;
 use housepipe_runtime::delivery::{
-    Action, Commit, CommitOutcome, Cut, ExactlyOnce, Metadata, Recorded, Sealed, Terms,
+    Action, Commit, CommitOutcome, Cut, ExactlyOnce, Metadata, Recorded, Sealed, Terms, TokenMemory,
 };
 use stateright::{Model, Property};
 
@@ -21,7 +21,7 @@ pub(crate) const SAFETY: [&str; 3] =
 /// What has to hold in some state.
 pub(crate) const EVERYTHING_LOADED: &str = "everything loaded";
 
-const TERMS: Terms = Terms { plan: 1, horizon_s: 600 };
+const TERMS: Terms = Terms { plan: 1, fence_s: 300 };
 
 /// How what surrounds the core behaves: as it should, or with a mistake that the checker has to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -292,7 +292,7 @@ impl Protocol {
             Some(metadata) => (Recorded::Ours(metadata), metadata.lineage),
             None => (Recorded::Nothing, world.mint()),
         };
-        self.tell(world, who, |core| core.recover(position, recorded, fresh, 0));
+        self.tell(world, who, |core| core.recover(position, recorded, fresh, TokenMemory::Sure, 0));
     }
 
     fn commit(&self, world: &mut World, index: usize, is_answered: bool) {

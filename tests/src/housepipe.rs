@@ -39,6 +39,16 @@ fn binary() -> PathBuf {
     })
 }
 
+/// The binary with failpoints, named by `HOUSEPIPE_FAILPOINTS_BINARY`.
+fn binary_with_failpoints() -> PathBuf {
+    std::env::var_os("HOUSEPIPE_FAILPOINTS_BINARY").map(PathBuf::from).unwrap_or_else(|| {
+        panic!(
+            "HOUSEPIPE_FAILPOINTS_BINARY is not set; run `cargo xtask test end-to-end`, or set it to a `housepipe` \
+             that was built with `--features failpoints`"
+        )
+    })
+}
+
 /// A command whose process the kernel kills together with this one, so that a test run that is itself killed leaves no
 /// pipe behind. Where the system has no `setpriv` (util-linux), only [`Housepipe`]'s drop ends it.
 fn bound_to_us(program: PathBuf) -> Command {
@@ -60,19 +70,34 @@ fn bound_to_us(program: PathBuf) -> Command {
 /// # Panics
 /// Where it does not start.
 pub fn housepipe(arguments: &[&str], pipe: Option<&PipeText>, input: &[u8]) -> Housepipe {
+    start(bound_to_us(binary()), arguments, pipe, input)
+}
+
+/// The same with a binary that ends as by `kill -9` where it passes `failpoint`, such as `insert_before` or
+/// `insert_before:3` for the third time.
+///
+/// # Panics
+/// Where it does not start.
+pub fn housepipe_at(failpoint: &str, arguments: &[&str], pipe: &PipeText) -> Housepipe {
+    let mut command = bound_to_us(binary_with_failpoints());
+    command.env("HOUSEPIPE_FAILPOINT", failpoint);
+    start(command, arguments, Some(pipe), b"")
+}
+
+fn start(mut command: Command, arguments: &[&str], pipe: Option<&PipeText>, input: &[u8]) -> Housepipe {
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("a folder: {error}"));
     if let Some(pipe) = pipe {
         std::fs::write(folder.path().join("pipe.yaml"), pipe.text())
             .unwrap_or_else(|error| panic!("{error}"));
     }
-    let mut child = bound_to_us(binary())
+    let mut child = command
         .args(arguments)
         .current_dir(folder.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("{}: {error}", binary().display()));
+        .unwrap_or_else(|error| panic!("{}: {error}", command.get_program().display()));
     if let Some(mut stdin) = child.stdin.take() {
         // A command that does not read its input may have closed it.
         let _ = stdin.write_all(input);

@@ -8,12 +8,14 @@
 )]
 
 mod housepipe;
+mod oracle;
 mod pipe;
 mod proxy;
 mod stack;
 mod wait;
 
-pub use housepipe::{Housepipe, Outcome, housepipe};
+pub use housepipe::{Housepipe, Outcome, housepipe, housepipe_at};
+pub use oracle::{Numbered, Verdict};
 pub use pipe::PipeText;
 pub use proxy::Proxy;
 pub use stack::{create_topic, fill, own_stack, produce, query, query_number, shared_stack, unique};

@@ -53,6 +53,12 @@ impl PipeText {
         self
     }
 
+    /// Adds lines to the destination.
+    pub fn with_columns(mut self, lines: &str) -> PipeText {
+        self.destination.push_str(lines);
+        self
+    }
+
     /// Replaces text of the finished file.
     pub fn replacing(mut self, from: &str, to: &str) -> PipeText {
         self.source = self.source.replace(from, to);

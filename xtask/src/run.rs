@@ -62,8 +62,21 @@ pub(crate) fn target_folder() -> anyhow::Result<PathBuf> {
 
 /// Builds the release binary and says where it is.
 pub(crate) fn release_binary() -> anyhow::Result<PathBuf> {
+    build_binary(&[])
+}
+
+/// Builds a release binary that tests can end at named places, and says where it is. To be called before
+/// [`release_binary`], since cargo has one place for both.
+pub(crate) fn binary_with_failpoints() -> anyhow::Result<PathBuf> {
+    let built = build_binary(&["--features", "failpoints"])?;
+    let kept = built.with_file_name("housepipe-failpoints");
+    std::fs::copy(&built, &kept).with_context(|| format!("cannot copy {}", built.display()))?;
+    Ok(kept)
+}
+
+fn build_binary(more: &[&str]) -> anyhow::Result<PathBuf> {
     let mut build = cargo();
-    build.args(["build", "--release", "--locked", "--package", "housepipe", "--bin", "housepipe"]);
+    build.args(["build", "--release", "--locked", "--package", "housepipe", "--bin", "housepipe"]).args(more);
     // Cargo alone knows where its output goes, by an environment variable, a configuration file or neither.
     build.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped()).stderr(Stdio::inherit());
     let output = build.output().with_context(|| format!("cannot run {:?}", build.get_program()))?;

@@ -6,7 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use housepipe_local_stack::{Clickhouse, ClickhouseOptions};
 
 use crate::fuzz;
-use crate::run::{cargo, release_binary, root, show, succeed};
+use crate::run::{binary_with_failpoints, cargo, release_binary, root, show, succeed};
 use crate::setup;
 
 /// Packages whose tests need servers; they have stages of their own.
@@ -161,8 +161,13 @@ fn parts() -> anyhow::Result<()> {
 }
 
 fn end_to_end() -> anyhow::Result<()> {
-    let binary = release_binary()?;
-    step(cargo().args(["test", "--locked", "--package", "housepipe-tests"]).env("HOUSEPIPE_BINARY", binary))
+    let (with_failpoints, binary) = (binary_with_failpoints()?, release_binary()?);
+    step(
+        cargo()
+            .args(["test", "--locked", "--package", "housepipe-tests"])
+            .env("HOUSEPIPE_BINARY", binary)
+            .env("HOUSEPIPE_FAILPOINTS_BINARY", with_failpoints),
+    )
 }
 
 /// Runs a command of a stage and names it.

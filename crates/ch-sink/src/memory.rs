@@ -6,8 +6,9 @@
 //! tokens that came since. Where the parts of that time are gone the bound is too high. It is too low
 //! only where newer parts were dropped, with their rows.
 
+use crate::deduplication::TableName;
 use crate::error::SinkError;
-use crate::quote::{quote_identifier, quote_string};
+use crate::quote::quote_string;
 use crate::sink::Sink;
 
 /// Seconds by which the clocks of a pipe and of ClickHouse may differ.
@@ -29,7 +30,7 @@ impl Sink {
     ///
     /// # Errors
     /// Any [`SinkError`] of a request.
-    pub async fn taken_since(&self, table: &str, unix_s: u64) -> Result<TakenSince, SinkError> {
+    pub async fn taken_since(&self, table: &TableName, unix_s: u64) -> Result<TakenSince, SinkError> {
         let since = unix_s.saturating_sub(CLOCK_SKEW_S);
         // Block numbers count in each partition of a Replicated table, and in the whole of another one: the sum over
         // the partitions is right for the first and too high for the second, whose numbers are one sequence; so the
@@ -43,9 +44,9 @@ impl Sink {
                           maxIf(max_block_number, modification_time < toDateTime({since})) AS before \
                    FROM system.parts WHERE database = {database} AND table = {table} \
                    GROUP BY if(per_partition, partition_id, ''))",
-            database = quote_string(&self.config().database),
-            table = quote_string(table),
+            database = quote_string(&table.database),
+            table = quote_string(&table.table),
         );
-        self.fetch_one(&format!("a question for the parts of {}", quote_identifier(table)), &sql).await
+        self.fetch_one(&format!("a question for the parts of {table}"), &sql).await
     }
 }

@@ -100,6 +100,11 @@ pub(crate) struct Tuning {
     #[arg(long, value_name = "MIB", default_value_t = 24, value_parser = clap::value_parser!(u16).range(4..=16384))]
     pub(crate) prefetch_mib: u16,
 
+    /// Seconds after which the group gives the partitions of a killed process to others; brokers take 6 and more,
+    /// unless they are set up otherwise.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1_800))]
+    pub(crate) session_timeout: u16,
+
     /// Seconds that a graceful stop may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(crate) stop_deadline: u32,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::error::explain;
 use crate::pipe::provision::{compile, create_table, error_table, match_columns, spec_columns};
 use crate::pipe::{RunOptions, sink_config, source_config};
-use crate::pipe_file::PipeFile;
+use crate::pipe_file::{DeliveryMode, PipeFile};
 
 /// Time to ask for the topic, at most, in milliseconds.
 const TOPIC_TIMEOUT_MS: u64 = 8_000;
@@ -99,8 +99,7 @@ fn security(file: &PipeFile, checks: &mut Checks) {
 
 /// Whether a repeated insert is dropped; nothing where there is no table to look at, which has failed already.
 async fn repetitions(sink: &Sink, file: &PipeFile, partitions: usize) -> Option<Check> {
-    // The one place that has to know of another delivery than this.
-    let is_exactly_once = false;
+    let is_exactly_once = file.delivery == DeliveryMode::ExactlyOnce;
     match deduplication::look(sink, file, partitions).await {
         Ok(Some(judged)) => Some(deduplication::verdict(&judged, &file.batch, partitions, is_exactly_once)),
         Ok(None) => None,

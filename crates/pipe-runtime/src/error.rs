@@ -76,6 +76,22 @@ pub enum PipeError {
         /// What ClickHouse said.
         source: Box<SinkError>,
     },
+    /// A repeated insert would be loaded again, so that exactly once cannot hold.
+    #[error("`delivery: exactly_once` cannot hold: {problem}; to mend it: {mend}")]
+    CannotDeduplicate {
+        /// What stands in the way.
+        problem: String,
+        /// The statement that mends it, or what to do.
+        mend: String,
+    },
+    /// A partition could not go on in exactly-once mode without the risk of a loss or a repetition.
+    #[error("partition {partition} stopped with its offset kept: {reason}")]
+    Halted {
+        /// The partition; the first one, where several stopped.
+        partition: i32,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// So many rows of a batch were refused that the set-up must be wrong.
     #[error(
         "clickhouse refused {refused} and more rows of one batch, so the pipe stops with its offsets kept; it said: {last}"

@@ -31,6 +31,7 @@ pub mod delivery;
 
 mod check;
 mod error;
+mod failpoint;
 mod offline;
 mod pipe;
 mod pipe_file;
@@ -44,8 +45,8 @@ pub use housepipe_transform::Semantics;
 pub use offline::{OfflineError, OfflineOptions, OfflineSummary, transform_lines};
 pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, RunOptions};
 pub use pipe_file::{
-    BatchLimits, ColumnSpec, DestinationSpec, ErrorTableSpec, ManagedTable, PipeFile, PipeFileError,
-    PipeName, Problem, SourceSpec,
+    BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
+    PipeFile, PipeFileError, PipeName, Problem, SourceSpec,
 };
 pub use sample::{SampleRecord, sample};
 pub use summary::{Snapshot, Summary};

@@ -45,7 +45,7 @@ impl Snapshot {
 pub struct Summary {
     /// The pipe's name.
     pub pipe: String,
-    /// Records taken from Kafka.
+    /// Records taken from Kafka, less those that were given back with their partition and that another process reads.
     pub read: u64,
     /// Rows that ClickHouse acknowledged.
     pub loaded: u64,
@@ -84,6 +84,7 @@ impl Summary {
             loaded,
             rejected,
             in_flight,
+            given_back,
             batches,
             inserts,
             retries,
@@ -94,7 +95,7 @@ impl Summary {
         let rate = |seconds: f64| if seconds > 0.0 { loaded as f64 / seconds } else { 0.0 };
         Summary {
             pipe: last.pipe,
-            read,
+            read: read.saturating_sub(given_back),
             loaded,
             rejected,
             in_flight,

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod demo;
+mod exactly_once;
 mod existing_table;
 mod faults;
 mod load;

@@ -89,7 +89,7 @@ pub enum Halt {
     OtherPlan,
     /// A range that may be loaded gives other records than it did: retention, compaction or a new topic.
     OtherRecords,
-    /// A range that may be loaded is older than ClickHouse is sure to remember its token.
+    /// A range may be loaded, and the table may have forgotten its token.
     TooOld {
         /// Seconds since it was prepared.
         age_s: u64,
@@ -112,8 +112,18 @@ pub enum CommitOutcome {
 pub struct Terms {
     /// A hash of the columns and semantics by which rows are encoded.
     pub plan: u32,
-    /// How long ClickHouse is sure to remember a token, in seconds.
-    pub horizon_s: u64,
+    /// Seconds after the commit of a range in which its insert may begin. A process that was frozen for longer prepares
+    /// the range again, and so finds out whether the partition is still its own.
+    pub fence_s: u64,
+}
+
+/// Whether the tables are sure to remember the token of a range that may have been inserted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenMemory {
+    /// So few inserts came since that they do.
+    Sure,
+    /// They may have forgotten it: the same insert could load the rows once more.
+    Unsure,
 }
 
 /// The delivery of one assigned partition. A new assignment has a new one.
@@ -164,13 +174,14 @@ impl ExactlyOnce {
         }
     }
 
-    /// The group's commit is known: `position` is its offset, or where the pipe starts without one. `fresh` is used
-    /// where no lineage is recorded.
+    /// The group's commit is known: `position` is its offset, or 0 where it has none. `fresh` is used where no lineage is
+    /// recorded; `memory` is about the range that is pending, and means nothing where none is.
     pub fn recover(
         &mut self,
         position: Offset,
         recorded: Recorded,
         fresh: Lineage,
+        memory: TokenMemory,
         now_unix_s: u64,
     ) -> Action {
         if self.phase != Phase::Recovering {
@@ -195,9 +206,8 @@ impl ExactlyOnce {
         if pending.plan != self.terms.plan {
             return self.halt(Halt::OtherPlan);
         }
-        let age_s = now_unix_s.abs_diff(pending.prepared_unix_s);
-        if age_s > self.terms.horizon_s / 2 {
-            return self.halt(Halt::TooOld { age_s });
+        if memory == TokenMemory::Unsure {
+            return self.halt(Halt::TooOld { age_s: now_unix_s.abs_diff(pending.prepared_unix_s) });
         }
         self.phase = Phase::Replaying(pending);
         Action::Replay { start: position, pending }
@@ -245,7 +255,7 @@ impl ExactlyOnce {
                 // The next owner finds the range.
                 _ if self.is_draining => self.release(),
                 Phase::Preparing(_) => match self.sealed.front().copied() {
-                    Some(front) if age_s(commit, now_unix_s) <= self.terms.horizon_s / 2 => {
+                    Some(front) if age_s(commit, now_unix_s) <= self.terms.fence_s => {
                         self.phase = Phase::Inserting;
                         Action::Insert(front)
                     }
@@ -338,12 +348,36 @@ impl ExactlyOnce {
         self.lineage
     }
 
+    /// Whether a batch that is sealed now is taken; else it is to be dropped, and its records are read by the next owner.
+    pub fn takes_batches(&self) -> bool {
+        !self.is_draining && !matches!(self.phase, Phase::Recovering | Phase::Over)
+    }
+
+    /// The range that is being read again.
+    pub fn replaying(&self) -> Option<Pending> {
+        match self.phase {
+            Phase::Replaying(pending) => Some(pending),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing is under way: no batch is sealed and not stored, and no answer is waited for.
+    pub fn is_idle(&self) -> bool {
+        let waits = matches!(
+            self.phase,
+            Phase::Preparing(_) | Phase::Inserting | Phase::Dividing | Phase::Clearing(_)
+        );
+        !waits && self.sealed.is_empty()
+    }
+
     /// Whether this owner does nothing any more.
     pub fn is_over(&self) -> bool {
         self.phase == Phase::Over
     }
 
     fn prepare(&mut self, batch: Sealed, now_unix_s: u64) -> Action {
+        // No record lies between the last batch and this one.
+        self.settled = batch.start;
         let pending = Pending {
             end: batch.end,
             rows: batch.rows,
@@ -398,7 +432,7 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_764_000_000;
-    const TERMS: Terms = Terms { plan: 7, horizon_s: 600 };
+    const TERMS: Terms = Terms { plan: 7, fence_s: 300 };
 
     fn lineage() -> Lineage {
         Lineage::from_bits(0xabc)
@@ -427,7 +461,7 @@ mod tests {
     /// A partition that reads from 0 and has nothing under way.
     fn filling() -> ExactlyOnce {
         let mut core = ExactlyOnce::assigned(TERMS);
-        let action = core.recover(Offset(0), Recorded::Nothing, lineage(), NOW);
+        let action = core.recover(Offset(0), Recorded::Nothing, lineage(), TokenMemory::Sure, NOW);
         assert_eq!(action, Action::Read { from: Offset(0) });
         core
     }
@@ -442,7 +476,7 @@ mod tests {
 
     fn recovered(recorded: Recorded) -> (ExactlyOnce, Action) {
         let mut core = ExactlyOnce::assigned(TERMS);
-        let action = core.recover(Offset(0), recorded, lineage(), NOW);
+        let action = core.recover(Offset(0), recorded, lineage(), TokenMemory::Sure, NOW);
         (core, action)
     }
 
@@ -504,10 +538,14 @@ mod tests {
     fn what_cannot_be_replayed_halts_and_says_why() {
         let other_plan = ours(Pending { plan: 8, ..pending(10, 10) });
         assert_eq!(recovered(other_plan).1, Action::Halt(Halt::OtherPlan));
-        for prepared_unix_s in [NOW - 301, NOW + 301] {
-            let old = ours(Pending { prepared_unix_s, ..pending(10, 10) });
-            assert_eq!(recovered(old).1, Action::Halt(Halt::TooOld { age_s: 301 }));
-        }
+        let old = ours(Pending { prepared_unix_s: NOW - 301, ..pending(10, 10) });
+        let mut core = ExactlyOnce::assigned(TERMS);
+        let action = core.recover(Offset(0), old, lineage(), TokenMemory::Unsure, NOW);
+        assert_eq!(action, Action::Halt(Halt::TooOld { age_s: 301 }));
+        // Where nothing is pending there is nothing to remember.
+        let mut core = ExactlyOnce::assigned(TERMS);
+        let action = core.recover(Offset(5), Recorded::Nothing, lineage(), TokenMemory::Unsure, NOW);
+        assert_eq!(action, Action::Read { from: Offset(5) });
         assert_eq!(recovered(Recorded::Damaged).1, Action::Halt(Halt::Damaged));
         assert_eq!(recovered(Recorded::Newer { version: 2 }).1, Action::Halt(Halt::Newer { version: 2 }));
         let mut core = inserting();
@@ -587,6 +625,9 @@ mod tests {
         assert_eq!(core.overdue(1), Action::Wait);
         assert_eq!(core.seal(batch(10, 11), NOW), Action::Wait);
         assert_eq!(core.divided(&[], NOW), Action::Wait);
-        assert_eq!(core.recover(Offset(0), Recorded::Nothing, lineage(), NOW), Action::Wait);
+        assert_eq!(
+            core.recover(Offset(0), Recorded::Nothing, lineage(), TokenMemory::Sure, NOW),
+            Action::Wait
+        );
     }
 }

@@ -9,7 +9,7 @@ mod metadata;
 mod reject_rule;
 mod token;
 
-pub use exactly_once::{Action, Commit, CommitOutcome, ExactlyOnce, Halt, Sealed, Terms};
+pub use exactly_once::{Action, Commit, CommitOutcome, ExactlyOnce, Halt, Sealed, Terms, TokenMemory};
 pub use ledger::{BatchId, Epoch, Ledger, Span};
 pub use metadata::{BYTES_MAX, Cut, Lineage, Metadata, Pending, Recorded};
 pub use reject_rule::{RECORDS_MIN, RejectRule, RejectVerdict, Rejected, Share};

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
+use housepipe_kafka_source::{Offset, PartitionId};
+
 use super::ledger::BatchId;
+use super::metadata::Lineage;
 
 /// The tokens of one batch. ClickHouse drops an insert whose token it remembers for the table.
 ///
@@ -23,6 +26,28 @@ impl BatchToken {
     /// ```
     pub fn of_run(pipe: &str, topic: &str, run: u64, batch: BatchId) -> BatchToken {
         BatchToken(format!("housepipe:{pipe}:{topic}:{run:016x}:{}", batch.0))
+    }
+
+    /// The token of a range `[start, end)` of a partition, which every owner of the partition makes in the same way: of
+    /// exactly-once delivery. The lineage is random, so that no other cluster, topic or life of the offsets has it.
+    ///
+    /// ```
+    /// use housepipe_kafka_source::{Offset, PartitionId};
+    /// use housepipe_runtime::delivery::{BatchToken, Lineage};
+    ///
+    /// let lineage = Lineage::from_bits(0x9f3a_5c01_d27e);
+    /// let token = BatchToken::of_range("shop", "orders", lineage, PartitionId(3), Offset(10), Offset(20));
+    /// assert_eq!(token.as_str(), "housepipe:shop:orders:9f3a5c01d27e:3:10-20");
+    /// ```
+    pub fn of_range(
+        pipe: &str,
+        topic: &str,
+        lineage: Lineage,
+        partition: PartitionId,
+        start: Offset,
+        end: Offset,
+    ) -> BatchToken {
+        BatchToken(format!("housepipe:{pipe}:{topic}:{lineage}:{partition}:{start}-{end}"))
     }
 
     /// The batch's name in the error table.

@@ -66,6 +66,16 @@ impl BatchBuilder {
         self.body.len() + self.reject_bytes
     }
 
+    /// Memory of the rejects, in bytes.
+    pub(super) fn reject_bytes(&self) -> usize {
+        self.reject_bytes
+    }
+
+    /// Memory that it holds for rows, used or not, and for rejects, in bytes.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.body.capacity() + self.reject_bytes
+    }
+
     /// When its first record came in.
     pub(super) fn opened_at(&self) -> Option<Instant> {
         self.opened_at
@@ -136,6 +146,53 @@ impl BatchBuilder {
 }
 
 impl SealedBatch {
+    /// Both halves of the rows, each with the rejects of its part of the partition. Of a batch of one partition with two
+    /// rows or more. Also returns the offset with which the second half begins.
+    pub(super) fn divide(mut self) -> (SealedBatch, Offset, SealedBatch) {
+        let rows = self.row_count() / 2;
+        let middle = self.row_offsets[rows];
+        let cut = self.start_of(rows);
+        let row_ends: Vec<usize> = self.row_ends.split_off(rows).into_iter().map(|end| end - cut).collect();
+        let row_offsets = self.row_offsets.split_off(rows);
+        let rejects = self.rejects.partition_point(|reject| reject.offset < middle);
+        let rejects = self.rejects.split_off(rejects);
+        let second = SealedBatch {
+            id: self.id,
+            body: self.body.split_off(cut),
+            rejected: rejects.len() as u64,
+            rejects,
+            row_ends,
+            row_offsets,
+            runs: self.runs.iter().map(|(_, partition)| (0, *partition)).collect(),
+        };
+        self.rejected = self.rejects.len() as u64;
+        (self, Offset(middle), second)
+    }
+
+    /// Takes the rows out of the batch, so that their records become rejects.
+    pub(super) fn drop_rows(&mut self) -> Vec<Offset> {
+        self.row_ends.clear();
+        self.body = Bytes::new();
+        std::mem::take(&mut self.row_offsets).into_iter().map(Offset).collect()
+    }
+
+    /// Adds a reject in the order of the partition.
+    pub(super) fn add_reject(&mut self, row: ErrorRow) {
+        let place = self.rejects.partition_point(|reject| reject.offset < row.offset);
+        self.rejects.insert(place, row);
+        self.rejected += 1;
+    }
+
+    /// The partition of a batch of one.
+    pub(super) fn partition(&self) -> PartitionId {
+        self.runs.first().map_or(PartitionId(-1), |(_, partition)| *partition)
+    }
+
+    /// Rows and rejects.
+    pub(super) fn records(&self) -> u64 {
+        self.row_count() as u64 + self.rejected
+    }
+
     pub(super) fn row_count(&self) -> usize {
         self.row_ends.len()
     }
@@ -243,6 +300,38 @@ mod tests {
         assert_eq!(sealed.inserts(6), [0..2, 2..3, 3..4, 4..6]);
         assert_eq!(sealed.inserts(100), vec![Range { start: 0, end: 6 }]);
         assert_eq!(BatchBuilder::default().seal(BatchId(2)).inserts(6), []);
+    }
+
+    /// A batch of partition 0: rows of three bytes, and rejects where `is_reject` says so.
+    fn one_partition(offsets: std::ops::Range<i64>, is_reject: impl Fn(i64) -> bool) -> BatchBuilder {
+        let mut builder = BatchBuilder::default();
+        builder.begin_run(PartitionId(0), Instant::now());
+        for offset in offsets {
+            if is_reject(offset) {
+                builder.reject(ErrorRow::record("p", "t", 0, offset, "c"));
+            } else {
+                builder.body.extend_from_slice(b"row");
+                builder.row_encoded(builder.body.len(), Offset(offset));
+            }
+        }
+        builder
+    }
+
+    #[test]
+    fn halves_hold_their_own_rows_and_rejects() {
+        let sealed = one_partition(0..7, |offset| offset == 1 || offset == 5).seal(BatchId(4));
+        let (first, middle, second) = sealed.divide();
+        assert_eq!(middle, Offset(3));
+        assert_eq!((first.row_count(), first.rejected, second.row_count(), second.rejected), (2, 1, 3, 1));
+        assert_eq!(first.slice(&(0..2)), "rowrow");
+        assert_eq!(second.slice(&(1..3)), "rowrow");
+        assert_eq!(second.origin(0), (PartitionId(0), Offset(3)));
+        assert_eq!(second.origin(2), (PartitionId(0), Offset(6)));
+        let (mut first, middle, _) = second.divide();
+        assert_eq!(middle, Offset(4));
+        assert_eq!(first.drop_rows(), [Offset(3)]);
+        first.add_reject(ErrorRow::record("p", "t", 0, 3, "refused"));
+        assert_eq!((first.row_count(), first.records()), (0, 1));
     }
 
     #[test]

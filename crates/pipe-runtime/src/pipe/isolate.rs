@@ -10,7 +10,7 @@ use housepipe_kafka_source::{Offset, OwnedRecord, PartitionId, SourceError};
 
 use super::batch::SealedBatch;
 use super::inserter::{Undelivered, insert_rejects, insert_rows};
-use super::record::{Labels, error_row};
+use super::record::{bare_error_row, error_row};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
 use crate::error::{PipeError, explain};
@@ -25,7 +25,7 @@ const REREAD_RECORDS_MAX: usize = 50;
 const REREAD_PAUSE_MS: u64 = 1_000;
 
 /// Code of a row that ClickHouse refused.
-const CODE_REFUSED: &str = "refused_by_clickhouse";
+pub(super) const CODE_REFUSED: &str = "refused_by_clickhouse";
 
 /// Inserts every row of `batch` that ClickHouse takes and keeps the others in the error table.
 ///
@@ -48,7 +48,7 @@ pub(super) async fn deliver(
         match insert_rows(shared, batch, rows).await {
             Ok(()) => bisection.accepted(),
             Err(Undelivered::Refused(error)) => bisection.refused(explain(&error)),
-            Err(abandoned @ Undelivered::Abandoned) => return Err(abandoned),
+            Err(other) => return Err(other),
         }
     }
     let refused = match bisection.finish() {
@@ -68,8 +68,18 @@ pub(super) async fn deliver(
     let mut rows = error_rows(shared, &origins).await?;
     let token = shared.token(batch.id);
     rows.iter_mut().for_each(|row| token.as_str().clone_into(&mut row.batch_token));
-    insert_rejects(shared, &rows, &token.refused(&within)).await?;
+    insert_rejects(shared, &rows, &token.refused(&within), None).await?;
     Ok(rows)
+}
+
+/// The error row of a batch's only row, read again from Kafka for its raw bytes.
+pub(super) async fn refused_row(
+    shared: &Arc<Shared>,
+    batch: &SealedBatch,
+    message: &str,
+) -> Result<Option<ErrorRow>, Undelivered> {
+    let (partition, offset) = batch.origin(0);
+    Ok(error_rows(shared, &[(partition, offset, message)]).await?.pop())
 }
 
 /// Error rows for the records at `origins`, read again from Kafka for their raw bytes.
@@ -95,16 +105,12 @@ async fn error_rows(
                     error_row(&shared.setup.labels, *partition, &record.as_record(), CODE_REFUSED)
                 }
                 // Retention removed it between the first read and this one: the place and the reason remain.
-                None => bare_row(&shared.setup.labels, *partition, *offset),
+                None => bare_error_row(&shared.setup.labels, *partition, *offset, CODE_REFUSED),
             };
             row.message = (*message).to_owned();
             row
         })
         .collect())
-}
-
-fn bare_row(labels: &Labels, partition: PartitionId, offset: Offset) -> ErrorRow {
-    ErrorRow::record(&labels.pipe, &labels.topic, partition.0, offset.0, CODE_REFUSED)
 }
 
 /// Reads records again, a few at a time, until they are there or the source has been away for too long.

@@ -1,17 +1,18 @@
 //! The membership thread: the one that polls the consumer, hands partitions to workers and commits.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{JoinHandle, Thread};
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use housepipe_kafka_source::{Assignment, Offset, PartitionId, PartitionReader, Source};
 
+use super::committer;
+use super::exactly_once::Deliveries;
 use super::progress::{Position, Progress};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
-use super::worker::Order;
+use super::worker::Share;
 use crate::error::{PipeError, explain};
 
 /// Longest wait for an event of the group, in milliseconds; acknowledgements are committed in between.
@@ -24,98 +25,51 @@ const REVOKE_DRAIN_MS_MAX: u64 = 6_000;
 /// Time after which a refused commit is sent again, in milliseconds.
 const COMMIT_AGAIN_MS: u64 = 5_000;
 
-/// Time a worker may take to answer an order, in milliseconds.
-const ORDER_ANSWER_MS_MAX: u64 = 2_000;
-
-/// A worker thread and how to reach it.
-pub(super) struct WorkerHandle {
-    pub(super) orders: Sender<Order>,
-    pub(super) thread: Thread,
-    pub(super) join: JoinHandle<()>,
-}
+/// Pause between two tries to join the group anew, in milliseconds.
+const JOIN_AGAIN_MS: u64 = 1_000;
 
 /// Gives partitions to workers and takes them back.
 pub(super) struct Dispatcher {
     shared: Arc<Shared>,
-    workers: Vec<(Sender<Order>, Thread)>,
-    owners: Mutex<BTreeMap<PartitionId, usize>>,
 }
 
 impl Dispatcher {
-    pub(super) fn new(shared: Arc<Shared>, workers: &[WorkerHandle]) -> Arc<Dispatcher> {
-        let workers = workers.iter().map(|worker| (worker.orders.clone(), worker.thread.clone())).collect();
-        Arc::new(Dispatcher { shared, workers, owners: Mutex::default() })
-    }
-
-    /// A worker that is gone has ended with the pipe; the order is void then.
-    fn order(&self, worker: usize, order: Order) {
-        let (orders, thread) = &self.workers[worker];
-        if orders.send(order).is_ok() {
-            thread.unpark();
-        }
-    }
-
-    /// Stops the reading of `partitions` and waits until their workers said so.
-    fn release(&self, partitions: &[PartitionId]) {
-        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut by_worker: BTreeMap<usize, Vec<PartitionId>> = BTreeMap::new();
-        for partition in partitions {
-            if let Some(worker) = owners.remove(partition) {
-                by_worker.entry(worker).or_default().push(*partition);
-            }
-        }
-        drop(owners);
-        let (done, answers) = bounded(by_worker.len());
-        for (worker, partitions) in by_worker {
-            self.order(worker, Order::Release(partitions, done.clone()));
-        }
-        drop(done);
-        let deadline = Instant::now() + Duration::from_millis(ORDER_ANSWER_MS_MAX);
-        loop {
-            match answers.recv_deadline(deadline) {
-                Ok(()) => {}
-                // Every worker has answered or is gone.
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => {
-                    tracing::warn!("a worker did not release its partitions in time");
-                    return;
-                }
-            }
-        }
+    pub(super) fn new(shared: Arc<Shared>) -> Arc<Dispatcher> {
+        Arc::new(Dispatcher { shared })
     }
 }
 
 impl Assignment for Dispatcher {
     fn assigned(&self, readers: Vec<PartitionReader>) {
-        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut shares: BTreeMap<usize, Vec<_>> = BTreeMap::new();
-        let mut load: Vec<usize> = (0..self.workers.len())
-            .map(|index| owners.values().filter(|owner| **owner == index).count())
-            .collect();
+        let shared = &self.shared;
         let numbers: Vec<i32> = readers.iter().map(|reader| reader.partition().0).collect();
+        tracing::info!(partitions = ?numbers, "partitions assigned");
         for reader in readers {
             let partition = reader.partition();
-            let worker = (0..load.len()).min_by_key(|index| load[*index]).unwrap_or(0);
-            load[worker] += 1;
-            owners.insert(partition, worker);
-            let mut progress = self.shared.progress.lock();
+            let mut progress = shared.progress.lock();
             let epoch = progress.ledger.assign(partition);
             progress.positions.insert(partition, Position::default());
+            progress.halted.remove(&partition);
             drop(progress);
-            shares.entry(worker).or_default().push((reader, epoch));
+            match &shared.deliveries {
+                Some(deliveries) => deliveries.assign(shared, reader, epoch),
+                None => shared.orders.take(Share { reader, epoch, replay: None }),
+            }
         }
-        drop(owners);
-        tracing::info!(partitions = ?numbers, "partitions assigned");
-        for (worker, share) in shares {
-            self.order(worker, Order::Take(share));
-        }
-        if self.shared.state.get() == PipeState::Joining && !numbers.is_empty() {
-            self.shared.state.set(PipeState::Running);
+        if shared.state.get() == PipeState::Joining && !numbers.is_empty() {
+            shared.state.set(PipeState::Running);
         }
     }
 
     fn revoked(&self, partitions: &[PartitionId]) -> Vec<(PartitionId, Offset)> {
-        self.release(partitions);
+        self.shared.orders.release(partitions);
+        if let Some(deliveries) = &self.shared.deliveries {
+            // What is stored is committed on the way.
+            deliveries.revoke(&self.shared, partitions, Duration::from_millis(REVOKE_DRAIN_MS_MAX));
+            self.forget(partitions);
+            tracing::info!(partitions = ?numbers(partitions), "partitions revoked");
+            return Vec::new();
+        }
         let all_drained = |progress: &mut Progress| {
             partitions.iter().all(|partition| progress.ledger.is_drained(*partition))
         };
@@ -130,7 +84,7 @@ impl Assignment for Dispatcher {
             progress.positions.remove(partition);
         }
         drop(progress);
-        let numbers: Vec<i32> = partitions.iter().map(|partition| partition.0).collect();
+        let numbers = numbers(partitions);
         if drained {
             tracing::info!(partitions = ?numbers, "partitions revoked");
         } else {
@@ -140,21 +94,103 @@ impl Assignment for Dispatcher {
     }
 
     fn lost(&self, partitions: &[PartitionId]) {
-        self.release(partitions);
-        let mut progress = self.shared.progress.lock();
-        for partition in partitions {
-            // What it could still commit belongs to another owner already.
-            let _ = progress.ledger.revoke(*partition);
-            progress.positions.remove(partition);
+        self.shared.orders.release(partitions);
+        if let Some(deliveries) = &self.shared.deliveries {
+            deliveries.lose(&self.shared, partitions);
         }
-        drop(progress);
-        let numbers: Vec<i32> = partitions.iter().map(|partition| partition.0).collect();
-        tracing::warn!(partitions = ?numbers, "partitions lost without a hand-over; what was in flight may be loaded twice");
+        // What could still be committed for them belongs to other owners already.
+        self.forget(partitions);
+        let numbers = numbers(partitions);
+        if self.shared.is_exactly_once() {
+            tracing::warn!(partitions = ?numbers, "partitions lost without a hand-over; their next owners finish what was in flight");
+        } else {
+            tracing::warn!(partitions = ?numbers, "partitions lost without a hand-over; what was in flight may be loaded twice");
+        }
     }
 }
 
+impl Dispatcher {
+    fn forget(&self, partitions: &[PartitionId]) {
+        let mut progress = self.shared.progress.lock();
+        for partition in partitions {
+            let _ = progress.ledger.revoke(*partition);
+            progress.positions.remove(partition);
+            progress.halted.remove(partition);
+        }
+    }
+}
+
+fn numbers(partitions: &[PartitionId]) -> Vec<i32> {
+    partitions.iter().map(|partition| partition.0).collect()
+}
+
 /// Drives the consumer until the pipe stops, then settles, commits and leaves the group.
-pub(super) fn run(shared: &Arc<Shared>, source: Source, workers: Vec<WorkerHandle>) {
+pub(super) fn run(
+    shared: &Arc<Shared>,
+    first: Source,
+    dispatcher: &Arc<Dispatcher>,
+    workers: Vec<JoinHandle<()>>,
+) {
+    let mut source = Some(first);
+    let mut halted = BTreeMap::new();
+    while let Some(member) = source.take() {
+        let committer = shared.deliveries.is_some().then(|| committer::spawn(shared, member.committer()));
+        let committer = committer.transpose().unwrap_or_else(|error| {
+            shared.fail(error);
+            None
+        });
+        let ends = serve(shared, &member);
+        if ends {
+            settle(shared, &member, &workers);
+            halted.clone_from(&shared.progress.lock().halted);
+        }
+        // Leaving the group revokes every partition, which commits once more what is settled.
+        member.close();
+        if let Some(deliveries) = &shared.deliveries {
+            deliveries.set_committer(None);
+        }
+        if committer.is_some_and(|committer| committer.join().is_err()) {
+            shared.fail(PipeError::WorkerPanicked);
+        }
+        if !ends {
+            source = join_again(shared, dispatcher);
+        }
+    }
+    shared.orders.end();
+    for worker in workers {
+        worker.thread().unpark();
+        if worker.join().is_err() {
+            shared.fail(PipeError::WorkerPanicked);
+        }
+    }
+    if let Some((partition, reason)) = halted.into_iter().next() {
+        shared.fail(PipeError::Halted { partition: partition.0, reason });
+    }
+}
+
+/// A new membership, once Kafka answers; none where the pipe ends first.
+fn join_again(shared: &Arc<Shared>, dispatcher: &Arc<Dispatcher>) -> Option<Source> {
+    let since = Instant::now();
+    while !shared.is_stopping() {
+        let error = match Source::open(&shared.setup.source, Arc::clone(dispatcher) as Arc<dyn Assignment>) {
+            Ok(source) => {
+                tracing::info!("joining the consumer group as a new member");
+                return Some(source);
+            }
+            Err(error) => error,
+        };
+        if since.elapsed() >= Duration::from_millis(shared.setup.source_deadline_ms) {
+            shared.fail(PipeError::SourceUnreachable { after: since.elapsed(), last: explain(&error) });
+            return None;
+        }
+        tracing::warn!(error = explain(&error), "the group cannot be joined yet");
+        std::thread::sleep(Duration::from_millis(JOIN_AGAIN_MS));
+    }
+    None
+}
+
+/// Drives the consumer until the pipe stops, or until the membership has to end; true where the pipe stops.
+fn serve(shared: &Shared, source: &Source) -> bool {
     let mut commits = Commits::default();
     while !shared.is_stopping() {
         if let Err(error) = source.poll(Duration::from_millis(POLL_MS_MAX)) {
@@ -164,8 +200,11 @@ pub(super) fn run(shared: &Arc<Shared>, source: Source, workers: Vec<WorkerHandl
             }
             tracing::warn!(error = explain(&error), "the source reports an error");
         }
-        commits.send(shared, &source);
-        look_at_ends(shared, &source);
+        if shared.takes_leave() {
+            return false;
+        }
+        commits.send(shared, source);
+        look_at_ends(shared, source);
         if let Some(down) = source.health().unreachable_for()
             && down >= Duration::from_millis(shared.setup.source_deadline_ms)
         {
@@ -178,29 +217,22 @@ pub(super) fn run(shared: &Arc<Shared>, source: Source, workers: Vec<WorkerHandl
             shared.advance(Phase::Stopping);
         }
     }
-    settle(shared, &source, &workers, &mut commits);
-    // Leaving the group revokes every partition, which commits once more what is settled.
-    source.close();
-    for worker in workers {
-        drop(worker.orders);
-        worker.thread.unpark();
-        if worker.join.join().is_err() {
-            shared.fail(PipeError::WorkerPanicked);
-        }
-    }
+    true
 }
 
 /// Waits until everything that was read is stored; commits on the way.
 ///
 /// The workers end once they have sealed what they read: only then does nothing in flight mean that nothing is left.
-fn settle(shared: &Shared, source: &Source, workers: &[WorkerHandle], commits: &mut Commits) {
+fn settle(shared: &Shared, source: &Source, workers: &[JoinHandle<()>]) {
+    let mut commits = Commits::default();
     loop {
-        let done = shared.progress.wait_until(Duration::from_millis(POLL_MS_MAX), |progress| {
-            let sealed = workers.iter().all(|worker| worker.join.is_finished());
+        let stored = shared.progress.wait_until(Duration::from_millis(POLL_MS_MAX), |progress| {
+            let sealed = workers.iter().all(JoinHandle::is_finished);
             (sealed && progress.counters.in_flight == 0) || shared.is_aborted()
         });
         commits.send(shared, source);
-        if done {
+        let committed = shared.deliveries.as_ref().is_none_or(Deliveries::is_idle);
+        if stored && (committed || shared.is_aborted() || shared.takes_leave()) {
             return;
         }
         // Keeps the membership alive while ClickHouse takes its time.
@@ -220,6 +252,10 @@ struct Commits {
 
 impl Commits {
     fn send(&mut self, shared: &Shared, source: &Source) {
+        if shared.is_exactly_once() {
+            // Each commit has its place in the delivery of its partition.
+            return;
+        }
         let refused = source.commit_counts().failed;
         if refused > self.refused {
             self.refused = refused;
@@ -259,6 +295,9 @@ fn is_caught_up(shared: &Shared) -> bool {
     let mut any = false;
     for partition in progress.ledger.partitions() {
         any = true;
+        if progress.halted.contains_key(&partition) {
+            continue;
+        }
         if !progress.positions.get(&partition).is_some_and(|position| position.reached_end) {
             return false;
         }

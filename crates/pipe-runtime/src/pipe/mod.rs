@@ -7,12 +7,17 @@
 //! ```
 
 mod batch;
+mod committer;
+mod exactly_once;
 mod inserter;
 mod isolate;
 mod membership;
+mod orders;
+mod part;
 mod progress;
 pub(crate) mod provision;
 mod record;
+mod recovery;
 mod shared;
 mod state;
 mod worker;
@@ -22,18 +27,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use housepipe_ch_sink::{Sink, SinkConfig};
-use housepipe_kafka_source::{Source, SourceConfig};
+use housepipe_kafka_source::{GonePolicy, Source, SourceConfig};
 use tokio::runtime::Handle;
 
 pub use progress::{Counters, PartitionProgress};
 pub use state::PipeState;
 
-use crate::delivery::RejectRule;
+use crate::delivery::{RejectRule, Terms};
 use crate::error::PipeError;
-use crate::pipe_file::PipeFile;
+use crate::pipe_file::{DeliveryMode, PipeFile};
 use crate::summary::{Snapshot, Summary};
 use crate::usage;
-use membership::{Dispatcher, WorkerHandle};
+use membership::Dispatcher;
 use shared::{PanicWatch, Setup, Shared};
 use state::Phase;
 
@@ -50,10 +55,9 @@ pub struct RunOptions {
     pub prefetch_bytes_max: usize,
     /// Time that a graceful stop may take, in milliseconds.
     pub stop_deadline_ms: u64,
-    /// Time without a successful insert after which the pipe fails, in milliseconds.
-    pub destination_deadline_ms: u64,
-    /// Time without a reachable broker after which the pipe fails, in milliseconds.
-    pub source_deadline_ms: u64,
+    /// Time after which the group gives the partitions of a member that was killed to others, in milliseconds: a pipe
+    /// that is started again waits this long, at most. Brokers take 6 s and more, unless they are set up otherwise.
+    pub session_timeout_ms: u32,
 }
 
 impl Default for RunOptions {
@@ -64,8 +68,7 @@ impl Default for RunOptions {
             inserts_in_flight_max: 2,
             prefetch_bytes_max: 24 << 20,
             stop_deadline_ms: 30_000,
-            destination_deadline_ms: 60 * 60 * 1_000,
-            source_deadline_ms: 15 * 60 * 1_000,
+            session_timeout_ms: 10_000,
         }
     }
 }
@@ -106,6 +109,13 @@ impl Pipe {
         .await
         .map_err(|_| PipeError::WorkerPanicked)??;
         let provisioned = provision::provision(file, &sink).await?;
+        let (terms, windows) = match file.delivery {
+            DeliveryMode::AtLeastOnce => (None, Vec::new()),
+            DeliveryMode::ExactlyOnce => {
+                let windows = provision::token_windows(file, &sink).await?;
+                (Some(Terms { plan: provisioned.plan_hash, fence_s: FENCE_S }), windows)
+            }
+        };
         let shared = Shared::new(
             Setup {
                 limits: file.batch,
@@ -115,10 +125,13 @@ impl Pipe {
                 sink,
                 source: source.clone(),
                 until_caught_up: options.until_caught_up,
-                destination_deadline_ms: options.destination_deadline_ms,
-                source_deadline_ms: options.source_deadline_ms,
+                destination_deadline_ms: file.deadlines.destination_ms,
+                source_deadline_ms: file.deadlines.source_ms,
                 inserts_in_flight_max: options.inserts_in_flight_max.max(1),
+                open_bytes_max: file.batch.bytes_max.saturating_mul(2),
+                windows,
             },
+            terms,
             Handle::current(),
         );
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -127,13 +140,14 @@ impl Pipe {
         for index in 0..wanted.clamp(1, topic.partitions.max(1)) {
             workers.push(spawn_worker(index, &shared, &provisioned.plan)?);
         }
-        let dispatcher = Dispatcher::new(Arc::clone(&shared), &workers);
-        let opened = tokio::task::spawn_blocking(move || Source::open(&source, dispatcher)).await;
+        let dispatcher = Dispatcher::new(Arc::clone(&shared));
+        let assignment = Arc::clone(&dispatcher);
+        let opened = tokio::task::spawn_blocking(move || Source::open(&source, assignment)).await;
         let source = opened.map_err(|_| PipeError::WorkerPanicked)??;
         let for_membership = Arc::clone(&shared);
         let membership = thread::Builder::new()
             .name("housepipe-group".to_owned())
-            .spawn(move || membership::run(&for_membership, source, workers))
+            .spawn(move || membership::run(&for_membership, source, &dispatcher, workers))
             .map_err(PipeError::Thread)?;
         Ok(Pipe { shared, membership, options, started, name: file.name.to_string() })
     }
@@ -202,9 +216,8 @@ fn finish(
     (summary, result)
 }
 
-/// Time after which the group gives up on a member that was killed, in milliseconds: a pipe that is started again waits
-/// this long, at most, for its partitions.
-const SESSION_TIMEOUT_MS: u32 = 10_000;
+/// Seconds after the commit of a range in which its insert may begin.
+const FENCE_S: u64 = 30;
 
 /// Time that an aborted pipe may take to leave the group, in milliseconds.
 const ABORT_MS_MAX: u64 = 3_000;
@@ -252,7 +265,7 @@ fn spawn_worker(
     index: usize,
     shared: &Arc<Shared>,
     plan: &Arc<housepipe_transform::Plan>,
-) -> Result<WorkerHandle, PipeError> {
+) -> Result<thread::JoinHandle<()>, PipeError> {
     let (orders, inbox) = crossbeam_channel::unbounded();
     let worker = worker::Worker::new(Arc::clone(shared), Arc::clone(plan), inbox);
     let watched = Arc::clone(shared);
@@ -265,7 +278,8 @@ fn spawn_worker(
         .map_err(PipeError::Thread)?;
     let thread = join.thread().clone();
     shared.add_sleeper(thread.clone());
-    Ok(WorkerHandle { orders, thread, join })
+    shared.orders.add(orders, thread);
+    Ok(join)
 }
 
 /// How the sink reaches the file's destination.
@@ -283,9 +297,14 @@ pub(crate) fn source_config(file: &PipeFile, options: &RunOptions) -> SourceConf
     let source = &file.source;
     let mut config = SourceConfig::new(&source.brokers, &source.topic, &source.consumer_group);
     config.start = source.start;
+    config.gone = match file.delivery {
+        DeliveryMode::AtLeastOnce => GonePolicy::Earliest,
+        // Going on elsewhere could load records twice: a broker that lost the end of its log has others there.
+        DeliveryMode::ExactlyOnce => GonePolicy::Fail,
+    };
     config.security = source.security.clone();
     config.prefetch_bytes_max = options.prefetch_bytes_max;
-    config.session_timeout_ms = SESSION_TIMEOUT_MS;
+    config.session_timeout_ms = options.session_timeout_ms;
     config.client_id = format!("housepipe-{}", file.name);
     config
 }

@@ -12,7 +12,7 @@ use crate::delivery::{BatchId, Epoch, Ledger, RejectRule, RejectVerdict, Span};
 
 /// Counts since the start of the pipe.
 ///
-/// `read = loaded + rejected + in_flight` holds whenever it is looked at: each side is counted where it happens,
+/// `read = loaded + rejected + in_flight + given_back` holds whenever it is looked at: each side is counted where it happens,
 /// and [`Counters::is_balanced`] compares them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
@@ -24,6 +24,8 @@ pub struct Counters {
     pub rejected: u64,
     /// Records read and not yet acknowledged.
     pub in_flight: u64,
+    /// Records read and dropped, since their partition went to another process before they were stored: it reads them.
+    pub given_back: u64,
     /// Batches settled.
     pub batches: u64,
     /// Inserts that ClickHouse acknowledged: of rows, and of the rejects of a batch.
@@ -39,7 +41,7 @@ pub struct Counters {
 impl Counters {
     /// Whether every record read is accounted for.
     pub fn is_balanced(&self) -> bool {
-        self.read == self.loaded + self.rejected + self.in_flight
+        self.read == self.loaded + self.rejected + self.in_flight + self.given_back
     }
 }
 
@@ -66,6 +68,8 @@ pub(super) struct Progress {
     pub(super) positions: BTreeMap<PartitionId, Position>,
     pub(super) last_insert: Option<Instant>,
     pub(super) reject_rule: RejectRule,
+    /// Partitions that are not read any more, and why.
+    pub(super) halted: BTreeMap<PartitionId, String>,
     /// The rule has warned of the batch before.
     warned: bool,
     next_batch: u64,
@@ -114,13 +118,24 @@ impl Progress {
         warns && !warned
     }
 
+    /// Records that were read are not stored here: their partition goes to another process, which reads them again.
+    pub(super) fn give_back(&mut self, records: u64) {
+        self.counters.in_flight = self.counters.in_flight.saturating_sub(records);
+        self.counters.given_back += records;
+    }
+
     /// A batch is stored.
     pub(super) fn settle(&mut self, batch: BatchId, outcome: &Outcome) {
         self.ledger.acknowledge(batch);
+        self.counters.batches += 1;
+        self.count(outcome);
+    }
+
+    /// A batch is stored, or a part of it.
+    pub(super) fn count(&mut self, outcome: &Outcome) {
         self.counters.loaded += outcome.loaded;
         self.counters.rejected += outcome.rejected;
         self.counters.in_flight = self.counters.in_flight.saturating_sub(outcome.loaded + outcome.rejected);
-        self.counters.batches += 1;
         self.counters.bytes_loaded += outcome.bytes;
         for (code, records) in &outcome.codes {
             *self.reject_codes.entry(code.clone()).or_default() += records;

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use housepipe_ch_sink::{ColumnDef, CreateTable, DefaultKind as TableDefault, ErrorTable, Sink, TableColumn};
+use housepipe_ch_sink::{
+    ColumnDef, CreateTable, DefaultKind as TableDefault, EngineKind, ErrorTable, Sink, TableColumn, judge,
+};
 use housepipe_transform::{Column, Columns, DataType, DefaultKind, Plan, PlanOptions, RowFormat};
 
+use super::recovery::TokenWindow;
 use super::shared::Target;
 use crate::error::PipeError;
 use crate::pipe_file::{ColumnSpec, DestinationSpec, PipeFile};
@@ -14,6 +17,8 @@ use crate::pipe_file::{ColumnSpec, DestinationSpec, PipeFile};
 pub(super) struct Provisioned {
     pub(super) target: Target,
     pub(super) plan: Arc<Plan>,
+    /// What rows are made by, in 32 bits: another plan may make other rows of the same records.
+    pub(super) plan_hash: u32,
 }
 
 /// Makes sure that the tables exist and compiles the plan.
@@ -56,7 +61,41 @@ pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisione
         format: row_format(&columns),
         error_table,
     };
-    Ok(Provisioned { target, plan: Arc::new(plan) })
+    let plan_hash = plan_hash(file, &columns, zone);
+    Ok(Provisioned { target, plan: Arc::new(plan), plan_hash })
+}
+
+/// What has to remember the tokens of this pipe's inserts: the tables, those that views of theirs feed, and the error
+/// table's. Refuses what cannot hold.
+pub(super) async fn token_windows(file: &PipeFile, sink: &Sink) -> Result<Vec<TokenWindow>, PipeError> {
+    let mut windows = Vec::new();
+    let errors = file.error_table.enabled.then(|| error_table(file));
+    let tables = [Some(file.destination.table.as_str()), errors.as_ref().map(ErrorTable::name)];
+    for table in tables.into_iter().flatten() {
+        let Some(facts) = sink.deduplication_facts(table).await? else { continue };
+        // The rate is for people alone, and nothing of it is used here.
+        if let Some(refusal) = judge(&facts, 1.0).refusals().next() {
+            return Err(PipeError::CannotDeduplicate { problem: refusal.to_string(), mend: refusal.mend() });
+        }
+        windows.extend(facts.tables().filter_map(|(table, _)| {
+            let blocks = match table.kind {
+                EngineKind::Plain | EngineKind::Replicated => Some(table.window_blocks),
+                EngineKind::Distributed { .. } => None,
+                EngineKind::Null | EngineKind::Other => return None,
+            };
+            Some(TokenWindow { table: table.name.clone(), blocks, seconds: table.window_seconds })
+        }));
+    }
+    Ok(windows)
+}
+
+/// A hash of all that decides what becomes of a record.
+fn plan_hash(file: &PipeFile, columns: &[Column], zone: Tz) -> u32 {
+    let mut text = format!("1|{:?}|{zone}", file.semantics);
+    for column in columns {
+        text.push_str(&format!("|{}|{}|{:?}|{:?}", column.name, column.ty, column.source, column.default));
+    }
+    crc32fast::hash(text.as_bytes())
 }
 
 /// The error table of a pipe: `<table><suffix>` beside the destination.

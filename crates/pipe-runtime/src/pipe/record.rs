@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use housepipe_ch_sink::ErrorRow;
-use housepipe_kafka_source::{PartitionId, Record};
+use housepipe_kafka_source::{Offset, PartitionId, Record};
 use housepipe_schema_registry::{Framing, parse_framing};
 use housepipe_transform::Encoder;
 
@@ -28,27 +28,41 @@ const HEADER_BYTES_MAX: usize = 64 << 10;
 /// Headers that an error row keeps, at most.
 const HEADERS_MAX: usize = 256;
 
-/// Encodes the records behind the rows of `builder`, or keeps them there as rejects.
+/// Encodes the records behind the rows of `builder`, or keeps them there as rejects, up to the first one by which the
+/// batch reaches `bytes_max`. Returns how many that were.
+///
+/// The same records behind the same start always end with the same one, however many came in one call.
 pub(super) fn encode(
     encoder: &mut Encoder,
     builder: &mut BatchBuilder,
     labels: &Labels,
     partition: PartitionId,
     records: &[Record<'_>],
-) {
+    bytes_max: usize,
+) -> usize {
+    let mut taken = 0;
     // A record without a value parts those before it from those behind it: rows and rejects stay in order.
     for run in records.split_inclusive(|record| record.payload.is_none()) {
         let (values, tombstone) = match run.split_last() {
             Some((last, before)) if last.payload.is_none() => (before, Some(last)),
             _ => (run, None),
         };
-        encode_values(encoder, builder, labels, partition, values);
+        let encoded = encode_values(encoder, builder, labels, partition, values, bytes_max);
+        taken += encoded;
+        if encoded < values.len() || builder.bytes() >= bytes_max {
+            break;
+        }
         if let Some(record) = tombstone {
             let mut row = error_row(labels, partition, record, CODE_NO_VALUE);
             row.message = "the record has no value (a tombstone)".to_owned();
             builder.reject(row);
+            taken += 1;
+            if builder.bytes() >= bytes_max {
+                break;
+            }
         }
     }
+    taken
 }
 
 fn encode_values(
@@ -57,13 +71,18 @@ fn encode_values(
     labels: &Labels,
     partition: PartitionId,
     records: &[Record<'_>],
-) {
+    bytes_max: usize,
+) -> usize {
     let bodies: Vec<&[u8]> = records.iter().map(|record| unframed(record).1).collect();
     let mut rows = builder.take_body();
-    encoder.encode_each(&bodies, &mut rows, |index, row| {
+    let mut rows_end = rows.len();
+    let taken = encoder.encode_each(&bodies, &mut rows, |index, row| {
         let record = &records[index];
         match row {
-            Ok(end) => builder.row_encoded(end, record.offset),
+            Ok(end) => {
+                rows_end = end;
+                builder.row_encoded(end, record.offset);
+            }
             Err(reject) => {
                 let (schema_id, body) = unframed(record);
                 let frame_bytes = record.payload.map_or(0, <[u8]>::len) - body.len();
@@ -74,9 +93,13 @@ fn encode_values(
                 builder.reject(row);
             }
         }
-        ControlFlow::Continue(())
+        match rows_end + builder.reject_bytes() >= bytes_max {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     });
     builder.set_body(rows);
+    taken
 }
 
 /// The document of a record, with the id of its schema where it is framed.
@@ -85,6 +108,16 @@ fn unframed<'r>(record: &Record<'r>) -> (Option<u32>, &'r [u8]) {
         Framing::Framed { schema_id, body } => (Some(schema_id.0), body),
         Framing::Unframed(body) => (None, body),
     }
+}
+
+/// An error row with the record's place alone.
+pub(super) fn bare_error_row(
+    labels: &Labels,
+    partition: PartitionId,
+    offset: Offset,
+    code: &str,
+) -> ErrorRow {
+    ErrorRow::record(&labels.pipe, &labels.topic, partition.0, offset.0, code)
 }
 
 /// An error row that carries the record itself; code and message are the caller's.

@@ -1,22 +1,26 @@
 //! What the threads and tasks of one pipe share.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::SystemTime;
 
 use housepipe_ch_sink::{ErrorRow, ErrorTable, Sink};
-use housepipe_kafka_source::SourceConfig;
+use housepipe_kafka_source::{PartitionId, SourceConfig};
 use housepipe_transform::RowFormat;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::batch::BatchBuilder;
+use super::exactly_once::Deliveries;
 use super::inserter;
+use super::orders::Orders;
 use super::progress::SharedProgress;
 use super::record::Labels;
+use super::recovery::TokenWindow;
 use super::state::{Phase, StateCell};
-use crate::delivery::{BatchId, BatchToken, RejectRule, RejectVerdict};
+use crate::delivery::{BatchId, BatchToken, Cut, RejectRule, RejectVerdict, Sealed, Terms};
 use crate::error::{PipeError, explain};
 use crate::pipe_file::BatchLimits;
 
@@ -33,6 +37,11 @@ pub(super) struct Shared {
     pub(super) setup: Setup,
     pub(super) progress: SharedProgress,
     pub(super) state: StateCell,
+    pub(super) orders: Orders,
+    /// The partitions' delivery in exactly-once mode.
+    pub(super) deliveries: Option<Deliveries>,
+    /// The membership has to be ended and begun anew.
+    leaves_group: AtomicBool,
     /// A random number of this run, for tokens.
     run: u64,
     runtime: Handle,
@@ -58,16 +67,24 @@ pub(super) struct Setup {
     pub(super) destination_deadline_ms: u64,
     pub(super) source_deadline_ms: u64,
     pub(super) inserts_in_flight_max: usize,
+    /// Memory of all open batches of a worker, in bytes, where each partition has one of its own.
+    pub(super) open_bytes_max: usize,
+    /// In exactly-once mode, what remembers tokens.
+    pub(super) windows: Vec<TokenWindow>,
 }
 
 impl Shared {
-    pub(super) fn new(setup: Setup, runtime: Handle) -> Arc<Shared> {
+    /// `terms` are those of exactly-once mode; none is at-least-once.
+    pub(super) fn new(setup: Setup, terms: Option<Terms>, runtime: Handle) -> Arc<Shared> {
         let rule = setup.reject_rule.clone();
         let spares = (0..setup.inserts_in_flight_max).map(|_| BatchBuilder::default()).collect();
         Arc::new(Shared {
             setup,
             progress: SharedProgress::new(rule),
             state: StateCell::default(),
+            orders: Orders::default(),
+            deliveries: terms.map(Deliveries::new),
+            leaves_group: AtomicBool::new(false),
             run: RandomState::new().hash_one(SystemTime::now()),
             runtime,
             spares: Mutex::new(spares),
@@ -138,27 +155,82 @@ impl Shared {
         self.wake_all();
     }
 
+    /// Whether each partition has batches of its own, which are prepared before they are inserted.
+    pub(super) fn is_exactly_once(&self) -> bool {
+        self.deliveries.is_some()
+    }
+
+    /// Runs a task beside the threads.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(task);
+    }
+
+    /// Ends the membership as soon as that is possible, and begins a new one.
+    pub(super) fn leave_group(&self) {
+        self.leaves_group.store(true, Ordering::Release);
+    }
+
+    /// Whether the membership has to end; asked once.
+    pub(super) fn takes_leave(&self) -> bool {
+        self.leaves_group.swap(false, Ordering::AcqRel)
+    }
+
+    /// A partition is not read any more, while the others go on.
+    pub(super) fn halt(&self, partition: PartitionId, reason: String) {
+        tracing::error!(partition = partition.0, reason, "a partition stops; its offset is kept");
+        self.progress.lock().halted.insert(partition, reason);
+        self.progress.notify();
+    }
+
+    /// Seals `full`, a batch of one partition, and hands it to the partition's delivery.
+    pub(super) fn submit_range(self: &Arc<Self>, full: BatchBuilder, cut: Cut, is_replay: bool) {
+        let Some(deliveries) = &self.deliveries else { return };
+        let Some(span) = full.open_spans().first().copied() else { return };
+        // What is read again was judged before it was loaded for the first time.
+        if !is_replay && !self.may_load(&full) {
+            return;
+        }
+        let id = self.progress.lock().seal(full.open_spans());
+        let batch = full.seal(id);
+        let sealed = Sealed {
+            start: span.start,
+            end: span.end,
+            rows: u32::try_from(batch.row_count()).unwrap_or(u32::MAX),
+            rejects: u32::try_from(batch.rejected).unwrap_or(u32::MAX),
+            cut,
+        };
+        deliveries.sealed(self, span.partition, span.epoch, sealed, batch);
+    }
+
     /// Seals `full` and inserts it in the background.
     pub(super) fn submit(self: &Arc<Self>, full: BatchBuilder) {
+        if !self.may_load(&full) {
+            return;
+        }
+        let id = self.progress.lock().seal(full.open_spans());
+        let batch = full.seal(id);
+        self.runtime.spawn(inserter::deliver(Arc::clone(self), batch));
+    }
+
+    /// Judges a batch by the rejects in it; where they are too many, the pipe fails.
+    fn may_load(&self, full: &BatchBuilder) -> bool {
         let (records, rejected) = (full.records() as u64, full.rejects().len() as u64);
         let mut progress = self.progress.lock();
         let verdict = progress.reject_rule.judge(records, rejected);
         let is_first_warning = progress.is_first_warning(verdict);
-        let id = progress.seal(full.open_spans());
         drop(progress);
         match verdict {
             RejectVerdict::Stop(rejected) => {
                 let example = full.rejects().first().map_or_else(String::new, describe);
                 self.fail(PipeError::TooManyRejected { rejected, example });
-                return;
+                return false;
             }
             RejectVerdict::Warn(rejected) if is_first_warning => {
                 tracing::warn!("{rejected}; they are kept in the error table, if there is one");
             }
             RejectVerdict::Warn(_) | RejectVerdict::Load => {}
         }
-        let batch = full.seal(id);
-        self.runtime.spawn(inserter::deliver(Arc::clone(self), batch));
+        true
     }
 }
 

@@ -5,14 +5,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
-use housepipe_kafka_source::{Offset, PartitionId, PartitionReader, Record};
+use housepipe_kafka_source::{Offset, PartitionId, PartitionReader, Record, SourceError};
 use housepipe_transform::{Encoder, Plan};
 
 use super::batch::BatchBuilder;
 use super::progress::Chunk;
 use super::record;
 use super::shared::Shared;
-use crate::delivery::Epoch;
+use crate::delivery::{Cut, Epoch, Pending};
+use crate::error::explain;
 
 /// Records taken from one partition before the next has its turn.
 const CHUNK_RECORDS_MAX: usize = 1_000;
@@ -27,12 +28,24 @@ const IDLE_MS_MAX: u64 = 500;
 /// a wrong set-up, should show at once.
 const FIRST_BATCH_WAIT_MS_MAX: u64 = 200;
 
-/// What the membership thread tells a worker.
+/// Empty buffers that a worker keeps for the next batches, at most.
+const BUFFERS_KEPT_MAX: usize = 2;
+
+/// What a worker is told.
 pub(super) enum Order {
     /// Read these from now on.
-    Take(Vec<(PartitionReader, Epoch)>),
-    /// Stop reading these, close the batch that holds their records, then answer.
+    Take(Vec<Share>),
+    /// Stop reading these, close the batch that holds their records (or drop it, see [`Shared::is_exactly_once`]), then
+    /// answer.
     Release(Vec<PartitionId>, Sender<()>),
+}
+
+/// A partition that a worker is given.
+pub(super) struct Share {
+    pub(super) reader: PartitionReader,
+    pub(super) epoch: Epoch,
+    /// The first batch has to end exactly here: it may have been inserted by the partition's last owner.
+    pub(super) replay: Option<Pending>,
 }
 
 pub(super) struct Worker {
@@ -40,13 +53,12 @@ pub(super) struct Worker {
     orders: Receiver<Order>,
     partitions: Vec<Owned>,
     encoder: Encoder,
-    builder: BatchBuilder,
+    /// The open batches: one for all partitions, or one for each, in their order.
+    open: Vec<Open>,
+    /// Buffers for the next batches.
+    buffers: Vec<BatchBuilder>,
     /// The partition that reads first in the next round.
     turn: usize,
-    /// Mean size of the records of the last chunk in the batch, in bytes: keeps the next chunk from passing the limit far.
-    record_bytes: usize,
-    /// Close the batch whatever its size.
-    flush: bool,
     sealed_one: bool,
 }
 
@@ -55,19 +67,31 @@ struct Owned {
     epoch: Epoch,
     /// Nothing more to read at the moment, and the end of the log was seen.
     at_end: bool,
+    replay: Option<Pending>,
+}
+
+/// A batch in the making.
+#[derive(Default)]
+struct Open {
+    builder: BatchBuilder,
+    /// Mean size of the records of the last chunk in the batch, in bytes: keeps the next chunk from passing the limit
+    /// far.
+    record_bytes: Option<usize>,
+    /// Close the batch whatever its size, for this reason.
+    flush: Option<Cut>,
 }
 
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, plan: Arc<Plan>, orders: Receiver<Order>) -> Worker {
+        let open = if shared.is_exactly_once() { Vec::new() } else { vec![Open::default()] };
         Worker {
             shared,
             orders,
             partitions: Vec::new(),
             encoder: Encoder::new(plan),
-            builder: BatchBuilder::default(),
+            open,
+            buffers: Vec::new(),
             turn: 0,
-            record_bytes: FIRST_RECORD_BYTES,
-            flush: false,
             sealed_one: false,
         }
     }
@@ -77,13 +101,20 @@ impl Worker {
         loop {
             let channel_open = self.obey();
             let stopping = self.shared.is_stopping();
+            if stopping {
+                self.drop_replays();
+            }
             let mut busy = false;
-            if self.must_seal(stopping) {
-                busy = self.seal();
-            } else if !stopping && channel_open {
+            for open in 0..self.open.len() {
+                if let Some(cut) = self.must_seal(open, stopping) {
+                    busy |= self.seal(open, cut);
+                }
+            }
+            if !busy && !stopping && channel_open {
                 busy = self.read_round();
             }
-            if self.shared.is_aborted() || ((stopping || !channel_open) && self.builder.is_empty()) {
+            let is_empty = self.open.iter().all(|open| open.builder.is_empty());
+            if self.shared.is_aborted() || ((stopping || !channel_open) && is_empty) {
                 self.report_unknown_keys();
                 return;
             }
@@ -93,23 +124,24 @@ impl Worker {
         }
     }
 
-    /// Carries out what the membership thread ordered; false once it is gone.
+    /// Carries out what was ordered; false once nobody orders any more.
     fn obey(&mut self) -> bool {
         loop {
             match self.orders.try_recv() {
-                Ok(Order::Take(readers)) => {
+                Ok(Order::Take(shares)) => {
                     let me = thread::current();
-                    for (reader, epoch) in readers {
+                    for Share { reader, epoch, replay } in shares {
                         let me = me.clone();
                         reader.set_waker(Arc::new(move || me.unpark()));
-                        self.partitions.push(Owned { reader, epoch, at_end: false });
+                        self.partitions.push(Owned { reader, epoch, at_end: false, replay });
+                        if self.shared.is_exactly_once() {
+                            self.open.push(Open::default());
+                        }
                     }
                 }
                 Ok(Order::Release(released, done)) => {
-                    self.partitions.retain(|owned| !released.contains(&owned.reader.partition()));
-                    self.turn = 0;
-                    self.flush = !self.builder.is_empty();
-                    // The membership thread may have given up waiting; then nobody needs the answer.
+                    self.release(&released);
+                    // Whoever asked may have given up waiting; then nobody needs the answer.
                     let _ = done.send(());
                 }
                 Err(TryRecvError::Empty) => return true,
@@ -118,58 +150,131 @@ impl Worker {
         }
     }
 
+    fn release(&mut self, released: &[PartitionId]) {
+        for index in (0..self.partitions.len()).rev() {
+            if !released.contains(&self.partitions[index].reader.partition()) {
+                continue;
+            }
+            self.partitions.remove(index);
+            if self.shared.is_exactly_once() {
+                // The next owner reads it, and cuts it as this one would have.
+                let dropped = self.open.remove(index).builder.records() as u64;
+                self.shared.progress.lock().give_back(dropped);
+            }
+        }
+        self.turn = 0;
+        if !self.shared.is_exactly_once() {
+            for open in self.open.iter_mut().filter(|open| !open.builder.is_empty()) {
+                open.flush = Some(Cut::Drain);
+            }
+        }
+    }
+
+    /// The open batch for the records of a partition.
+    fn open_of(&self, index: usize) -> usize {
+        if self.shared.is_exactly_once() { index } else { 0 }
+    }
+
     /// Reads one chunk of every partition, or less where the batch is full; true where anything came.
+    ///
+    /// Where each partition has a batch of its own, one is read until its batch is full or nothing more is there: few
+    /// batches are large at the same time.
     fn read_round(&mut self) -> bool {
         let mut any = false;
         for step in 0..self.partitions.len() {
             let index = (self.turn + step) % self.partitions.len();
+            if self.is_full(self.open_of(index)) {
+                continue;
+            }
             match self.read_chunk(index) {
                 Ok(read) => any |= read,
                 Err(error) => {
-                    self.shared.fail(error.into());
-                    return false;
+                    self.fail(index, error);
+                    return any;
                 }
             }
-            if self.is_full() {
+            if self.is_full(self.open_of(index)) {
                 self.turn = index + 1;
                 break;
             }
+            if any && self.shared.is_exactly_once() {
+                self.turn = index;
+                break;
+            }
         }
+        self.bound_memory();
         any
     }
 
-    fn read_chunk(&mut self, index: usize) -> Result<bool, housepipe_kafka_source::SourceError> {
-        let limits = self.shared.setup.limits;
-        let by_rows = limits.rows_max.saturating_sub(self.builder.records());
-        let by_bytes = limits.bytes_max.saturating_sub(self.builder.bytes()) / self.record_bytes.max(1) + 1;
-        let room = by_rows.min(by_bytes).min(CHUNK_RECORDS_MAX);
-        let Owned { reader, epoch, at_end } = &mut self.partitions[index];
-        let partition = reader.partition();
-        let fetched = reader.read(room)?;
-        let mut chunk = Chunk { records: 0, kept: 0, bytes: 0, next: Offset(0), last_timestamp_ms: None };
-        let mut first = None;
-        let (before, bytes_before) = (self.builder.records(), self.builder.bytes());
-        let records: Vec<Record<'_>> = fetched.records().collect();
-        if let Some(record) = records.first() {
-            first = Some(record.offset);
-            self.builder.begin_run(partition, Instant::now());
+    /// A partition cannot be read on.
+    fn fail(&mut self, index: usize, error: SourceError) {
+        if self.shared.is_exactly_once() && matches!(error, SourceError::PositionGone { .. }) {
+            let partition = self.partitions[index].reader.partition();
+            self.release(&[partition]);
+            self.shared.halt(partition, explain(&error));
+        } else {
+            self.shared.fail(error.into());
         }
-        for record in &records {
+    }
+
+    fn read_chunk(&mut self, index: usize) -> Result<bool, SourceError> {
+        let at = self.open_of(index);
+        let limits = self.shared.setup.limits;
+        let open = &mut self.open[at];
+        let builder = &mut open.builder;
+        let by_rows = limits.rows_max.saturating_sub(builder.records());
+        let record_bytes = open.record_bytes.unwrap_or(FIRST_RECORD_BYTES);
+        let by_bytes = limits.bytes_max.saturating_sub(builder.bytes()) / record_bytes.max(1) + 1;
+        let Owned { reader, epoch, at_end, replay } = &mut self.partitions[index];
+        // A range that is read again has the length that it had.
+        let room =
+            if replay.is_some() { CHUNK_RECORDS_MAX } else { by_rows.min(by_bytes).min(CHUNK_RECORDS_MAX) };
+        let partition = reader.partition();
+        let mut fetched = reader.read(room)?;
+        let mut whole_range = None;
+        if let Some(pending) = replay {
+            let within = fetched.records().take_while(|record| record.offset < pending.end).count();
+            let is_behind =
+                within < fetched.len() || fetched.next_offset().is_some_and(|next| next >= pending.end);
+            whole_range = is_behind.then_some(*pending);
+            fetched.leave_behind(within);
+        }
+        let (before, bytes_before) = (builder.records(), builder.bytes());
+        let records: Vec<Record<'_>> = fetched.records().collect();
+        let first = records.first().map(|record| record.offset);
+        if first.is_some() {
+            // Of many partitions, those that wait for a few records hold no large buffer meanwhile.
+            if builder.is_empty() && (!*at_end || !self.shared.is_exactly_once()) {
+                if let Some(spare) = self.buffers.pop() {
+                    *builder = spare;
+                }
+            }
+            builder.begin_run(partition, Instant::now());
+        }
+        let labels = &self.shared.setup.labels;
+        let bytes_max = if replay.is_some() { usize::MAX } else { limits.bytes_max };
+        let taken = record::encode(&mut self.encoder, builder, labels, partition, &records, bytes_max);
+        let mut chunk = Chunk { records: 0, kept: 0, bytes: 0, next: Offset(0), last_timestamp_ms: None };
+        for record in &records[..taken] {
             chunk.records += 1;
             chunk.bytes += record.payload.map_or(0, <[u8]>::len) as u64;
             chunk.last_timestamp_ms = record.timestamp_ms.or(chunk.last_timestamp_ms);
         }
-        let labels = &self.shared.setup.labels;
-        record::encode(&mut self.encoder, &mut self.builder, labels, partition, &records);
+        drop(records);
+        fetched.leave_behind(taken);
         let end = fetched.end_of_partition();
         *at_end = end.is_some() || (*at_end && first.is_none());
         if let (Some(first), Some(next)) = (first, fetched.next_offset()) {
-            let kept = self.builder.records() - before;
+            let kept = builder.records() - before;
             chunk.kept = kept as u64;
-            self.record_bytes = (self.builder.bytes() - bytes_before) / kept.max(1);
+            open.record_bytes = Some((builder.bytes() - bytes_before) / kept.max(1));
             chunk.next = next;
-            self.builder.extend_span(partition, *epoch, first, next);
+            builder.extend_span(partition, *epoch, first, next);
             self.shared.progress.lock().chunk_read(partition, *epoch, &chunk);
+        }
+        if let Some(pending) = whole_range {
+            builder.extend_span(partition, *epoch, pending.end, pending.end);
+            open.flush = Some(pending.cut);
         }
         if let Some(end) = end {
             // Behind a gap at the end (compaction, transactions) no record comes that would move the position.
@@ -178,19 +283,76 @@ impl Worker {
         Ok(first.is_some())
     }
 
-    fn is_full(&self) -> bool {
-        self.builder.records() >= self.shared.setup.limits.rows_max
-            || self.builder.bytes() >= self.shared.setup.limits.bytes_max
+    fn is_full(&self, open: usize) -> bool {
+        let Open { builder, flush, .. } = &self.open[open];
+        let limits = self.shared.setup.limits;
+        if self.is_replaying(open) {
+            return flush.is_some();
+        }
+        builder.records() >= limits.rows_max || builder.bytes() >= limits.bytes_max
     }
 
-    fn must_seal(&self, stopping: bool) -> bool {
-        !self.builder.is_empty() && (self.is_full() || self.flush || stopping || self.left().is_zero())
+    /// Whether the batch is a range that is read again: it ends where it ended.
+    fn is_replaying(&self, open: usize) -> bool {
+        self.shared.is_exactly_once() && self.partitions[open].replay.is_some()
+    }
+
+    /// A range that is not whole yet is the next owner's to read again.
+    fn drop_replays(&mut self) {
+        for at in 0..self.open.len() {
+            if self.is_replaying(at) && self.open[at].flush.is_none() {
+                let dropped = std::mem::take(&mut self.open[at].builder).records() as u64;
+                self.shared.progress.lock().give_back(dropped);
+            }
+        }
+    }
+
+    /// Where batches of many partitions together hold more than one may, the largest is closed.
+    fn bound_memory(&mut self) {
+        if self.open.len() < 2 {
+            return;
+        }
+        let held: usize = self.open.iter().map(|open| open.builder.held_bytes()).sum();
+        if held <= self.shared.setup.open_bytes_max {
+            return;
+        }
+        let replays: Vec<bool> = (0..self.open.len()).map(|open| self.is_replaying(open)).collect();
+        let candidates = self
+            .open
+            .iter_mut()
+            .zip(replays)
+            .filter(|(open, is_replay)| !is_replay && !open.builder.is_empty());
+        if let Some((largest, _)) = candidates.max_by_key(|(open, _)| open.builder.held_bytes()) {
+            largest.flush.get_or_insert(Cut::Memory);
+        }
+    }
+
+    /// Why the batch is to be closed now, if it is.
+    fn must_seal(&self, open: usize, stopping: bool) -> Option<Cut> {
+        let Open { builder, flush, .. } = &self.open[open];
+        if builder.is_empty() {
+            return None;
+        }
+        if self.is_replaying(open) {
+            return *flush;
+        }
+        match *flush {
+            _ if self.is_full(open) => Some(Cut::Size),
+            Some(cut) => Some(cut),
+            None if stopping => Some(Cut::Drain),
+            None => self.left(open).is_zero().then_some(Cut::Time),
+        }
     }
 
     /// Time until the open batch has waited long enough.
-    fn left(&self) -> Duration {
-        let Some(opened_at) = self.builder.opened_at() else { return Duration::from_millis(IDLE_MS_MAX) };
-        let idle = self.partitions.iter().all(|owned| owned.at_end);
+    fn left(&self, open: usize) -> Duration {
+        let Some(opened_at) = self.open[open].builder.opened_at() else {
+            return Duration::from_millis(IDLE_MS_MAX);
+        };
+        let idle = match self.shared.is_exactly_once() {
+            true => self.partitions[open].at_end,
+            false => self.partitions.iter().all(|owned| owned.at_end),
+        };
         if idle && (self.shared.setup.until_caught_up || !self.sealed_one) {
             return Duration::ZERO;
         }
@@ -203,18 +365,29 @@ impl Worker {
 
     fn patience(&self) -> Duration {
         let idle = Duration::from_millis(IDLE_MS_MAX);
+        let stopping = self.shared.is_stopping();
         // A sealable batch without a spare buffer waits for the wake-up of the next acknowledged insert.
-        if self.must_seal(self.shared.is_stopping()) { idle } else { self.left().min(idle) }
+        let left = (0..self.open.len()).filter(|open| self.must_seal(*open, stopping).is_none());
+        left.map(|open| self.left(open)).min().unwrap_or(idle).min(idle)
     }
 
     /// Hands the batch over for insertion; false where no spare buffer is there, which is the back-pressure:
     /// the worker reads no further, and librdkafka stops fetching once its queues are full.
-    fn seal(&mut self) -> bool {
+    fn seal(&mut self, at: usize, cut: Cut) -> bool {
         let Some(spare) = self.shared.take_spare() else { return false };
-        let full = std::mem::replace(&mut self.builder, spare);
-        self.flush = false;
+        let open = &mut self.open[at];
+        let full = std::mem::take(&mut open.builder);
+        open.flush = None;
         self.sealed_one = true;
-        self.shared.submit(full);
+        if self.buffers.len() < BUFFERS_KEPT_MAX {
+            self.buffers.push(spare);
+        }
+        if self.shared.is_exactly_once() {
+            let is_replay = self.partitions[at].replay.take().is_some();
+            self.shared.submit_range(full, cut, is_replay);
+        } else {
+            self.shared.submit(full);
+        }
         true
     }
 

@@ -18,7 +18,8 @@ use std::fmt;
 use std::path::Path;
 
 pub use types::{
-    BatchLimits, ColumnSpec, DestinationSpec, ErrorTableSpec, ManagedTable, PipeFile, PipeName, SourceSpec,
+    BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
+    PipeFile, PipeName, SourceSpec,
 };
 
 /// A pipe file may have this many bytes, at most.

@@ -8,7 +8,8 @@ use secrecy::SecretString;
 
 use super::fields::{Fields, Located};
 use super::types::{
-    BatchLimits, ColumnSpec, DestinationSpec, ErrorTableSpec, ManagedTable, PipeFile, PipeName, SourceSpec,
+    BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
+    PipeFile, PipeName, SourceSpec,
 };
 use super::yaml::{self, Value};
 use super::{Problem, units};
@@ -19,6 +20,9 @@ const NAME_LENGTH_MAX: usize = 63;
 const TTL_DAYS_MOST: u64 = 3_650;
 /// The longest time a record may wait for its batch, in milliseconds.
 const WAIT_MOST_MS: u64 = 10 * 60 * 1_000;
+
+/// The longest time that a pipe may wait for one of its ends, in milliseconds.
+const DEADLINE_MOST_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 
 const LATER_PATHS: &str = "rename the field's first level only, or load the object into a JSON column";
 
@@ -54,13 +58,17 @@ fn pipe(mut fields: Fields<'_>, problems: &mut Vec<Problem>) -> Option<PipeFile>
         }
         None => Some(Semantics::Strict),
     };
-    if let Some(delivery) = fields.take("delivery")
-        && let Some(true) = delivery.choice(&[("at_least_once", false), ("exactly_once", true)], problems)
-    {
-        problems.push(
-            delivery.problem("`exactly_once` is not available in this version").mend("use `at_least_once`"),
-        );
-    }
+    let delivery = match fields.take("delivery") {
+        Some(v) => v.choice(
+            &[("at_least_once", DeliveryMode::AtLeastOnce), ("exactly_once", DeliveryMode::ExactlyOnce)],
+            problems,
+        ),
+        None => Some(DeliveryMode::AtLeastOnce),
+    };
+    let deadlines = match fields.take("deadlines") {
+        Some(v) => deadlines(&v, problems),
+        None => Some(Deadlines::default()),
+    };
     fields
         .not_yet("schema_registry", "remove it: records framed for a registry are loaded without validation");
     fields.finish(problems);
@@ -71,6 +79,8 @@ fn pipe(mut fields: Fields<'_>, problems: &mut Vec<Problem>) -> Option<PipeFile>
         error_table: error_table?,
         batch: batch?,
         semantics: semantics?,
+        delivery: delivery?,
+        deadlines: deadlines?,
     })
 }
 
@@ -356,6 +366,19 @@ fn error_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ErrorTab
         stop_ratio: stop_ratio?,
         warn_ratio: warn_ratio?,
     })
+}
+
+fn deadlines(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<Deadlines> {
+    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let default = Deadlines::default();
+    let mut of = |name, default_ms| match fields.take(name) {
+        Some(v) => v.parsed(problems, |text| units::duration_ms(text, 1_000, DEADLINE_MOST_MS)),
+        None => Some(default_ms),
+    };
+    let source_ms = of("source", default.source_ms);
+    let destination_ms = of("destination", default.destination_ms);
+    fields.finish(problems);
+    Some(Deadlines { source_ms: source_ms?, destination_ms: destination_ms? })
 }
 
 fn batch(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<BatchLimits> {

@@ -156,10 +156,9 @@ fn a_share_is_a_decimal_or_off() {
 #[test]
 fn what_comes_later_is_named_as_such() {
     refuses(
-        &(MINIMAL.to_owned() + "schema_registry: { url: http://x }\ndelivery: exactly_once\n"),
+        &(MINIMAL.to_owned() + "schema_registry: { url: http://x }\n"),
         &expect![[r#"
-            p.yaml:9: `schema_registry`: not available in this version; remove it: records framed for a registry are loaded without validation
-            p.yaml:10: `delivery`: `exactly_once` is not available in this version; use `at_least_once`"#]],
+            p.yaml:9: `schema_registry`: not available in this version; remove it: records framed for a registry are loaded without validation"#]],
     );
     refuses(
         &MINIMAL

@@ -4,6 +4,7 @@ use housepipe_ch_sink::Compression;
 use housepipe_kafka_source::{Security, StartOffset};
 use housepipe_transform::{DataType, Semantics};
 use secrecy::SecretString;
+use serde::Serialize;
 
 use crate::delivery::Share;
 
@@ -22,6 +23,36 @@ pub struct PipeFile {
     pub batch: BatchLimits,
     /// How strictly values are read.
     pub semantics: Semantics,
+    /// What holds where something fails.
+    pub delivery: DeliveryMode,
+    /// For how long an end may be away.
+    pub deadlines: Deadlines,
+}
+
+/// `deadlines:` — a pipe that waits in vain for longer stops as failed, with its offsets kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Time without a reachable broker, in milliseconds.
+    pub source_ms: u64,
+    /// Time in which ClickHouse takes no insert for a passing reason, in milliseconds.
+    pub destination_ms: u64,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Deadlines { source_ms: 15 * 60 * 1_000, destination_ms: 60 * 60 * 1_000 }
+    }
+}
+
+/// `delivery:`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryMode {
+    /// Nothing is lost; what was loaded and not committed is loaded again.
+    #[default]
+    AtLeastOnce,
+    /// Nothing is lost and nothing is loaded twice, while ClickHouse remembers the tokens of inserts.
+    ExactlyOnce,
 }
 
 /// A pipe's name, checked.

@@ -1,0 +1,85 @@
+//! The committer thread: sends the commits of exactly-once mode, and tells their outcomes.
+//!
+//! One request is under way at a time. What is wanted meanwhile goes together into the next one.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, unbounded};
+use housepipe_kafka_source::{CommitOutcome as Outcome, Committer, PartitionCommit};
+
+use super::exactly_once::CommitOrder;
+use super::shared::{PanicWatch, Shared};
+use crate::delivery::CommitOutcome;
+use crate::error::PipeError;
+use crate::failpoint::failpoint;
+
+/// Time to wait for the answer to a commit, in milliseconds; then nobody knows whether it was taken.
+const ANSWER_MS_MAX: u64 = 10_000;
+
+/// Pause after a commit that was refused, in milliseconds, before it is sent again.
+const REFUSED_PAUSE_MS: u64 = 250;
+
+/// Starts the committer of one membership. It ends when the deliveries have no way to it any more.
+pub(super) fn spawn(shared: &Arc<Shared>, committer: Committer) -> Result<JoinHandle<()>, PipeError> {
+    let (orders, inbox) = unbounded();
+    if let Some(deliveries) = &shared.deliveries {
+        deliveries.set_committer(Some(orders));
+    }
+    let shared = Arc::clone(shared);
+    thread::Builder::new()
+        .name("housepipe-commit".to_owned())
+        .spawn(move || {
+            let _watch = PanicWatch::new(Arc::clone(&shared));
+            run(&shared, &committer, &inbox);
+        })
+        .map_err(PipeError::Thread)
+}
+
+fn run(shared: &Arc<Shared>, committer: &Committer, inbox: &Receiver<CommitOrder>) {
+    let Some(deliveries) = &shared.deliveries else { return };
+    while let Ok(first) = inbox.recv() {
+        let orders: Vec<CommitOrder> = std::iter::once(first).chain(inbox.try_iter()).collect();
+        // What is not the owner's any more is not sent: brokers do not check that a member owns the partition.
+        let orders: Vec<CommitOrder> =
+            orders.into_iter().filter(|order| deliveries.owns(order.partition, order.epoch)).collect();
+        if orders.is_empty() {
+            continue;
+        }
+        let commits: Vec<PartitionCommit> = orders
+            .iter()
+            .map(|CommitOrder { partition, commit, .. }| PartitionCommit {
+                partition: *partition,
+                offset: commit.offset,
+                metadata: commit.metadata.to_text(commit.offset),
+            })
+            .collect();
+        failpoint("commit_before");
+        let outcomes = committer.commit(&commits, Duration::from_millis(ANSWER_MS_MAX));
+        failpoint("commit_after");
+        let mut was_refused = false;
+        for (order, outcome) in orders.iter().zip(outcomes) {
+            let outcome = match outcome {
+                Outcome::Acknowledged => CommitOutcome::Acknowledged,
+                Outcome::Refused { reason } => {
+                    tracing::warn!(partition = order.partition.0, reason, "a commit was refused");
+                    was_refused = true;
+                    CommitOutcome::Refused
+                }
+                Outcome::Unknown { reason } => {
+                    tracing::warn!(
+                        partition = order.partition.0,
+                        reason,
+                        "what became of a commit is unknown; leaving the consumer group to join it anew"
+                    );
+                    CommitOutcome::Unknown
+                }
+            };
+            deliveries.committed(shared, order.partition, order.epoch, outcome);
+        }
+        if was_refused {
+            thread::sleep(Duration::from_millis(REFUSED_PAUSE_MS));
+        }
+    }
+}

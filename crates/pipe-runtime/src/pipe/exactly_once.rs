@@ -1,0 +1,399 @@
+//! Drives the delivery core of each partition in exactly-once mode: carries out its actions, and tells it what became
+//! of them.
+//!
+//! Events come from the workers (a batch is closed), the committer (an answer), the insert tasks (stored, refused) and
+//! the membership thread (assigned, revoked, lost). Each is told to the core under one lock; what the core wants next is
+//! handed on without waiting.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crossbeam_channel::Sender;
+use housepipe_kafka_source::{Offset, PartitionId, PartitionReader};
+
+use super::batch::SealedBatch;
+use super::inserter;
+use super::part::{Part, RowsRefused};
+use super::recovery;
+use super::shared::Shared;
+use super::worker::Share;
+use crate::delivery::{
+    Action, BatchToken, Commit, CommitOutcome, Epoch, ExactlyOnce, Halt, Lineage, Pending, Recorded, Sealed,
+    Terms, TokenMemory,
+};
+use crate::error::PipeError;
+
+/// Rows of one batch that ClickHouse may refuse, at most; more mean that the set-up is wrong.
+const REFUSED_ROWS_MAX: usize = 1_000;
+
+/// A commit to be sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CommitOrder {
+    pub(super) partition: PartitionId,
+    pub(super) epoch: Epoch,
+    pub(super) commit: Commit,
+}
+
+/// The partitions that this process owns in exactly-once mode.
+pub(super) struct Deliveries {
+    terms: Terms,
+    owned: Mutex<BTreeMap<PartitionId, Owned>>,
+    /// Something has come to an end.
+    changed: Condvar,
+    /// The way to the committer of the present membership. At most one commit of each partition is under way.
+    commits: Mutex<Option<Sender<CommitOrder>>>,
+}
+
+struct Owned {
+    epoch: Epoch,
+    core: ExactlyOnce,
+    /// Sealed and not being inserted, in the order in which the core knows them.
+    parts: VecDeque<Part>,
+    /// Until the core says where to read.
+    reader: Option<PartitionReader>,
+    /// Rows that ClickHouse has refused of the batch that is being divided.
+    refused: usize,
+}
+
+/// The present second, since 1970.
+pub(super) fn now_unix_s() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+}
+
+impl Deliveries {
+    pub(super) fn new(terms: Terms) -> Deliveries {
+        Deliveries { terms, owned: Mutex::default(), changed: Condvar::new(), commits: Mutex::default() }
+    }
+
+    pub(super) fn set_committer(&self, commits: Option<Sender<CommitOrder>>) {
+        *self.commits.lock().unwrap_or_else(PoisonError::into_inner) = commits;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PartitionId, Owned>> {
+        self.owned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A partition was assigned. What its last owner left is looked at first.
+    pub(super) fn assign(&self, shared: &Arc<Shared>, reader: PartitionReader, epoch: Epoch) {
+        let partition = reader.partition();
+        let (position, recorded) = match reader.committed() {
+            None => (Offset(0), Recorded::Nothing),
+            Some(committed) => {
+                let text = std::str::from_utf8(&committed.metadata);
+                let recorded = text.map_or(Recorded::Foreign, |text| Recorded::read(text, committed.offset));
+                (committed.offset, recorded)
+            }
+        };
+        let owned = Owned {
+            epoch,
+            core: ExactlyOnce::assigned(self.terms),
+            parts: VecDeque::new(),
+            reader: Some(reader),
+            refused: 0,
+        };
+        self.lock().insert(partition, owned);
+        match recorded {
+            Recorded::Ours(metadata) if metadata.pending.is_some() => {
+                recovery::spawn(Arc::clone(shared), partition, epoch, position, metadata);
+            }
+            _ => self.recovered(shared, partition, epoch, position, recorded, TokenMemory::Sure),
+        }
+    }
+
+    /// It is known whether ClickHouse remembers what the last owner may have inserted.
+    pub(super) fn recovered(
+        &self,
+        shared: &Arc<Shared>,
+        partition: PartitionId,
+        epoch: Epoch,
+        position: Offset,
+        recorded: Recorded,
+        memory: TokenMemory,
+    ) {
+        match recorded {
+            Recorded::Foreign => tracing::warn!(
+                partition = partition.0,
+                offset = position.0,
+                "the committed offset was set by another program; reading goes on there, in a new lineage"
+            ),
+            Recorded::Moved { from } => tracing::warn!(
+                partition = partition.0,
+                offset = position.0,
+                from = from.0,
+                "the committed offset was moved by a tool; reading goes on there, in a new lineage"
+            ),
+            Recorded::Nothing | Recorded::Ours(_) | Recorded::Newer { .. } | Recorded::Damaged => {}
+        }
+        let fresh = Lineage::from_bits(RandomState::new().hash_one((SystemTime::now(), partition)));
+        self.step(shared, partition, epoch, |owned| {
+            owned.core.recover(position, recorded, fresh, memory, now_unix_s())
+        });
+    }
+
+    /// A worker has closed a batch of the partition.
+    pub(super) fn sealed(
+        &self,
+        shared: &Arc<Shared>,
+        partition: PartitionId,
+        epoch: Epoch,
+        mut sealed: Sealed,
+        batch: SealedBatch,
+    ) {
+        let mut left =
+            Some(Part { sealed, batch, is_last: true, lineage: Lineage::from_bits(0), tried_unix_s: None });
+        self.step(shared, partition, epoch, |owned| {
+            if !owned.core.takes_batches() {
+                return Action::Wait;
+            }
+            let Some(mut part) = left.take() else { return Action::Wait };
+            if let Some(pending) = owned.core.replaying() {
+                part.refuse_as_recorded(shared, &pending);
+                part.tried_unix_s = Some(pending.prepared_unix_s);
+                sealed = part.sealed;
+            }
+            part.lineage = owned.core.lineage();
+            owned.parts.push_back(part);
+            owned.core.seal(sealed, now_unix_s())
+        });
+        if let Some(part) = left {
+            part.give_back(shared);
+        }
+    }
+
+    /// A commit was answered.
+    pub(super) fn committed(
+        &self,
+        shared: &Arc<Shared>,
+        partition: PartitionId,
+        epoch: Epoch,
+        outcome: CommitOutcome,
+    ) {
+        self.step(shared, partition, epoch, |owned| owned.core.committed(outcome, now_unix_s()));
+    }
+
+    /// The part that was being inserted is stored.
+    pub(super) fn stored(&self, shared: &Arc<Shared>, partition: PartitionId, epoch: Epoch, is_last: bool) {
+        self.step(shared, partition, epoch, |owned| {
+            if is_last {
+                owned.refused = 0;
+            }
+            owned.core.stored(now_unix_s())
+        });
+    }
+
+    /// ClickHouse has refused the part for what is in it; nothing of it is stored.
+    pub(super) fn refused(
+        &self,
+        shared: &Arc<Shared>,
+        partition: PartitionId,
+        epoch: Epoch,
+        part: Part,
+        refusal: RowsRefused,
+    ) {
+        let mut left = Some(part);
+        self.step(shared, partition, epoch, |owned| {
+            if owned.core.is_over() {
+                return Action::Wait;
+            }
+            let Some(part) = left.take() else { return Action::Wait };
+            let action = owned.core.refused();
+            let parts = match part.sealed.rows {
+                1 => {
+                    owned.refused += 1;
+                    if owned.refused > REFUSED_ROWS_MAX {
+                        let (refused, last) = (owned.refused, refusal.message.clone());
+                        shared.fail(PipeError::TooManyRefused { refused, last });
+                    }
+                    vec![part.refuse(shared, &refusal)]
+                }
+                _ => part.divide().into(),
+            };
+            let sealed: Vec<Sealed> = parts.iter().map(|part| part.sealed).collect();
+            for part in parts.into_iter().rev() {
+                owned.parts.push_front(part);
+            }
+            match action {
+                Action::Divide(_) => owned.core.divided(&sealed, now_unix_s()),
+                other => other,
+            }
+        });
+        if let Some(part) = left {
+            part.give_back(shared);
+        }
+    }
+
+    /// The part was tried for so long that ClickHouse may have forgotten its token.
+    pub(super) fn overdue(&self, shared: &Arc<Shared>, partition: PartitionId, epoch: Epoch, age_s: u64) {
+        self.step(shared, partition, epoch, |owned| owned.core.overdue(age_s));
+    }
+
+    /// Whether the partition is still owned as it was then: what was begun for it may go on.
+    pub(super) fn owns(&self, partition: PartitionId, epoch: Epoch) -> bool {
+        self.lock().get(&partition).is_some_and(|owned| owned.epoch == epoch && !owned.core.is_over())
+    }
+
+    /// Whether nothing is under way for any partition.
+    pub(super) fn is_idle(&self) -> bool {
+        self.lock().values().all(|owned| owned.core.is_idle())
+    }
+
+    /// Gives the partitions back: what is being inserted is finished and committed, until `patience` is over.
+    pub(super) fn revoke(&self, shared: &Arc<Shared>, partitions: &[PartitionId], patience: Duration) {
+        for partition in partitions {
+            self.act(shared, *partition, |owned| {
+                if owned.reader.is_some() {
+                    // Not read yet: nothing was done in its name.
+                    owned.core.lose();
+                    return Action::Release;
+                }
+                owned.core.revoke()
+            });
+        }
+        let deadline = Instant::now() + patience;
+        let mut owned = self.lock();
+        let is_over = |owned: &BTreeMap<PartitionId, Owned>| {
+            partitions.iter().all(|partition| owned.get(partition).is_none_or(|owned| owned.core.is_over()))
+        };
+        while !is_over(&owned) && !shared.is_aborted() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                tracing::warn!(
+                    "partitions are given back before their inserts are done; the next owner finishes them"
+                );
+                break;
+            }
+            let wait = left.min(Duration::from_millis(WAIT_MS));
+            owned = self.changed.wait_timeout(owned, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(owned);
+        for partition in partitions {
+            self.act(shared, *partition, |owned| {
+                if owned.core.is_over() { Action::Wait } else { owned.core.give_up() }
+            });
+        }
+        self.forget(shared, partitions);
+    }
+
+    /// The partitions have other owners already.
+    pub(super) fn lose(&self, shared: &Arc<Shared>, partitions: &[PartitionId]) {
+        for partition in partitions {
+            self.act(shared, *partition, |owned| {
+                owned.core.lose();
+                Action::Release
+            });
+        }
+        self.forget(shared, partitions);
+    }
+
+    fn forget(&self, shared: &Arc<Shared>, partitions: &[PartitionId]) {
+        let mut owned = self.lock();
+        for partition in partitions {
+            if let Some(owned) = owned.remove(partition) {
+                owned.parts.into_iter().for_each(|part| part.give_back(shared));
+            }
+        }
+    }
+
+    /// Tells an event to the core of the partition, if that is still the owner, and carries out what it wants.
+    fn step(
+        &self,
+        shared: &Arc<Shared>,
+        partition: PartitionId,
+        epoch: Epoch,
+        event: impl FnOnce(&mut Owned) -> Action,
+    ) {
+        self.act(shared, partition, |owned| if owned.epoch == epoch { event(owned) } else { Action::Wait });
+    }
+
+    fn act(&self, shared: &Arc<Shared>, partition: PartitionId, event: impl FnOnce(&mut Owned) -> Action) {
+        let mut all = self.lock();
+        let Some(owned) = all.get_mut(&partition) else { return };
+        let action = event(owned);
+        self.perform(shared, partition, owned, action);
+        drop(all);
+        self.changed.notify_all();
+        shared.progress.notify();
+    }
+
+    /// Carries out an action. Nothing here waits.
+    fn perform(&self, shared: &Arc<Shared>, partition: PartitionId, owned: &mut Owned, action: Action) {
+        match action {
+            Action::Wait | Action::Divide(_) => {}
+            Action::Read { .. } => read(shared, owned, None),
+            Action::Replay { start, pending } => {
+                tracing::info!(
+                    partition = partition.0,
+                    start = start.0,
+                    end = pending.end.0,
+                    "a range that may be loaded already is read again"
+                );
+                read(shared, owned, Some(pending));
+            }
+            Action::Commit(commit) => {
+                let commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(commits) = commits.as_ref() {
+                    // A committer that is gone has ended with the membership, and the partition with it.
+                    let _ = commits.send(CommitOrder { partition, epoch: owned.epoch, commit });
+                }
+            }
+            Action::Insert(sealed) => {
+                if let Some(mut part) = owned.parts.pop_front() {
+                    part.sealed = sealed;
+                    let deliver = inserter::deliver_part(Arc::clone(shared), partition, owned.epoch, part);
+                    shared.spawn(deliver);
+                }
+            }
+            Action::LeaveGroup => shared.leave_group(),
+            Action::Release => {
+                owned.reader = None;
+                std::mem::take(&mut owned.parts).into_iter().for_each(|part| part.give_back(shared));
+            }
+            Action::Halt(halt) => {
+                owned.reader = None;
+                std::mem::take(&mut owned.parts).into_iter().for_each(|part| part.give_back(shared));
+                shared.orders.release_later(partition);
+                shared.halt(partition, explain_halt(halt));
+            }
+        }
+    }
+}
+
+/// Longest wait for a change, in milliseconds, so that an abort is seen.
+const WAIT_MS: u64 = 100;
+
+fn read(shared: &Shared, owned: &mut Owned, replay: Option<Pending>) {
+    if let Some(reader) = owned.reader.take() {
+        shared.orders.take(Share { reader, epoch: owned.epoch, replay });
+    }
+}
+
+/// The token of a part.
+pub(super) fn token(shared: &Shared, partition: PartitionId, part: &Part) -> BatchToken {
+    let labels = &shared.setup.labels;
+    let Sealed { start, end, .. } = part.sealed;
+    BatchToken::of_range(&labels.pipe, &labels.topic, part.lineage, partition, start, end)
+}
+
+/// Why a partition stops, and what to do.
+fn explain_halt(halt: Halt) -> String {
+    let loaded = "look into the table whether the range that was pending is there, then set the group's offset \
+                  before it or behind it";
+    match halt {
+        Halt::Newer { version } => format!(
+            "its committed offset was written by a newer version of housepipe (format {version}); run that version"
+        ),
+        Halt::Damaged => format!("the metadata of its committed offset is damaged; {loaded}"),
+        Halt::OtherPlan => format!(
+            "a batch that may be loaded already was made with other columns; run the pipe once with the columns \
+             that it had, or {loaded}"
+        ),
+        Halt::OtherRecords => format!(
+            "a batch that may be loaded already reads otherwise now (retention, compaction, or a new topic); {loaded}"
+        ),
+        Halt::TooOld { age_s } => format!(
+            "a batch that may be loaded already is {age_s} s old, and the table may have forgotten its token; {loaded}"
+        ),
+    }
+}

@@ -1,0 +1,112 @@
+//! A batch of one partition, or a part of one that ClickHouse refused as a whole.
+
+use housepipe_kafka_source::PartitionId;
+
+use super::batch::SealedBatch;
+use super::isolate::CODE_REFUSED;
+use super::record::bare_error_row;
+use super::shared::Shared;
+use crate::delivery::{Cut, Lineage, Pending, Sealed};
+
+/// What is prepared, inserted and committed as one.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// The range, as the core knows it.
+    pub(super) sealed: Sealed,
+    pub(super) batch: SealedBatch,
+    /// The last part of its batch.
+    pub(super) is_last: bool,
+    /// The life of the partition's offsets that it belongs to.
+    pub(super) lineage: Lineage,
+    /// When its insert may have been tried first, in seconds since 1970, where that was by an earlier owner.
+    pub(super) tried_unix_s: Option<u64>,
+}
+
+/// ClickHouse does not take a row.
+#[derive(Debug, Clone)]
+pub(super) struct RowsRefused {
+    /// ClickHouse's words.
+    pub(super) message: String,
+    /// The error row of the record, where the part was a single row.
+    pub(super) row: Option<housepipe_ch_sink::ErrorRow>,
+}
+
+impl Part {
+    /// Both halves. Each is prepared and inserted by itself.
+    pub(super) fn divide(self) -> [Part; 2] {
+        let Part { sealed, batch, is_last, lineage, .. } = self;
+        let (first, middle, second) = batch.divide();
+        let part = |batch: SealedBatch, start, end, is_last| Part {
+            sealed: Sealed {
+                start,
+                end,
+                rows: count(batch.row_count() as u64),
+                rejects: count(batch.rejected),
+                cut: Cut::Isolation,
+            },
+            batch,
+            is_last,
+            lineage,
+            tried_unix_s: None,
+        };
+        [part(first, sealed.start, middle, false), part(second, middle, sealed.end, is_last)]
+    }
+
+    /// Its one row becomes a reject.
+    pub(super) fn refuse(mut self, shared: &Shared, refusal: &RowsRefused) -> Part {
+        let partition = self.partition();
+        for offset in self.batch.drop_rows() {
+            let mut row = match &refusal.row {
+                Some(row) if row.offset == offset.0 => row.clone(),
+                _ => bare_error_row(&shared.setup.labels, partition, offset, CODE_REFUSED),
+            };
+            row.message.clone_from(&refusal.message);
+            self.batch.add_reject(row);
+        }
+        self.sealed =
+            Sealed { rows: 0, rejects: self.sealed.rejects + 1, cut: Cut::Isolation, ..self.sealed };
+        self.tried_unix_s = None;
+        self
+    }
+
+    /// Where the range was recorded as a row that ClickHouse had refused, it is that again.
+    pub(super) fn refuse_as_recorded(&mut self, shared: &Shared, pending: &Pending) {
+        let is_refused = pending.cut == Cut::Isolation
+            && pending.rows == 0
+            && self.sealed.rows == 1
+            && pending.rejects == self.sealed.rejects + 1;
+        if !is_refused {
+            return;
+        }
+        let partition = self.partition();
+        for offset in self.batch.drop_rows() {
+            let mut row = bare_error_row(&shared.setup.labels, partition, offset, CODE_REFUSED);
+            "clickhouse refused the row; the process that was told why ended before it could keep the words"
+                .clone_into(&mut row.message);
+            self.batch.add_reject(row);
+        }
+        self.sealed = Sealed { rows: 0, rejects: pending.rejects, cut: pending.cut, ..self.sealed };
+    }
+
+    fn partition(&self) -> PartitionId {
+        self.batch.partition()
+    }
+
+    /// Drops it: the partition's next owner reads its records.
+    pub(super) fn give_back(self, shared: &Shared) {
+        shared.progress.lock().give_back(self.batch.records());
+        self.recycle(shared);
+    }
+
+    /// Its buffers are free for another batch.
+    pub(super) fn recycle(self, shared: &Shared) {
+        if self.is_last {
+            shared.give_back(self.batch.into_buffers(shared.setup.limits.bytes_max));
+        }
+    }
+}
+
+/// A count of rows, which a batch bounds far below.
+fn count(rows: u64) -> u32 {
+    u32::try_from(rows).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,125 @@
+//! Finds out whether ClickHouse remembers the token of an insert that may have been done: before a range is read again,
+//! and before an insert that failed for long is tried again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use housepipe_ch_sink::{Backoff, FailureClass, SinkError, TableName};
+use housepipe_kafka_source::{Offset, PartitionId};
+
+use super::exactly_once::now_unix_s;
+use super::inserter::{HOLD_RETRY_MS, jitter};
+use super::shared::Shared;
+use super::state::{Phase, PipeState};
+use crate::delivery::{Epoch, Metadata, Recorded, TokenMemory};
+use crate::error::explain;
+
+/// A table that has to remember the tokens of inserts, and for how long it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TokenWindow {
+    pub(super) table: TableName,
+    /// Blocks; none where the tables that store the rows cannot be seen from here, as behind a Distributed table.
+    pub(super) blocks: Option<u64>,
+    /// Seconds; none where only the blocks count.
+    pub(super) seconds: Option<u64>,
+}
+
+/// Seconds for which tables that cannot be seen are trusted to remember a token.
+const UNSEEN_TRUSTED_S: u64 = 60;
+
+impl TokenWindow {
+    /// Whether a token of an insert after which so much came is sure to be there. Half of the window is kept for what
+    /// comes between this look and the insert.
+    fn is_sure(&self, blocks: u64, seconds: u64) -> bool {
+        match self.blocks {
+            Some(window) => blocks <= window / 2 && self.seconds.is_none_or(|window| seconds <= window / 2),
+            None => seconds <= UNSEEN_TRUSTED_S,
+        }
+    }
+}
+
+/// Asks ClickHouse what its tables took since the range was prepared.
+pub(super) async fn memory(shared: &Shared, prepared_unix_s: u64) -> Result<TokenMemory, SinkError> {
+    for window in &shared.setup.windows {
+        let taken = shared.setup.sink.taken_since(&window.table, prepared_unix_s).await?;
+        if !window.is_sure(taken.blocks_max, taken.seconds) {
+            tracing::warn!(
+                table = %window.table,
+                blocks = taken.blocks_max,
+                seconds = taken.seconds,
+                window_blocks = window.blocks.unwrap_or(0),
+                "the table may have forgotten the token of a batch"
+            );
+            return Ok(TokenMemory::Unsure);
+        }
+    }
+    Ok(TokenMemory::Sure)
+}
+
+/// Recovers a partition whose last owner left a range that may have been inserted.
+pub(super) fn spawn(
+    shared: Arc<Shared>,
+    partition: PartitionId,
+    epoch: Epoch,
+    position: Offset,
+    metadata: Metadata,
+) {
+    let task = Arc::clone(&shared);
+    shared.spawn(async move { recover(task, partition, epoch, position, metadata).await });
+}
+
+async fn recover(
+    shared: Arc<Shared>,
+    partition: PartitionId,
+    epoch: Epoch,
+    position: Offset,
+    metadata: Metadata,
+) {
+    let Some(deliveries) = &shared.deliveries else { return };
+    let prepared_unix_s = metadata.pending.map_or_else(now_unix_s, |pending| pending.prepared_unix_s);
+    let mut backoff = Backoff::default();
+    let mut phase = shared.phase();
+    let memory = loop {
+        let delay_ms = match memory(&shared, prepared_unix_s).await {
+            Ok(memory) => break memory,
+            Err(error) if error.class() == FailureClass::Retry => {
+                shared.state.set(PipeState::Retrying { reason: explain(&error) });
+                backoff.next_delay_ms(jitter())
+            }
+            Err(error) => {
+                shared.state.set(PipeState::Misconfigured { reason: explain(&error) });
+                HOLD_RETRY_MS
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = phase.wait_for(|phase| *phase >= Phase::Stopping) => return,
+            () = tokio::time::sleep(Duration::from_millis(delay_ms)) => {}
+        }
+        if !deliveries.owns(partition, epoch) {
+            return;
+        }
+    };
+    deliveries.recovered(&shared, partition, epoch, position, Recorded::Ours(metadata), memory);
+    if !shared.is_stopping() {
+        shared.state.set(PipeState::Running);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_a_window_is_sure() {
+        let table = TableName { database: "d".to_owned(), table: "t".to_owned() };
+        let window = |blocks, seconds| TokenWindow { table: table.clone(), blocks, seconds };
+        assert!(window(Some(100), None).is_sure(50, 1_000_000));
+        assert!(!window(Some(100), None).is_sure(51, 0));
+        assert!(!window(Some(0), None).is_sure(1, 0));
+        assert!(window(Some(100), Some(3_600)).is_sure(0, 1_800));
+        assert!(!window(Some(100), Some(3_600)).is_sure(0, 1_801));
+        assert!(window(None, None).is_sure(0, 60));
+        assert!(!window(None, None).is_sure(0, 61));
+    }
+}

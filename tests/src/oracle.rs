@@ -1,0 +1,175 @@
+//! Numbered records, and what has to become of each: the judge of every test that breaks something.
+
+use housepipe_local_stack::Stack;
+
+use crate::{PipeText, create_topic, produce, query};
+
+/// One record in so many has a value that its column cannot hold.
+const REJECTED_EVERY: u64 = 101;
+/// One record in so many breaks the table's constraint, which only ClickHouse can tell.
+const REFUSED_EVERY: u64 = 5_003;
+
+/// A topic of numbered records, and the table that they go to.
+#[derive(Debug, Clone)]
+pub struct Numbered {
+    topic: String,
+    partitions: i32,
+    /// With records that are rejected, and others that ClickHouse refuses.
+    has_bad: bool,
+    produced: u64,
+}
+
+/// What was found in the tables. All zero is right.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Records that are in no table.
+    pub lost: u64,
+    /// Rows and error rows beyond the first of a record.
+    pub duplicated: u64,
+    /// Rows of records that were never written.
+    pub phantom: u64,
+    /// Rows whose values are not those of their record.
+    pub corrupted: u64,
+    /// Records in the table that belong into the error table, or the other way round.
+    pub misplaced: u64,
+}
+
+impl Verdict {
+    /// Nothing lost, nothing made up; repetitions are allowed.
+    pub fn is_complete(&self) -> bool {
+        Verdict { duplicated: 0, ..*self } == Verdict::default()
+    }
+
+    /// Each record is in its place once.
+    pub fn is_exact(&self) -> bool {
+        *self == Verdict::default()
+    }
+}
+
+impl Numbered {
+    /// Creates the topic and the table, whose inserts are deduplicated.
+    ///
+    /// # Panics
+    /// Where a server does not.
+    pub fn new(stack: &Stack, topic: &str, partitions: i32, has_bad: bool) -> Numbered {
+        create_topic(stack, topic, partitions);
+        query(
+            stack,
+            &format!(
+                "CREATE TABLE {topic} (id UInt64, n UInt8, check UInt64, at DateTime DEFAULT now(), \
+                 CONSTRAINT refuses CHECK check % {REFUSED_EVERY} != 1) \
+                 ENGINE = MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 10000"
+            ),
+        );
+        Numbered { topic: topic.to_owned(), partitions, has_bad, produced: 0 }
+    }
+
+    /// The pipe into the table.
+    pub fn pipe(&self, stack: &Stack) -> PipeText {
+        // The server fills `at`.
+        let columns = "  columns: \"id UInt64, n UInt8, check UInt64\"\n";
+        PipeText::new(stack, &self.topic).with_columns(columns)
+    }
+
+    /// The topic, and the table.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Records written so far.
+    pub fn produced(&self) -> u64 {
+        self.produced
+    }
+
+    fn is_rejected(&self, id: u64) -> bool {
+        self.has_bad && id % REJECTED_EVERY == 7
+    }
+
+    fn is_refused(&self, id: u64) -> bool {
+        self.has_bad && !self.is_rejected(id) && id % REFUSED_EVERY == 11
+    }
+
+    /// Writes the next `count` records round robin over the partitions.
+    ///
+    /// # Panics
+    /// Where the broker does not take them.
+    pub fn produce(&mut self, stack: &Stack, count: u64) {
+        let records = (self.produced..self.produced + count).map(|id| {
+            let n = if self.is_rejected(id) { 300 } else { id % 256 };
+            let check = if self.is_refused(id) { 1 } else { check(id) };
+            format!("{{\"id\":{id},\"n\":{n},\"check\":{check},\"text\":\"record number {id}\"}}")
+        });
+        produce(stack, &self.topic, self.partitions, records);
+        self.produced += count;
+    }
+
+    /// Rows and error rows, repetitions left out.
+    pub fn settled(&self, stack: &Stack) -> u64 {
+        let number = |sql: String| query(stack, &sql).parse().unwrap_or(0);
+        let rows: u64 = number(format!("SELECT uniqExact(id) FROM {}", self.topic));
+        let has_errors = query(stack, &format!("EXISTS TABLE {}_clickpipes_error", self.topic)) == "1";
+        let errors: u64 = match has_errors {
+            true => number(format!(
+                "SELECT uniqExact(partition, offset) FROM {}_clickpipes_error WHERE kind = 'record'",
+                self.topic
+            )),
+            false => 0,
+        };
+        rows + errors
+    }
+
+    /// Looks at every row of both tables.
+    ///
+    /// # Panics
+    /// Where ClickHouse does not answer.
+    pub fn verdict(&self, stack: &Stack) -> Verdict {
+        let topic = &self.topic;
+        let numbers = |sql: &str| -> Vec<u64> {
+            let answer = query(stack, sql);
+            answer.split_whitespace().map(|number| number.parse().unwrap_or(u64::MAX)).collect()
+        };
+        let bad = match self.has_bad {
+            true => format!("(id % {REJECTED_EVERY} = 7 OR id % {REFUSED_EVERY} = 11)"),
+            false => "(id < 0)".to_owned(),
+        };
+        let expected_bad =
+            (0..self.produced).filter(|id| self.is_rejected(*id) || self.is_refused(*id)).count() as u64;
+        let rows = numbers(&format!(
+            "SELECT count(), uniqExact(id), countIf(id >= {produced}), \
+                    countIf(n != id % 256 OR check != {check}), countIf({bad}), \
+                    uniqExactIf(id, id < {produced} AND NOT {bad}) FROM {topic}",
+            produced = self.produced,
+            check = check_sql("id"),
+        ));
+        let errors = numbers(&format!(
+            "SELECT count(), uniqExact(partition, offset), \
+                    uniqExactIf(JSONExtractUInt(raw_message, 'id') AS id, id < {produced} AND {bad}), \
+                    countIf(NOT {bad}) \
+             FROM {topic}_clickpipes_error WHERE kind = 'record'",
+            produced = self.produced,
+        ));
+        let [count, distinct, phantom, corrupted, misplaced, good] = rows[..] else {
+            unreachable!("six columns")
+        };
+        let [error_count, error_distinct, bad_found, good_as_bad] = errors[..] else {
+            unreachable!("four columns")
+        };
+        let expected_good = self.produced - expected_bad;
+        Verdict {
+            lost: expected_good.saturating_sub(good) + expected_bad.saturating_sub(bad_found),
+            duplicated: count - distinct + (error_count - error_distinct),
+            phantom,
+            corrupted,
+            misplaced: misplaced + good_as_bad,
+        }
+    }
+}
+
+/// A number that only this record has.
+fn check(id: u64) -> u64 {
+    id * 10 * REFUSED_EVERY
+}
+
+fn check_sql(id: &str) -> String {
+    format!("{id} * {}", 10 * REFUSED_EVERY)
+}

@@ -1,0 +1,167 @@
+//! `delivery: exactly_once`: each record is in its place once, whatever breaks.
+
+use housepipe_tests::{
+    Numbered, PipeText, Proxy, create_topic, housepipe, housepipe_at, query, query_number, shared_stack,
+    unique, wait_until,
+};
+use nix::sys::signal::Signal;
+
+/// A pipe in exactly-once mode with small batches.
+fn pipe(numbered: &Numbered, rows_max: u64) -> PipeText {
+    numbered
+        .pipe(shared_stack())
+        .with("delivery: exactly_once")
+        .with(&format!("batch: {{ max_rows: {rows_max}, max_wait: 500ms }}"))
+}
+
+fn run_to_the_end(pipe: &PipeText) -> housepipe_tests::Outcome {
+    let outcome = housepipe(&["run", "pipe.yaml", "--until-caught-up", "--json"], Some(pipe), b"").wait();
+    let outcome = outcome.expect_success();
+    assert_eq!(outcome.number("read"), outcome.number("loaded") + outcome.number("rejected"));
+    outcome
+}
+
+fn assert_exact(numbered: &Numbered) {
+    let verdict = numbered.verdict(shared_stack());
+    assert!(verdict.is_exact(), "{verdict:?}");
+}
+
+#[test]
+fn a_topic_with_bad_records_is_loaded_once() {
+    let stack = shared_stack();
+    let mut numbered = Numbered::new(stack, &unique("once"), 4, true);
+    numbered.produce(stack, 60_000);
+    let outcome = run_to_the_end(&pipe(&numbered, 4_000));
+    assert_eq!(outcome.number("read"), 60_000);
+    assert_exact(&numbered);
+    // A second run finds nothing to do, and goes on where the first one ended.
+    numbered.produce(stack, 1_000);
+    assert_eq!(run_to_the_end(&pipe(&numbered, 4_000)).number("read"), 1_000);
+    assert_exact(&numbered);
+}
+
+#[test]
+fn kill_9_in_mid_load_loads_nothing_twice() {
+    let stack = shared_stack();
+    let mut numbered = Numbered::new(stack, &unique("once_killed"), 4, true);
+    numbered.produce(stack, 400_000);
+    let pipe = pipe(&numbered, 10_000);
+    for life in 1..=3u64 {
+        let run = housepipe(&["run", "pipe.yaml", "--until-caught-up"], Some(&pipe), b"");
+        wait_until("records in the tables", || numbered.settled(stack) >= life * 80_000);
+        run.signal(Signal::SIGKILL);
+        assert_eq!(run.wait().code, None);
+    }
+    run_to_the_end(&pipe);
+    assert_exact(&numbered);
+}
+
+/// Ends the pipe at the place, twice, and lets a third run finish.
+fn dies_at(failpoint: &str) {
+    let stack = shared_stack();
+    let mut numbered = Numbered::new(stack, &unique("once_dies"), 2, true);
+    numbered.produce(stack, 30_000);
+    let pipe = pipe(&numbered, 3_000);
+    for count in [1, 4] {
+        let failpoint = format!("{failpoint}:{count}");
+        let run = housepipe_at(&failpoint, &["run", "pipe.yaml", "--until-caught-up"], &pipe);
+        let outcome = run.wait();
+        assert_eq!(outcome.code, None, "{failpoint} was not passed:\n{}", outcome.stderr);
+    }
+    run_to_the_end(&pipe);
+    assert_exact(&numbered);
+}
+
+#[test]
+fn dying_before_a_commit_is_sent() {
+    dies_at("commit_before");
+}
+
+#[test]
+fn dying_before_the_answer_to_a_commit_counts() {
+    dies_at("commit_after");
+}
+
+#[test]
+fn dying_between_a_commit_and_its_insert() {
+    dies_at("insert_before");
+}
+
+#[test]
+fn dying_between_the_rows_and_the_rejects() {
+    dies_at("insert_rows");
+}
+
+#[test]
+fn dying_behind_the_rejects() {
+    dies_at("insert_rejects");
+}
+
+#[test]
+fn dying_between_an_insert_and_the_next_commit() {
+    dies_at("insert_after");
+}
+
+#[test]
+fn answers_that_are_lost_load_nothing_twice() {
+    let stack = shared_stack();
+    let mut numbered = Numbered::new(stack, &unique("once_answers"), 2, true);
+    numbered.produce(stack, 60_000);
+    let server = stack.clickhouse.url().trim_start_matches("http://").to_owned();
+    let proxy = Proxy::before(&server);
+    let pipe = pipe(&numbered, 5_000).replacing(&server, &proxy.address().to_string());
+    proxy.lose_answers(6);
+    let outcome = run_to_the_end(&pipe);
+    assert_eq!(proxy.left_to_lose(), 0);
+    assert!(outcome.number("retries") >= 6);
+    assert_exact(&numbered);
+}
+
+#[test]
+fn members_that_come_and_go_load_nothing_twice() {
+    let stack = shared_stack();
+    let mut numbered = Numbered::new(stack, &unique("once_shared"), 4, true);
+    let pipe = pipe(&numbered, 2_000);
+    let start = || housepipe(&["run", "pipe.yaml", "--json"], Some(&pipe), b"");
+    let first = start();
+    numbered.produce(stack, 20_000);
+    wait_until("the records of the first member", || numbered.settled(stack) == 20_000);
+    let second = start();
+    for _ in 0..20 {
+        numbered.produce(stack, 1_000);
+    }
+    let frozen = start();
+    wait_until("the records of all", || numbered.settled(stack) == 40_000);
+    // Frozen for longer than its session, it wakes to find that its partitions have other owners.
+    numbered.produce(stack, 50_000);
+    frozen.signal(Signal::SIGSTOP);
+    first.signal(Signal::SIGTERM);
+    first.wait().expect_success();
+    numbered.produce(stack, 50_000);
+    wait_until("the records without the frozen member", || numbered.settled(stack) == 140_000);
+    frozen.signal(Signal::SIGCONT);
+    numbered.produce(stack, 20_000);
+    wait_until("the records after it woke", || numbered.settled(stack) == 160_000);
+    frozen.signal(Signal::SIGTERM);
+    frozen.wait().expect_success();
+    second.signal(Signal::SIGTERM);
+    second.wait().expect_success();
+    assert_exact(&numbered);
+}
+
+#[test]
+fn a_table_that_remembers_nothing_is_refused() {
+    let stack = shared_stack();
+    let topic = unique("once_forgets");
+    create_topic(stack, &topic, 1);
+    query(stack, &format!("CREATE TABLE {topic} (id UInt64) ENGINE = MergeTree ORDER BY id"));
+    let pipe = PipeText::new(stack, &topic).with("delivery: exactly_once");
+    for arguments in [["run", "pipe.yaml"], ["check", "pipe.yaml"]] {
+        let outcome = housepipe(&arguments, Some(&pipe), b"").wait();
+        assert_eq!(outcome.code, Some(1));
+        let said = outcome.stderr + &String::from_utf8_lossy(&outcome.stdout);
+        let mend = "MODIFY SETTING non_replicated_deduplication_window";
+        assert!(said.contains(mend), "{said}");
+    }
+    assert_eq!(query_number(stack, &format!("SELECT count() FROM {topic}")), 0);
+}
