@@ -42,6 +42,7 @@ mod grants;
 mod quote;
 mod table;
 
+mod error_log;
 mod error_row;
 mod error_table;
 mod row_binary;
@@ -61,6 +62,9 @@ pub use deduplication::{
     ViewFacts, VolatileColumn, judge,
 };
 pub use error::{ErrorDomain, NetworkFault, ServerError, SinkError};
+pub use error_log::{
+    Claim, ClaimConflict, ErrorFilter, ErrorGroup, KeptRecord, ListedError, RecordId, RecordPage, ReplayMark,
+};
 pub use error_row::{ErrorRow, RowKind};
 pub use error_table::ErrorTable;
 pub use failure::{FailureClass, class_of_code, class_of_status};
