@@ -6,7 +6,7 @@ use super::IDENTITY;
 use super::claims::replayed_sql;
 use super::filter::ErrorFilter;
 use crate::error::SinkError;
-use crate::error_row::RowKind;
+use crate::error_row::{ErrorRow, RowKind};
 use crate::quote::{quote_identifier, quote_string};
 use crate::sink::Sink;
 
@@ -69,8 +69,8 @@ struct RecordRow {
 }
 
 impl Sink {
-    /// The first records behind `after` that `filter` lets through and that no replay has loaded or begun to load: at
-    /// most `rows_max`, and as many as have `bytes_max` of values together, one at least.
+    /// The first records behind `after` that `filter` lets through and that no replay has loaded: at most `rows_max`, and as
+    /// many as have `bytes_max` of kept values together, one at least.
     ///
     /// # Errors
     /// Any [`SinkError`] of a request; [`SinkError::Condition`] for a condition that is none.
@@ -88,12 +88,14 @@ impl Sink {
         if let Some(after) = after {
             condition.push_str(&format!(" AND {IDENTITY} > {}", after.sql()));
         }
-        // First the ids and lengths, which are small: a page is cut by what its values need.
+        // First the ids and lengths, which are small: a page is cut by what its values need. The length is a column, so no
+        // value is read for it.
+        let raw_max = ErrorRow::RAW_BYTES_MAX;
         let sizes: Vec<SizeRow> = self
             .read_all(
                 "a page of the error table",
                 &format!(
-                    "SELECT {IDENTITY} AS id, max(length(raw_message)) FROM {quoted} WHERE {condition} \
+                    "SELECT {IDENTITY} AS id, max(least(raw_length, {raw_max})) FROM {quoted} WHERE {condition} \
                      GROUP BY id ORDER BY id LIMIT {rows_max}"
                 ),
             )
