@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use housepipe_ch_sink::{Deduplication, DeduplicationFacts, ReplayMark, Severity, Sink, judge};
+use housepipe_ch_sink::{Deduplication, DeduplicationFacts, Finding, ReplayMark, Severity, Sink, judge};
 use housepipe_transform::Encoder;
 
 use super::encode::Batch;
@@ -159,11 +159,13 @@ async fn facts_of(sink: &Sink, file: &PipeFile) -> Result<DeduplicationFacts, Er
     })
 }
 
-/// Why a batch that is repeated could be loaded again.
+/// Why a batch that is repeated could be loaded again. How soon the table forgets is looked at for each batch.
 fn problems(judged: &Deduplication) -> Vec<String> {
-    [Severity::Refusal, Severity::Warning]
-        .into_iter()
-        .flat_map(|severity| judged.with(severity))
+    judged
+        .refusals()
+        .chain(
+            judged.with(Severity::Warning).filter(|finding| matches!(finding, Finding::ShardsUnseen { .. })),
+        )
         .map(|finding| format!("{finding}; to mend it: {}", finding.mend()))
         .collect()
 }
