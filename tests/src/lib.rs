@@ -17,6 +17,6 @@ mod wait;
 pub use housepipe::{Housepipe, Outcome, housepipe, housepipe_at};
 pub use oracle::{Numbered, Verdict};
 pub use pipe::PipeText;
-pub use proxy::Proxy;
+pub use proxy::{Held, Proxy};
 pub use stack::{create_topic, fill, own_stack, produce, query, query_number, shared_stack, unique};
 pub use wait::wait_until;

@@ -1,19 +1,47 @@
-//! A proxy before ClickHouse that loses answers: the insert is done, and the pipe does not hear of it.
+//! A proxy before ClickHouse that loses answers and holds inserts up: the insert is done, or not, and the pipe does not
+//! hear of it.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 /// Bytes that are passed on at a time, at most.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Passes connections on, and loses what it was told to.
+/// Where an insert is held up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// The server has not heard of it.
+    Before,
+    /// The server has done it, and its answer is not passed on.
+    After,
+}
+
+/// Passes connections on, and loses or holds up what it was told to.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    answers_to_lose: Arc<AtomicUsize>,
+    orders: Arc<Orders>,
+}
+
+/// What the proxy was told, shared with its connections.
+#[derive(Debug, Default)]
+struct Orders {
+    answers_to_lose: AtomicUsize,
+    hold: Mutex<Hold>,
+    released: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Hold {
+    /// Inserts until the one that is held up, itself included, and where.
+    next: Option<(usize, Held)>,
+    /// Connections that are held up now.
+    holding: usize,
+    /// How often everything was let go.
+    releases: usize,
 }
 
 impl Proxy {
@@ -25,17 +53,17 @@ impl Proxy {
     pub fn before(server: &str) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port on the loopback");
         let address = listener.local_addr().expect("a bound listener has an address");
-        let answers_to_lose = Arc::new(AtomicUsize::new(0));
-        let (server, left) = (server.to_owned(), Arc::clone(&answers_to_lose));
+        let orders = Arc::new(Orders::default());
+        let (server, of_listener) = (server.to_owned(), Arc::clone(&orders));
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 // A server that is away hangs up on its clients.
                 if let Ok(server) = TcpStream::connect(&server) {
-                    pass_on(&client, &server, &left);
+                    pass_on(&client, &server, &of_listener);
                 }
             }
         });
-        Proxy { address, answers_to_lose }
+        Proxy { address, orders }
     }
 
     /// Where clients connect to: `127.0.0.1:12345`.
@@ -45,37 +73,90 @@ impl Proxy {
 
     /// Cuts the connection instead of passing on the answers to the next `count` inserts.
     pub fn lose_answers(&self, count: usize) {
-        self.answers_to_lose.store(count, Ordering::SeqCst);
+        self.orders.answers_to_lose.store(count, Ordering::SeqCst);
     }
 
     /// Answers that are still to be lost.
     pub fn left_to_lose(&self) -> usize {
-        self.answers_to_lose.load(Ordering::SeqCst)
+        self.orders.answers_to_lose.load(Ordering::SeqCst)
+    }
+
+    /// Holds up the insert number `number` from now on, counted from 1, until [`release`](Self::release).
+    pub fn hold(&self, number: usize, held: Held) {
+        self.orders.lock().next = Some((number, held));
+    }
+
+    /// Whether an insert is held up.
+    pub fn is_holding(&self) -> bool {
+        self.orders.lock().holding > 0
+    }
+
+    /// Passes on what is held up, and holds up nothing more.
+    pub fn release(&self) {
+        let mut hold = self.orders.lock();
+        hold.next = None;
+        hold.releases += 1;
+        self.orders.released.notify_all();
+    }
+}
+
+impl Orders {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Hold> {
+        self.hold.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts an insert; says where it is to be held up, if at all.
+    fn count(&self) -> Option<Held> {
+        let mut hold = self.lock();
+        let (number, held) = hold.next?;
+        hold.next = (number > 1).then_some((number - 1, held));
+        (number == 1).then_some(held)
+    }
+
+    /// Waits until everything is let go.
+    fn wait(&self) {
+        let mut hold = self.lock();
+        let before = hold.releases;
+        hold.holding += 1;
+        let held = self.released.wait_while(hold, |hold| hold.releases == before);
+        held.unwrap_or_else(PoisonError::into_inner).holding -= 1;
+    }
+
+    fn is_answer_to_lose(&self) -> bool {
+        let loses = |left: usize| left.checked_sub(1);
+        self.answers_to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, loses).is_ok()
     }
 }
 
 /// Both ways of a connection, each on its own thread.
-fn pass_on(client: &TcpStream, server: &TcpStream, left: &Arc<AtomicUsize>) {
-    let is_insert = Arc::new(AtomicBool::new(false));
+fn pass_on(client: &TcpStream, server: &TcpStream, orders: &Arc<Orders>) {
+    let (is_insert, is_held) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let pair = || Some((client.try_clone().ok()?, server.try_clone().ok()?));
     let (Some((up_from, up_to)), Some((down_to, down_from))) = (pair(), pair()) else { return };
-    let asks = Arc::clone(&is_insert);
+    let (asks, holds, of_up) = (Arc::clone(&is_insert), Arc::clone(&is_held), Arc::clone(orders));
     thread::spawn(move || {
         copy(up_from, up_to, |chunk| {
             // One request at a time: its first line says what it is.
             if chunk.starts_with(b"POST ") {
                 let line = chunk.split(|byte| *byte == b'\r').next().unwrap_or_default();
-                asks.store(line.windows(11).any(|word| word == b"INSERT+INTO"), Ordering::SeqCst);
+                let inserts = line.windows(11).any(|word| word == b"INSERT+INTO");
+                asks.store(inserts, Ordering::SeqCst);
+                match inserts.then(|| of_up.count()).flatten() {
+                    Some(Held::Before) => of_up.wait(),
+                    Some(Held::After) => holds.store(true, Ordering::SeqCst),
+                    None => {}
+                }
             }
             true
         });
     });
-    let left = Arc::clone(left);
+    let of_down = Arc::clone(orders);
     thread::spawn(move || {
         copy(down_from, down_to, |_| {
-            let loses = |left: usize| left.checked_sub(1);
-            !is_insert.load(Ordering::SeqCst)
-                || left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, loses).is_err()
+            if is_held.swap(false, Ordering::SeqCst) {
+                of_down.wait();
+            }
+            !is_insert.load(Ordering::SeqCst) || !of_down.is_answer_to_lose()
         });
     });
 }

@@ -43,6 +43,8 @@ pub struct ServerError {
     pub name: String,
     /// Its text without code, name, version and the values of rows; cut to a limit.
     pub message: String,
+    /// Whether it came from a materialized view. The table itself may have stored the rows by then.
+    pub is_of_view: bool,
 }
 
 /// Why the sink could not do what it was asked for.
@@ -140,6 +142,12 @@ pub enum SinkError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A condition that is not one expression which is true or false.
+    #[error("it {problem}; give one expression over the columns of the error table, such as `offset > 5`")]
+    Condition {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
 }
 
 impl SinkError {
@@ -153,7 +161,8 @@ impl SinkError {
             | SinkError::TrustStore { .. }
             | SinkError::Answer { .. }
             | SinkError::TooLarge { .. }
-            | SinkError::Definition { .. } => FailureClass::Hold,
+            | SinkError::Definition { .. }
+            | SinkError::Condition { .. } => FailureClass::Hold,
         }
     }
 
@@ -165,10 +174,30 @@ impl SinkError {
         }
     }
 
+    /// Whether nothing of the insert that it refused was stored, as far as one attempt tells: rows that break a
+    /// constraint, a table or a column that is not there, a right that is missing. After a failure of the network, or of a
+    /// materialized view, that is unknown.
+    pub fn has_stored_nothing(&self) -> bool {
+        match self {
+            SinkError::Server { error, .. } if error.is_of_view => false,
+            SinkError::Server { error, .. } => match class_of_code(error.code) {
+                FailureClass::IsolateRow => true,
+                FailureClass::Hold => {
+                    matches!(error.code, 16 | 47 | 60 | 81 | 164 | 192..=195 | 452 | 497 | 516)
+                }
+                FailureClass::Retry => false,
+            },
+            SinkError::TooLarge { .. } | SinkError::Definition { .. } | SinkError::Url { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whose fault it is.
     pub fn domain(&self) -> ErrorDomain {
         match self {
-            SinkError::Url { .. } | SinkError::Definition { .. } => ErrorDomain::User,
+            SinkError::Url { .. } | SinkError::Definition { .. } | SinkError::Condition { .. } => {
+                ErrorDomain::User
+            }
             SinkError::TooLarge { .. } => ErrorDomain::Internal,
             SinkError::Server { .. } if self.class() == FailureClass::Hold => ErrorDomain::User,
             _ => ErrorDomain::External,

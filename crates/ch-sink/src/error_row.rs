@@ -11,13 +11,23 @@ pub enum RowKind {
     Record,
     /// The operation of the pipe itself.
     System,
+    /// A record, or a batch of them, that a replay is about to load.
+    Replay,
+    /// A record, or a batch of them, that a replay has loaded.
+    Replayed,
+    /// A record, or a batch of them, that a replay was about to load and has not.
+    ReplayDropped,
 }
 
 impl RowKind {
-    const fn name(self) -> &'static str {
+    /// As it stands in the column `kind`.
+    pub const fn name(self) -> &'static str {
         match self {
             RowKind::Record => "record",
             RowKind::System => "system",
+            RowKind::Replay => "replay",
+            RowKind::Replayed => "replayed",
+            RowKind::ReplayDropped => "replay_dropped",
         }
     }
 }
@@ -94,6 +104,21 @@ impl ErrorRow {
         let mut row = Self::record(pipe, topic, -1, -1, code);
         row.kind = RowKind::System;
         row.message = message.to_owned();
+        row
+    }
+
+    /// A mark of a replay at a place of a topic: partition, offset and timestamp.
+    pub(crate) fn mark(
+        pipe: &str,
+        kind: RowKind,
+        topic: &str,
+        (partition, offset, timestamp_ms): (i32, i64, Option<i64>),
+        token: &str,
+    ) -> Self {
+        let mut row = Self::record(pipe, topic, partition, offset, "");
+        row.kind = kind;
+        row.timestamp_ms = timestamp_ms;
+        token.clone_into(&mut row.batch_token);
         row
     }
 

@@ -29,9 +29,16 @@ const CLAUSES: &[&str] = &[
 /// would let the author of a pipe reach what the server can reach.
 const PLAIN_ENGINES: &[&str] = &["Null", "Memory", "Log", "StripeLog", "TinyLog"];
 
+/// Checks a condition that is put in parentheses behind WHERE. Words that begin another clause cannot do so there, and
+/// some are columns of ours, such as `partition`. A query within it is refused as everywhere, and so is a name that it
+/// gives to something: the server would take it for our column wherever that stands. `x::Type` casts without `AS`.
+pub(crate) fn check_condition(text: &str) -> Result<(), SinkError> {
+    scan(text, true, &[], &["SELECT", "AS"]).map_err(|problem| SinkError::Condition { problem })
+}
+
 /// Checks one expression of a sorting key, a partition key or a TTL.
 pub(crate) fn check_expression(part: &'static str, text: &str) -> Result<(), SinkError> {
-    scan(text, part != "ttl").map_err(|problem| SinkError::Definition {
+    scan(text, part != "ttl", CLAUSES, &["SELECT"]).map_err(|problem| SinkError::Definition {
         part,
         text: text.to_owned(),
         problem,
@@ -52,7 +59,7 @@ pub(crate) fn check_engine(text: &str) -> Result<bool, SinkError> {
     if arguments.is_empty() {
         return Ok(merge_tree);
     }
-    match scan(arguments, true) {
+    match scan(arguments, true, CLAUSES, &["SELECT"]) {
         Err(problem) => refuse(problem),
         Ok(()) if !arguments.starts_with('(') || closing(arguments) != Some(arguments.len() - 1) => {
             refuse("has more than a name and its arguments in parentheses")
@@ -61,8 +68,9 @@ pub(crate) fn check_engine(text: &str) -> Result<bool, SinkError> {
     }
 }
 
-/// Checks that `text` is balanced, holds no comment, no second statement, and no other clause.
-fn scan(text: &str, commas_inside_only: bool) -> Result<(), &'static str> {
+/// Checks that `text` is balanced, holds no comment, no second statement, none of `clauses` outside parentheses and none
+/// of `never` anywhere.
+fn scan(text: &str, commas_inside_only: bool, clauses: &[&str], never: &[&str]) -> Result<(), &'static str> {
     if text.trim().is_empty() {
         return Err("is empty");
     }
@@ -90,7 +98,8 @@ fn scan(text: &str, commas_inside_only: bool) -> Result<(), &'static str> {
             _ if character.is_alphanumeric() || character == '_' => {
                 taken = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
                 let word = rest[..taken].to_ascii_uppercase();
-                if (depth.is_empty() && CLAUSES.contains(&word.as_str())) || word == "SELECT" {
+                let word = word.as_str();
+                if (depth.is_empty() && clauses.contains(&word)) || never.contains(&word) {
                     return Err("has a word that begins another clause");
                 }
             }

@@ -43,6 +43,7 @@ mod memory;
 mod quote;
 mod table;
 
+mod error_log;
 mod error_row;
 mod error_table;
 mod row_binary;
@@ -62,6 +63,9 @@ pub use deduplication::{
     ViewFacts, VolatileColumn, judge,
 };
 pub use error::{ErrorDomain, NetworkFault, ServerError, SinkError};
+pub use error_log::{
+    Claim, ClaimConflict, ErrorFilter, ErrorGroup, KeptRecord, ListedError, RecordId, RecordPage, ReplayMark,
+};
 pub use error_row::{ErrorRow, RowKind};
 pub use error_table::ErrorTable;
 pub use failure::{FailureClass, class_of_code, class_of_status};

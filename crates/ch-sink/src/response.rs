@@ -50,7 +50,8 @@ pub(crate) fn parse_server_error(text: &str) -> Option<ServerError> {
     let code = rest[..digits].parse::<i32>().ok()?;
     let rest = &rest[digits..];
     if rest.is_empty() {
-        return Some(ServerError { code, name: String::new(), message: "no further text".to_owned() });
+        let message = "no further text".to_owned();
+        return Some(ServerError { code, name: String::new(), message, is_of_view: false });
     }
     let rest = rest.strip_prefix(". DB::")?;
     let (kind, mut message) = rest.split_once(": ")?;
@@ -69,12 +70,13 @@ pub(crate) fn parse_server_error(text: &str) -> Option<ServerError> {
         name = inner;
         message = &message[..at];
     }
+    let is_of_view = message.contains("while pushing to view");
     // A violated constraint is followed by the row's values, which are not for logs.
     if let Some(at) = message.find(" Column values:") {
         message = &message[..at];
     }
     let message = message.trim().trim_end_matches('.');
-    Some(ServerError { code, name: name.to_owned(), message: cut(message, MESSAGE_CHARS_MAX) })
+    Some(ServerError { code, name: name.to_owned(), message: cut(message, MESSAGE_CHARS_MAX), is_of_view })
 }
 
 /// The status of an answer that is not ClickHouse's. The client passes on the body alone, so it is read from the
@@ -208,6 +210,13 @@ mod tests {
         );
         assert_eq!(error.class(), FailureClass::IsolateRow);
         assert!(!error.to_string().contains("4711"), "{error}");
+        assert!(error.has_stored_nothing());
+        let of_view = of(
+            "Code: 469. DB::Exception: Constraint `c` for table d.t is violated at row 1. Expression: (n < 10). \
+                        Column values: n = 4711: while pushing to view d.v. (VIOLATED_CONSTRAINT) (version 26.9)",
+        );
+        assert!(!of_view.has_stored_nothing(), "the table before the view has stored them");
+        assert!(!of("503 Service Unavailable").has_stored_nothing());
     }
 
     #[test]

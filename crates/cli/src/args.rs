@@ -1,8 +1,12 @@
 //! Commands and flags, with the help that teaches them.
 
+mod errors;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use errors::{ErrorsCommand, ErrorsFilter, ErrorsListArgs, ErrorsReplayArgs, KindArg};
 
 /// Loads Kafka topics into ClickHouse tables, continuously.
 ///
@@ -55,6 +59,11 @@ pub(crate) enum Command {
     ///
     /// Does not join the consumer group and commits nothing.
     Sample(SampleArgs),
+    /// Look at records that could not be loaded, and load those that were mended.
+    ///
+    /// Both commands read the pipe's error table, `<table>_clickpipes_error` unless the pipe file says otherwise.
+    #[command(subcommand)]
+    Errors(ErrorsCommand),
     /// Turn newline-delimited JSON into RowBinary, without Kafka and without a server.
     ///
     /// Rows of accepted records are written in the order of the input. Refused records go to --rejects as JSON Lines

@@ -9,7 +9,7 @@ mod ui;
 
 use clap::Parser;
 
-use args::{Cli, Command};
+use args::{Cli, Command, ErrorsCommand};
 use exit::Exit;
 
 fn main() -> std::process::ExitCode {
@@ -32,6 +32,8 @@ fn main() -> std::process::ExitCode {
             Command::Run(args) => commands::run::run(args, &ui).await,
             Command::Check(args) => commands::check::run(args, &ui).await,
             Command::Sample(args) => commands::sample::run(args, &ui).await,
+            Command::Errors(ErrorsCommand::List(args)) => commands::errors::list::run(args, &ui).await,
+            Command::Errors(ErrorsCommand::Replay(args)) => commands::errors::replay::run(args, &ui).await,
             Command::Transform(args) => commands::transform::run(&args, &ui),
             Command::Demo(args) => commands::demo::run(args, &ui).await,
         }

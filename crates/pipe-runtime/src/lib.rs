@@ -31,6 +31,7 @@ pub mod delivery;
 
 mod check;
 mod error;
+mod errors;
 mod failpoint;
 mod offline;
 mod pipe;
@@ -41,6 +42,11 @@ mod usage;
 
 pub use check::{Check, CheckReport, Verdict, check};
 pub use error::PipeError;
+pub use errors::{
+    ErrorList, ErrorQuery, ErrorSummary, ErrorsError, NotReplayable, ReplayOptions, ReplayReport, Settled,
+    StillRefused, list_errors, parse_moment, replay_errors, settle_replay, summarize_errors,
+};
+pub use housepipe_ch_sink::{ErrorGroup, ListedError, RowKind};
 pub use housepipe_transform::Semantics;
 pub use offline::{OfflineError, OfflineOptions, OfflineSummary, transform_lines};
 pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, RunOptions};

@@ -2,6 +2,8 @@
 
 mod command_line;
 mod demo;
+mod errors_list;
+mod errors_replay;
 mod exactly_once;
 mod existing_table;
 mod faults;

@@ -55,7 +55,6 @@ pub struct VolatileColumn {
 
 /// What one table remembers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct TableFacts {
     /// The table.
     pub name: TableName,
@@ -84,7 +83,6 @@ pub struct TableFacts {
 
 /// A materialized view that an insert feeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct ViewFacts {
     /// The view.
     pub view: TableName,
@@ -96,7 +94,6 @@ pub struct ViewFacts {
 
 /// Everything that deduplication of inserts into a table depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct DeduplicationFacts {
     /// The table itself.
     pub destination: TableFacts,

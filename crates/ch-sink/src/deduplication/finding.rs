@@ -75,6 +75,17 @@ pub enum Finding {
         /// This user.
         user: String,
     },
+    /// The table forgets so soon that an insert which is repeated after a short outage is loaded again.
+    ShortHorizon {
+        /// The table.
+        table: TableName,
+        /// For how long it remembers a token, in seconds.
+        seconds: u64,
+        /// The setting that limits it.
+        setting: &'static str,
+        /// What to set it to.
+        wanted: u64,
+    },
     /// The tables behind a Distributed table are on other servers.
     ShardsUnseen {
         /// The table.
@@ -96,7 +107,7 @@ impl Finding {
             | Finding::VolatilePartition { .. }
             | Finding::RandomSharding { .. }
             | Finding::TargetUnseen { .. } => Severity::Refusal,
-            Finding::ShardsUnseen { .. } => Severity::Warning,
+            Finding::ShardsUnseen { .. } | Finding::ShortHorizon { .. } => Severity::Warning,
             Finding::NotSynced { .. } | Finding::DefaultsUnseen { .. } => Severity::Note,
         }
     }
@@ -106,6 +117,9 @@ impl Finding {
         match self {
             Finding::NoWindow { table, setting, .. } => {
                 Some(format!("ALTER TABLE {table} MODIFY SETTING {setting} = {DEDUPLICATION_WINDOW_BLOCKS}"))
+            }
+            Finding::ShortHorizon { table, setting, wanted, .. } => {
+                Some(format!("ALTER TABLE {table} MODIFY SETTING {setting} = {wanted}"))
             }
             Finding::VolatilePartition { table, column, kind, .. } => {
                 Some(format!("ALTER TABLE {table} MODIFY COLUMN {} REMOVE {kind}", quote_identifier(column)))
@@ -178,6 +192,9 @@ impl fmt::Display for Finding {
                     f,
                     "{table} sends rows to shards by {sharding_key}, which is another shard for each attempt"
                 )
+            }
+            Finding::ShortHorizon { table, seconds, .. } => {
+                write!(f, "{table} remembers a token for {seconds} s only")
             }
             Finding::DefaultsUnseen { table, .. } => {
                 write!(f, "this user may not see the server's defaults, so those of {table} are assumed")

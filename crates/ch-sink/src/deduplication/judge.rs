@@ -2,23 +2,7 @@
 
 use super::facts::{DeduplicationFacts, EngineKind, TableFacts, TableName};
 use super::finding::{Finding, Severity};
-
-/// The setting of tables without replication.
-const WINDOW_PLAIN: &str = "non_replicated_deduplication_window";
-/// The setting of Replicated and Shared tables.
-const WINDOW_REPLICATED: &str = "replicated_deduplication_window";
-
-/// For how long a token is remembered, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Horizon {
-    /// Seconds from an insert until its token may be forgotten.
-    pub seconds: u64,
-    /// The table that forgets first.
-    pub table: TableName,
-    /// How it was found, for people.
-    pub arithmetic: String,
-}
+use super::horizon::{Horizon, WINDOW_PLAIN, WINDOW_REPLICATED, WINDOW_SECONDS, horizon_of, short_horizon};
 
 /// A verdict on inserts into a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,7 +38,9 @@ pub fn judge(facts: &DeduplicationFacts, inserts_per_second: f64) -> Deduplicati
         if table.is_assumed {
             findings.push(Finding::DefaultsUnseen { table: table.name.clone(), user: facts.user.clone() });
         }
-        match horizon_of(table, inserts_per_second) {
+        let next = horizon_of(table, inserts_per_second);
+        findings.extend(next.as_ref().and_then(|next| short_horizon(table, next.seconds)));
+        match next {
             Some(next) if horizon.as_ref().is_none_or(|first| next.seconds < first.seconds) => {
                 horizon = Some(next);
             }
@@ -84,7 +70,7 @@ fn obstacles(table: &TableFacts, view: Option<&TableName>) -> Vec<Finding> {
                 let setting = match (&table.kind, table.window_blocks) {
                     (EngineKind::Plain, _) => WINDOW_PLAIN,
                     (_, 0) => WINDOW_REPLICATED,
-                    _ => "replicated_deduplication_window_seconds",
+                    _ => WINDOW_SECONDS,
                 };
                 findings.push(Finding::NoWindow { table: name(), view: fed_by(), setting });
             }
@@ -112,50 +98,6 @@ fn obstacles(table: &TableFacts, view: Option<&TableName>) -> Vec<Finding> {
         }),
     }
     findings
-}
-
-fn horizon_of(table: &TableFacts, inserts_per_second: f64) -> Option<Horizon> {
-    if !matches!(table.kind, EngineKind::Plain | EngineKind::Replicated) {
-        return None;
-    }
-    let rate = if inserts_per_second > 0.0 { inserts_per_second } else { 1.0 / 86_400.0 };
-    let partitions = table.partitions_per_insert.max(1);
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "positive by the lines above; as saturates, and whole seconds are what is wanted"
-    )]
-    let by_blocks = (table.window_blocks as f64 / (rate * partitions as f64)) as u64;
-    let mut arithmetic = format!(
-        "{} blocks / ({} inserts/s x {partitions} table partition(s)) = {}",
-        table.window_blocks,
-        short(rate),
-        span(by_blocks)
-    );
-    let seconds = match table.window_seconds {
-        Some(limit) => {
-            arithmetic.push_str(&format!(", and at most {}", span(limit)));
-            by_blocks.min(limit)
-        }
-        None => by_blocks,
-    };
-    Some(Horizon { seconds, table: table.name.clone(), arithmetic })
-}
-
-/// A rate with two digits behind the point, and more for small ones.
-fn short(rate: f64) -> String {
-    if rate >= 0.1 { format!("{rate:.2}") } else { format!("{rate:.5}") }
-}
-
-/// Seconds in units that people read.
-fn span(seconds: u64) -> String {
-    match seconds {
-        0..600 => format!("{seconds} s"),
-        600..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
 }
 
 #[cfg(test)]
@@ -206,6 +148,25 @@ mod tests {
         let horizon = judge(&facts(replicated), 0.1).horizon.unwrap();
         assert_eq!(horizon.seconds, 3_600);
         assert!(horizon.arithmetic.ends_with("= 13 h, and at most 60 min"), "{}", horizon.arithmetic);
+    }
+
+    #[test]
+    fn a_short_horizon_is_a_warning_with_a_window_for_an_hour() {
+        let warned = |table: TableFacts, rate: f64| {
+            let judged = judge(&facts(table), rate);
+            assert!(judged.horizon.is_some());
+            judged.with(Severity::Warning).map(Finding::mend).collect::<Vec<_>>()
+        };
+        let plain = |blocks| table("t", EngineKind::Plain, blocks);
+        assert_eq!(warned(plain(60), 1.0), Vec::<String>::new());
+        let small = "ALTER TABLE `d`.`t` MODIFY SETTING non_replicated_deduplication_window = 10000";
+        assert_eq!(warned(plain(59), 1.0), [small]);
+        let large = "ALTER TABLE `d`.`t` MODIFY SETTING non_replicated_deduplication_window = 1800000";
+        assert_eq!(warned(plain(10_000), 500.0), [large]);
+        let mut hasty = table("t", EngineKind::Replicated, 10_000);
+        hasty.window_seconds = Some(30);
+        let seconds = "ALTER TABLE `d`.`t` MODIFY SETTING replicated_deduplication_window_seconds = 3600";
+        assert_eq!(warned(hasty, 1.0), [seconds]);
     }
 
     #[test]

@@ -20,9 +20,11 @@ mod assemble;
 mod engine_text;
 mod facts;
 mod finding;
+mod horizon;
 mod judge;
 mod read;
 
 pub use facts::{DeduplicationFacts, EngineKind, TableFacts, TableName, ViewFacts, VolatileColumn};
 pub use finding::{Finding, Severity};
-pub use judge::{Deduplication, Horizon, judge};
+pub use horizon::Horizon;
+pub use judge::{Deduplication, judge};

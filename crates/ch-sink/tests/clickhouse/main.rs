@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
 mod deduplication;
+mod error_log;
 
 use bytes::Bytes;
 use housepipe_ch_sink::{

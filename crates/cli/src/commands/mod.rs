@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod errors;
 pub(crate) mod run;
 pub(crate) mod sample;
 pub(crate) mod transform;

@@ -2,6 +2,7 @@
 
 mod numbers;
 mod pipe_display;
+mod spinner;
 mod summary;
 
 use std::io::{self, IsTerminal, Write};
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 pub(crate) use numbers::count;
 pub(crate) use pipe_display::PipeDisplay;
+pub(crate) use spinner::Spinner;
 
 /// Knows who looks: a person at a terminal, a log, or a program that wants JSON.
 pub(crate) struct Ui {
@@ -70,6 +72,11 @@ impl Ui {
     pub(crate) fn partial_summary(&self, summary: &Summary) -> io::Result<()> {
         self.note(&summary::text(summary));
         Ok(())
+    }
+
+    /// A line that changes while something goes on; on a terminal only.
+    pub(crate) fn spinner(&self) -> Spinner {
+        Spinner::new(self.live.then_some(&self.bars))
     }
 
     /// A display of a running pipe: live on a terminal, a log line now and then elsewhere.

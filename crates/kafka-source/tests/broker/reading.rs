@@ -87,7 +87,7 @@ fn a_waker_is_called_when_records_come() {
 fn records_that_are_left_come_again_and_the_end_is_told_behind_them() {
     let config = topic(1);
     fill(&config, 1, 0..20);
-    let mut member = Member::join(&config);
+    let member = Member::join(&config);
     let has_reader = |member: &Member| !member.journal.readers.lock().unwrap().is_empty();
     let deadline = Instant::now() + PATIENCE;
     while !has_reader(&member) {

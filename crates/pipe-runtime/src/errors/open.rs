@@ -1,0 +1,77 @@
+//! Both tables of a pipe, as they are now.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use housepipe_ch_sink::{ErrorFilter, ErrorTable, InsertFormat, Sink, SinkError};
+use housepipe_transform::{Plan, RowFormat};
+
+use super::error::ErrorsError;
+use crate::error::PipeError;
+use crate::pipe::provision::{compile, error_table, match_columns};
+use crate::pipe::sink_config;
+use crate::pipe_file::PipeFile;
+
+/// Where records go that are encoded once more.
+pub(super) struct Destination {
+    pub(super) table: String,
+    pub(super) columns: Vec<String>,
+    pub(super) format: InsertFormat,
+    pub(super) plan: Arc<Plan>,
+    /// A hash of the columns and of how values are read.
+    pub(super) plan_hash: u32,
+}
+
+/// The sink and the error table, which must exist.
+pub(super) async fn errors_of(file: &PipeFile) -> Result<(Sink, ErrorTable), ErrorsError> {
+    if !file.error_table.enabled {
+        return Err(ErrorsError::Disabled);
+    }
+    let (sink, table) = (Sink::new(&sink_config(file))?, error_table(file));
+    if sink.describe(table.name()).await?.is_none() {
+        return Err(ErrorsError::NoTable { table: table.name().to_owned() });
+    }
+    Ok((sink, table))
+}
+
+/// The destination, with the plan that a pipe would have that starts now. Nothing is created: what was rejected once was
+/// rejected for a table that was there.
+pub(super) async fn destination(file: &PipeFile, sink: &Sink) -> Result<Destination, ErrorsError> {
+    let server = sink.server().await?;
+    let zone: Tz =
+        server.timezone.parse().map_err(|_| PipeError::TimeZone { zone: server.timezone.clone() })?;
+    let table = file.destination.table.clone();
+    let Some(info) = sink.describe(&table).await? else {
+        return Err(PipeError::NoTable { database: file.destination.database.clone(), table }.into());
+    };
+    let columns = match_columns(file, &info.columns, zone)?;
+    let plan = compile(file, &columns, zone)?;
+    let format = match plan.options().format {
+        RowFormat::RowBinaryWithDefaults => InsertFormat::RowBinaryWithDefaults,
+        _ => InsertFormat::RowBinary,
+    };
+    let described = format!("{columns:?} {:?} {zone}", file.semantics);
+    Ok(Destination {
+        table,
+        columns: columns.iter().map(|column| column.name.clone()).collect(),
+        format,
+        plan: Arc::new(plan),
+        plan_hash: crc32fast::hash(described.as_bytes()),
+    })
+}
+
+/// Checks the condition of `filter`, so that a mistake in it is told as one.
+pub(super) async fn check_condition(
+    sink: &Sink,
+    table: &ErrorTable,
+    filter: &ErrorFilter,
+) -> Result<(), ErrorsError> {
+    let Some(condition) = &filter.condition else { return Ok(()) };
+    let of_condition = |source: SinkError| match &source {
+        SinkError::Server { .. } | SinkError::Condition { .. } => {
+            ErrorsError::Condition { condition: condition.clone(), source: Box::new(source) }
+        }
+        _ => source.into(),
+    };
+    sink.check_condition(table.name(), condition).await.map_err(of_condition)
+}
