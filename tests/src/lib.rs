@@ -7,6 +7,7 @@
     reason = "a helper of tests ends the test where a server or the binary does not answer"
 )]
 
+pub mod faults;
 mod housepipe;
 mod oracle;
 mod pipe;

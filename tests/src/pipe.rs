@@ -5,7 +5,7 @@ use std::fmt::Write;
 use housepipe_local_stack::{DATABASE, Stack, User};
 
 /// A pipe file in the making.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct PipeText {
     name: String,
     source: String,

@@ -86,6 +86,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         args: Vec<String>,
     },
+    /// Break what a pipe depends on, in every way of the fault matrix, and look for lost and doubled records:
+    /// `--seeds N [--seed S] [--row NAME] [--mode MODE] [--stacks N]`.
+    #[command(disable_help_flag = true)]
+    Faults {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        args: Vec<String>,
+    },
     /// Start a ClickHouse and a Kafka for development and keep them until Ctrl-C.
     Stack,
     /// Check licenses, sources and advisories of every crate against `deny.toml`, with cargo-deny.
@@ -121,6 +128,7 @@ fn dispatch() -> anyhow::Result<()> {
         Command::Miri => sanitize::miri(),
         Command::Conformance { args } => conformance::run(&args),
         Command::Model { args } => run::model(&args),
+        Command::Faults { args } => run::faults(&args),
         Command::Stack => stack::run(),
         Command::Deny => run::deny(),
         Command::Setup => {

@@ -112,6 +112,19 @@ pub(crate) fn model(args: &[String]) -> anyhow::Result<()> {
     succeed(command.args(args))
 }
 
+/// Runs the fault matrix on real servers.
+pub(crate) fn faults(args: &[String]) -> anyhow::Result<()> {
+    crate::setup::tools()?;
+    let (with_failpoints, binary) = (binary_with_failpoints()?, release_binary()?);
+    let mut command = cargo();
+    command
+        .args(["run", "--locked", "--quiet", "--package", "housepipe-tests", "--bin", "faults", "--"])
+        .args(args)
+        .env("HOUSEPIPE_BINARY", binary)
+        .env("HOUSEPIPE_FAILPOINTS_BINARY", with_failpoints);
+    succeed(&mut command)
+}
+
 /// Replaces this process by `housepipe <command> <args>`, so that signals and the exit code are its own.
 pub(crate) fn housepipe(command: &str, args: &[String]) -> anyhow::Result<()> {
     use std::os::unix::process::CommandExt;

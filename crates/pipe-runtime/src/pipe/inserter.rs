@@ -42,6 +42,7 @@ pub(super) enum Undelivered {
 pub(super) async fn deliver(shared: Arc<Shared>, mut batch: SealedBatch) {
     let _watch = PanicWatch::new(Arc::clone(&shared));
     let Ok(outcome) = store(&shared, &mut batch).await else { return };
+    failpoint("insert_after");
     shared.progress.lock().settle(batch.id, &outcome);
     if !shared.is_stopping() {
         shared.state.set(PipeState::Running);
@@ -159,7 +160,9 @@ async fn store(shared: &Arc<Shared>, batch: &mut SealedBatch) -> Result<Outcome,
     let mut rejects = std::mem::take(&mut batch.rejects);
     let token = shared.token(batch.id);
     rejects.iter_mut().for_each(|row| token.as_str().clone_into(&mut row.batch_token));
+    failpoint("insert_before");
     insert_rejects(shared, &rejects, &token.rejects(), None).await?;
+    failpoint("insert_rejects");
     outcome.count_codes(&rejects);
     drop(rejects);
     for rows in batch.inserts(INSERT_BYTES_MAX) {
@@ -168,6 +171,7 @@ async fn store(shared: &Arc<Shared>, batch: &mut SealedBatch) -> Result<Outcome,
             Err(Undelivered::Refused(error)) => isolate::deliver(shared, batch, rows.clone(), error).await?,
             Err(other) => return Err(other),
         };
+        failpoint("insert_rows");
         outcome.loaded += (rows.len() - refused.len()) as u64;
         outcome.rejected += refused.len() as u64;
         shared.progress.lock().reject_rule.refused(refused.len() as u64);

@@ -14,6 +14,7 @@ use super::shared::Shared;
 use super::state::{Phase, PipeState};
 use super::worker::Share;
 use crate::error::{PipeError, explain};
+use crate::failpoint::failpoint;
 
 /// Longest wait for an event of the group, in milliseconds; acknowledgements are committed in between.
 const POLL_MS_MAX: u64 = 50;
@@ -272,10 +273,12 @@ impl Commits {
         if offsets.is_empty() {
             return;
         }
+        failpoint("commit_before");
         if let Err(error) = source.commit(&offsets) {
             self.refused_at.get_or_insert_with(Instant::now);
             tracing::warn!(error = explain(&error), "a commit could not be sent; it is sent again");
         }
+        failpoint("commit_after");
     }
 }
 

@@ -1,0 +1,113 @@
+//! The fault matrix: what is broken, how, and what is found in the tables afterwards.
+//!
+//! Everything that is random follows from a seed. Safety and liveness are judged apart: after the faults have stopped,
+//! every record has to be in its place within [`CALM`], and then the tables are looked at row by row.
+
+mod rows;
+mod scene;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use housepipe_local_stack::Stack;
+
+pub use scene::{Mode, Scene};
+
+use crate::Verdict;
+
+/// Time in which everything has to be in its place once nothing breaks any more.
+pub const CALM: Duration = Duration::from_secs(90);
+
+/// One row of the matrix.
+#[derive(Debug)]
+pub struct Row {
+    /// Its name, for the command line.
+    pub name: &'static str,
+    /// What is broken.
+    pub what: &'static str,
+    run: fn(&mut Scene<'_>),
+}
+
+/// Every row.
+pub const ROWS: &[Row] = &[
+    Row { name: "pipe-killed", what: "the pipe is killed with -9 at random times", run: rows::pipe_killed },
+    Row {
+        name: "pipe-killed-at",
+        what: "the pipe is killed with -9 at an arrow of its state machine",
+        run: rows::pipe_killed_at,
+    },
+    Row {
+        name: "clickhouse-killed",
+        what: "ClickHouse is killed with -9 in the middle of inserts, and started again",
+        run: rows::clickhouse_killed,
+    },
+    Row {
+        name: "answers-lost",
+        what: "answers to inserts are lost after the inserts were done",
+        run: rows::answers_lost,
+    },
+    Row {
+        name: "broker-killed",
+        what: "the broker is killed with -9 and comes back",
+        run: rows::broker_killed,
+    },
+    Row {
+        name: "members",
+        what: "other members join, leave, and are frozen past their session",
+        run: rows::members,
+    },
+    Row {
+        name: "clickhouse-troubled",
+        what: "ClickHouse stalls, has too many parts, or its table is away or made anew",
+        run: rows::clickhouse_troubled,
+    },
+];
+
+/// What one run of a row found.
+#[derive(Debug)]
+pub struct Found {
+    /// The tables at the end; none where they did not come to rest.
+    pub verdict: Option<Verdict>,
+    /// Records written.
+    pub produced: u64,
+    /// From the last fault until every record was in its place.
+    pub calm: Duration,
+    /// What went wrong besides the tables.
+    pub trouble: Option<String>,
+}
+
+impl Found {
+    /// Whether what the mode promises was found.
+    pub fn is_right(&self, mode: Mode) -> bool {
+        self.trouble.is_none()
+            && self.verdict.is_some_and(|verdict| match mode {
+                Mode::AtLeastOnce => verdict.is_complete(),
+                Mode::ExactlyOnce => verdict.is_exact(),
+            })
+    }
+}
+
+/// Runs one row on the stack, whose servers are up afterwards.
+pub fn run(row: &Row, stack: &mut Stack, mode: Mode, seed: u64) -> Found {
+    let mut scene = Scene::new(stack, row.name, mode, seed);
+    // Whatever a row waits for in vain ends it by a panic; the others go on.
+    let broken = catch_unwind(AssertUnwindSafe(|| (row.run)(&mut scene))).err().map(message);
+    scene.repair();
+    let since = Instant::now();
+    let calm = match &broken {
+        None => catch_unwind(AssertUnwindSafe(|| scene.calm_down(CALM))).map_err(message),
+        Some(_) => Ok(()),
+    };
+    let trouble = broken.or(calm.err());
+    Found {
+        verdict: trouble.is_none().then(|| scene.verdict()),
+        produced: scene.produced(),
+        calm: since.elapsed(),
+        trouble,
+    }
+}
+
+fn message(panic: Box<dyn std::any::Any + Send>) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+}

@@ -1,0 +1,163 @@
+//! What each row of the matrix breaks.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::scene::Scene;
+use crate::{Proxy, query};
+
+/// Places where a pipe may die: before and behind each arrow of the state machine.
+const FAILPOINTS: [&str; 6] =
+    ["commit_before", "commit_after", "insert_before", "insert_rows", "insert_rejects", "insert_after"];
+
+/// Time for a pipe to reach the place where it dies.
+const UNTIL_DEATH: Duration = Duration::from_secs(30);
+
+/// Longer than a member's session.
+const PAST_SESSION: Duration = Duration::from_millis(3_500);
+
+pub(super) fn pipe_killed(scene: &mut Scene<'_>) {
+    for _ in 0..1 + scene.below(3) {
+        let run = scene.start();
+        scene.wait_for_some();
+        scene.produce(2_000);
+        scene.pass_some(300);
+        run.signal(Signal::SIGKILL);
+        run.wait();
+    }
+}
+
+pub(super) fn pipe_killed_at(scene: &mut Scene<'_>) {
+    let chosen = scene.below(FAILPOINTS.len() as u64);
+    let failpoint = FAILPOINTS[usize::try_from(chosen).unwrap_or(0)];
+    for _ in 0..2 {
+        let count = 1 + scene.below(8);
+        let mut run = scene.start_at(&format!("{failpoint}:{count}"));
+        scene.produce(3_000);
+        let died = scene.pass_until(UNTIL_DEATH, |_| !run.is_running());
+        assert!(died, "the pipe did not come to {failpoint} for the time number {count}");
+        let outcome = run.wait();
+        assert_eq!(outcome.code, None, "{}", outcome.stderr);
+    }
+}
+
+pub(super) fn clickhouse_killed(scene: &mut Scene<'_>) {
+    let run = scene.start();
+    for _ in 0..1 + scene.below(2) {
+        scene.wait_for_some();
+        scene.produce(2_000);
+        scene.pass_some(200);
+        scene.stack.clickhouse.kill().unwrap_or_else(|error| panic!("{error}"));
+        scene.pass_some(1_500);
+        scene.stack.clickhouse.restart().unwrap_or_else(|error| panic!("{error}"));
+    }
+    if scene.below(2) == 0 {
+        // The pipe goes too, with what it was about to try again.
+        run.signal(Signal::SIGKILL);
+    } else {
+        scene.wait_for_some();
+        run.signal(Signal::SIGTERM);
+    }
+    run.wait();
+}
+
+pub(super) fn answers_lost(scene: &mut Scene<'_>) {
+    let server = scene.stack.clickhouse.url().trim_start_matches("http://").to_owned();
+    let proxy = Proxy::before(&server);
+    scene.reach_clickhouse_by(&server, &proxy.address().to_string());
+    let run = scene.start();
+    for _ in 0..1 + scene.below(4) {
+        let count = 1 + usize::try_from(scene.below(3)).unwrap_or(0);
+        proxy.lose_answers(count);
+        scene.produce(2_000);
+        scene.wait_for_some();
+    }
+    if scene.below(2) == 0 {
+        // In between: done by ClickHouse, unknown to a pipe that is gone.
+        proxy.lose_answers(1);
+        scene.produce(1_000);
+        scene.pass_until(Duration::from_secs(5), |_| proxy.left_to_lose() == 0);
+        run.signal(Signal::SIGKILL);
+    } else {
+        run.signal(Signal::SIGTERM);
+    }
+    run.wait();
+    proxy.lose_answers(0);
+}
+
+pub(super) fn broker_killed(scene: &mut Scene<'_>) {
+    let run = scene.start();
+    scene.wait_for_some();
+    scene.stack.kafka.kill().unwrap_or_else(|error| panic!("{error}"));
+    scene.pass_some(2_000);
+    if scene.below(3) == 0 {
+        run.signal(Signal::SIGKILL);
+    }
+    scene.stack.kafka.restart().unwrap_or_else(|error| panic!("{error}"));
+    scene.produce(2_000);
+    scene.pass_some(3_000);
+    run.signal(Signal::SIGKILL);
+    run.wait();
+}
+
+pub(super) fn members(scene: &mut Scene<'_>) {
+    let first = scene.start();
+    scene.wait_for_some();
+    let second = scene.start();
+    scene.produce(3_000);
+    scene.pass_some(3_000);
+    let (frozen, other) = if scene.below(2) == 0 { (first, second) } else { (second, first) };
+    frozen.signal(Signal::SIGSTOP);
+    scene.produce(2_000);
+    scene.pass_until(PAST_SESSION, |_| false);
+    scene.pass_some(2_000);
+    frozen.signal(Signal::SIGCONT);
+    scene.produce(2_000);
+    scene.pass_some(2_000);
+    if scene.below(2) == 0 {
+        other.signal(Signal::SIGTERM);
+    } else {
+        other.signal(Signal::SIGKILL);
+    }
+    other.wait();
+    scene.produce(1_000);
+    scene.pass_some(2_000);
+    frozen.signal(Signal::SIGTERM);
+    frozen.wait();
+}
+
+pub(super) fn clickhouse_troubled(scene: &mut Scene<'_>) {
+    let table = scene.numbered.topic().to_owned();
+    let run = scene.start();
+    scene.wait_for_some();
+    match scene.below(3) {
+        0 => {
+            scene.stack.clickhouse.freeze().unwrap_or_else(|error| panic!("{error}"));
+            scene.pass_some(3_000);
+            scene.stack.clickhouse.thaw().unwrap_or_else(|error| panic!("{error}"));
+        }
+        1 => {
+            // TOO_MANY_PARTS, as long as it has one.
+            let limit = |parts: u32| {
+                format!(
+                    "ALTER TABLE {table} MODIFY SETTING parts_to_throw_insert = {parts}, \
+                     parts_to_delay_insert = {parts}, max_delay_to_insert = 1"
+                )
+            };
+            query(scene.stack, &limit(1));
+            scene.produce(2_000);
+            scene.pass_some(3_000);
+            query(scene.stack, &limit(3_000));
+        }
+        _ => {
+            query(scene.stack, &format!("RENAME TABLE {table} TO {table}_away"));
+            scene.produce(2_000);
+            scene.pass_some(3_000);
+            query(scene.stack, &format!("RENAME TABLE {table}_away TO {table}"));
+        }
+    }
+    scene.wait_for_some();
+    run.signal(if scene.below(2) == 0 { Signal::SIGKILL } else { Signal::SIGTERM });
+    run.wait();
+}

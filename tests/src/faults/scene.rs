@@ -1,0 +1,168 @@
+//! What a row plays on: a topic, a table, pipes, and random numbers.
+
+use std::time::{Duration, Instant};
+
+use housepipe_local_stack::Stack;
+
+use crate::{Housepipe, Numbered, PipeText, Verdict, housepipe, housepipe_at, unique};
+
+/// Records of a run, before anything breaks.
+const RECORDS: u64 = 20_000;
+/// Partitions of the topic.
+const PARTITIONS: i32 = 3;
+/// The session of a member, in seconds: the partitions of one that was killed are free after it.
+const SESSION: &str = "2";
+
+/// How a pipe delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing is lost.
+    AtLeastOnce,
+    /// And nothing is loaded twice.
+    ExactlyOnce,
+}
+
+impl Mode {
+    /// As the pipe file spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::AtLeastOnce => "at_least_once",
+            Mode::ExactlyOnce => "exactly_once",
+        }
+    }
+}
+
+/// One run of a row.
+pub struct Scene<'a> {
+    /// The servers.
+    pub(super) stack: &'a mut Stack,
+    /// The records and their places.
+    pub(super) numbered: Numbered,
+    pipe: PipeText,
+    state: u64,
+}
+
+impl<'a> Scene<'a> {
+    /// A topic with records, a table, and a pipe between them.
+    pub(super) fn new(stack: &'a mut Stack, row: &str, mode: Mode, seed: u64) -> Scene<'a> {
+        let topic = unique(&format!("{}_{seed}", row.replace('-', "_")));
+        let mut numbered = Numbered::new(stack, &topic, PARTITIONS, true);
+        numbered.produce(stack, RECORDS);
+        let mut scene = Scene { stack, numbered, pipe: PipeText::default(), state: seed };
+        let rows_max = 300 + scene.below(1_500);
+        let wait_ms = 50 + scene.below(400);
+        scene.pipe = scene
+            .numbered
+            .pipe(scene.stack)
+            .with(&format!("delivery: {}", mode.name()))
+            .with(&format!("batch: {{ max_rows: {rows_max}, max_wait: {wait_ms}ms }}"));
+        scene
+    }
+
+    /// The next random number below `end`: SplitMix64.
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % end.max(1)
+    }
+
+    /// Reaches ClickHouse another way.
+    pub(super) fn reach_clickhouse_by(&mut self, server: &str, address: &str) {
+        self.pipe = self.pipe.clone().replacing(server, address);
+    }
+
+    /// Starts a pipe.
+    pub(super) fn start(&self) -> Housepipe {
+        housepipe(&["run", "pipe.yaml", "--json", "--session-timeout", SESSION], Some(&self.pipe), b"")
+    }
+
+    /// Starts a pipe that dies at a place.
+    pub(super) fn start_at(&self, failpoint: &str) -> Housepipe {
+        housepipe_at(failpoint, &["run", "pipe.yaml", "--json", "--session-timeout", SESSION], &self.pipe)
+    }
+
+    /// Writes some records more.
+    pub(super) fn produce(&mut self, count: u64) {
+        self.numbered.produce(self.stack, count);
+    }
+
+    /// Waits until so many records more are in their places, or a random time is over: whichever comes first.
+    pub(super) fn wait_for_some(&mut self) {
+        let target = self.numbered.settled(self.stack) + 1 + self.below(RECORDS / 3);
+        let patience = Duration::from_millis(500 + self.below(4_000));
+        self.pass_until(patience, |scene| scene.numbered.settled(scene.stack) >= target);
+    }
+
+    /// Lets a random time pass, up to `most_ms` milliseconds.
+    pub(super) fn pass_some(&mut self, most_ms: u64) {
+        let patience = Duration::from_millis(self.below(most_ms));
+        self.pass_until(patience, |_| false);
+    }
+
+    /// Lets time pass until `holds`, up to `patience`; says whether it does.
+    pub(super) fn pass_until(
+        &mut self,
+        patience: Duration,
+        mut holds: impl FnMut(&mut Scene<'_>) -> bool,
+    ) -> bool {
+        let deadline = Instant::now() + patience;
+        loop {
+            if holds(self) {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            #[expect(clippy::disallowed_methods, reason = "faults come at moments, not at conditions")]
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Brings back whatever server is away.
+    pub(super) fn repair(&mut self) {
+        if self.stack.clickhouse.query("SELECT 1").is_err() {
+            // Frozen or dead: one of both helps.
+            let _ = self.stack.clickhouse.thaw();
+            if self.stack.clickhouse.query("SELECT 1").is_err() {
+                let _ = self.stack.clickhouse.restart();
+            }
+        }
+        if self.stack.kafka.pid().is_none() {
+            let _ = self.stack.kafka.restart();
+        }
+    }
+
+    /// A pipe that nothing disturbs brings every record to its place.
+    ///
+    /// # Panics
+    /// Where it does not within `patience`, or does not end well.
+    pub(super) fn calm_down(&mut self, patience: Duration) {
+        let run = self.start();
+        let produced = self.numbered.produced();
+        let is_done = self.pass_until(patience, |scene| scene.numbered.settled(scene.stack) >= produced);
+        if !is_done {
+            let settled = self.numbered.settled(self.stack);
+            run.signal(nix::sys::signal::Signal::SIGKILL);
+            let said = run.wait().stderr;
+            let tail: Vec<&str> = said.lines().rev().take(6).collect();
+            panic!(
+                "{settled} of {produced} records were in their places after {patience:?}; it said {tail:?}"
+            );
+        }
+        run.signal(nix::sys::signal::Signal::SIGTERM);
+        let outcome = run.wait();
+        assert_eq!(outcome.code, Some(0), "the last pipe did not end well: {}", outcome.stderr);
+    }
+
+    /// What is in the tables.
+    pub(super) fn verdict(&self) -> Verdict {
+        self.numbered.verdict(self.stack)
+    }
+
+    /// Records written.
+    pub(super) fn produced(&self) -> u64 {
+        self.numbered.produced()
+    }
+}
