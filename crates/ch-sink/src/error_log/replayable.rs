@@ -25,7 +25,6 @@ pub struct RecordId {
 
 /// A record as the error table keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct KeptRecord {
     /// Which it is.
     pub id: RecordId,

@@ -102,7 +102,9 @@ pub(crate) struct ErrorsReplayArgs {
     pub(crate) settle_missing: Option<String>,
 }
 
+/// Spelled as in the column `kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
 pub(crate) enum KindArg {
     /// Records that could not be loaded.
     Record,

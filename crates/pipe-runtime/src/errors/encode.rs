@@ -61,3 +61,35 @@ impl Rows {
         self.body.slice(start_of(rows.start)..start_of(rows.end))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use housepipe_transform::{Plan, PlanOptions};
+
+    use super::*;
+
+    #[test]
+    fn frames_are_taken_off_and_what_is_refused_leaves_no_trace() {
+        let plan = Plan::compile(&"a UInt8".parse().unwrap(), &PlanOptions::default()).unwrap();
+        let mut encoder = Encoder::new(Arc::new(plan));
+        let mut batch = Batch::default();
+        let record = |offset: i64, raw: &[u8]| KeptRecord {
+            id: RecordId { topic: "t".to_owned(), partition: 0, offset, timestamp_ms: -1 },
+            code: "c".to_owned(),
+            raw: raw.to_vec(),
+            raw_length: raw.len() as u64,
+        };
+        batch.push(&mut encoder, &record(1, br#"{"a":1}"#)).unwrap();
+        assert!(batch.push(&mut encoder, &record(2, br#"{"a":256}"#)).is_err());
+        batch.push(&mut encoder, &record(3, b"\0\0\0\0\x07{\"a\":3}")).unwrap();
+        assert_eq!((batch.len(), batch.bytes()), (2, 2));
+        let rows = batch.close();
+        assert_eq!(
+            (rows.slice(&(0..2)), rows.slice(&(1..2))),
+            (Bytes::from_static(&[1, 3]), Bytes::from_static(&[3]))
+        );
+        assert_eq!(rows.ids(&(1..2))[0].offset, 3);
+    }
+}

@@ -75,6 +75,15 @@ pub enum ErrorsError {
         /// The last answer.
         source: Box<SinkError>,
     },
+    /// Too much time passed before a batch could be inserted.
+    #[error(
+        "the batch `{token}` was begun too long ago to be inserted by this process (was it stopped?); run the replay \
+         again, and it is finished first"
+    )]
+    Late {
+        /// The token of its insert.
+        token: String,
+    },
     /// ClickHouse does not take the insert, whatever is in it.
     #[error("clickhouse does not take the insert; nothing of this batch was loaded")]
     Insert(#[source] Box<SinkError>),

@@ -68,6 +68,18 @@ pub struct ErrorSummary {
 ///
 /// # Errors
 /// [`ErrorsError`] where there is no error table, or the condition is none.
+///
+/// ```no_run
+/// use housepipe_runtime::{ErrorQuery, PipeFile, list_errors};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let file = PipeFile::read("pipe.yaml".as_ref())?;
+/// let query = ErrorQuery { condition: Some("offset > 5".to_owned()), ..ErrorQuery::default() };
+/// for error in list_errors(&file, &query, 20, 200).await?.errors {
+///     println!("{} {}: {}", error.time, error.code, error.message);
+/// }
+/// # Ok(()) }
+/// ```
 pub async fn list_errors(
     file: &PipeFile,
     query: &ErrorQuery,

@@ -21,6 +21,9 @@ use crate::error::explain;
 const CODE_REFUSED: &str = "refused_by_clickhouse";
 
 /// Time for which a request is tried again, in milliseconds; then the replay ends, to be run again.
+///
+/// An insert is sent within this time of its mark, or not at all: a process that was stopped and wakes hours later must
+/// not send what another has finished meanwhile, with a token that the table has forgotten.
 const RETRY_MS_MAX: u64 = 60_000;
 
 /// Writes to both tables.
@@ -32,6 +35,14 @@ pub(super) struct Loader<'a> {
     pub(super) facts: DeduplicationFacts,
     random: RandomState,
     begun: u64,
+}
+
+/// Whether an insert may have been done before.
+pub(super) enum Attempted {
+    /// No: it was marked as begun at this time.
+    Never(Instant),
+    /// By a process that was cut off; that the table remembers it was found at this time.
+    Perhaps(Instant),
 }
 
 /// How an insert ended.
@@ -92,7 +103,7 @@ impl<'a> Loader<'a> {
         report: &mut ReplayReport,
     ) -> Result<Sent, ErrorsError> {
         let (ids, body) = (rows.ids(&range), rows.slice(&range));
-        let token = self.new_token();
+        let (token, began) = (self.new_token(), Instant::now());
         let note = Note::new(self.destination.plan_hash, &body, &self.facts).text();
         self.mark(ReplayMark::Begun, (&token, &note), ids).await?;
         // Between the mark and the insert: of two replays that begin at the same time one at least sees the other.
@@ -104,7 +115,7 @@ impl<'a> Loader<'a> {
             };
             return Err(ErrorsError::Conflict { by });
         }
-        let sent = match self.insert(&token, &body, range.len(), false).await {
+        let sent = match self.insert(&token, &body, range.len(), Attempted::Never(began)).await {
             Ok(sent) => sent,
             Err(error @ ErrorsError::Insert(_)) => {
                 self.mark(ReplayMark::Dropped, (&token, ""), ids).await?;
@@ -129,7 +140,7 @@ impl<'a> Loader<'a> {
         format!("housepipe:replay:{}:{:016x}", self.pipe, self.random.hash_one(self.begun))
     }
 
-    /// Inserts rows until it is known what became of them. `is_repeated` says that the same insert may have been done.
+    /// Inserts rows until it is known what became of them.
     ///
     /// A refusal proves that nothing is stored only where no attempt before it can have been done: the table may have got
     /// a new constraint between the two.
@@ -138,7 +149,7 @@ impl<'a> Loader<'a> {
         token: &str,
         body: &Bytes,
         rows: usize,
-        is_repeated: bool,
+        attempted: Attempted,
     ) -> Result<Sent, ErrorsError> {
         let insert = Insert {
             table: &self.destination.table,
@@ -150,11 +161,18 @@ impl<'a> Loader<'a> {
             json_as_string: true,
         };
         let unsure = |error| Err(ErrorsError::Unsure { token: token.to_owned(), source: Box::new(error) });
-        let (mut backoff, started, mut is_unknown) = (Backoff::default(), Instant::now(), is_repeated);
+        let (began, mut is_unknown) = match attempted {
+            Attempted::Never(began) => (began, false),
+            Attempted::Perhaps(looked_at) => (looked_at, true),
+        };
+        let mut backoff = Backoff::default();
         loop {
+            if is_over(began) {
+                return Err(ErrorsError::Late { token: token.to_owned() });
+            }
             let Err(error) = self.sink.insert(&insert).await else { return Ok(Sent::Stored) };
             match error.class() {
-                FailureClass::Retry if is_over(started) => return unsure(error),
+                FailureClass::Retry if is_over(began) => return unsure(error),
                 FailureClass::Retry => {
                     is_unknown = true;
                     pause(&mut backoff, &error).await;

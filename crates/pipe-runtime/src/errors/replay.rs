@@ -51,6 +51,17 @@ pub enum Settled {
 ///
 /// # Errors
 /// [`ErrorsError`]; what was loaded before is marked as such.
+///
+/// ```no_run
+/// use housepipe_runtime::{PipeFile, ReplayOptions, replay_errors};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let file = PipeFile::read("pipe.yaml".as_ref())?;
+/// let options = ReplayOptions { dry_run: true, ..ReplayOptions::default() };
+/// let report = replay_errors(&file, &options, |_| {}).await?;
+/// println!("{} of {} would be loaded", report.loadable, report.examined);
+/// # Ok(()) }
+/// ```
 pub async fn replay_errors(
     file: &PipeFile,
     options: &ReplayOptions,

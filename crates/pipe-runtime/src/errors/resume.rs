@@ -1,6 +1,7 @@
 //! Finishes what a replay that was cut off had begun.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use bytes::Bytes;
 use housepipe_ch_sink::{Claim, KeptRecord, RecordId, ReplayMark};
@@ -8,7 +9,7 @@ use housepipe_transform::Encoder;
 
 use super::encode::Batch;
 use super::error::ErrorsError;
-use super::load::{Loader, Sent};
+use super::load::{Attempted, Loader, Sent};
 use super::note::Note;
 use super::report::ReplayReport;
 use crate::error::explain;
@@ -23,6 +24,7 @@ pub(super) async fn finish_interrupted(
     let claims = loader.sink.open_claims(errors, pipe).await?;
     let mut seen: HashSet<RecordId> = HashSet::new();
     for claim in claims {
+        let looked_at = Instant::now();
         let (ids, records) = loader.sink.claimed_records(errors, pipe, &claim.token).await?;
         if loader.sink.records_loaded_meanwhile(errors, pipe, &claim.token).await? > 0 {
             // It was begun while another replay loaded the same records, and ended before it saw that: an insert comes
@@ -42,7 +44,7 @@ pub(super) async fn finish_interrupted(
             ));
         }
         let rows = rows_again(loader, encoder, &claim, &ids, &records).map_err(problem)?;
-        match loader.insert(&claim.token, &rows, ids.len(), true).await {
+        match loader.insert(&claim.token, &rows, ids.len(), Attempted::Perhaps(looked_at)).await {
             Ok(Sent::Stored) => {}
             // Not reached: a repeated insert that is refused is not known to be undone.
             Ok(Sent::Refused(error)) => return Err(problem(explain(&error))),
