@@ -63,6 +63,7 @@ impl PipeText {
     pub fn replacing(mut self, from: &str, to: &str) -> PipeText {
         self.source = self.source.replace(from, to);
         self.destination = self.destination.replace(from, to);
+        self.rest = self.rest.replace(from, to);
         self
     }
 

@@ -30,7 +30,7 @@ struct Stage {
     run: fn() -> anyhow::Result<()>,
 }
 
-const STAGES: [Stage; 10] = [
+const STAGES: [Stage; 11] = [
     Stage { name: "setup", shows: "tools and servers are here", run: set_up },
     Stage { name: "format", shows: "the code is formatted", run: format },
     Stage { name: "lint", shows: "clippy is content, warnings count", run: lint },
@@ -45,6 +45,7 @@ const STAGES: [Stage; 10] = [
     Stage { name: "conformance", shows: "rows equal those of ClickHouse itself", run: conformance },
     Stage { name: "parts", shows: "source and sink against real servers", run: parts },
     Stage { name: "end-to-end", shows: "the release binary against real servers", run: end_to_end },
+    Stage { name: "faults", shows: "servers and pipes that break lose and double nothing", run: faults },
 ];
 
 /// Reads the name of a stage, and lists the stages in the help.
@@ -168,6 +169,11 @@ fn end_to_end() -> anyhow::Result<()> {
             .env("HOUSEPIPE_BINARY", binary)
             .env("HOUSEPIPE_FAILPOINTS_BINARY", with_failpoints),
     )
+}
+
+/// The short form of the fault matrix.
+fn faults() -> anyhow::Result<()> {
+    crate::run::faults(&["--seeds", "1"].map(str::to_owned))
 }
 
 /// Runs a command of a stage and names it.

@@ -154,7 +154,12 @@ impl SinkError {
     /// What to do about it.
     pub fn class(&self) -> FailureClass {
         match self {
-            SinkError::Server { error, .. } => class_of_code(error.code),
+            SinkError::Server { error, .. } => match class_of_code(error.code) {
+                // The table itself may have stored the rows by then: parts of them, with tokens of their own, would be
+                // stored again. The same insert is dropped by the table and reaches the view.
+                FailureClass::IsolateRow if error.is_of_view => FailureClass::Hold,
+                class => class,
+            },
             SinkError::NotClickhouse { status, .. } => status.map_or(FailureClass::Hold, class_of_status),
             SinkError::Network { .. } | SinkError::TimedOut { .. } => FailureClass::Retry,
             SinkError::Url { .. }

@@ -105,7 +105,11 @@ pub(crate) struct Tuning {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) inserts_in_flight: u16,
 
-    /// Records fetched ahead from Kafka, in MiB over all partitions.
+    /// Memory for records and batches, in MiB; batches are closed earlier where it would not hold them.
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u16).range(16..=65_535))]
+    pub(crate) memory_mib: u16,
+
+    /// Of these, records fetched ahead from Kafka, in MiB over all partitions; a quarter at most.
     #[arg(long, value_name = "MIB", default_value_t = 24, value_parser = clap::value_parser!(u16).range(4..=16384))]
     pub(crate) prefetch_mib: u16,
 

@@ -15,7 +15,12 @@ fn pipe(numbered: &Numbered, rows_max: u64) -> PipeText {
 }
 
 fn run_to_the_end(pipe: &PipeText) -> housepipe_tests::Outcome {
-    let outcome = housepipe(&["run", "pipe.yaml", "--until-caught-up", "--json"], Some(pipe), b"").wait();
+    let outcome = housepipe(
+        &["run", "pipe.yaml", "--until-caught-up", "--json", "--session-timeout", "2"],
+        Some(pipe),
+        b"",
+    )
+    .wait();
     let outcome = outcome.expect_success();
     assert_eq!(outcome.number("read"), outcome.number("loaded") + outcome.number("rejected"));
     outcome
@@ -47,7 +52,8 @@ fn kill_9_in_mid_load_loads_nothing_twice() {
     numbered.produce(stack, 400_000);
     let pipe = pipe(&numbered, 10_000);
     for life in 1..=3u64 {
-        let run = housepipe(&["run", "pipe.yaml", "--until-caught-up"], Some(&pipe), b"");
+        let run =
+            housepipe(&["run", "pipe.yaml", "--until-caught-up", "--session-timeout", "2"], Some(&pipe), b"");
         wait_until("records in the tables", || numbered.settled(stack) >= life * 80_000);
         run.signal(Signal::SIGKILL);
         assert_eq!(run.wait().code, None);
@@ -64,7 +70,11 @@ fn dies_at(failpoint: &str) {
     let pipe = pipe(&numbered, 3_000);
     for count in [1, 4] {
         let failpoint = format!("{failpoint}:{count}");
-        let run = housepipe_at(&failpoint, &["run", "pipe.yaml", "--until-caught-up"], &pipe);
+        let run = housepipe_at(
+            &failpoint,
+            &["run", "pipe.yaml", "--until-caught-up", "--session-timeout", "2"],
+            &pipe,
+        );
         let outcome = run.wait();
         assert_eq!(outcome.code, None, "{failpoint} was not passed:\n{}", outcome.stderr);
     }
@@ -122,7 +132,7 @@ fn members_that_come_and_go_load_nothing_twice() {
     let stack = shared_stack();
     let mut numbered = Numbered::new(stack, &unique("once_shared"), 4, true);
     let pipe = pipe(&numbered, 2_000);
-    let start = || housepipe(&["run", "pipe.yaml", "--json"], Some(&pipe), b"");
+    let start = || housepipe(&["run", "pipe.yaml", "--json", "--session-timeout", "2"], Some(&pipe), b"");
     let first = start();
     numbered.produce(stack, 20_000);
     wait_until("the records of the first member", || numbered.settled(stack) == 20_000);

@@ -7,6 +7,7 @@ mod errors_replay;
 mod exactly_once;
 mod existing_table;
 mod faults;
+mod halts;
 mod load;
 mod mistakes;
 mod rebalance;

@@ -12,6 +12,7 @@ mod exactly_once;
 mod inserter;
 mod isolate;
 mod membership;
+mod memory;
 mod orders;
 mod part;
 mod progress;
@@ -35,10 +36,11 @@ pub use state::PipeState;
 
 use crate::delivery::{RejectRule, Terms};
 use crate::error::PipeError;
-use crate::pipe_file::{DeliveryMode, PipeFile};
+use crate::pipe_file::{BatchLimits, DeliveryMode, PipeFile};
 use crate::summary::{Snapshot, Summary};
 use crate::usage;
 use membership::Dispatcher;
+use memory::Shares;
 use shared::{PanicWatch, Setup, Shared};
 use state::Phase;
 
@@ -51,7 +53,11 @@ pub struct RunOptions {
     pub workers: usize,
     /// Inserts under way at the same time, at most. Each holds one batch in memory.
     pub inserts_in_flight_max: usize,
-    /// Records fetched ahead and not yet read by the workers, in bytes, over all partitions.
+    /// Memory for records and batches, in bytes. A batch is closed earlier than the pipe file says where the budget would
+    /// not hold as many as may exist at the same time. A single record may exceed it by its own size.
+    pub memory_bytes_max: usize,
+    /// Of these, records fetched ahead and not yet read by the workers, over all partitions; a quarter of the budget at
+    /// most.
     pub prefetch_bytes_max: usize,
     /// Time that a graceful stop may take, in milliseconds.
     pub stop_deadline_ms: u64,
@@ -66,6 +72,7 @@ impl Default for RunOptions {
             until_caught_up: false,
             workers: 0,
             inserts_in_flight_max: 2,
+            memory_bytes_max: 256 << 20,
             prefetch_bytes_max: 24 << 20,
             stop_deadline_ms: 30_000,
             session_timeout_ms: 10_000,
@@ -116,9 +123,23 @@ impl Pipe {
                 (Some(Terms { plan: provisioned.plan_hash, fence_s: FENCE_S }), windows)
             }
         };
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let wanted = if options.workers == 0 { cores } else { options.workers };
+        let worker_count = wanted.clamp(1, topic.partitions.max(1));
+        let inserts_in_flight_max = options.inserts_in_flight_max.max(1);
+        let shares = Shares::of(
+            options.memory_bytes_max,
+            options.prefetch_bytes_max,
+            file.batch.bytes_max,
+            worker_count,
+            inserts_in_flight_max,
+            terms.is_some(),
+        );
+        let mut source = source;
+        source.prefetch_bytes_max = shares.prefetch_bytes_max;
         let shared = Shared::new(
             Setup {
-                limits: file.batch,
+                limits: BatchLimits { bytes_max: shares.batch_bytes_max, ..file.batch },
                 reject_rule: RejectRule::new(file.error_table.stop_ratio, file.error_table.warn_ratio),
                 labels: record::Labels { pipe: file.name.to_string(), topic: file.source.topic.clone() },
                 target: provisioned.target,
@@ -127,17 +148,15 @@ impl Pipe {
                 until_caught_up: options.until_caught_up,
                 destination_deadline_ms: file.deadlines.destination_ms,
                 source_deadline_ms: file.deadlines.source_ms,
-                inserts_in_flight_max: options.inserts_in_flight_max.max(1),
-                open_bytes_max: file.batch.bytes_max.saturating_mul(2),
+                inserts_in_flight_max,
+                open_bytes_max: shares.open_bytes_max,
                 windows,
             },
             terms,
             Handle::current(),
         );
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let wanted = if options.workers == 0 { cores } else { options.workers };
         let mut workers = Vec::new();
-        for index in 0..wanted.clamp(1, topic.partitions.max(1)) {
+        for index in 0..worker_count {
             workers.push(spawn_worker(index, &shared, &provisioned.plan)?);
         }
         let dispatcher = Dispatcher::new(Arc::clone(&shared));

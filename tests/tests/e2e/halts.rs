@@ -1,0 +1,218 @@
+//! Exactly-once delivery where it cannot go on by itself: the partition stops, says why, and loads nothing twice.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use housepipe_kafka_source::{
+    Assignment, CommitOutcome, Offset, PartitionCommit, PartitionId, PartitionReader, Source, SourceConfig,
+};
+use housepipe_tests::{
+    Numbered, Outcome, PipeText, housepipe, housepipe_at, query, query_number, shared_stack, unique,
+    wait_until,
+};
+
+/// A table with a small window, and a pipe in exactly-once mode.
+fn numbered(name: &str, records: u64) -> (Numbered, PipeText) {
+    let stack = shared_stack();
+    let mut numbered = Numbered::new(stack, &unique(name), 1, false);
+    numbered.produce(stack, records);
+    let pipe = numbered.pipe(stack).with("delivery: exactly_once").with("batch: { max_rows: 1000 }");
+    (numbered, pipe)
+}
+
+fn run(pipe: &PipeText) -> Outcome {
+    let arguments = ["run", "pipe.yaml", "--until-caught-up", "--json", "--session-timeout", "2"];
+    housepipe(&arguments, Some(pipe), b"").wait()
+}
+
+/// Lets a pipe die behind an insert that it could not tell anybody of.
+fn die_behind_an_insert(pipe: &PipeText) {
+    let outcome =
+        housepipe_at("insert_after:2", &["run", "pipe.yaml", "--session-timeout", "2"], pipe).wait();
+    assert_eq!(outcome.code, None, "{}", outcome.stderr);
+}
+
+/// Commits for partition 0 as a member of the pipe's group would, or as another program.
+fn commit(numbered: &Numbered, offset: i64, metadata: &str) {
+    #[derive(Default)]
+    struct Readers(Mutex<Vec<PartitionReader>>);
+    impl Assignment for Readers {
+        fn assigned(&self, readers: Vec<PartitionReader>) {
+            self.0.lock().unwrap().extend(readers);
+        }
+        fn revoked(&self, partitions: &[PartitionId]) -> Vec<(PartitionId, Offset)> {
+            self.lost(partitions);
+            Vec::new()
+        }
+        fn lost(&self, _: &[PartitionId]) {
+            self.0.lock().unwrap().clear();
+        }
+    }
+    let stack = shared_stack();
+    let group = format!("housepipe-{}", numbered.topic().replace('_', "-"));
+    let config = SourceConfig::new(stack.kafka.bootstrap(), numbered.topic(), group);
+    let readers = Arc::new(Readers::default());
+    let source = Source::open(&config, readers.clone()).unwrap();
+    wait_until("an assignment", || {
+        let _ = source.poll(Duration::from_millis(20));
+        !readers.0.lock().unwrap().is_empty()
+    });
+    let commit =
+        PartitionCommit { partition: PartitionId(0), offset: Offset(offset), metadata: metadata.to_owned() };
+    let outcomes = source.committer().commit(&[commit], Duration::from_secs(10));
+    assert_eq!(outcomes, [CommitOutcome::Acknowledged]);
+    source.close();
+}
+
+fn stops_with(pipe: &PipeText, words: &str) {
+    let outcome = run(pipe);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(words), "no `{words}` in:\n{}", outcome.stderr);
+    assert!(outcome.stderr.contains("partition 0"), "{}", outcome.stderr);
+}
+
+#[test]
+fn what_a_commit_says_is_taken_for_what_it_is() {
+    let (mut numbered, pipe) = numbered("halt_metadata", 100);
+    for (metadata, words) in
+        [("2;L=1;s=50", "a newer version of housepipe (format 2)"), ("1;L=9f3a;s=50", "is damaged")]
+    {
+        commit(&numbered, 50, metadata);
+        stops_with(&pipe, words);
+        assert_eq!(query_number(shared_stack(), &format!("SELECT count() FROM {}", numbered.topic())), 0);
+    }
+    // Of another program, or moved by a tool that kept the text: the position is taken, in a new lineage.
+    for (offset, metadata) in [(0, "consumer-1"), (40, "1;L=9f3a5c01d27e;s=0;h=c0add79d")] {
+        commit(&numbered, offset, metadata);
+        let outcome = run(&pipe).expect_success();
+        assert_eq!(outcome.number("read"), 100 - u64::try_from(offset).unwrap());
+    }
+    let stack = shared_stack();
+    numbered.produce(stack, 10);
+    assert_eq!(run(&pipe).expect_success().number("loaded"), 10);
+    // What an operator asked for again is there again: 60 of them twice.
+    let topic = numbered.topic();
+    assert_eq!(query(stack, &format!("SELECT count(), uniqExact(id) FROM {topic}")), "170\t110");
+}
+
+#[test]
+fn a_batch_of_other_columns_stops_the_partition_until_they_are_back() {
+    let (numbered, pipe) = numbered("halt_columns", 5_000);
+    die_behind_an_insert(&pipe);
+    let other = pipe.clone().replacing("id UInt64, n UInt8, check UInt64", "id UInt64, check UInt64");
+    stops_with(&other, "was made with other columns");
+    run(&pipe).expect_success();
+    let verdict = numbered.verdict(shared_stack());
+    assert!(verdict.is_exact(), "{verdict:?}");
+}
+
+/// Writes into the table as somebody else, each time one block.
+fn insert_blocks(topic: &str, count: u32) {
+    for number in 0..count {
+        let insert = format!("INSERT INTO {topic} (id, n, check) VALUES ({}, 0, 0)", 1_000_000 + number);
+        query(
+            shared_stack(),
+            &format!("{insert} SETTINGS async_insert = 0, insert_deduplication_token = 'x{number}'"),
+        );
+    }
+}
+
+fn own_rows(topic: &str) -> String {
+    query(shared_stack(), &format!("SELECT count(), uniqExact(id) FROM {topic} WHERE id < 1000000"))
+}
+
+#[test]
+fn a_token_that_may_be_forgotten_stops_the_partition() {
+    let stack = shared_stack();
+    let (numbered, pipe) = numbered("halt_horizon", 5_000);
+    let topic = numbered.topic();
+    query(stack, &format!("ALTER TABLE {topic} MODIFY SETTING non_replicated_deduplication_window = 40"));
+    // Within half of the window the range is read again, and the table drops what it has.
+    die_behind_an_insert(&pipe);
+    insert_blocks(topic, 10);
+    run(&pipe).expect_success();
+    assert_eq!(own_rows(topic), "5000\t5000");
+    // Beyond it the pipe does not try.
+    let mut more = numbered.clone();
+    more.produce(stack, 5_000);
+    die_behind_an_insert(&pipe);
+    let before = own_rows(topic);
+    insert_blocks(topic, 30);
+    stops_with(&pipe, "the table may have forgotten its token");
+    assert_eq!(own_rows(topic), before, "nothing was loaded twice");
+}
+
+#[test]
+fn a_window_holds_as_many_blocks_as_it_says() {
+    let stack = shared_stack();
+    let (numbered, pipe) = numbered("window", 1);
+    let topic = numbered.topic();
+    query(stack, &format!("ALTER TABLE {topic} MODIFY SETTING non_replicated_deduplication_window = 20"));
+    // One insert a second and partition: the window in blocks is the horizon in seconds.
+    let pipe = pipe.replacing("max_rows: 1000", "max_rows: 1000, max_wait: 1s");
+    let checked = housepipe(&["check", "pipe.yaml", "--json"], Some(&pipe), b"").wait().json();
+    let checks = checked["checks"].as_array().unwrap();
+    let detail = |name: &str| {
+        let check = checks.iter().find(|check| check["name"] == name).unwrap();
+        check["detail"].as_str().unwrap().to_owned()
+    };
+    assert!(detail("deduplication").contains("within 20 s"), "{}", detail("deduplication"));
+    let repeat = || {
+        let insert = format!("INSERT INTO {topic} (id, n, check) VALUES (7, 7, 7)");
+        query(stack, &format!("{insert} SETTINGS async_insert = 0, insert_deduplication_token = 'ours'"));
+        query_number(stack, &format!("SELECT count() FROM {topic} WHERE id = 7"))
+    };
+    assert_eq!(repeat(), 1);
+    insert_blocks(topic, 19);
+    assert_eq!(repeat(), 1, "within the window a repetition is dropped");
+    insert_blocks(topic, 40);
+    assert_eq!(repeat(), 2, "beyond it the repetition is a row");
+}
+
+#[test]
+fn a_view_that_refuses_holds_the_pipe_and_doubles_nothing() {
+    let stack = shared_stack();
+    let (numbered, pipe) = numbered("halt_view", 2_000);
+    let topic = numbered.topic();
+    let settings = "SETTINGS non_replicated_deduplication_window = 100";
+    query(
+        stack,
+        &format!(
+            "CREATE TABLE {topic}_target (id UInt64, CONSTRAINT no CHECK id != 77) ENGINE = MergeTree ORDER BY id {settings}"
+        ),
+    );
+    query(
+        stack,
+        &format!("CREATE MATERIALIZED VIEW {topic}_view TO {topic}_target AS SELECT id FROM {topic}"),
+    );
+    let running = housepipe(&["--log", "info", "run", "pipe.yaml", "--json"], Some(&pipe), b"");
+    wait_until("a held insert", || running.has_said("mend this and it goes on"));
+    query(stack, &format!("ALTER TABLE {topic}_target DROP CONSTRAINT no"));
+    let rows = |table: &str| query_number(stack, &format!("SELECT count() FROM {table}"));
+    wait_until("every row behind the view", || rows(&format!("{topic}_target")) >= 2_000);
+    running.signal(nix::sys::signal::Signal::SIGTERM);
+    running.wait().expect_success();
+    assert_eq!((rows(topic), rows(&format!("{topic}_target"))), (2_000, 2_000));
+}
+
+#[test]
+fn the_judge_of_these_tests_sees_what_is_wrong() {
+    let stack = shared_stack();
+    let mut numbered = Numbered::new(stack, &unique("judge"), 2, true);
+    numbered.produce(stack, 6_000);
+    let pipe = numbered.pipe(stack).with("delivery: exactly_once");
+    run(&pipe).expect_success();
+    assert!(numbered.verdict(stack).is_exact());
+    let topic = numbered.topic().to_owned();
+    query(stack, &format!("INSERT INTO {topic} SELECT * FROM {topic} WHERE id IN (20, 21)"));
+    query(stack, &format!("INSERT INTO {topic} (id, n, check) VALUES (6000, 1, 2)"));
+    query(stack, &format!("DELETE FROM {topic} WHERE id IN (30, 31, 32)"));
+    query(
+        stack,
+        &format!("INSERT INTO {topic}_clickpipes_error SELECT * FROM {topic}_clickpipes_error LIMIT 1"),
+    );
+    let verdict = numbered.verdict(stack);
+    let seen = (verdict.lost, verdict.duplicated, verdict.phantom, verdict.corrupted);
+    assert_eq!(seen, (3, 3, 1, 1), "{verdict:?}");
+    assert!(!verdict.is_complete() && !verdict.is_exact());
+}
