@@ -115,6 +115,25 @@ impl Numbered {
             ))
     }
 
+    /// Error rows of records that the table should have, for whoever looks for the reason.
+    pub fn misplaced(&self, stack: &Stack) -> String {
+        let sql = format!(
+            "SELECT partition, offset, code, message, batch_token, raw_message FROM {}_clickpipes_error \
+             WHERE kind = 'record' AND NOT {} LIMIT 5",
+            self.topic,
+            self.bad_sql().replace("id ", "JSONExtractUInt(raw_message, 'id') ")
+        );
+        stack.clickhouse.query(&sql).unwrap_or_else(|error| error.to_string())
+    }
+
+    /// Whether a record belongs into the error table.
+    fn bad_sql(&self) -> String {
+        match self.has_bad {
+            true => format!("(id % {REJECTED_EVERY} = 7 OR id % {REFUSED_EVERY} = 11)"),
+            false => "(id < 0)".to_owned(),
+        }
+    }
+
     /// Looks at every row of both tables.
     ///
     /// # Panics
@@ -125,10 +144,7 @@ impl Numbered {
             let answer = query(stack, sql);
             answer.split_whitespace().map(|number| number.parse().unwrap_or(u64::MAX)).collect()
         };
-        let bad = match self.has_bad {
-            true => format!("(id % {REJECTED_EVERY} = 7 OR id % {REFUSED_EVERY} = 11)"),
-            false => "(id < 0)".to_owned(),
-        };
+        let bad = self.bad_sql();
         let expected_bad =
             (0..self.produced).filter(|id| self.is_rejected(*id) || self.is_refused(*id)).count() as u64;
         let rows = numbers(&format!(

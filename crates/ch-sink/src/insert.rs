@@ -26,7 +26,7 @@ pub enum InsertFormat {
 }
 
 impl InsertFormat {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             InsertFormat::RowBinary => "RowBinary",
             InsertFormat::RowBinaryWithDefaults => "RowBinaryWithDefaults",

@@ -48,12 +48,14 @@ mod error_row;
 mod error_table;
 mod row_binary;
 
+mod aftermath;
 mod backoff;
 mod bisection;
 mod error;
 mod failure;
 mod response;
 
+pub use aftermath::Left;
 pub use backoff::Backoff;
 pub use bisection::{Bisection, RefusedRow, TooManyRefused};
 pub use config::{Compression, SinkConfig, check_url};

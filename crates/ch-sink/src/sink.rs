@@ -160,7 +160,7 @@ impl Sink {
         self.request(operation, client.query_raw(sql).with_setting("readonly", "2").fetch_one::<T>()).await
     }
 
-    async fn request<T>(
+    pub(crate) async fn request<T>(
         &self,
         operation: &str,
         request: impl Future<Output = clickhouse::error::Result<T>>,

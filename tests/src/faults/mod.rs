@@ -98,13 +98,12 @@ pub fn run(row: &Row, stack: &mut Stack, mode: Mode, seed: u64) -> Found {
         None => catch_unwind(AssertUnwindSafe(|| scene.calm_down(CALM))).map_err(message),
         Some(_) => Ok(()),
     };
-    let trouble = broken.or(calm.err());
-    Found {
-        verdict: trouble.is_none().then(|| scene.verdict()),
-        produced: scene.produced(),
-        calm: since.elapsed(),
-        trouble,
+    let mut trouble = broken.or(calm.err());
+    let verdict = trouble.is_none().then(|| scene.verdict());
+    if verdict.is_some_and(|verdict| verdict.misplaced > 0) {
+        trouble = Some(scene.misplaced());
     }
+    Found { verdict, produced: scene.produced(), calm: since.elapsed(), trouble }
 }
 
 fn message(panic: Box<dyn std::any::Any + Send>) -> String {

@@ -162,6 +162,11 @@ impl<'a> Scene<'a> {
         self.numbered.verdict(self.stack)
     }
 
+    /// Error rows of records that the table should have.
+    pub(super) fn misplaced(&self) -> String {
+        self.numbered.misplaced(self.stack)
+    }
+
     /// Records written.
     pub(super) fn produced(&self) -> u64 {
         self.numbered.produced()

@@ -1,6 +1,7 @@
 //! The sink against a real ClickHouse.
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
+mod aftermath;
 mod deduplication;
 mod error_log;
 

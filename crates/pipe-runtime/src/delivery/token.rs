@@ -55,6 +55,19 @@ impl BatchToken {
         &self.0
     }
 
+    /// The same batch after the server was started anew: what it may remember of the first token is not believed.
+    ///
+    /// ```
+    /// use housepipe_runtime::delivery::{BatchId, BatchToken};
+    ///
+    /// let token = BatchToken::of_run("shop", "orders", 0xc0ffee, BatchId(7));
+    /// assert_eq!(token.after_start(1_764_000_000).as_str(), "housepipe:shop:orders:0000000000c0ffee:7@1764000000");
+    /// ```
+    #[must_use]
+    pub fn after_start(&self, started_unix_s: u64) -> BatchToken {
+        BatchToken(format!("{}@{started_unix_s}", self.0))
+    }
+
     /// For an insert of the rows `[start, end)` of the batch.
     pub fn rows(&self, rows: &Range<usize>) -> String {
         format!("{}:{}-{}", self.0, rows.start, rows.end)

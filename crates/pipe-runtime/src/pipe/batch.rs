@@ -222,6 +222,23 @@ impl SealedBatch {
         self.body.slice(self.start_of(rows.start)..self.start_of(rows.end))
     }
 
+    /// Some rows of the batch: the first, the last and others between them, up to `rows_max`, and up to `bytes_max` bytes
+    /// where the first is no larger. Also returns how many.
+    pub(super) fn sample(&self, rows_max: usize, bytes_max: usize) -> (Bytes, u64) {
+        let step = (self.row_count() / rows_max.max(1)).max(1);
+        let others = (0..self.row_count()).step_by(step).chain(self.row_count().checked_sub(1));
+        let (mut body, mut rows, mut last) = (Vec::new(), 0, None);
+        for row in others {
+            let bytes = self.slice(&(row..row + 1));
+            if last == Some(row) || (rows > 0 && body.len() + bytes.len() > bytes_max) {
+                continue;
+            }
+            body.extend_from_slice(&bytes);
+            (rows, last) = (rows + 1, Some(row));
+        }
+        (Bytes::from(body), rows)
+    }
+
     /// Where row number `row` came from.
     pub(super) fn origin(&self, row: usize) -> (PartitionId, Offset) {
         let run = self.runs.partition_point(|(first, _)| *first <= row) - 1;
@@ -315,6 +332,15 @@ mod tests {
             }
         }
         builder
+    }
+
+    #[test]
+    fn a_sample_has_the_first_row_and_the_last() {
+        let sealed = one_partition(0..10, |_| false).seal(BatchId(1));
+        assert_eq!(sealed.sample(3, 100), ("rowrowrowrow".into(), 4));
+        assert_eq!(sealed.sample(100, 100), ("row".repeat(10).into(), 10));
+        assert_eq!(sealed.sample(3, 1), ("row".into(), 1));
+        assert_eq!(BatchBuilder::default().seal(BatchId(2)).sample(3, 1), (Bytes::new(), 0));
     }
 
     #[test]

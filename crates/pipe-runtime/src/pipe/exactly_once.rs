@@ -14,7 +14,7 @@ use crossbeam_channel::Sender;
 use housepipe_kafka_source::{Offset, PartitionId, PartitionReader};
 
 use super::batch::SealedBatch;
-use super::inserter;
+use super::deliver_part;
 use super::part::{Part, RowsRefused};
 use super::recovery;
 use super::shared::Shared;
@@ -141,8 +141,14 @@ impl Deliveries {
         mut sealed: Sealed,
         batch: SealedBatch,
     ) {
-        let mut left =
-            Some(Part { sealed, batch, is_last: true, lineage: Lineage::from_bits(0), tried_unix_s: None });
+        let mut left = Some(Part {
+            sealed,
+            batch,
+            is_last: true,
+            lineage: Lineage::from_bits(0),
+            tried_unix_s: None,
+            lacks_raw: false,
+        });
         self.step(shared, partition, epoch, |owned| {
             if !owned.core.takes_batches() {
                 return Action::Wait;
@@ -341,7 +347,8 @@ impl Deliveries {
             Action::Insert(sealed) => {
                 if let Some(mut part) = owned.parts.pop_front() {
                     part.sealed = sealed;
-                    let deliver = inserter::deliver_part(Arc::clone(shared), partition, owned.epoch, part);
+                    let deliver =
+                        deliver_part::deliver_part(Arc::clone(shared), partition, owned.epoch, part);
                     shared.spawn(deliver);
                 }
             }

@@ -9,10 +9,12 @@ use housepipe_ch_sink::{Bisection, ErrorRow, SinkError};
 use housepipe_kafka_source::{Offset, OwnedRecord, PartitionId, SourceError};
 
 use super::batch::SealedBatch;
-use super::inserter::{Undelivered, insert_rejects, insert_rows};
+use super::inserter::{insert_rejects, insert_rows};
+use super::persist::Undelivered;
 use super::record::{bare_error_row, error_row};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
+use crate::delivery::BatchToken;
 use crate::error::{PipeError, explain};
 
 /// Time to read refused records again from Kafka, at most, in milliseconds; then it is tried again.
@@ -68,17 +70,20 @@ pub(super) async fn deliver(
     let mut rows = error_rows(shared, &origins).await?;
     let token = shared.token(batch.id);
     rows.iter_mut().for_each(|row| token.as_str().clone_into(&mut row.batch_token));
-    insert_rejects(shared, &rows, &token.refused(&within), None).await?;
+    insert_rejects(shared, &rows, |start| refused_token(&token, start, &within)).await?;
     Ok(rows)
 }
 
-/// The error row of a batch's only row, read again from Kafka for its raw bytes.
+fn refused_token(token: &BatchToken, start: Option<u64>, within: &Range<usize>) -> String {
+    start.map_or_else(|| token.refused(within), |start| token.after_start(start).refused(within))
+}
+
+/// The error row of a record that ClickHouse refused, read again from Kafka for its raw bytes.
 pub(super) async fn refused_row(
     shared: &Arc<Shared>,
-    batch: &SealedBatch,
+    (partition, offset): (PartitionId, Offset),
     message: &str,
 ) -> Result<Option<ErrorRow>, Undelivered> {
-    let (partition, offset) = batch.origin(0);
     Ok(error_rows(shared, &[(partition, offset, message)]).await?.pop())
 }
 

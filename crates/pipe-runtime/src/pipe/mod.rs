@@ -8,6 +8,7 @@
 
 mod batch;
 mod committer;
+mod deliver_part;
 mod exactly_once;
 mod inserter;
 mod isolate;
@@ -15,6 +16,7 @@ mod membership;
 mod memory;
 mod orders;
 mod part;
+mod persist;
 mod progress;
 pub(crate) mod provision;
 mod record;
@@ -151,6 +153,7 @@ impl Pipe {
                 inserts_in_flight_max,
                 open_bytes_max: shares.open_bytes_max,
                 windows,
+                keeps_rows: provisioned.engine == "MergeTree",
             },
             terms,
             Handle::current(),

@@ -20,6 +20,8 @@ pub(super) struct Part {
     pub(super) lineage: Lineage,
     /// When its insert may have been tried first, in seconds since 1970, where that was by an earlier owner.
     pub(super) tried_unix_s: Option<u64>,
+    /// A reject whose record has to be read again for its bytes.
+    pub(super) lacks_raw: bool,
 }
 
 /// ClickHouse does not take a row.
@@ -48,6 +50,7 @@ impl Part {
             is_last,
             lineage,
             tried_unix_s: None,
+            lacks_raw: false,
         };
         [part(first, sealed.start, middle, false), part(second, middle, sealed.end, is_last)]
     }
@@ -85,6 +88,7 @@ impl Part {
                 .clone_into(&mut row.message);
             self.batch.add_reject(row);
         }
+        self.lacks_raw = true;
         self.sealed = Sealed { rows: 0, rejects: pending.rejects, cut: pending.cut, ..self.sealed };
     }
 

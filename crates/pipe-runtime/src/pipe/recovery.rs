@@ -8,7 +8,7 @@ use housepipe_ch_sink::{Backoff, FailureClass, SinkError, TableName};
 use housepipe_kafka_source::{Offset, PartitionId};
 
 use super::exactly_once::now_unix_s;
-use super::inserter::{HOLD_RETRY_MS, jitter};
+use super::persist::{HOLD_RETRY_MS, jitter};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
 use crate::delivery::{Epoch, Metadata, Recorded, TokenMemory};
@@ -77,11 +77,30 @@ async fn recover(
 ) {
     let Some(deliveries) = &shared.deliveries else { return };
     let prepared_unix_s = metadata.pending.map_or_else(now_unix_s, |pending| pending.prepared_unix_s);
+    let asked = until_answered(&shared, Phase::Stopping, || {
+        deliveries.owns(partition, epoch).then(|| memory(&shared, prepared_unix_s))
+    });
+    let Some(memory) = asked.await else { return };
+    deliveries.recovered(&shared, partition, epoch, position, Recorded::Ours(metadata), memory);
+    if !shared.is_stopping() {
+        shared.state.set(PipeState::Running);
+    }
+}
+
+/// Asks ClickHouse until it answers; none where there is nothing to ask any more, or the pipe has come to `end`.
+pub(super) async fn until_answered<T, F>(
+    shared: &Shared,
+    end: Phase,
+    ask: impl Fn() -> Option<F>,
+) -> Option<T>
+where
+    F: Future<Output = Result<T, SinkError>>,
+{
     let mut backoff = Backoff::default();
     let mut phase = shared.phase();
-    let memory = loop {
-        let delay_ms = match memory(&shared, prepared_unix_s).await {
-            Ok(memory) => break memory,
+    loop {
+        let delay_ms = match ask()?.await {
+            Ok(answer) => return Some(answer),
             Err(error) if error.class() == FailureClass::Retry => {
                 shared.state.set(PipeState::Retrying { reason: explain(&error) });
                 backoff.next_delay_ms(jitter())
@@ -93,16 +112,9 @@ async fn recover(
         };
         tokio::select! {
             biased;
-            _ = phase.wait_for(|phase| *phase >= Phase::Stopping) => return,
+            _ = phase.wait_for(|phase| *phase >= end) => return None,
             () = tokio::time::sleep(Duration::from_millis(delay_ms)) => {}
         }
-        if !deliveries.owns(partition, epoch) {
-            return;
-        }
-    };
-    deliveries.recovered(&shared, partition, epoch, position, Recorded::Ours(metadata), memory);
-    if !shared.is_stopping() {
-        shared.state.set(PipeState::Running);
     }
 }
 

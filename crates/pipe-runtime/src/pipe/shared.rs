@@ -29,6 +29,10 @@ use crate::pipe_file::BatchLimits;
 pub(super) struct Target {
     pub(super) table: String,
     pub(super) columns: Vec<String>,
+    /// Their types as SQL.
+    pub(super) types: Vec<String>,
+    /// Those that the server may fill.
+    pub(super) filled: Vec<String>,
     pub(super) format: RowFormat,
     pub(super) error_table: Option<ErrorTable>,
 }
@@ -71,6 +75,8 @@ pub(super) struct Setup {
     pub(super) open_bytes_max: usize,
     /// In exactly-once mode, what remembers tokens.
     pub(super) windows: Vec<TokenWindow>,
+    /// The table keeps every row as it was inserted, as a plain MergeTree does.
+    pub(super) keeps_rows: bool,
 }
 
 impl Shared {

@@ -1,0 +1,122 @@
+//! What is left of an insert after the server was killed.
+//!
+//! A table that is not replicated writes an insert's token into its log first, and makes the rows visible then (read in
+//! ClickHouse's `MergeTreeSink::commitPart`). A server that is killed in between remembers the token of rows that it does
+//! not have, and drops the repetition: the rows would be lost. So an insert that was tried before the server's last start
+//! is not repeated with its old token. Whether it was done is found by looking for its rows in the parts that were
+//! written since.
+
+use crate::error::SinkError;
+use crate::insert::Insert;
+use crate::quote::{quote_identifier, quote_string};
+use crate::sink::Sink;
+
+/// Seconds by which the clocks of a pipe and of ClickHouse may differ.
+const CLOCK_SKEW_S: u64 = 30;
+
+/// Bytes of the statement that looks for rows, at most: those of the largest row, as hexadecimal digits, and room.
+const QUERY_BYTES_MAX: &str = "268435456";
+
+/// How much of an insert a table has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// All of the rows that were looked for.
+    All,
+    /// None of them.
+    Nothing,
+    /// Some of them: the insert went into several table partitions, or the table has changed rows since.
+    Some,
+}
+
+#[derive(clickhouse::Row, serde::Deserialize)]
+struct Counted {
+    wanted: u64,
+    found: u64,
+}
+
+impl Counted {
+    fn left(&self) -> Left {
+        match self.found {
+            0 => Left::Nothing,
+            found if found >= self.wanted => Left::All,
+            _ => Left::Some,
+        }
+    }
+}
+
+impl Sink {
+    /// When the server was started, in seconds since 1970 by its own clock.
+    ///
+    /// # Errors
+    /// Any [`SinkError`] of a request.
+    pub async fn started_unix_s(&self) -> Result<u64, SinkError> {
+        self.fetch_one(
+            "a question for the server's start",
+            "SELECT toUInt64(toUnixTimestamp(now()) - uptime())",
+        )
+        .await
+    }
+
+    /// Looks for the rows of `sample`, a few rows of an insert that was tried at `unix_s` or later. `types` are those of
+    /// its columns, in their order; columns named in `unsure` are not compared, since the server fills them.
+    ///
+    /// # Errors
+    /// Any [`SinkError`] of a request.
+    pub async fn rows_left(
+        &self,
+        sample: &Insert<'_>,
+        types: &[String],
+        unsure: &[String],
+        unix_s: u64,
+    ) -> Result<Left, SinkError> {
+        let columns = sample.columns.iter().zip(types);
+        let structure: Vec<String> =
+            columns.map(|(name, ty)| format!("{} {ty}", quote_identifier(name))).collect();
+        let compared: Vec<String> = sample
+            .columns
+            .iter()
+            .filter(|name| !unsure.contains(name))
+            .map(|name| quote_identifier(name))
+            .collect();
+        let hex: String = sample.body.iter().map(|byte| format!("{byte:02x}")).collect();
+        // Compared by their bytes: values such as NaN and JSON are not equal to themselves otherwise.
+        let row = format!("formatRow('RowBinary', {})", compared.join(", "));
+        let (database, table) = (&self.config().database, sample.table);
+        let sql = format!(
+            "WITH (SELECT groupArray(name) FROM system.parts WHERE database = {} AND table = {} AND active \
+                   AND modification_time >= toDateTime({})) AS recent, \
+                  wanted AS (SELECT DISTINCT {row} AS r FROM format({}, {}, unhex('{hex}'))) \
+             SELECT assumeNotNull((SELECT count() FROM wanted)) AS wanted, uniqExact(r) AS found \
+             FROM (SELECT {row} AS r FROM {} WHERE has(recent, _part)) WHERE r IN (SELECT r FROM wanted)",
+            quote_string(database),
+            quote_string(table),
+            unix_s.saturating_sub(CLOCK_SKEW_S),
+            sample.format.name(),
+            quote_string(&structure.join(", ")),
+            quote_identifier(table),
+        );
+        let operation = format!("a search for rows of {}", quote_identifier(table));
+        let query = self
+            .client()
+            .query_raw(&sql)
+            .with_setting("input_format_binary_read_json_as_string", "1")
+            .with_setting("max_query_size", QUERY_BYTES_MAX);
+        let counted: Counted = self.request(&operation, query.fetch_one::<Counted>()).await?;
+        Ok(counted.left())
+    }
+
+    /// Looks for `wanted` error rows of a batch by its token, as their column `batch_token` has it.
+    ///
+    /// # Errors
+    /// Any [`SinkError`] of a request.
+    pub async fn error_rows_left(&self, table: &str, token: &str, wanted: u64) -> Result<Left, SinkError> {
+        let sql = format!(
+            "SELECT toUInt64({wanted}) AS wanted, count() AS found FROM {} WHERE batch_token = {}",
+            quote_identifier(table),
+            quote_string(token)
+        );
+        let operation = format!("a search for rows of {}", quote_identifier(table));
+        let counted: Counted = self.fetch_one(&operation, &sql).await?;
+        Ok(counted.left())
+    }
+}

@@ -1,0 +1,72 @@
+//! Which rows of an insert a table has, and what it has taken since a moment.
+
+use housepipe_ch_sink::{ErrorRow, ErrorTable, Insert, InsertFormat, Left, TableName};
+
+use super::{names, rows, sink, start};
+
+const COLUMNS: &str = "a Nullable(Float64), j JSON, s String DEFAULT 'x'";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_an_insert_are_found_by_their_bytes() {
+    let server = start();
+    let sink = sink(&server);
+    server.query(&format!("CREATE TABLE t ({COLUMNS}) ENGINE = MergeTree ORDER BY tuple()")).unwrap();
+    let columns = names(&["a", "j", "s"]);
+    let types = names(&["Nullable(Float64)", "JSON", "String"]);
+    // Each value behind a byte that says whether the server fills it: NaN with a given text, null with the default one.
+    let nan: Vec<u8> = [&[0, 0][..], &f64::NAN.to_le_bytes(), b"\x00\x07{\"b\":1}", b"\x00\x01y"].concat();
+    let null: Vec<u8> = [&[0, 1][..], b"\x00\x02{}", b"\x01"].concat();
+    let other: Vec<u8> = [&[0, 1][..], b"\x00\x07{\"b\":2}", b"\x01"].concat();
+    let insert = |body: &[&[u8]]| Insert {
+        format: InsertFormat::RowBinaryWithDefaults,
+        json_as_string: true,
+        ..rows("t", &columns, &body.concat(), body.len() as u64)
+    };
+    let look = |body: &[&[u8]]| {
+        let (sample, types, sink) = (insert(body), types.clone(), sink.clone());
+        let (sample_columns, body) = (columns.clone(), sample.body.clone());
+        async move {
+            let sample = Insert {
+                table: "t",
+                columns: &sample_columns,
+                format: InsertFormat::RowBinaryWithDefaults,
+                body,
+                rows: 2,
+                token: None,
+                json_as_string: true,
+            };
+            sink.rows_left(&sample, &types, &["s".to_owned()], 0).await.unwrap()
+        }
+    };
+    assert_eq!(look(&[&nan, &null]).await, Left::Nothing);
+    sink.insert(&insert(&[&nan, &null])).await.unwrap();
+    assert_eq!(look(&[&nan, &null]).await, Left::All);
+    assert_eq!(look(&[&nan, &other]).await, Left::Some);
+    assert_eq!(look(&[&other]).await, Left::Nothing);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn error_rows_are_found_by_their_batch() {
+    let server = start();
+    let sink = sink(&server);
+    let table = ErrorTable::new("e", 7);
+    sink.create_error_table(&table).await.unwrap();
+    let mut row = ErrorRow::record("p", "t", 0, 1, "c");
+    row.batch_token = "it's one".to_owned();
+    let before = sink.started_unix_s().await.unwrap();
+    assert_eq!(sink.error_rows_left("e", "it's one", 2).await.unwrap(), Left::Nothing);
+    sink.insert_errors(&table, &[row.clone()], None).await.unwrap();
+    assert_eq!(sink.error_rows_left("e", "it's one", 2).await.unwrap(), Left::Some);
+    assert_eq!(sink.error_rows_left("e", "it's one", 1).await.unwrap(), Left::All);
+    // Blocks count from a moment on; what was before does not.
+    let name = TableName { database: server.database().to_owned(), table: "e".to_owned() };
+    assert_eq!(sink.taken_since(&name, before).await.unwrap().blocks_max, 1);
+    for offset in 2..5 {
+        // The same rows once more would be dropped, and no block.
+        row.offset = offset;
+        sink.insert_errors(&table, &[row.clone()], None).await.unwrap();
+    }
+    assert_eq!(sink.taken_since(&name, before).await.unwrap().blocks_max, 4);
+    let later = before + 1_000;
+    assert_eq!(sink.taken_since(&name, later).await.unwrap().blocks_max, 0);
+}

@@ -1,0 +1,180 @@
+//! Inserts a part of a partition in exactly-once mode: its rows, then its rejects, each with a token of the range.
+
+use std::sync::Arc;
+
+use housepipe_ch_sink::{Insert, Left};
+use housepipe_kafka_source::{Offset, PartitionId};
+
+use super::exactly_once::{self, now_unix_s};
+use super::inserter::{insert_of, persist_rejects};
+use super::isolate;
+use super::part::{Part, RowsRefused};
+use super::persist::{Attempt, Guard, Undelivered, persist};
+use super::progress::Outcome;
+use super::recovery::until_answered;
+use super::shared::{PanicWatch, Shared};
+use super::state::{Phase, PipeState};
+use crate::delivery::{BatchToken, Epoch};
+use crate::error::explain;
+use crate::failpoint::failpoint;
+
+/// Rows of a batch that are looked for after the server was killed.
+const SAMPLE_ROWS_MAX: usize = 16;
+
+/// Bytes of these rows.
+const SAMPLE_BYTES_MAX: usize = 64 << 10;
+
+/// Inserts the part, and tells the partition's delivery what became of it.
+pub(super) async fn deliver_part(shared: Arc<Shared>, partition: PartitionId, epoch: Epoch, mut part: Part) {
+    let _watch = PanicWatch::new(Arc::clone(&shared));
+    let Some(deliveries) = &shared.deliveries else { return };
+    let guard = Guard::of(partition, epoch, part.tried_unix_s);
+    match store(&shared, &guard, partition, &mut part).await {
+        Ok(outcome) => {
+            let mut progress = shared.progress.lock();
+            if part.is_last {
+                progress.settle(part.batch.id, &outcome);
+            } else {
+                progress.count(&outcome);
+            }
+            drop(progress);
+            failpoint("insert_after");
+            deliveries.stored(&shared, partition, epoch, part.is_last);
+            if !shared.is_stopping() {
+                shared.state.set(PipeState::Running);
+            }
+            part.recycle(&shared);
+        }
+        Err(Undelivered::Refused(error)) => {
+            let message = explain(&error);
+            let row = match part.sealed.rows {
+                1 => isolate::refused_row(&shared, part.batch.origin(0), &message).await,
+                rows => {
+                    tracing::warn!(
+                        error = message,
+                        rows,
+                        "clickhouse refused an insert; looking for the rows"
+                    );
+                    Ok(None)
+                }
+            };
+            match row {
+                Ok(row) => deliveries.refused(&shared, partition, epoch, part, RowsRefused { message, row }),
+                Err(_) => part.give_back(&shared),
+            }
+        }
+        Err(Undelivered::Overdue { age_s }) => {
+            part.give_back(&shared);
+            deliveries.overdue(&shared, partition, epoch, age_s);
+        }
+        Err(Undelivered::Abandoned | Undelivered::ServerRestarted { .. }) => part.give_back(&shared),
+    }
+}
+
+/// Stores rows, then rejects. In that order, since a part whose rows are refused is divided, and its rejects go with the
+/// halves: nothing of it may be stored by then.
+async fn store(
+    shared: &Arc<Shared>,
+    guard: &Guard,
+    partition: PartitionId,
+    part: &mut Part,
+) -> Result<Outcome, Undelivered> {
+    let mut outcome = Outcome {
+        loaded: part.batch.row_count() as u64,
+        rejected: part.batch.rejected,
+        bytes: part.batch.body.len() as u64,
+        ..Outcome::default()
+    };
+    failpoint("insert_before");
+    let token = exactly_once::token(shared, partition, part);
+    if part.batch.row_count() > 0 {
+        rows(shared, guard, part, &token).await?;
+        failpoint("insert_rows");
+    }
+    if part.batch.rejects.is_empty() {
+        return Ok(outcome);
+    }
+    read_raw(shared, partition, part).await?;
+    part.batch.rejects.iter_mut().for_each(|row| token.as_str().clone_into(&mut row.batch_token));
+    rejects(shared, guard, part, &token).await?;
+    failpoint("insert_rejects");
+    outcome.count_codes(&part.batch.rejects);
+    Ok(outcome)
+}
+
+async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -> Result<(), Undelivered> {
+    let all = 0..part.batch.row_count();
+    let (mut guard, mut token) = (guard.clone(), token.rows(&all));
+    let base = token.clone();
+    loop {
+        let insert = insert_of(shared, &part.batch, &all, &token);
+        let started_unix_s = match persist(shared, Attempt::Rows(&insert), &guard).await {
+            Err(Undelivered::ServerRestarted { started_unix_s }) => started_unix_s,
+            other => return other,
+        };
+        let (body, rows) = part.batch.sample(SAMPLE_ROWS_MAX, SAMPLE_BYTES_MAX);
+        let sample = Insert { body, rows, token: None, ..insert };
+        let target = &shared.setup.target;
+        let tried_unix_s = guard.tried_unix_s();
+        let asked = until_answered(shared, Phase::Aborted, || {
+            let sink = &shared.setup.sink;
+            guard
+                .is_owner(shared)
+                .then(|| sink.rows_left(&sample, &target.types, &target.filled, tried_unix_s))
+        });
+        match settled(asked.await, shared.setup.keeps_rows, tried_unix_s)? {
+            true => return Ok(()),
+            false => token = format!("{base}@{started_unix_s}"),
+        }
+        guard.restarted(started_unix_s);
+    }
+}
+
+async fn rejects(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -> Result<(), Undelivered> {
+    let Some(table) = &shared.setup.target.error_table else { return Ok(()) };
+    let base = token.rejects();
+    let (mut guard, mut current) = (guard.clone(), base.clone());
+    loop {
+        let started_unix_s = match persist_rejects(shared, &part.batch.rejects, &current, &guard).await {
+            Err(Undelivered::ServerRestarted { started_unix_s }) => started_unix_s,
+            other => return other,
+        };
+        let wanted = part.batch.rejects.len() as u64;
+        let asked = until_answered(shared, Phase::Aborted, || {
+            let sink = &shared.setup.sink;
+            guard.is_owner(shared).then(|| sink.error_rows_left(table.name(), token.as_str(), wanted))
+        });
+        match settled(asked.await, true, guard.tried_unix_s())? {
+            true => return Ok(()),
+            false => current = format!("{base}@{started_unix_s}"),
+        }
+        guard.restarted(started_unix_s);
+    }
+}
+
+/// Whether the insert was done before the server was killed; an error where that cannot be told.
+fn settled(left: Option<Left>, keeps_rows: bool, tried_unix_s: u64) -> Result<bool, Undelivered> {
+    match left {
+        None => Err(Undelivered::Abandoned),
+        Some(Left::All) => Ok(true),
+        // A table that merges rows into others may have done that with all of them.
+        Some(Left::Nothing) if keeps_rows => Ok(false),
+        Some(Left::Nothing | Left::Some) => {
+            Err(Undelivered::Overdue { age_s: now_unix_s().saturating_sub(tried_unix_s) })
+        }
+    }
+}
+
+/// Reads the record of a reject again, whose bytes are not at hand.
+async fn read_raw(shared: &Arc<Shared>, partition: PartitionId, part: &mut Part) -> Result<(), Undelivered> {
+    if !std::mem::take(&mut part.lacks_raw) {
+        return Ok(());
+    }
+    for reject in part.batch.rejects.iter_mut().filter(|reject| reject.code == isolate::CODE_REFUSED) {
+        let message = reject.message.clone();
+        if let Some(row) = isolate::refused_row(shared, (partition, Offset(reject.offset)), &message).await? {
+            *reject = row;
+        }
+    }
+    Ok(())
+}
