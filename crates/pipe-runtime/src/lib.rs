@@ -41,7 +41,7 @@ mod usage;
 pub use check::{Check, CheckReport, Verdict, check};
 pub use error::PipeError;
 pub use housepipe_transform::Semantics;
-pub use offline::{OfflineError, OfflineOptions, OfflineSummary, transform_lines};
+pub use offline::{LineTransform, OfflineError, OfflineOptions, OfflineSummary};
 pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, RunOptions};
 pub use pipe_file::{
     BatchLimits, ColumnSpec, DestinationSpec, ErrorTableSpec, ManagedTable, PipeFile, PipeFileError,

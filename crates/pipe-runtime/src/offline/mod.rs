@@ -14,14 +14,14 @@ use serde::Serialize;
 use chunks::Chunks;
 use rows::Rows;
 
-/// How [`transform_lines`] reads values.
+/// How [`LineTransform`] reads values.
 #[derive(Debug, Clone, Default)]
 pub struct OfflineOptions {
     /// How strictly.
     pub semantics: Semantics,
 }
 
-/// What [`transform_lines`] did.
+/// What [`LineTransform::run`] did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct OfflineSummary {
     /// Lines that hold a record.
@@ -36,7 +36,7 @@ pub struct OfflineSummary {
     pub bytes_written: u64,
 }
 
-/// Why [`transform_lines`] stopped.
+/// Why [`LineTransform`] stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OfflineError {
@@ -73,64 +73,101 @@ struct RejectLine<'a> {
     raw: std::borrow::Cow<'a, str>,
 }
 
-/// Encodes every line of `input` as one row of `columns` and writes the rows to `output`, in the order of the input.
+/// Bytes of rows after which a buffer is written (1 MiB): short records can make wide rows, and without it a chunk of
+/// them would be as many in memory at once. The row that passes it is written with the others.
+const ROWS_BYTES_MAX: usize = 1 << 20;
+
+/// Newline-delimited JSON to rows of a list of columns.
 ///
-/// Reading and writing have a thread each, so that they overlap with the encoding on the caller's; a few buffers of
-/// 256 KiB go around between them.
+/// ```
+/// use housepipe_runtime::{LineTransform, OfflineOptions};
 ///
-/// Refused records go to `rejects` as JSON Lines: `line` (1-based), `offset` (byte in the line), `column`, `code`,
-/// `message`, `raw`. Empty and blank lines are no records.
-///
-/// # Errors
-/// [`OfflineError`] for a wrong column list and for input and output that fail; a refused record is no error. Where the
-/// output fails, the thread that reads is left behind: it may be waiting for an input that never ends.
-pub fn transform_lines(
-    columns: &str,
-    options: &OfflineOptions,
-    input: impl Read + Send + 'static,
-    output: impl Write + Send + 'static,
-    mut rejects: Option<&mut dyn Write>,
-) -> Result<OfflineSummary, OfflineError> {
-    let columns: Columns =
-        columns.parse().map_err(|source| OfflineError::Columns { columns: columns.to_owned(), source })?;
-    let plan_options = PlanOptions::default().with_semantics(options.semantics);
-    let plan = Arc::new(Plan::compile(&columns, &plan_options)?);
-    let mut encoder = Encoder::new(plan);
-    let mut summary = OfflineSummary::default();
-    let chunks = Chunks::read(input).map_err(OfflineError::Read)?;
-    let rows = Rows::write(output).map_err(OfflineError::Write)?;
-    let mut first_line = 1;
-    while let Some(chunk) = chunks.next().map_err(OfflineError::Read)? {
-        summary.bytes_read += chunk.taken as u64;
-        let mut encoded = rows.buffer();
-        let mut failed = None;
-        let counts = encoder.encode_lines(&chunk.lines, &mut encoded, |rejected| {
-            summary.rejected += 1;
-            if let Some(rejects) = rejects.as_deref_mut()
-                && failed.is_none()
-            {
-                let line = first_line + rejected.line as u64;
-                let raw = trim_end(chunk.lines.get(rejected.bytes).unwrap_or_default());
-                failed = write_reject(rejects, line, &rejected.reject, raw).err();
+/// let transform = LineTransform::new("a UInt8", &OfflineOptions::default())?;
+/// let mut rejects = Vec::new();
+/// let input: &[u8] = b"{\"a\":1}\n{\"a\":\"x\"}\n";
+/// let summary = transform.run(input, std::io::sink(), Some(&mut rejects))?;
+/// assert_eq!((summary.read, summary.accepted, summary.rejected), (2, 1, 1));
+/// assert!(rejects.starts_with(br#"{"line":2,"offset":5,"column":"a","code":"invalid_number""#));
+/// # Ok::<(), housepipe_runtime::OfflineError>(())
+/// ```
+#[derive(Debug)]
+pub struct LineTransform {
+    encoder: Encoder,
+}
+
+impl LineTransform {
+    /// Reads the list of columns.
+    ///
+    /// # Errors
+    /// [`OfflineError::Columns`] and [`OfflineError::Plan`] for a list that is wrong or cannot be filled.
+    pub fn new(columns: &str, options: &OfflineOptions) -> Result<LineTransform, OfflineError> {
+        let columns: Columns = columns
+            .parse()
+            .map_err(|source| OfflineError::Columns { columns: columns.to_owned(), source })?;
+        let plan_options = PlanOptions::default().with_semantics(options.semantics);
+        let plan = Plan::compile(&columns, &plan_options)?;
+        Ok(LineTransform { encoder: Encoder::new(Arc::new(plan)) })
+    }
+
+    /// Encodes every line of `input` as one row and writes the rows to `output`, in the order of the input.
+    ///
+    /// Reading and writing have a thread each, so that they overlap with the encoding on the caller's; a few buffers go
+    /// around between them: of 256 KiB, or as long as the longest line, for the input; of 1 MiB and one row more for the
+    /// rows.
+    ///
+    /// Refused records go to `rejects` as JSON Lines: `line` (1-based), `offset` (byte in the line), `column`, `code`,
+    /// `message`, `raw`. Empty and blank lines are no records.
+    ///
+    /// # Errors
+    /// [`OfflineError`] for input and output that fail; a refused record is no error. Where the output fails, the thread
+    /// that reads is left behind: it may be waiting for an input that never ends.
+    pub fn run(
+        self,
+        input: impl Read + Send + 'static,
+        output: impl Write + Send + 'static,
+        mut rejects: Option<&mut dyn Write>,
+    ) -> Result<OfflineSummary, OfflineError> {
+        let mut encoder = self.encoder;
+        let mut summary = OfflineSummary::default();
+        let chunks = Chunks::read(input).map_err(OfflineError::Read)?;
+        let mut rows = Rows::write(output).map_err(OfflineError::Write)?;
+        let mut first_line = 1;
+        'input: while let Some(chunk) = chunks.next().map_err(OfflineError::Read)? {
+            summary.bytes_read += chunk.taken as u64;
+            let mut lines = chunk.lines.as_slice();
+            while !lines.is_empty() {
+                let mut encoded = rows.buffer();
+                let mut failed = None;
+                let counts = encoder.encode_lines_up_to(lines, &mut encoded, ROWS_BYTES_MAX, |rejected| {
+                    summary.rejected += 1;
+                    if let Some(rejects) = rejects.as_deref_mut()
+                        && failed.is_none()
+                    {
+                        let line = first_line + rejected.line as u64;
+                        let raw = trim_end(lines.get(rejected.bytes).unwrap_or_default());
+                        failed = write_reject(rejects, line, &rejected.reject, raw).err();
+                    }
+                });
+                if let Some(error) = failed {
+                    return Err(error);
+                }
+                first_line += counts.lines as u64;
+                summary.read += counts.records as u64;
+                summary.accepted += counts.rows as u64;
+                summary.bytes_written += encoded.len() as u64;
+                lines = lines.get(counts.bytes..).unwrap_or_default();
+                if !rows.send(encoded) {
+                    break 'input;
+                }
             }
-        });
-        if let Some(error) = failed {
-            return Err(error);
+            chunks.give_back(chunk);
         }
-        first_line += counts.lines as u64;
-        summary.read += counts.records as u64;
-        summary.accepted += counts.rows as u64;
-        summary.bytes_written += encoded.len() as u64;
-        chunks.give_back(chunk);
-        if !rows.send(encoded) {
-            break;
+        rows.finish().map_err(OfflineError::Write)?;
+        if let Some(rejects) = rejects {
+            rejects.flush().map_err(OfflineError::Rejects)?;
         }
+        Ok(summary)
     }
-    rows.finish().map_err(OfflineError::Write)?;
-    if let Some(rejects) = rejects {
-        rejects.flush().map_err(OfflineError::Rejects)?;
-    }
-    Ok(summary)
 }
 
 fn trim_end(line: &[u8]) -> &[u8] {
