@@ -1,11 +1,13 @@
 //! Parses types and column lists, with the position of every error.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::str::FromStr;
 
 use chrono_tz::Tz;
 
+use super::aggregate;
 use super::aliases;
 use super::check::{DATE_TIME_64_PRECISION_MAX, FIXED_STRING_BYTES, check};
 use super::{
@@ -322,7 +324,8 @@ impl<'a> Parser<'a> {
                 opens(self)?;
                 let function = self.aggregate()?;
                 self.expect(',')?;
-                DataType::SimpleAggregateFunction(function, Box::new(self.data_type()?))
+                let ty = self.data_type()?;
+                DataType::SimpleAggregateFunction(aggregate::named(function, &ty), Box::new(ty))
             }
             "LowCardinality" => {
                 opens(self)?;
@@ -605,6 +608,12 @@ impl<'a> Parser<'a> {
             }
         }
         args.paths.sort_by(|a, b| a.0.cmp(&b.0));
+        args.skips.sort_by(|a, b| match (a, b) {
+            (JsonSkip::Path(a), JsonSkip::Path(b)) => a.cmp(b),
+            (JsonSkip::Regexp(_), JsonSkip::Regexp(_)) => Ordering::Equal,
+            (JsonSkip::Path(_), JsonSkip::Regexp(_)) => Ordering::Less,
+            (JsonSkip::Regexp(_), JsonSkip::Path(_)) => Ordering::Greater,
+        });
         Ok(DataType::Json(args))
     }
 
@@ -628,7 +637,10 @@ impl<'a> Parser<'a> {
                 args.skips.push(JsonSkip::Regexp(self.string()?));
             } else {
                 self.at = at;
-                args.skips.push(JsonSkip::Path(self.dotted()?));
+                let skip = JsonSkip::Path(self.dotted()?);
+                if !args.skips.contains(&skip) {
+                    args.skips.push(skip);
+                }
             }
         } else {
             self.at = start;
