@@ -89,6 +89,29 @@ fn object_is_refused_with_its_successor() {
 }
 
 #[test]
+fn a_type_that_cannot_be_read_is_told_with_its_column() {
+    for ty in [
+        "Decimal(77, 0)",
+        "FixedString(0)",
+        "DateTime64(10)",
+        "Enum8('a' = 1, 'a' = 2)",
+        "QBit(UInt8, 3)",
+        "Map(String)",
+        "Array()",
+        "Nothing",
+        "AggregateFunction(sum, UInt8)",
+        "Object('json')",
+        "",
+    ] {
+        let error = format!("a UInt8, the_column {ty}").parse::<Columns>().unwrap_err();
+        assert_eq!(error.column.as_deref(), Some("the_column"), "{ty}");
+        assert!(error.to_string().starts_with("column `the_column`: at byte "), "{error}");
+    }
+    let error = "a UInt8, ,".parse::<Columns>().unwrap_err();
+    assert_eq!((error.column, error.position), (None, 9));
+}
+
+#[test]
 fn functions_of_aggregates_have_one_name() {
     for (written, printed) in [
         ("SimpleAggregateFunction(first_value, UInt8)", "SimpleAggregateFunction(any, UInt8)"),

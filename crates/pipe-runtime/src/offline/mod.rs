@@ -41,7 +41,7 @@ pub struct OfflineSummary {
 #[non_exhaustive]
 pub enum OfflineError {
     /// The column list cannot be read.
-    #[error("the column list `{columns}` is wrong")]
+    #[error("the column list `{}` is wrong", around(.columns, .source.position))]
     Columns {
         /// As it was given.
         columns: String,
@@ -60,6 +60,17 @@ pub enum OfflineError {
     /// The rejects could not be written.
     #[error("cannot write the rejects")]
     Rejects(#[source] io::Error),
+}
+
+/// Bytes of a list of columns that a message shows before and behind the place where it is wrong.
+const SHOWN_BYTES_MAX: usize = 60;
+
+/// The text around the place, cut at characters.
+fn around(text: &str, position: usize) -> String {
+    let start = text.floor_char_boundary(position.saturating_sub(SHOWN_BYTES_MAX));
+    let end = text.ceil_char_boundary(position.saturating_add(SHOWN_BYTES_MAX));
+    let mark = |is_cut: bool| if is_cut { "…" } else { "" };
+    format!("{}{}{}", mark(start > 0), &text[start..end], mark(end < text.len()))
 }
 
 /// One line of the rejects file.
@@ -185,4 +196,23 @@ fn write_reject(rejects: &mut dyn Write, line: u64, reject: &Reject, raw: &[u8])
     };
     serde_json::to_writer(&mut *rejects, &reject).map_err(|error| OfflineError::Rejects(error.into()))?;
     rejects.write_all(b"\n").map_err(OfflineError::Rejects)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_of_columns_is_shown_around_its_fault() {
+        let many =
+            |prefix: &str| (0..1_000).map(|n| format!("{prefix}{n} UInt8")).collect::<Vec<_>>().join(", ");
+        let columns = format!("{}, ü Decimal(77, 0), {}", many("a"), many("b"));
+        let error = LineTransform::new(&columns, &OfflineOptions::default()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the column list `…a995 UInt8, a996 UInt8, a997 UInt8, a998 UInt8, a999 UInt8, ü Decimal(77, 0), b0 UInt8, b1 UInt8, b2 UInt8, b3 UInt8, b…` is wrong"
+        );
+        assert_eq!(around("a UInt9", 2), "a UInt9");
+        assert_eq!(around("", 7), "");
+    }
 }

@@ -17,10 +17,19 @@ use super::{
 use crate::limits::TYPE_DEPTH_MAX;
 
 /// A type or a column list that could not be read.
+///
+/// ```
+/// use housepipe_transform::Columns;
+/// let error = "a UInt8, b Array()".parse::<Columns>().unwrap_err();
+/// assert_eq!((error.column.as_deref(), error.position), (Some("b"), 17));
+/// assert_eq!(error.to_string(), "column `b`: at byte 17: expected a type");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("at byte {position}: {message}")]
+#[error("{}at byte {position}: {message}", .column.as_ref().map(|column| format!("column `{column}`: ")).unwrap_or_default())]
 #[non_exhaustive]
 pub struct TypeParseError {
+    /// The column whose type it is, in a list of columns.
+    pub column: Option<String>,
     /// The byte of the text at which it stopped making sense.
     pub position: usize,
     /// What is wrong.
@@ -55,7 +64,7 @@ impl<'a> Parser<'a> {
     }
 
     fn error<T>(&self, message: impl Into<String>) -> Result<T, TypeParseError> {
-        Err(TypeParseError { position: self.at, message: message.into() })
+        Err(TypeParseError { column: None, position: self.at, message: message.into() })
     }
 
     fn rest(&self) -> &'a str {
