@@ -1,14 +1,13 @@
 //! Newline-delimited JSON to RowBinary without Kafka and without a server.
 
 mod chunks;
+mod rejects;
 mod rows;
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use housepipe_transform::{
-    Columns, Encoder, Plan, PlanError, PlanOptions, Reject, Semantics, TypeParseError,
-};
+use housepipe_transform::{Columns, Encoder, Plan, PlanError, PlanOptions, Semantics, TypeParseError};
 use serde::Serialize;
 
 use chunks::Chunks;
@@ -73,17 +72,6 @@ fn around(text: &str, position: usize) -> String {
     format!("{}{}{}", mark(start > 0), &text[start..end], mark(end < text.len()))
 }
 
-/// One line of the rejects file.
-#[derive(Serialize)]
-struct RejectLine<'a> {
-    line: u64,
-    offset: usize,
-    column: Option<&'a str>,
-    code: &'static str,
-    message: &'a str,
-    raw: std::borrow::Cow<'a, str>,
-}
-
 /// Bytes of rows after which a buffer is written (1 MiB): short records can make wide rows, and without it a chunk of
 /// them would be as many in memory at once. The row that passes it is written with the others.
 const ROWS_BYTES_MAX: usize = 1 << 20;
@@ -127,7 +115,8 @@ impl LineTransform {
     /// rows.
     ///
     /// Refused records go to `rejects` as JSON Lines: `line` (1-based), `offset` (byte in the line), `column`, `code`,
-    /// `message`, `raw`. Empty and blank lines are no records.
+    /// `message`, `raw`; `raw_base64` beside it where the line is not UTF-8, and `raw_bytes`, the length of the whole
+    /// line, where it is longer than any record may be and was cut at 17 MiB. Empty and blank lines are no records.
     ///
     /// # Errors
     /// [`OfflineError`] for input and output that fail; a refused record is no error. Where the output fails, the thread
@@ -155,12 +144,13 @@ impl LineTransform {
                         && failed.is_none()
                     {
                         let line = first_line + rejected.line as u64;
-                        let raw = trim_end(lines.get(rejected.bytes).unwrap_or_default());
-                        failed = write_reject(rejects, line, &rejected.reject, raw).err();
+                        let raw = lines.get(rejected.bytes).unwrap_or_default();
+                        failed =
+                            rejects::write(rejects, line, &rejected.reject, raw, chunk.cut_line_bytes).err();
                     }
                 });
                 if let Some(error) = failed {
-                    return Err(error);
+                    return Err(OfflineError::Rejects(error));
                 }
                 first_line += counts.lines as u64;
                 summary.read += counts.records as u64;
@@ -179,23 +169,6 @@ impl LineTransform {
         }
         Ok(summary)
     }
-}
-
-fn trim_end(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-fn write_reject(rejects: &mut dyn Write, line: u64, reject: &Reject, raw: &[u8]) -> Result<(), OfflineError> {
-    let reject = RejectLine {
-        line,
-        offset: reject.position,
-        column: reject.column.as_deref(),
-        code: reject.code.as_str(),
-        message: &reject.message,
-        raw: String::from_utf8_lossy(raw),
-    };
-    serde_json::to_writer(&mut *rejects, &reject).map_err(|error| OfflineError::Rejects(error.into()))?;
-    rejects.write_all(b"\n").map_err(OfflineError::Rejects)
 }
 
 #[cfg(test)]
