@@ -7,7 +7,9 @@ mod counting;
 use std::sync::Arc;
 
 use counting::{Counting, measure};
-use housepipe_transform::{Encoder, Engine, LineCounts, LineReject, Path, Plan, PlanOptions, Tier};
+use housepipe_transform::{
+    Encoder, Engine, LineCounts, LineReject, Path, Plan, PlanOptions, RejectCode, Semantics, Tier,
+};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -79,6 +81,29 @@ fn pieces_together_are_the_whole() {
             assert_eq!(together, counts, "{out_bytes_max} bytes by {engine:?}");
             assert_eq!((&pieces, &rejected), (&rows, &rejects), "{out_bytes_max} bytes by {engine:?}");
         }
+    }
+}
+
+#[test]
+fn vertical_tab_and_form_feed_are_blank_to_clickhouse_alone() {
+    let input = b"\n \t\r\n\x0b\n{\"a\":1}\n\x0c \n\x0b\x0c\r\n\x00\n";
+    for engine in engines() {
+        let rejects = |semantics| {
+            let options = PlanOptions::default().with_semantics(semantics);
+            let plan = Plan::compile(&"a UInt8".parse().unwrap(), &options).unwrap();
+            let mut encoder = Encoder::with_engine(Arc::new(plan), engine);
+            let (mut rows, mut rejects) = (Vec::new(), Vec::new());
+            let counts = encoder.encode_lines(input, &mut rows, |rejected| {
+                rejects.push((rejected.line, rejected.reject.code));
+            });
+            assert_eq!((counts.lines, counts.records, &*rows), (7, 1 + rejects.len(), &[1u8][..]));
+            rejects
+        };
+        let invalid = |lines: &[usize]| -> Vec<_> {
+            lines.iter().map(|line| (*line, RejectCode::InvalidJson)).collect()
+        };
+        assert_eq!(rejects(Semantics::ClickHouse), invalid(&[6]), "{engine:?}");
+        assert_eq!(rejects(Semantics::Strict), invalid(&[2, 4, 5, 6]), "{engine:?}");
     }
 }
 

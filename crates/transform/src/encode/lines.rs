@@ -32,7 +32,8 @@ pub struct LineReject {
 }
 
 impl Encoder {
-    /// Appends the rows of the lines to `out`, one record a line; empty and blank lines are no records.
+    /// Appends the rows of the lines to `out`, one record a line; empty and blank lines are no records. White space is
+    /// JSON's; with [`Semantics::ClickHouse`](crate::Semantics) vertical tab and form feed are too.
     ///
     /// A last line without a newline is a line too: hand over whole lines where the input comes in pieces.
     ///
@@ -98,7 +99,7 @@ impl Encoder {
             let (mut start, mut number, mut count) = (counts.bytes, counts.lines, 0);
             while count < LINES_AT_ONCE && start < input.len() {
                 let end = memchr::memchr(b'\n', &input[start..]).map_or(input.len(), |at| start + at);
-                let is_record = !input[start..end].iter().all(u8::is_ascii_whitespace);
+                let is_record = !input[start..end].iter().all(|byte| is_blank(*byte, self.state.lenient));
                 if is_record {
                     lines[count] = Line { number, start, end };
                     count += 1;
@@ -132,6 +133,11 @@ impl Encoder {
         }
         counts
     }
+}
+
+/// White space that makes no record of a line: JSON's, and with ClickHouse's leniencies what it takes for such.
+fn is_blank(byte: u8, lenient: bool) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r') || lenient && matches!(byte, 0x0b | 0x0c)
 }
 
 /// Lines that are cut out before they are encoded.
