@@ -67,8 +67,9 @@ pub(crate) enum Command {
     /// Turn newline-delimited JSON into RowBinary, without Kafka and without a server.
     ///
     /// Rows of accepted records are written in the order of the input. Refused records go to --rejects as JSON Lines
-    /// with line (1-based), offset (byte in the line), column, code, message and raw. The exit code is 0 also where
-    /// records were refused; the summary on standard error counts them.
+    /// with line (1-based), offset (byte in the line), column, code, message and raw; raw_base64 has the bytes of a line
+    /// that is not UTF-8, and raw_bytes the length of one that was cut because no record may be so long (17 MiB). The
+    /// exit code is 0 also where records were refused; the summary on standard error counts them.
     #[command(
         after_help = "Example:\n  printf '%s\\n' '{\"a\":1}' | housepipe transform --columns 'a UInt8' | xxd"
     )]

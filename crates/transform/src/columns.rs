@@ -74,7 +74,11 @@ impl FromStr for Columns {
         }
         loop {
             let name = parser.dotted()?;
-            columns.push(Column::new(name, parser.data_type()?));
+            let ty = match parser.data_type() {
+                Ok(ty) => ty,
+                Err(error) => return Err(TypeParseError { column: Some(name), ..error }),
+            };
+            columns.push(Column::new(name, ty));
             if !parser.eat(',') {
                 parser.end()?;
                 return Ok(Self(columns));

@@ -21,7 +21,7 @@
 //! two differ on purpose, `docs/differences.md` of the repository says why.
 //!
 //! No clock, no I/O, no randomness: a verdict depends on the record, the plan and nothing else.
-#![deny(unsafe_code)]
+#![deny(unsafe_code, missing_docs)]
 
 mod columns;
 mod types;

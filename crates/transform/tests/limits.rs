@@ -34,12 +34,17 @@ fn a_reject_says_where() {
 #[test]
 fn depth_is_bounded_and_costs_no_stack() {
     let nested = |depth: usize| format!("{{\"u\":{}{}}}", "[".repeat(depth), "]".repeat(depth)).into_bytes();
+    let document =
+        |depth: usize| format!("{{\"a\":{}1{}}}", "{\"k\":".repeat(depth), "}".repeat(depth)).into_bytes();
     // A thread's stack of 1 MiB, in a debug build, is far below the 2 MiB that threads have.
     let check = move || {
         assert!(encode("a UInt8", &nested(1_000)).is_ok());
         assert_eq!(code("a UInt8", &nested(1_001)), RejectCode::TooDeep);
         assert_eq!(code("a UInt8", &nested(1_000_000)), RejectCode::TooDeep);
         assert_eq!(code("u String", &nested(1_001)), RejectCode::TooDeep);
+        // The document of a JSON column counts its own levels.
+        assert!(encode("a JSON", &document(1_000)).is_ok());
+        assert_eq!(code("a JSON", &document(1_001)), RejectCode::TooDeep);
         let deep = "Array(".repeat(60) + "UInt8" + &")".repeat(60);
         let record = format!("{{\"a\":{}1{}}}", "[".repeat(60), "]".repeat(60));
         assert!(encode(&format!("a {deep}"), record.as_bytes()).is_ok());

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use housepipe_transform::{
-    Column, Columns, DataType, Encoder, EnumItem, Limits, Plan, PlanError, PlanOptions, QBitType,
-    TupleElement,
+    AggregateFunction, Column, Columns, DataType, Encoder, EnumItem, Limits, Plan, PlanError, PlanOptions,
+    QBitType, TupleElement,
 };
 
 fn refused(ty: DataType) -> String {
@@ -85,6 +85,51 @@ fn object_is_refused_with_its_successor() {
     assert_eq!(
         error.to_string(),
         "at byte 0: ClickHouse has no Object('json') any more; its successor is JSON"
+    );
+}
+
+#[test]
+fn a_type_that_cannot_be_read_is_told_with_its_column() {
+    for ty in [
+        "Decimal(77, 0)",
+        "FixedString(0)",
+        "DateTime64(10)",
+        "Enum8('a' = 1, 'a' = 2)",
+        "QBit(UInt8, 3)",
+        "Map(String)",
+        "Array()",
+        "Nothing",
+        "AggregateFunction(sum, UInt8)",
+        "Object('json')",
+        "",
+    ] {
+        let error = format!("a UInt8, the_column {ty}").parse::<Columns>().unwrap_err();
+        assert_eq!(error.column.as_deref(), Some("the_column"), "{ty}");
+        assert!(error.to_string().starts_with("column `the_column`: at byte "), "{error}");
+    }
+    let error = "a UInt8, ,".parse::<Columns>().unwrap_err();
+    assert_eq!((error.column, error.position), (None, 9));
+}
+
+#[test]
+fn functions_of_aggregates_have_one_name() {
+    for (written, printed) in [
+        ("SimpleAggregateFunction(first_value, UInt8)", "SimpleAggregateFunction(any, UInt8)"),
+        ("SimpleAggregateFunction(LAST_VALUE, UInt8)", "SimpleAggregateFunction(anyLast, UInt8)"),
+        ("SimpleAggregateFunction(SUM, UInt64)", "SimpleAggregateFunction(sum, UInt64)"),
+    ] {
+        let ty: DataType = written.parse().unwrap();
+        assert_eq!(ty.to_string(), printed);
+        assert_eq!(printed.parse::<DataType>().unwrap(), ty);
+        let columns = Columns::new(vec![Column::new("a", ty)]);
+        assert!(Plan::compile(&columns, &PlanOptions::default()).is_ok());
+    }
+    let by_hand = AggregateFunction::new("SUM", Vec::new());
+    let by_hand = DataType::SimpleAggregateFunction(by_hand, Box::new(DataType::UInt32));
+    assert_eq!(by_hand.to_string(), "SimpleAggregateFunction(sum, UInt32)");
+    assert_eq!(
+        refused(by_hand),
+        "Incompatible data types between aggregate function 'sum' which returns UInt64 and column storage type UInt32"
     );
 }
 

@@ -48,6 +48,59 @@ fn transform_of_a_wrong_column_list_is_a_usage_error() {
 }
 
 #[test]
+fn transform_overwrites_no_file_that_it_reads_or_writes_twice() {
+    const INPUT: &str = "{\"a\":1}\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (input, hard, soft, new) = (path("in.jsonl"), path("hard"), path("soft"), path("new"));
+    std::fs::write(&input, INPUT).unwrap();
+    std::fs::hard_link(&input, &hard).unwrap();
+    std::os::unix::fs::symlink(&input, &soft).unwrap();
+    let transform = |arguments: &[&str]| {
+        housepipe(&[&["transform", "--columns", "a UInt8"], arguments].concat(), None, b"").wait()
+    };
+    for arguments in
+        [[&*input, "-o", &input], [&input, "-o", &hard], [&soft, "-o", &input], [&input, "--rejects", &soft]]
+    {
+        let outcome = transform(&arguments);
+        assert_eq!(outcome.code, Some(2), "{arguments:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("the same file"), "{arguments:?}: {}", outcome.stderr);
+        assert_eq!(std::fs::read_to_string(&input).unwrap(), INPUT, "{arguments:?}");
+    }
+    let outcome = transform(&[&input, "-o", &new, "--rejects", &new]);
+    assert_eq!((outcome.code, std::fs::exists(&new).unwrap()), (Some(2), false), "{}", outcome.stderr);
+    transform(&[&input, "-o", "/dev/null", "--rejects", "/dev/null"]).expect_success();
+}
+
+#[test]
+fn transform_empties_an_output_only_once_the_columns_and_the_input_are_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (input, output, rejects) = (path("in.jsonl"), path("out"), path("rejects"));
+    std::fs::write(&input, "{\"a\":1}\n").unwrap();
+    let transform = |columns: &str, input: &str| {
+        for file in [&output, &rejects] {
+            std::fs::write(file, "kept").unwrap();
+        }
+        housepipe(
+            &["transform", "--columns", columns, input, "-o", &output, "--rejects", &rejects],
+            None,
+            b"",
+        )
+        .wait()
+    };
+    let files = || [&output, &rejects].map(|file| std::fs::read(file).unwrap());
+    for (columns, input, code) in
+        [("a UInt9", &*input, 2), ("a Nullable(Array(UInt8))", &input, 2), ("a UInt8", &path("absent"), 1)]
+    {
+        assert_eq!(transform(columns, input).code, Some(code), "{columns}");
+        assert_eq!(files(), [b"kept", b"kept"], "{columns}");
+    }
+    transform("a UInt8", &input).expect_success();
+    assert_eq!(files(), [vec![1], Vec::new()]);
+}
+
+#[test]
 fn sample_shows_the_newest_records() {
     let stack = shared_stack();
     let topic = unique("sampled");

@@ -1,17 +1,17 @@
 //! `housepipe transform`: newline-delimited JSON to RowBinary.
 
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Read, Write};
-use std::os::fd::AsFd;
-use std::path::Path;
+mod files;
+
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
-use housepipe_runtime::{OfflineError, OfflineOptions, Semantics, transform_lines};
+use anyhow::anyhow;
+use housepipe_runtime::{LineTransform, OfflineOptions, Semantics};
 
 use crate::args::{InputFormat, SemanticsArg, TransformArgs};
 use crate::exit::Exit;
 use crate::ui::Ui;
+use files::Files;
 
 pub(crate) fn run(args: &TransformArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     let InputFormat::Json = args.format;
@@ -31,29 +31,11 @@ pub(crate) fn run(args: &TransformArgs, ui: &Ui) -> Result<ExitCode, Exit> {
             "with --json standard output carries the summary; add `-o FILE` for the rows"
         )));
     }
-    let input: Box<dyn Read + Send> = match &args.input {
-        Some(path) => Box::new(File::open(path).with_context(|| format!("cannot open {}", path.display()))?),
-        None => Box::new(io::stdin()),
-    };
-    let output: Box<dyn Write + Send> = match &args.output {
-        Some(path) => Box::new(create(path)?),
-        // As a file: the rows are written as they come, not line by line.
-        None => Box::new(File::from(
-            io::stdout().as_fd().try_clone_to_owned().context("cannot write to standard output")?,
-        )),
-    };
-    let mut rejects = args.rejects.as_deref().map(create).transpose()?.map(BufWriter::new);
-    let summary = transform_lines(
-        &args.columns,
-        &options,
-        input,
-        output,
-        rejects.as_mut().map(|rejects| rejects as &mut dyn Write),
-    )
-    .map_err(|error| match error {
-        OfflineError::Columns { .. } | OfflineError::Plan(_) => Exit::usage(error.into()),
-        other => Exit::failed(other.into()),
-    })?;
+    // A list of columns that is wrong costs nobody a file.
+    let transform = LineTransform::new(&args.columns, &options).map_err(|error| Exit::usage(error.into()))?;
+    let Files { input, output, rejects } = Files::open(args)?;
+    let mut rejects = rejects.map(BufWriter::new);
+    let summary = transform.run(input, output, rejects.as_mut().map(|rejects| rejects as &mut dyn Write))?;
     if ui.json() {
         ui.document(&summary)?;
     } else {
@@ -71,8 +53,4 @@ pub(crate) fn run(args: &TransformArgs, ui: &Ui) -> Result<ExitCode, Exit> {
         ));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn create(path: &Path) -> Result<File, anyhow::Error> {
-    File::create(path).with_context(|| format!("cannot create {}", path.display()))
 }

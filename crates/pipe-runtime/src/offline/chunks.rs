@@ -19,6 +19,8 @@ pub(super) struct Chunk {
     pub(super) lines: Vec<u8>,
     /// Bytes of the input that it stands for.
     pub(super) taken: usize,
+    /// The bytes of its line, where it is one line that was cut.
+    pub(super) cut_line_bytes: Option<usize>,
 }
 
 /// The chunks of an input.
@@ -78,6 +80,7 @@ impl<R: Read> Cutter<R> {
         let before = self.left.len();
         lines.append(&mut self.left);
         let mut taken = 0;
+        let mut cut_line_bytes = None;
         loop {
             let from = lines.len();
             let read = (&mut self.input).take(CHUNK_BYTES as u64).read_to_end(&mut lines);
@@ -97,25 +100,30 @@ impl<R: Read> Cutter<R> {
                 break;
             }
             if lines.len() > LINE_BYTES_MAX {
+                let kept = lines.len();
                 lines.truncate(LINE_BYTES_MAX);
-                taken += self.pass_over_line()?;
+                let passed = self.pass_over_line()?;
+                taken += passed.read;
+                cut_line_bytes = Some(kept + passed.of_line);
                 break;
             }
         }
         // What was read for the next chunk counts there.
-        let chunk = Chunk { taken: taken + before - self.left.len(), lines };
+        let chunk = Chunk { taken: taken + before - self.left.len(), lines, cut_line_bytes };
         Ok((!chunk.lines.is_empty()).then_some(chunk))
     }
 
     /// Reads up to the next newline, and keeps what stands behind it.
-    fn pass_over_line(&mut self) -> io::Result<usize> {
-        let mut passed = 0;
+    fn pass_over_line(&mut self) -> io::Result<Passed> {
+        let mut passed = Passed { read: 0, of_line: 0 };
         let mut bytes = Vec::with_capacity(CHUNK_BYTES);
         loop {
             bytes.clear();
             let read = (&mut self.input).take(CHUNK_BYTES as u64).read_to_end(&mut bytes)?;
-            passed += read;
-            if let Some(newline) = memchr::memchr(b'\n', &bytes) {
+            passed.read += read;
+            let newline = memchr::memchr(b'\n', &bytes);
+            passed.of_line += newline.unwrap_or(read);
+            if let Some(newline) = newline {
                 self.left.extend_from_slice(&bytes[newline + 1..]);
                 return Ok(passed);
             }
@@ -124,6 +132,14 @@ impl<R: Read> Cutter<R> {
             }
         }
     }
+}
+
+/// Bytes that were passed over.
+struct Passed {
+    /// All that were read.
+    read: usize,
+    /// Those of the line.
+    of_line: usize,
 }
 
 #[cfg(test)]
@@ -159,6 +175,8 @@ mod tests {
         let bytes = input.len();
         let chunks = chunks(input);
         assert_eq!(chunks[0].lines.len(), LINE_BYTES_MAX);
+        assert_eq!(chunks[0].cut_line_bytes, Some(bytes - "\nnext\n".len()));
+        assert_eq!(chunks[1].cut_line_bytes, None);
         assert_eq!(chunks[1].lines, b"next\n");
         assert_eq!(chunks.iter().map(|chunk| chunk.taken).sum::<usize>(), bytes);
     }

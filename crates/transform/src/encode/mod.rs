@@ -41,6 +41,26 @@ use crate::plan::{Plan, Semantics};
 use crate::reject::{Reject, RejectCode};
 
 /// Encodes records by a plan, one after the other. It keeps buffers, so that the steady state allocates nothing.
+///
+/// # Memory
+///
+/// What an encoder keeps is bounded, whatever records it meets:
+///
+/// | what | bytes, at most |
+/// |---|---|
+/// | four lanes of the fast paths, each with the copy of a record of up to 256 KiB and its row | 4 MiB; 10 MiB where a column is an Array, a Map or a Tuple |
+/// | four buffers of the exact path: values on their way into order, decoded texts, open brackets, paths of JSON columns | 1 MiB each |
+/// | what was learned of keys: those of the columns, 1,024 others, and which follow which | 1 KiB a key |
+/// | the keys of the record at hand, of which there are [`Limits::fields_max`](crate::Limits) at most | 100 bytes a key |
+/// | a row of defaults | as large as that row, [`Limits::row_bytes_max`](crate::Limits) |
+/// | unknown keys | [`UNKNOWN_KEYS_MAX`](crate::UNKNOWN_KEYS_MAX) names of [`UNKNOWN_KEY_BYTES_MAX`](crate::UNKNOWN_KEY_BYTES_MAX) bytes |
+///
+/// So an encoder of a hundred columns keeps less than 16 MiB after the worst of records, and far less while they are small.
+/// The plan is shared and counts once. One record may make it hold more for a moment: its row, of
+/// [`Limits::row_bytes_max`](crate::Limits) bytes at most, a copy of it where the keys come in another order than the
+/// columns, and what vectors ask for beyond that as they grow, which is as much again. That is given back before the next
+/// record. `out` is the caller's, and grows by what is appended: [`Encoder::encode_lines_up_to`] and
+/// [`Encoder::encode_each`] can be stopped.
 pub struct Encoder {
     plan: Arc<Plan>,
     engine: Engine,

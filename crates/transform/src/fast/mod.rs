@@ -255,6 +255,11 @@ impl Fast {
         let limits = &plan.options.limits;
         let tier = self.engine.tier;
         let shape = self.shapes.shape()?;
+        // Four rows of wide defaults would be more than a caller expects who stops at the first that is too much.
+        if !shape.is_row && self.defaults.len() > DEFAULTS_BYTES_MAX {
+            self.shapes.note(false);
+            return None;
+        }
         self.starts.iter_mut().for_each(Vec::clear);
         let (fixed_bytes, factor) = (self.fixed_bytes, self.factor);
         let mut bounds = group_bounds(&mut self.lanes, fixed_bytes, factor);

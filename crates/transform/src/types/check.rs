@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{DataType, EnumItem, GeoType, JsonSkip, QBitType, TupleElement, members};
+use super::{DataType, EnumItem, GeoType, QBitType, TupleElement, aggregate, json_type, members};
 use crate::limits::TYPE_DEPTH_MAX;
 
 /// Returns the reason why ClickHouse would not create a column of the type. Types can be built by hand: what the parser
@@ -27,14 +27,8 @@ fn rules(ty: &DataType) -> Result<(), String> {
         }
         DataType::Decimal(precision, scale) => decimal(*precision, *scale),
         DataType::SimpleAggregateFunction(function, inner) => {
-            if !AGGREGATES.contains(&function.name.as_str()) {
-                return Err(format!(
-                    "Unsupported aggregate function {}, supported functions are {}",
-                    function.name,
-                    AGGREGATES.join(", ")
-                ));
-            }
-            rules(inner)
+            rules(inner)?;
+            aggregate::check(function, inner)
         }
         DataType::Enum8(items) => enumeration(items),
         DataType::Enum16(items) => enumeration(items),
@@ -81,34 +75,11 @@ fn rules(ty: &DataType) -> Result<(), String> {
             "'max_types' argument for Dynamic type should be a positive integer between 0 and {DYNAMIC_TYPES_MAX}."
         )),
         DataType::QBit(qbit) => self::qbit(qbit),
-        DataType::Json(args) => args.paths.iter().try_for_each(|(path, ty)| {
-            rules(ty)?;
-            json_path(ty)?;
-            // Any beginning of the path counts here, not only whole names.
-            match args.skips.iter().find(|skip| matches!(skip, JsonSkip::Path(skip) if path.starts_with(skip))) {
-                Some(JsonSkip::Path(skip)) => Err(format!(
-                    "Path '{path}' is specified with the data type ('{ty}') and matches the SKIP path prefix '{skip}'."
-                )),
-                _ => Ok(()),
-            }
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// Types that a path of a JSON type cannot have.
-fn json_path(ty: &DataType) -> Result<(), String> {
-    let refused = match ty {
-        DataType::BFloat16 | DataType::Interval(_) | DataType::QBit(_) => Some(String::new()),
-        DataType::Map(key, _) => {
-            let key = if let DataType::LowCardinality(inner) = &**key { inner } else { key };
-            (**key != DataType::String).then(|| " with key type not String".to_owned())
+        DataType::Json(args) => {
+            args.paths.iter().try_for_each(|(_, ty)| rules(ty))?;
+            json_type::check(args)
         }
-        _ => None,
-    };
-    match refused {
-        Some(why) => Err(format!("JSON serialization doesn't support the return type schema: {ty}{why}")),
-        None => ty.children().into_iter().try_for_each(json_path),
+        _ => Ok(()),
     }
 }
 
@@ -193,32 +164,6 @@ fn decimal(precision: u8, scale: u8) -> Result<(), String> {
     }
     Ok(())
 }
-
-/// The functions that a SimpleAggregateFunction takes.
-const AGGREGATES: [&str; 22] = [
-    "any",
-    "any_respect_nulls",
-    "anyLast",
-    "anyLast_respect_nulls",
-    "min",
-    "max",
-    "sum",
-    "sumWithOverflow",
-    "groupBitAnd",
-    "groupBitOr",
-    "groupBitXor",
-    "sumMap",
-    "minMap",
-    "maxMap",
-    "groupArrayArray",
-    "groupArrayLastArray",
-    "groupUniqArrayArray",
-    "groupUniqArrayArrayMap",
-    "sumMappedArrays",
-    "minMappedArrays",
-    "maxMappedArrays",
-    "timeSeriesGroupArray",
-];
 
 /// Bytes that a FixedString may have.
 pub(crate) const FIXED_STRING_BYTES: std::ops::RangeInclusive<usize> = 1..=0xFF_FFFF;

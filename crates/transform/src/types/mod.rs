@@ -1,10 +1,13 @@
 //! ClickHouse data types: the tree, its parser, its printer, and what ClickHouse cannot hold.
 
+mod aggregate;
 mod aliases;
 mod ast;
 mod check;
+mod json_type;
 mod parse;
 mod print;
+mod regexp;
 mod variant;
 
 pub use ast::{

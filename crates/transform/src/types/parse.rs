@@ -1,11 +1,13 @@
 //! Parses types and column lists, with the position of every error.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::str::FromStr;
 
 use chrono_tz::Tz;
 
+use super::aggregate;
 use super::aliases;
 use super::check::{DATE_TIME_64_PRECISION_MAX, FIXED_STRING_BYTES, check};
 use super::{
@@ -15,10 +17,19 @@ use super::{
 use crate::limits::TYPE_DEPTH_MAX;
 
 /// A type or a column list that could not be read.
+///
+/// ```
+/// use housepipe_transform::Columns;
+/// let error = "a UInt8, b Array()".parse::<Columns>().unwrap_err();
+/// assert_eq!((error.column.as_deref(), error.position), (Some("b"), 17));
+/// assert_eq!(error.to_string(), "column `b`: at byte 17: expected a type");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("at byte {position}: {message}")]
+#[error("{}at byte {position}: {message}", .column.as_ref().map(|column| format!("column `{column}`: ")).unwrap_or_default())]
 #[non_exhaustive]
 pub struct TypeParseError {
+    /// The column whose type it is, in a list of columns.
+    pub column: Option<String>,
     /// The byte of the text at which it stopped making sense.
     pub position: usize,
     /// What is wrong.
@@ -53,7 +64,7 @@ impl<'a> Parser<'a> {
     }
 
     fn error<T>(&self, message: impl Into<String>) -> Result<T, TypeParseError> {
-        Err(TypeParseError { position: self.at, message: message.into() })
+        Err(TypeParseError { column: None, position: self.at, message: message.into() })
     }
 
     fn rest(&self) -> &'a str {
@@ -322,7 +333,8 @@ impl<'a> Parser<'a> {
                 opens(self)?;
                 let function = self.aggregate()?;
                 self.expect(',')?;
-                DataType::SimpleAggregateFunction(function, Box::new(self.data_type()?))
+                let ty = self.data_type()?;
+                DataType::SimpleAggregateFunction(aggregate::named(function, &ty), Box::new(ty))
             }
             "LowCardinality" => {
                 opens(self)?;
@@ -605,6 +617,12 @@ impl<'a> Parser<'a> {
             }
         }
         args.paths.sort_by(|a, b| a.0.cmp(&b.0));
+        args.skips.sort_by(|a, b| match (a, b) {
+            (JsonSkip::Path(a), JsonSkip::Path(b)) => a.cmp(b),
+            (JsonSkip::Regexp(_), JsonSkip::Regexp(_)) => Ordering::Equal,
+            (JsonSkip::Path(_), JsonSkip::Regexp(_)) => Ordering::Less,
+            (JsonSkip::Regexp(_), JsonSkip::Path(_)) => Ordering::Greater,
+        });
         Ok(DataType::Json(args))
     }
 
@@ -628,7 +646,10 @@ impl<'a> Parser<'a> {
                 args.skips.push(JsonSkip::Regexp(self.string()?));
             } else {
                 self.at = at;
-                args.skips.push(JsonSkip::Path(self.dotted()?));
+                let skip = JsonSkip::Path(self.dotted()?);
+                if !args.skips.contains(&skip) {
+                    args.skips.push(skip);
+                }
             }
         } else {
             self.at = start;

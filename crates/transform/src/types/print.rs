@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{DataType, EnumItem, JsonSkip, QBitType, TupleElement, members};
+use super::{DataType, EnumItem, JsonSkip, QBitType, TupleElement, aggregate, members};
 
 /// Text between single quotes, escaped as ClickHouse escapes it.
 pub(crate) struct QuotedText<'a>(pub(crate) &'a str);
@@ -78,7 +78,8 @@ impl fmt::Display for DataType {
             Self::Interval(unit) => f.write_str(unit.as_str()),
             Self::Geo(geo) => f.write_str(geo.as_str()),
             Self::SimpleAggregateFunction(function, inner) => {
-                write!(f, "SimpleAggregateFunction({}", Identifier(&function.name))?;
+                let name = aggregate::canonical(&function.name).unwrap_or(&function.name);
+                write!(f, "SimpleAggregateFunction({}", Identifier(name))?;
                 for (at, parameter) in function.parameters.iter().enumerate() {
                     write!(f, "{}{parameter}", if at == 0 { "(" } else { ", " })?;
                 }
