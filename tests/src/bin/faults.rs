@@ -34,6 +34,9 @@ struct Cli {
     /// Only this mode; both where absent.
     #[arg(long, value_parser = ["at_least_once", "exactly_once"])]
     mode: Option<String>,
+    /// Instead of the matrix: write so many records while three replicas are killed with -9 every few seconds.
+    #[arg(long, value_name = "RECORDS")]
+    soak: Option<u64>,
     /// Runs at the same time, each with servers of its own.
     #[arg(long, default_value_t = 3)]
     stacks: usize,
@@ -47,6 +50,9 @@ struct Task {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(records) = cli.soak {
+        return soak(&cli, records);
+    }
     // A run that fails says so by itself; the panics of its thread are part of that.
     std::panic::set_hook(Box::new(|_| {}));
     let mut tasks = Vec::new();
@@ -85,6 +91,28 @@ fn main() -> ExitCode {
     let wrong = found.iter().filter(|(task, result)| !result.is_right(task.mode)).count();
     println!("\n{total} runs in {:.0} s, {wrong} wrong", started.elapsed().as_secs_f64());
     if wrong == 0 && found.len() == total { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn soak(cli: &Cli, records: u64) -> ExitCode {
+    let stack = own_stack();
+    let mut is_right = true;
+    for mode in [Mode::AtLeastOnce, Mode::ExactlyOnce] {
+        if cli.mode.as_ref().is_some_and(|name| name != mode.name()) {
+            continue;
+        }
+        let started = Instant::now();
+        let found = faults::soak(&stack, records, mode, cli.seed);
+        println!(
+            "{} with {records} records in {:.0} s, {}: {:?}, the last record in its place after {:.1} s",
+            mode.name(),
+            started.elapsed().as_secs_f64(),
+            found.note,
+            found.verdict.unwrap_or_default(),
+            found.calm.as_secs_f64()
+        );
+        is_right &= found.is_right(mode);
+    }
+    if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -5,6 +5,7 @@
 
 mod rows;
 mod scene;
+mod soak;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use housepipe_local_stack::Stack;
 
 pub use scene::{Mode, Scene};
+pub use soak::soak;
 
 use crate::Verdict;
 
@@ -74,6 +76,8 @@ pub struct Found {
     pub calm: Duration,
     /// What went wrong besides the tables.
     pub trouble: Option<String>,
+    /// Something to know of the run.
+    pub note: String,
 }
 
 impl Found {
@@ -103,7 +107,7 @@ pub fn run(row: &Row, stack: &mut Stack, mode: Mode, seed: u64) -> Found {
     if verdict.is_some_and(|verdict| verdict.misplaced > 0) {
         trouble = Some(scene.misplaced());
     }
-    Found { verdict, produced: scene.produced(), calm: since.elapsed(), trouble }
+    Found { verdict, produced: scene.produced(), calm: since.elapsed(), trouble, note: String::new() }
 }
 
 fn message(panic: Box<dyn std::any::Any + Send>) -> String {

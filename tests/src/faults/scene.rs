@@ -32,6 +32,24 @@ impl Mode {
     }
 }
 
+/// Random numbers that follow from a seed: SplitMix64.
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
+    /// The next number below `end`.
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % end.max(1)
+    }
+}
+
 /// One run of a row.
 pub struct Scene<'a> {
     /// The servers.
@@ -39,7 +57,7 @@ pub struct Scene<'a> {
     /// The records and their places.
     pub(super) numbered: Numbered,
     pipe: PipeText,
-    state: u64,
+    random: Random,
 }
 
 impl<'a> Scene<'a> {
@@ -48,7 +66,7 @@ impl<'a> Scene<'a> {
         let topic = unique(&format!("{}_{seed}", row.replace('-', "_")));
         let mut numbered = Numbered::new(stack, &topic, PARTITIONS, true);
         numbered.produce(stack, RECORDS);
-        let mut scene = Scene { stack, numbered, pipe: PipeText::default(), state: seed };
+        let mut scene = Scene { stack, numbered, pipe: PipeText::default(), random: Random::new(seed) };
         let rows_max = 300 + scene.below(1_500);
         let wait_ms = 50 + scene.below(400);
         scene.pipe = scene
@@ -59,13 +77,9 @@ impl<'a> Scene<'a> {
         scene
     }
 
-    /// The next random number below `end`: SplitMix64.
+    /// The next random number below `end`.
     pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % end.max(1)
+        self.random.below(end)
     }
 
     /// Reaches ClickHouse another way.
