@@ -298,10 +298,20 @@ fn holds_year(text: &[u8]) -> bool {
         start += run.len() + 1;
         (begins, run)
     });
-    // Behind a fraction of many digits, others are the day again.
-    let is_clock = text.contains(&b'.');
-    runs.any(|(begins, run)| !run.starts_with(b"0000") && matches!(run.len(), 4 | 8 | 14) && !is_zone(begins))
-        && !is_clock
+    // The digits of a fraction are no year, and behind many of them others are the day again.
+    let clock_end = fraction(&text).unwrap_or(text.len());
+    runs.any(|(begins, run)| {
+        begins < clock_end && !run.starts_with(b"0000") && matches!(run.len(), 4 | 8 | 14) && !is_zone(begins)
+    })
+}
+
+/// Where the fraction of a second begins: a point behind the digits of a clock, with colons or without.
+fn fraction(text: &[u8]) -> Option<usize> {
+    text.iter().enumerate().filter(|(_, byte)| **byte == b'.').map(|(at, _)| at).find(|at| {
+        let head = &text[..*at];
+        let digits = head.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        digits > 0 && (head[..head.len() - digits].ends_with(b":") || digits > 4)
+    })
 }
 
 #[cfg(test)]
@@ -341,7 +351,20 @@ mod tests {
         assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"6:6-2286UTC\"}", 5).is_some());
         assert!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"\\u0031\"}", 5).is_some());
         assert_eq!(reason(RejectCode::DateTimeWithoutYear, "", b"{\"a\":\"\\u0031999\"}", 5), None);
-        for text in ["9:7-2-2023", "Nov210723-0330", "8 -0330"] {
+        for text in
+            ["2024-01-02 03:04:05.123", "2024-01-02T03:04:05.1234Z", "20240102030405.5", "1.2.2024 3:04"]
+        {
+            let record = format!("{{\"a\":\"{text}\"}}");
+            assert_eq!(reason(RejectCode::DateTimeWithoutYear, "", record.as_bytes(), 5), None, "{text}");
+        }
+        for text in [
+            "9:7-2-2023",
+            "Nov210723-0330",
+            "8 -0330",
+            "1:2:03.2024",
+            "1:2:03.123456789 2024",
+            "April197919.4330",
+        ] {
             let record = format!("{{\"a\":\"{text}\"}}");
             assert!(reason(RejectCode::DateTimeWithoutYear, "", record.as_bytes(), 5).is_some(), "{text}");
         }

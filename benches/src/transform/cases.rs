@@ -18,6 +18,9 @@ pub const OURS: &str = "housepipe";
 /// The same, rejecting what is not UTF-8.
 pub const STRICT: &str = "housepipe, strict UTF-8";
 
+/// The same without lockstep: key by key, or by the columns.
+pub const GENERAL: &str = "housepipe, path General";
+
 /// Replaces the bytes by the rows of all records and says how many there are.
 pub type Run<'d> = Box<dyn FnMut(&mut Vec<u8>) -> usize + 'd>;
 
@@ -59,10 +62,14 @@ pub fn cases<'d>(dataset: &'d Dataset, engines: &Engines) -> anyhow::Result<Vec<
         slices(name, dataset, Encoder::with_engine(Arc::clone(plan), engine), SLICE_BYTES)
     };
     let mut cases = vec![batch(OURS.to_owned(), &lenient, best)];
-    if matches!(dataset.name.as_str(), "logs" | "multibyte") {
+    if matches!(dataset.name.as_str(), "logs" | "events" | "multibyte") {
         cases.push(batch(STRICT.to_owned(), &strict, best));
     }
-    for path in &engines.paths {
+    let mut paths = engines.paths.clone();
+    if dataset.name.starts_with("shapes-") && !paths.contains(&Path::General) {
+        paths.push(Path::General);
+    }
+    for path in &paths {
         cases.push(batch(format!("{OURS}, path {path:?}"), &lenient, Engine::new(*path, best.tier)));
     }
     for tier in &engines.tiers {

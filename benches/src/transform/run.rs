@@ -72,7 +72,7 @@ pub fn run(wanted: &Wanted, machine: Machine, progress: &mut dyn FnMut(&str)) ->
         }
     }
     let flat = if wanted.flat { flat_costs(wanted, progress)? } else { Vec::new() };
-    let targets = targets::judge(&corpora);
+    let targets = targets::judge(&corpora, &flat);
     let (seed, rounds) = (wanted.seed, wanted.effort.rounds);
     Ok(Report { machine, seed, rounds, slice_bytes: SLICE_BYTES, corpora, flat, targets })
 }

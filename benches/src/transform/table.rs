@@ -30,12 +30,15 @@ pub fn write(report: &Report) -> Result<String, fmt::Error> {
     }
     if !report.flat.is_empty() {
         writeln!(text, "\n## Cost by number of records\n")?;
-        writeln!(text, "| corpus | records | ns a record | with a new encoder |\n|---|---:|---:|---:|")?;
+        writeln!(
+            text,
+            "| corpus | records | ns a record | with a new encoder | by 1000, in turns |\n|---|---:|---:|---:|---:|"
+        )?;
         for flat in &report.flat {
             writeln!(
                 text,
-                "| {} | {} | {:.0} | {:.0} |",
-                flat.corpus, flat.records, flat.warm_ns_record, flat.new_ns_record
+                "| {} | {} | {:.0} | {:.0} | {:.2} |",
+                flat.corpus, flat.records, flat.warm_ns_record, flat.new_ns_record, flat.by_base
             )?;
         }
     }
@@ -91,6 +94,9 @@ fn target_row(text: &mut String, verdict: &Verdict) -> fmt::Result {
     let result = match (verdict.goal_reached, verdict.floor_held) {
         (true, _) => "goal reached".to_owned(),
         (false, true) => format!("floor held, {:.0} % of the goal", 100.0 * measured / goal),
+        (false, false) if verdict.known_miss => {
+            format!("floor missed, as known: {:.0} % of it", 100.0 * measured / floor)
+        }
         (false, false) if *floor > 0.0 => format!("FLOOR MISSED, {:.0} % of it", 100.0 * measured / floor),
         (false, false) => "FLOOR MISSED".to_owned(),
     };
