@@ -23,6 +23,8 @@
 //! No clock, no I/O, no randomness: a verdict depends on the record, the plan and nothing else.
 #![deny(unsafe_code)]
 
+mod calendar;
+
 mod columns;
 mod types;
 

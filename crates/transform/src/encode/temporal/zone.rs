@@ -3,7 +3,7 @@
 use chrono::{LocalResult, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
-use super::calendar;
+use crate::calendar;
 
 /// A zone with a memo of its last day: neighbours in a topic share their date.
 #[derive(Debug)]
