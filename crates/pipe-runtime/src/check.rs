@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use housepipe_ch_sink::Sink;
+use housepipe_transform::TimeZone;
 use serde::Serialize;
 
 use crate::error::explain;
@@ -108,7 +109,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<()> {
         }
     };
     checks.ok("clickhouse", format!("version {}, time zone {}", server.version, server.timezone));
-    let Ok(zone) = server.timezone.parse::<chrono_tz::Tz>() else {
+    let Ok(zone) = server.timezone.parse::<TimeZone>() else {
         checks.add(
             "time zone",
             Verdict::Failed,

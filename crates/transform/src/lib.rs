@@ -24,6 +24,7 @@
 #![deny(unsafe_code)]
 
 mod calendar;
+mod zone;
 
 mod columns;
 mod types;
@@ -40,7 +41,6 @@ mod kernels;
 mod decode;
 mod reject;
 
-pub use chrono_tz::Tz;
 pub use columns::{Column, Columns, DefaultKind, Source};
 pub use decode::{DecodeError, DecodedRows};
 pub use encode::{Encoder, LineCounts, LineReject, UnknownKeys};
@@ -55,3 +55,4 @@ pub use types::{
     AggregateFunction, DataType, EnumItem, GeoType, IntervalUnit, JsonSkip, JsonTypeArgs, QBitType,
     TupleElement, TypeParseError,
 };
+pub use zone::{TimeZone, UnknownTimeZone};

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use chrono_tz::Tz;
 use housepipe_ch_sink::{ColumnDef, CreateTable, DefaultKind as TableDefault, ErrorTable, Sink, TableColumn};
-use housepipe_transform::{Column, Columns, DataType, DefaultKind, Plan, PlanOptions, RowFormat};
+use housepipe_transform::{Column, Columns, DataType, DefaultKind, Plan, PlanOptions, RowFormat, TimeZone};
 
 use super::shared::Target;
 use crate::error::PipeError;
@@ -20,7 +19,7 @@ pub(super) struct Provisioned {
 pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisioned, PipeError> {
     let destination = &file.destination;
     let server = sink.server().await?;
-    let zone: Tz =
+    let zone: TimeZone =
         server.timezone.parse().map_err(|_| PipeError::TimeZone { zone: server.timezone.clone() })?;
     let existing = match sink.describe(&destination.table).await? {
         Some(info) => info,
@@ -85,7 +84,7 @@ pub(crate) fn create_table(destination: &DestinationSpec) -> Option<CreateTable>
 }
 
 /// Compiles the plan for `columns`.
-pub(crate) fn compile(file: &PipeFile, columns: &[Column], zone: Tz) -> Result<Plan, PipeError> {
+pub(crate) fn compile(file: &PipeFile, columns: &[Column], zone: TimeZone) -> Result<Plan, PipeError> {
     let options = PlanOptions::default()
         .with_semantics(file.semantics)
         .with_server_timezone(zone)
@@ -114,7 +113,7 @@ pub(crate) fn spec_columns(specs: &[ColumnSpec]) -> Vec<Column> {
 pub(crate) fn match_columns(
     file: &PipeFile,
     table: &[TableColumn],
-    zone: Tz,
+    zone: TimeZone,
 ) -> Result<Vec<Column>, PipeError> {
     let destination = &file.destination;
     let mismatch = |problem: String| PipeError::TableMismatch { table: destination.table.clone(), problem };
