@@ -15,6 +15,7 @@ mod sanitize;
 mod setup;
 mod stack;
 mod test;
+mod zones;
 
 use std::process::ExitCode;
 
@@ -93,6 +94,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         args: Vec<String>,
     },
+    /// Renew the transform's table of time zones: take them out of the pinned ClickHouse.
+    Zones,
     /// Start a ClickHouse and a Kafka for development and keep them until Ctrl-C.
     Stack,
     /// Check licenses, sources and advisories of every crate against `deny.toml`, with cargo-deny.
@@ -129,6 +132,7 @@ fn dispatch() -> anyhow::Result<()> {
         Command::Conformance { args } => conformance::run(&args),
         Command::Model { args } => run::model(&args),
         Command::Faults { args } => run::faults(&args),
+        Command::Zones => zones::run(),
         Command::Stack => stack::run(),
         Command::Deny => run::deny(),
         Command::Setup => {

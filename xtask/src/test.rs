@@ -146,6 +146,8 @@ fn conformance() -> anyhow::Result<()> {
                 "housepipe-transform",
                 "--test",
                 "conversion",
+                "--test",
+                "time_zones",
             ])
             .env("CLICKHOUSE_URL", clickhouse.url())
             // Without it, the comparison would pass where the server is not found.

@@ -67,6 +67,15 @@ pub(crate) enum KafkaPart {
 }
 
 impl Parts {
+    /// The file that holds the ClickHouse that is started: a program or a library; none where it runs elsewhere.
+    #[must_use]
+    pub fn clickhouse_file(&self) -> Option<&Path> {
+        match &self.clickhouse {
+            ClickhousePart::External { .. } => None,
+            ClickhousePart::Binary { program: file } | ClickhousePart::Chdb { extension: file } => Some(file),
+        }
+    }
+
     pub(crate) fn python(&self) -> Result<&Path> {
         // Only a stack of two external servers has none, and that starts nothing.
         self.python.as_deref().ok_or_else(|| StackError::Missing(requirements::check_for(&[Need::Python])))

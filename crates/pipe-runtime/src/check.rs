@@ -5,6 +5,7 @@ pub(crate) mod deduplication;
 use std::time::Duration;
 
 use housepipe_ch_sink::Sink;
+use housepipe_transform::TimeZone;
 use serde::Serialize;
 
 use crate::error::explain;
@@ -124,7 +125,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
         }
     };
     checks.ok("clickhouse", format!("version {}, time zone {}", server.version, server.timezone));
-    let Ok(zone) = server.timezone.parse::<chrono_tz::Tz>() else {
+    let Ok(zone) = server.timezone.parse::<TimeZone>() else {
         checks.add(
             "time zone",
             Verdict::Failed,

@@ -23,6 +23,9 @@
 //! No clock, no I/O, no randomness: a verdict depends on the record, the plan and nothing else.
 #![deny(unsafe_code, missing_docs)]
 
+mod calendar;
+mod zone;
+
 mod columns;
 mod types;
 
@@ -38,7 +41,6 @@ mod kernels;
 mod decode;
 mod reject;
 
-pub use chrono_tz::Tz;
 pub use columns::{Column, Columns, DefaultKind, Source};
 pub use decode::{DecodeError, DecodedRows};
 pub use encode::{Encoder, LineCounts, LineReject, UnknownKeys};
@@ -53,3 +55,4 @@ pub use types::{
     AggregateFunction, DataType, EnumItem, GeoType, IntervalUnit, JsonSkip, JsonTypeArgs, QBitType,
     TupleElement, TypeParseError,
 };
+pub use zone::{TimeZone, UnknownTimeZone};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use chrono_tz::Tz;
 use housepipe_ch_sink::{ErrorFilter, ErrorTable, InsertFormat, Sink, SinkError};
+use housepipe_transform::TimeZone;
 use housepipe_transform::{Plan, RowFormat};
 
 use super::error::ErrorsError;
@@ -38,7 +38,7 @@ pub(super) async fn errors_of(file: &PipeFile) -> Result<(Sink, ErrorTable), Err
 /// rejected for a table that was there.
 pub(super) async fn destination(file: &PipeFile, sink: &Sink) -> Result<Destination, ErrorsError> {
     let server = sink.server().await?;
-    let zone: Tz =
+    let zone: TimeZone =
         server.timezone.parse().map_err(|_| PipeError::TimeZone { zone: server.timezone.clone() })?;
     let table = file.destination.table.clone();
     let Some(info) = sink.describe(&table).await? else {

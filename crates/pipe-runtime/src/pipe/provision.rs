@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use chrono_tz::Tz;
 use housepipe_ch_sink::{
     ColumnDef, CreateTable, DefaultKind as TableDefault, EngineKind, ErrorTable, Sink, TableColumn, judge,
 };
-use housepipe_transform::{Column, Columns, DataType, DefaultKind, Plan, PlanOptions, RowFormat};
+use housepipe_transform::{Column, Columns, DataType, DefaultKind, Plan, PlanOptions, RowFormat, TimeZone};
 
 use super::recovery::TokenWindow;
 use super::shared::Target;
@@ -27,7 +26,7 @@ pub(super) struct Provisioned {
 pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisioned, PipeError> {
     let destination = &file.destination;
     let server = sink.server().await?;
-    let zone: Tz =
+    let zone: TimeZone =
         server.timezone.parse().map_err(|_| PipeError::TimeZone { zone: server.timezone.clone() })?;
     let existing = match sink.describe(&destination.table).await? {
         Some(info) => info,
@@ -98,7 +97,7 @@ pub(super) async fn token_windows(file: &PipeFile, sink: &Sink) -> Result<Vec<To
 }
 
 /// A hash of all that decides what becomes of a record.
-fn plan_hash(file: &PipeFile, columns: &[Column], zone: Tz) -> u32 {
+fn plan_hash(file: &PipeFile, columns: &[Column], zone: TimeZone) -> u32 {
     let mut text = format!("1|{:?}|{zone}", file.semantics);
     for column in columns {
         text.push_str(&format!("|{}|{}|{:?}|{:?}", column.name, column.ty, column.source, column.default));
@@ -132,7 +131,7 @@ pub(crate) fn create_table(destination: &DestinationSpec) -> Option<CreateTable>
 }
 
 /// Compiles the plan for `columns`.
-pub(crate) fn compile(file: &PipeFile, columns: &[Column], zone: Tz) -> Result<Plan, PipeError> {
+pub(crate) fn compile(file: &PipeFile, columns: &[Column], zone: TimeZone) -> Result<Plan, PipeError> {
     let options = PlanOptions::default()
         .with_semantics(file.semantics)
         .with_server_timezone(zone)
@@ -161,7 +160,7 @@ pub(crate) fn spec_columns(specs: &[ColumnSpec]) -> Vec<Column> {
 pub(crate) fn match_columns(
     file: &PipeFile,
     table: &[TableColumn],
-    zone: Tz,
+    zone: TimeZone,
 ) -> Result<Vec<Column>, PipeError> {
     let destination = &file.destination;
     let mismatch = |problem: String| PipeError::TableMismatch { table: destination.table.clone(), problem };

@@ -8,7 +8,7 @@ mod value;
 
 use crate::columns::Columns;
 use crate::plan::{Plan, RowFormat};
-use chrono_tz::Tz;
+use crate::zone::TimeZone;
 use reader::Reader;
 
 /// Rows that cannot be decoded by the plan.
@@ -28,7 +28,7 @@ pub struct DecodeError {
 #[derive(Debug)]
 pub struct DecodedRows<'p, 'r> {
     columns: &'p Columns,
-    server_timezone: Tz,
+    server_timezone: TimeZone,
     has_markers: bool,
     reader: Reader<'r>,
 }

@@ -1,10 +1,10 @@
 //! Dates and moments as text.
 
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
-use chrono_tz::Tz;
 
 use super::json;
 use crate::encode::ZoneMemo;
+use crate::zone::TimeZone;
 
 // These dates exist: the compiler evaluates the constants, and a wrong one is no program.
 const EPOCH: NaiveDate = NaiveDate::from_ymd_opt(1970, 1, 1).expect("1970-01-01 is a date");
@@ -23,7 +23,7 @@ pub(super) fn date(days: i64, out: &mut String) {
 }
 
 /// Appends a moment in the zone's time: `ticks` of `10^-precision` seconds since 1970.
-pub(super) fn moment(ticks: i64, precision: u8, zone: Tz, out: &mut String) {
+pub(super) fn moment(ticks: i64, precision: u8, zone: TimeZone, out: &mut String) {
     let second = 10i64.pow(u32::from(precision.min(18)));
     let (seconds, mut fraction) = (ticks.div_euclid(second), ticks.rem_euclid(second));
     let local = Some(seconds)

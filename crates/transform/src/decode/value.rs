@@ -2,16 +2,20 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use chrono_tz::Tz;
-
 use super::reader::Reader;
 use super::{dynamic, json, moment};
 use crate::encode::Wide;
 use crate::plan::DecimalKind;
 use crate::types::{DataType, TupleElement, members};
+use crate::zone::TimeZone;
 
 /// Appends the value as JSON.
-pub(super) fn value(ty: &DataType, r: &mut Reader<'_>, zone: Tz, out: &mut String) -> Result<(), String> {
+pub(super) fn value(
+    ty: &DataType,
+    r: &mut Reader<'_>,
+    zone: TimeZone,
+    out: &mut String,
+) -> Result<(), String> {
     macro_rules! number {
         ($number:ty) => {
             json::push(out, format_args!("{}", <$number>::from_le_bytes(r.array()?)))
@@ -197,7 +201,7 @@ fn map(
     key: &DataType,
     item: &DataType,
     r: &mut Reader<'_>,
-    zone: Tz,
+    zone: TimeZone,
     out: &mut String,
 ) -> Result<(), String> {
     out.push('{');
@@ -219,7 +223,12 @@ fn map(
     Ok(())
 }
 
-fn tuple(elements: &[TupleElement], r: &mut Reader<'_>, zone: Tz, out: &mut String) -> Result<(), String> {
+fn tuple(
+    elements: &[TupleElement],
+    r: &mut Reader<'_>,
+    zone: TimeZone,
+    out: &mut String,
+) -> Result<(), String> {
     let named = elements.first().is_some_and(|element| element.name.is_some());
     out.push(if named { '{' } else { '[' });
     for (at, element) in elements.iter().enumerate() {

@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use chrono_tz::Tz;
-
 use super::op::Default as OpDefault;
 use super::{
     DecimalKind, EnumTable, Field, IntKind, JsonOp, KeyTable, Literal, Op, Plan, PlanError, PlanOptions,
@@ -11,6 +9,7 @@ use super::{
 };
 use crate::columns::{Column, Columns, DefaultKind, Source};
 use crate::types::{DataType, JsonSkip, JsonTypeArgs, TupleElement, attempts, check, is_bottomless, members};
+use crate::zone::TimeZone;
 
 pub(super) fn compile(columns: &Columns, options: &PlanOptions) -> Result<Plan, PlanError> {
     let columns = flatten(columns);
@@ -119,8 +118,8 @@ fn flatten(columns: &Columns) -> Columns {
 }
 
 struct Compiler {
-    server_timezone: Tz,
-    zones: Vec<Tz>,
+    server_timezone: TimeZone,
+    zones: Vec<TimeZone>,
 }
 
 impl Compiler {
@@ -166,7 +165,7 @@ impl Compiler {
         })
     }
 
-    fn zone(&mut self, zone: Option<Tz>) -> usize {
+    fn zone(&mut self, zone: Option<TimeZone>) -> usize {
         let zone = zone.unwrap_or(self.server_timezone);
         self.zones.iter().position(|known| *known == zone).unwrap_or_else(|| {
             self.zones.push(zone);

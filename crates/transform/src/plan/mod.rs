@@ -7,8 +7,6 @@ mod literal;
 mod op;
 mod options;
 
-use chrono_tz::Tz;
-
 pub(crate) use keys::{KeyMatch, KeyTable};
 pub(crate) use length::push_length;
 pub(crate) use literal::{LITERAL_BYTES_MAX, Literal};
@@ -19,6 +17,7 @@ pub(crate) use op::{
 pub use options::{PlanOptions, RowFormat, Semantics};
 
 use crate::columns::Columns;
+use crate::zone::TimeZone;
 
 /// What an [`Encoder`](crate::Encoder) does with each record: compiled once, shared by any number of encoders.
 #[derive(Debug)]
@@ -28,7 +27,7 @@ pub struct Plan {
     pub(crate) fields: Vec<Field>,
     pub(crate) keys: KeyTable,
     /// The zones that the columns' operations name by index.
-    pub(crate) zones: Vec<Tz>,
+    pub(crate) zones: Vec<TimeZone>,
 }
 
 /// One column of the output.

@@ -1,8 +1,7 @@
 //! What the caller chooses about a plan.
 
-use chrono_tz::Tz;
-
 use crate::limits::Limits;
+use crate::zone::TimeZone;
 
 /// How records are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,7 +40,7 @@ pub struct PlanOptions {
     /// How records are judged.
     pub semantics: Semantics,
     /// The zone of the server: texts without a zone are read in it where the column has none.
-    pub server_timezone: Tz,
+    pub server_timezone: TimeZone,
     /// The format of the rows.
     pub format: RowFormat,
     /// Rejects records that are not UTF-8.
@@ -54,7 +53,7 @@ impl Default for PlanOptions {
     fn default() -> Self {
         Self {
             semantics: Semantics::Strict,
-            server_timezone: Tz::UTC,
+            server_timezone: TimeZone::UTC,
             format: RowFormat::RowBinary,
             strict_utf8: false,
             limits: Limits::default(),
@@ -72,7 +71,7 @@ impl PlanOptions {
 
     /// The same options with the zone of the server.
     #[must_use]
-    pub fn with_server_timezone(mut self, zone: Tz) -> Self {
+    pub fn with_server_timezone(mut self, zone: TimeZone) -> Self {
         self.server_timezone = zone;
         self
     }

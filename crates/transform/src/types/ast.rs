@@ -1,7 +1,6 @@
 //! The tree of a ClickHouse data type.
 
-use chrono_tz::Tz;
-
+use crate::zone::TimeZone;
 /// A ClickHouse data type.
 ///
 /// It parses from and prints as the text that ClickHouse itself prints.
@@ -58,9 +57,9 @@ pub enum DataType {
     /// Days around 1970 in 32 bits, 1900 to 2299.
     Date32,
     /// Seconds since 1970 in 32 bits, with the zone in which texts are read.
-    DateTime(Option<Tz>),
+    DateTime(Option<TimeZone>),
     /// Ticks of `10^-precision` seconds, with the zone in which texts are read.
-    DateTime64(u8, Option<Tz>),
+    DateTime64(u8, Option<TimeZone>),
     /// A time of day or a span of time, in seconds of 32 bits.
     Time,
     /// A time of day or a span of time, in ticks of `10^-precision` seconds.

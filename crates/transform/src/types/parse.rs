@@ -5,8 +5,6 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::str::FromStr;
 
-use chrono_tz::Tz;
-
 use super::aggregate;
 use super::aliases;
 use super::check::{DATE_TIME_64_PRECISION_MAX, FIXED_STRING_BYTES, check};
@@ -15,6 +13,7 @@ use super::{
     TupleElement, members,
 };
 use crate::limits::TYPE_DEPTH_MAX;
+use crate::zone::{TimeZone, UnknownTimeZone};
 
 /// A type or a column list that could not be read.
 ///
@@ -189,13 +188,13 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn zone(&mut self) -> Result<Tz, TypeParseError> {
+    fn zone(&mut self) -> Result<TimeZone, TypeParseError> {
         self.blank();
         let start = self.at;
         let name = self.string()?;
-        name.parse().or_else(|_| {
+        name.parse().or_else(|error: UnknownTimeZone| {
             self.at = start;
-            self.error(format!("`{name}` is not a time zone that is known here"))
+            self.error(error.to_string())
         })
     }
 

@@ -1,7 +1,7 @@
 //! Dates with time in the notations that ClickHouse's `best_effort` reads.
 
 use super::ZoneMemo;
-use super::calendar;
+use crate::calendar;
 
 /// A moment: seconds since 1970, and a fraction of `fraction / 10^fraction_digits` seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Date and Date32: year, month and day, or a count of days.
 
-use super::calendar;
+use crate::calendar;
 use crate::encode::State;
 use crate::encode::cursor::Cursor;
 use crate::encode::fault::Fault;

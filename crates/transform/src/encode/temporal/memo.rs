@@ -1,7 +1,7 @@
 //! The last date of a zone, by its text.
 
 use super::ZoneMemo;
-use super::calendar;
+use crate::calendar;
 
 /// A date's text, and what the calendar said about it: neighbours in a topic share their date.
 #[derive(Debug, Default)]

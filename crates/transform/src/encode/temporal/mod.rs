@@ -1,7 +1,6 @@
 //! Dates, and dates with time.
 
 mod best_effort;
-mod calendar;
 mod date;
 mod date_time;
 mod guess;

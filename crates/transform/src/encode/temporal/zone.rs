@@ -1,14 +1,12 @@
 //! From local time to the moment, as ClickHouse's table of days does it.
 
-use chrono::{LocalResult, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone};
-use chrono_tz::Tz;
-
-use super::calendar;
+use crate::calendar;
+use crate::zone::{TimeZone, Timeline};
 
 /// A zone with a memo of its last day: neighbours in a topic share their date.
 #[derive(Debug)]
 pub(crate) struct ZoneMemo {
-    zone: Tz,
+    clocks: Timeline<'static>,
     is_utc: bool,
     day: i64,
     /// The moment at which the day begins.
@@ -24,13 +22,13 @@ const DAY_SECONDS: i64 = 86_400;
 const QUARTER_SECONDS: i64 = 900;
 
 impl ZoneMemo {
-    pub(crate) fn new(zone: Tz) -> Self {
-        let is_utc = matches!(zone, Tz::UTC | Tz::Etc__UTC | Tz::GMT | Tz::Etc__GMT | Tz::Zulu | Tz::UCT);
-        Self { zone, is_utc, day: i64::MIN, begin: 0, change_at: i64::MAX, change_by: 0 }
+    pub(crate) fn new(zone: TimeZone) -> Self {
+        let clocks = zone.timeline();
+        Self { clocks, is_utc: clocks.is_utc(), day: i64::MIN, begin: 0, change_at: i64::MAX, change_by: 0 }
     }
 
     /// The moment at which the zone's clocks show the time; a time in a gap moves back, of a double hour the first
-    /// is meant.
+    /// is meant, and the second where ClickHouse's table of days has no room for it.
     pub(crate) fn moment(&mut self, year: i64, month: i64, day: i64, second_of_day: i64) -> i64 {
         let days = calendar::days(year, month, day);
         if self.is_utc {
@@ -38,7 +36,7 @@ impl ZoneMemo {
         }
         if !TABLE_DAYS.contains(&days) {
             let local = days * DAY_SECONDS + second_of_day;
-            return local - self.offset_of_local(local);
+            return local - self.clocks.last_offset_of_local(local);
         }
         if self.day != days {
             self.look_up(days);
@@ -67,13 +65,14 @@ impl ZoneMemo {
         self.change_at = i64::MAX;
         self.change_by = 0;
         let before = self.offset(self.begin - 1);
-        let is_plain = self.begin + DAY_SECONDS == self.beginning(day + 1);
-        if is_plain && self.offset(self.begin) == before {
+        let end = self.begin + DAY_SECONDS;
+        let is_plain = end == self.beginning(day + 1);
+        if is_plain && self.offset(self.begin) == before && self.offset(end - 1) == before {
             return;
         }
         // The first change of the clock on this day: its quarter of an hour, then its second.
         let mut quarter = self.begin;
-        while quarter < self.begin + DAY_SECONDS && self.offset(quarter) == before {
+        while quarter < end && self.offset(quarter) == before {
             quarter += QUARTER_SECONDS;
         }
         let after = self.offset(quarter);
@@ -106,68 +105,29 @@ impl ZoneMemo {
         high
     }
 
-    /// The moment at which the day begins in the zone: where midnight is skipped, the moment of the change.
+    /// The moment at which the day begins in the zone; where midnight is skipped, when it would have come.
     fn beginning(&self, day: i64) -> i64 {
-        let local = day * DAY_SECONDS;
-        if self.known_offset_of_local(local).is_some() {
-            return local - self.offset_of_local(local);
-        }
-        let high = local - self.offset(local - DAY_SECONDS);
-        self.change_between(local - self.offset(high), high)
+        let midnight = day * DAY_SECONDS;
+        midnight - self.offset_of_midnight(day, midnight)
     }
 
-    /// Seconds by which the zone is ahead of UTC when its clocks show the time: the first of two, the later one in a
-    /// gap.
-    fn offset_of_local(&self, local: i64) -> i64 {
-        self.known_offset_of_local(local).unwrap_or_else(|| {
-            let before = self.offset(local - DAY_SECONDS);
-            self.offset(local - before)
-        })
-    }
-
-    /// The same; none in a gap.
-    fn known_offset_of_local(&self, local: i64) -> Option<i64> {
-        let naive = naive(within_rules(local))?;
-        match self.zone.offset_from_local_datetime(&naive) {
-            LocalResult::Single(offset) | LocalResult::Ambiguous(offset, _) => {
-                Some(i64::from(offset.fix().local_minus_utc()))
+    fn offset_of_midnight(&self, day: i64, midnight: i64) -> i64 {
+        let Some(offset) = self.clocks.offset_of_local(midnight) else {
+            return self.offset(midnight - DAY_SECONDS);
+        };
+        // ClickHouse looks midnight up on days of changes; those between are 24 hours each. So where clocks were put
+        // forward from before midnight to behind it, every day until the next change begins too late.
+        match self.clocks.changes_around(midnight - offset) {
+            (Some(last), next) if last.skips_midnight() => {
+                let is_next = next.is_some_and(|next| next.first_local().div_euclid(DAY_SECONDS) <= day);
+                if is_next { offset } else { last.before }
             }
-            LocalResult::None => None,
+            _ => offset,
         }
     }
 
     /// Seconds by which the zone is ahead of UTC at the moment.
     pub(crate) fn offset(&self, moment: i64) -> i64 {
-        naive(within_rules(moment))
-            .map_or(0, |utc| i64::from(self.zone.offset_from_utc_datetime(&utc).fix().local_minus_utc()))
+        self.clocks.offset(moment)
     }
-}
-
-/// The compiled time zones end with this year; the rules of their last years go on for ever.
-const RULES_END: i64 = 3_786_912_000; // 2090-01-01
-
-/// A moment with the same rules: the calendar repeats itself, weekdays included, after 28 years within a century and
-/// after 400 years always.
-fn within_rules(moment: i64) -> i64 {
-    if moment < RULES_END {
-        return moment;
-    }
-    let day = moment.div_euclid(DAY_SECONDS);
-    let mut year = 1970 + day / 366;
-    while calendar::days(year + 1, 1, 1) <= day {
-        year += 1;
-    }
-    let start = calendar::days(year, 1, 1);
-    let length = calendar::days(year + 1, 1, 1) - start;
-    let alike = (2060..2088).find(|alike| {
-        let alike_start = calendar::days(*alike, 1, 1);
-        (start - alike_start) % 7 == 0 && calendar::days(alike + 1, 1, 1) - alike_start == length
-    });
-    moment - (start - calendar::days(alike.unwrap_or(2060), 1, 1)) * DAY_SECONDS
-}
-
-fn naive(moment: i64) -> Option<NaiveDateTime> {
-    NaiveDate::from_ymd_opt(1970, 1, 1)?
-        .and_hms_opt(0, 0, 0)?
-        .checked_add_signed(TimeDelta::try_seconds(moment)?)
 }
