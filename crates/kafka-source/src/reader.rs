@@ -113,11 +113,11 @@ impl PartitionReader {
         if let Some((code, at)) = broken {
             self.interrupted(code, at);
         }
-        if records == 0 {
-            if let Some(error) = self.pending.take() {
-                self.batch.clear();
-                return Err(error);
-            }
+        if records == 0
+            && let Some(error) = self.pending.take()
+        {
+            self.batch.clear();
+            return Err(error);
         }
         let covers = self.batch.len();
         Ok(self.fetched(covers))

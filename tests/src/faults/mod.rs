@@ -110,6 +110,7 @@ pub fn run(row: &Row, stack: &mut Stack, mode: Mode, seed: u64) -> Found {
     Found { verdict, produced: scene.produced(), calm: since.elapsed(), trouble, note: String::new() }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a panic is passed on by value")]
 fn message(panic: Box<dyn std::any::Any + Send>) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()

@@ -33,6 +33,7 @@ fn die_behind_an_insert(pipe: &PipeText) {
 }
 
 /// Commits for partition 0 as a member of the pipe's group would, or as another program.
+#[expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 fn commit(numbered: &Numbered, offset: i64, metadata: &str) {
     #[derive(Default)]
     struct Readers(Mutex<Vec<PartitionReader>>);

@@ -34,7 +34,6 @@ fn options(tuning: &Tuning, until_caught_up: bool) -> RunOptions {
         prefetch_bytes_max: usize::from(tuning.prefetch_mib) << 20,
         session_timeout_ms: u32::from(tuning.session_timeout) * 1_000,
         stop_deadline_ms: u64::from(tuning.stop_deadline) * 1_000,
-        ..RunOptions::default()
     }
 }
 

@@ -79,6 +79,10 @@ fn run(shared: &Arc<Shared>, committer: &Committer, inbox: &Receiver<CommitOrder
             deliveries.committed(shared, order.partition, order.epoch, outcome);
         }
         if was_refused {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "what a group that rebalances refuses is not asked for at once"
+            )]
             thread::sleep(Duration::from_millis(REFUSED_PAUSE_MS));
         }
     }

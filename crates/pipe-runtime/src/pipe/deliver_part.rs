@@ -59,7 +59,7 @@ pub(super) async fn deliver_part(shared: Arc<Shared>, partition: PartitionId, ep
                 }
             };
             match row {
-                Ok(row) => deliveries.refused(&shared, partition, epoch, part, RowsRefused { message, row }),
+                Ok(row) => deliveries.refused(&shared, partition, epoch, part, &RowsRefused { message, row }),
                 Err(_) => part.give_back(&shared),
             }
         }

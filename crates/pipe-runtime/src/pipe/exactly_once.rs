@@ -96,7 +96,7 @@ impl Deliveries {
         self.lock().insert(partition, owned);
         match recorded {
             Recorded::Ours(metadata) if metadata.pending.is_some() => {
-                recovery::spawn(Arc::clone(shared), partition, epoch, position, metadata);
+                recovery::spawn(shared, partition, epoch, position, metadata);
             }
             _ => self.recovered(shared, partition, epoch, position, recorded, TokenMemory::Sure),
         }
@@ -196,7 +196,7 @@ impl Deliveries {
         partition: PartitionId,
         epoch: Epoch,
         part: Part,
-        refusal: RowsRefused,
+        refusal: &RowsRefused,
     ) {
         let mut left = Some(part);
         self.step(shared, partition, epoch, |owned| {
@@ -212,7 +212,7 @@ impl Deliveries {
                         let (refused, last) = (owned.refused, refusal.message.clone());
                         shared.fail(PipeError::TooManyRefused { refused, last });
                     }
-                    vec![part.refuse(shared, &refusal)]
+                    vec![part.refuse(shared, refusal)]
                 }
                 _ => part.divide().into(),
             };

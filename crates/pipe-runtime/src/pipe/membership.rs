@@ -185,6 +185,7 @@ fn join_again(shared: &Arc<Shared>, dispatcher: &Arc<Dispatcher>) -> Option<Sour
             return None;
         }
         tracing::warn!(error = explain(&error), "the group cannot be joined yet");
+        #[expect(clippy::disallowed_methods, reason = "a broker that was away is not asked without a pause")]
         std::thread::sleep(Duration::from_millis(JOIN_AGAIN_MS));
     }
     None

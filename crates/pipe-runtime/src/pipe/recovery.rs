@@ -58,13 +58,13 @@ pub(super) async fn memory(shared: &Shared, prepared_unix_s: u64) -> Result<Toke
 
 /// Recovers a partition whose last owner left a range that may have been inserted.
 pub(super) fn spawn(
-    shared: Arc<Shared>,
+    shared: &Arc<Shared>,
     partition: PartitionId,
     epoch: Epoch,
     position: Offset,
     metadata: Metadata,
 ) {
-    let task = Arc::clone(&shared);
+    let task = Arc::clone(shared);
     shared.spawn(async move { recover(task, partition, epoch, position, metadata).await });
 }
 

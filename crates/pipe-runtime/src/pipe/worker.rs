@@ -244,10 +244,12 @@ impl Worker {
         let first = records.first().map(|record| record.offset);
         if first.is_some() {
             // Of many partitions, those that wait for a few records hold no large buffer meanwhile.
-            if builder.is_empty() && (!*at_end || !self.shared.is_exactly_once()) {
-                if let Some(spare) = self.buffers.pop() {
-                    *builder = spare;
-                }
+            let wants_large = !*at_end || !self.shared.is_exactly_once();
+            if builder.is_empty()
+                && wants_large
+                && let Some(spare) = self.buffers.pop()
+            {
+                *builder = spare;
             }
             builder.begin_run(partition, Instant::now());
         }
