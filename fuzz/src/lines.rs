@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use housepipe_transform::{Encoder, LineCounts, Plan, Reject};
+use housepipe_transform::{Encoder, LineCounts, Plan, Reject, Semantics};
 
 use crate::input::Input;
 use crate::plans;
@@ -15,10 +15,11 @@ pub(crate) fn check(data: &[u8]) {
     let text = input.rest();
     let whole = encode(&plan, text);
     let (mut rows, mut counts, mut rejects) = (Vec::new(), LineCounts::default(), Vec::new());
+    counts.bytes = text.len();
     let mut encoder = Encoder::new(plan.clone());
     for (line, bytes) in by_hand(text) {
         counts.lines += 1;
-        if is_blank(&text[bytes.clone()]) {
+        if is_blank(&text[bytes.clone()], &plan) {
             continue;
         }
         counts.records += 1;
@@ -37,6 +38,18 @@ pub(crate) fn check(data: &[u8]) {
         assert_eq!(first.1.lines + second.1.lines, whole.1.lines);
         assert_eq!(first.2.len() + second.2.len(), whole.2.len());
     }
+
+    // So they are where each call may append so many bytes; every call goes on where the last one ended.
+    let (mut rows, mut rejects, mut lines, mut left) = (Vec::new(), 0, 0, text);
+    let mut encoder = Encoder::new(plan.clone());
+    while !left.is_empty() {
+        let bytes_max = rows.len() + cut;
+        let counts = encoder.encode_lines_up_to(left, &mut rows, bytes_max, |_| rejects += 1);
+        assert!(counts.bytes > 0 && counts.bytes <= left.len(), "{counts:?}");
+        lines += counts.lines;
+        left = &left[counts.bytes..];
+    }
+    assert_eq!((rows, rejects, lines), (whole.0, whole.2.len(), whole.1.lines));
 }
 
 /// A reject with its line and the line's place.
@@ -63,7 +76,8 @@ pub(crate) fn by_hand(text: &[u8]) -> impl Iterator<Item = (usize, Range<usize>)
         .filter(move |(_, range)| range.start < text.len())
 }
 
-/// Whether the line holds nothing but white space of ASCII.
-pub(crate) fn is_blank(line: &[u8]) -> bool {
-    line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | 0x0c))
+/// Whether the line holds nothing but white space, as the semantics of the plan have it.
+pub(crate) fn is_blank(line: &[u8], plan: &Plan) -> bool {
+    let is_lenient = plan.options().semantics == Semantics::ClickHouse;
+    line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r') || is_lenient && matches!(byte, 0x0b | 0x0c))
 }

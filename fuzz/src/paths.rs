@@ -102,10 +102,11 @@ impl Expected {
         let mut exact = Encoder::with_engine(plan.clone(), Engine::EXACT);
         let mut line_verdicts = Verdicts::default();
         let mut line_counts = LineCounts::default();
+        line_counts.bytes = lines.len();
         for (number, range) in crate::lines::by_hand(lines) {
             line_counts.lines += 1;
             let line = &lines[range.clone()];
-            if !crate::lines::is_blank(line) {
+            if !crate::lines::is_blank(line, plan) {
                 line_counts.records += 1;
                 line_counts.rows += usize::from(line_verdicts.record(&mut exact, number, range, line));
             }
