@@ -110,11 +110,9 @@ fn a_batch_of_other_columns_stops_the_partition_until_they_are_back() {
 /// Writes into the table as somebody else, each time one block.
 fn insert_blocks(topic: &str, count: u32) {
     for number in 0..count {
-        let insert = format!("INSERT INTO {topic} (id, n, check) VALUES ({}, 0, 0)", 1_000_000 + number);
-        query(
-            shared_stack(),
-            &format!("{insert} SETTINGS async_insert = 0, insert_deduplication_token = 'x{number}'"),
-        );
+        let settings = format!("SETTINGS async_insert = 0, insert_deduplication_token = 'x{number}'");
+        let values = format!("VALUES ({}, 0, 0)", 1_000_000 + number);
+        query(shared_stack(), &format!("INSERT INTO {topic} (id, n, check) {settings} {values}"));
     }
 }
 
@@ -159,8 +157,8 @@ fn a_window_holds_as_many_blocks_as_it_says() {
     };
     assert!(detail("deduplication").contains("within 20 s"), "{}", detail("deduplication"));
     let repeat = || {
-        let insert = format!("INSERT INTO {topic} (id, n, check) VALUES (7, 7, 7)");
-        query(stack, &format!("{insert} SETTINGS async_insert = 0, insert_deduplication_token = 'ours'"));
+        let settings = "SETTINGS async_insert = 0, insert_deduplication_token = 'ours'";
+        query(stack, &format!("INSERT INTO {topic} (id, n, check) {settings} VALUES (7, 7, 7)"));
         query_number(stack, &format!("SELECT count() FROM {topic} WHERE id = 7"))
     };
     assert_eq!(repeat(), 1);

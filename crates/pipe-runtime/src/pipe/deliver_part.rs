@@ -28,7 +28,7 @@ const SAMPLE_BYTES_MAX: usize = 64 << 10;
 pub(super) async fn deliver_part(shared: Arc<Shared>, partition: PartitionId, epoch: Epoch, mut part: Part) {
     let _watch = PanicWatch::new(Arc::clone(&shared));
     let Some(deliveries) = &shared.deliveries else { return };
-    let guard = Guard::of(partition, epoch, part.tried_unix_s);
+    let guard = Guard::of(&shared, partition, epoch, part.tried_unix_s);
     match store(&shared, &guard, partition, &mut part).await {
         Ok(outcome) => {
             let mut progress = shared.progress.lock();
@@ -122,9 +122,9 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
                 .is_owner(shared)
                 .then(|| sink.rows_left(&sample, &target.types, &target.filled, tried_unix_s))
         });
-        match settled(asked.await, shared.setup.keeps_rows, tried_unix_s)? {
-            true => return Ok(()),
-            false => token = format!("{base}@{started_unix_s}"),
+        // Rows that are there have brought their token: the table drops them, and its views get what they lack.
+        if !is_there(asked.await, shared.setup.keeps_rows, tried_unix_s)? {
+            token = format!("{base}@{started_unix_s}");
         }
         guard.restarted(started_unix_s);
     }
@@ -144,16 +144,16 @@ async fn rejects(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken
             let sink = &shared.setup.sink;
             guard.is_owner(shared).then(|| sink.error_rows_left(table.name(), token.as_str(), wanted))
         });
-        match settled(asked.await, true, guard.tried_unix_s())? {
-            true => return Ok(()),
-            false => current = format!("{base}@{started_unix_s}"),
+        if is_there(asked.await, true, guard.tried_unix_s())? {
+            return Ok(());
         }
+        current = format!("{base}@{started_unix_s}");
         guard.restarted(started_unix_s);
     }
 }
 
 /// Whether the insert was done before the server was killed; an error where that cannot be told.
-fn settled(left: Option<Left>, keeps_rows: bool, tried_unix_s: u64) -> Result<bool, Undelivered> {
+fn is_there(left: Option<Left>, keeps_rows: bool, tried_unix_s: u64) -> Result<bool, Undelivered> {
     match left {
         None => Err(Undelivered::Abandoned),
         Some(Left::All) => Ok(true),

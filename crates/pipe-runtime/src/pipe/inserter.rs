@@ -68,9 +68,9 @@ pub(super) async fn insert_rows(
         return Ok(());
     }
     let token = shared.token(batch.id);
-    let mut guard = Guard::of_nobody();
+    let mut guard = Guard::of_nobody(shared);
     loop {
-        let token = after(&token, guard.known_start()).rows(&rows);
+        let token = after(&token, guard.another_start()).rows(&rows);
         let insert = insert_of(shared, batch, &rows, &token);
         match persist(shared, Attempt::Rows(&insert), &guard).await {
             // What the server remembers of an insert in which it was killed is not sure: with another token nothing is
@@ -115,9 +115,9 @@ pub(super) async fn insert_rejects(
     rejects: &[ErrorRow],
     token: impl Fn(Option<u64>) -> String,
 ) -> Result<(), Undelivered> {
-    let mut guard = Guard::of_nobody();
+    let mut guard = Guard::of_nobody(shared);
     loop {
-        match persist_rejects(shared, rejects, &token(guard.known_start()), &guard).await {
+        match persist_rejects(shared, rejects, &token(guard.another_start()), &guard).await {
             Err(Undelivered::ServerRestarted { started_unix_s }) => guard.restarted(started_unix_s),
             other => return other,
         }

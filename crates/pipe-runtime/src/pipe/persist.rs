@@ -68,8 +68,10 @@ pub(super) struct Guard {
     tried_unix_s: u64,
     /// It was tried before, so that the next try has to be asked for.
     is_repetition: bool,
-    /// The start of the server that the token is meant for, where it was started anew after the first try.
-    known_start: Option<u64>,
+    /// The start of the server that has heard of the token, where that is known.
+    server: Option<u64>,
+    /// The same, where the server was started anew after the first try.
+    another: Option<u64>,
 }
 
 /// Seconds after which a try that follows a failed one asks ClickHouse first whether it remembers the token.
@@ -83,22 +85,31 @@ const START_JITTER_S: u64 = 2;
 
 impl Guard {
     /// Of at-least-once mode: a repetition does no harm but the obvious one.
-    pub(super) fn of_nobody() -> Guard {
-        Guard { owner: None, tried_unix_s: now_unix_s(), is_repetition: false, known_start: None }
+    pub(super) fn of_nobody(shared: &Shared) -> Guard {
+        let server = shared.server_start();
+        Guard { owner: None, tried_unix_s: now_unix_s(), is_repetition: false, server, another: None }
     }
 
     /// Of a partition; `tried_unix_s` is when an earlier owner may have tried it.
-    pub(super) fn of(partition: PartitionId, epoch: Epoch, tried_unix_s: Option<u64>) -> Guard {
+    pub(super) fn of(
+        shared: &Shared,
+        partition: PartitionId,
+        epoch: Epoch,
+        tried_unix_s: Option<u64>,
+    ) -> Guard {
         Guard {
             owner: Some((partition, epoch)),
             tried_unix_s: tried_unix_s.unwrap_or_else(now_unix_s),
             is_repetition: tried_unix_s.is_some(),
-            known_start: None,
+            // Which server an earlier owner has talked to is told by its clock alone.
+            server: if tried_unix_s.is_some() { None } else { shared.server_start() },
+            another: None,
         }
     }
 
-    pub(super) fn known_start(&self) -> Option<u64> {
-        self.known_start
+    /// When the server was started anew after the first try, where it was.
+    pub(super) fn another_start(&self) -> Option<u64> {
+        self.another
     }
 
     pub(super) fn tried_unix_s(&self) -> u64 {
@@ -112,10 +123,9 @@ impl Guard {
         })
     }
 
-    /// The server was started anew, and the next try is the first one with another token.
+    /// The server was started anew, and the next try is the first one that this server hears of.
     pub(super) fn restarted(&mut self, started_unix_s: u64) {
-        self.known_start = Some(started_unix_s);
-        self.tried_unix_s = now_unix_s();
+        (self.server, self.another) = (Some(started_unix_s), Some(started_unix_s));
         self.is_repetition = false;
     }
 
@@ -126,7 +136,8 @@ impl Guard {
             return Ok(Err(Undelivered::Abandoned));
         }
         let started_unix_s = shared.setup.sink.started_unix_s().await?;
-        let is_another = match self.known_start {
+        shared.know_server_start(started_unix_s);
+        let is_another = match self.server {
             Some(known) => started_unix_s > known + START_JITTER_S,
             None => started_unix_s + CLOCK_SKEW_S > self.tried_unix_s,
         };

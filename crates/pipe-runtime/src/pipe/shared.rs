@@ -1,7 +1,7 @@
 //! What the threads and tasks of one pipe share.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::SystemTime;
@@ -46,6 +46,8 @@ pub(super) struct Shared {
     pub(super) deliveries: Option<Deliveries>,
     /// The membership has to be ended and begun anew.
     leaves_group: AtomicBool,
+    /// When ClickHouse was started, as last heard, in seconds since 1970 by its clock; 0 before it was asked.
+    server_start: AtomicU64,
     /// A random number of this run, for tokens.
     run: u64,
     runtime: Handle,
@@ -91,6 +93,7 @@ impl Shared {
             orders: Orders::default(),
             deliveries: terms.map(Deliveries::new),
             leaves_group: AtomicBool::new(false),
+            server_start: AtomicU64::new(0),
             run: RandomState::new().hash_one(SystemTime::now()),
             runtime,
             spares: Mutex::new(spares),
@@ -169,6 +172,15 @@ impl Shared {
     /// Runs a task beside the threads.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(task);
+    }
+
+    /// When ClickHouse was started, as last heard.
+    pub(super) fn server_start(&self) -> Option<u64> {
+        Some(self.server_start.load(Ordering::Acquire)).filter(|start| *start > 0)
+    }
+
+    pub(super) fn know_server_start(&self, started_unix_s: u64) {
+        self.server_start.store(started_unix_s, Ordering::Release);
     }
 
     /// Ends the membership as soon as that is possible, and begins a new one.
