@@ -26,6 +26,7 @@ mod subject;
 mod suited;
 mod types;
 mod values;
+mod zones;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

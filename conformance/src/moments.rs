@@ -85,6 +85,15 @@ pub(crate) fn date_time(r: &mut Random) -> String {
     }
 }
 
+/// Mostly a local time of some year: what it means is the zone's to say.
+pub(crate) fn zoned(r: &mut Random) -> String {
+    if r.chance(20) {
+        return date_time(r);
+    }
+    let year = if r.chance(60) { r.range(1900, 2040) } else { r.range(1890, 2320) };
+    format!("\"{year:04}-{:02}-{:02} {}\"", r.range(1, 13), r.range(1, 29), clock(r))
+}
+
 fn day(r: &mut Random) -> String {
     format!("{:04}-{:02}-{:02}", r.range(1970, 2100), r.range(1, 13), r.range(1, 29))
 }
@@ -206,7 +215,7 @@ mod tests {
     #[test]
     fn texts_have_both_quotes_or_none() {
         let mut r = Random::of_group(5, 5);
-        for make in [date, date_time, time] {
+        for make in [date, date_time, zoned, time] {
             for _ in 0..5_000 {
                 let text = make(&mut r);
                 assert_eq!(text.starts_with('"'), text.len() > 1 && text.ends_with('"'), "{text}");

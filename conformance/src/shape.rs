@@ -9,6 +9,7 @@ use housepipe_transform::{Columns, Plan, PlanOptions};
 
 use crate::random::Random;
 use crate::types::{Kind, RARE, SCALARS};
+use crate::zones;
 
 /// Ways to make a type of types: how often, a text that shows whether it is read, and how it is made.
 pub(crate) const WRAPPERS: &[(usize, &str, Build)] = &[
@@ -48,6 +49,9 @@ const ELEMENT_NAMES: &[&str] = &["x", "y", "X", "`a b`", "long_name", "`é`", "`
 
 /// How often, of a hundred, a type without types inside is one of the rare.
 const RARE_PERCENT: usize = 25;
+/// How often it is one of those with a time zone.
+const ZONED_PERCENT: usize = 3;
+const RARE_AND_ZONED_PERCENT: usize = RARE_PERCENT + ZONED_PERCENT;
 
 /// A type as a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +98,8 @@ impl Shape {
     /// The name that the report counts by.
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            // Of hundreds of zones each is hardly ever met.
+            Shape::Scalar(_, Kind::Zoned) => "DateTime of any zone",
             Shape::Scalar(text, _) => text,
             Shape::Nullable(_) => "Nullable",
             Shape::LowCardinality(_) => "LowCardinality",
@@ -134,6 +140,7 @@ impl fmt::Display for Shape {
 pub(crate) struct Table {
     scalars: Vec<(&'static str, Kind)>,
     rare: Vec<(&'static str, Kind)>,
+    zoned: Vec<(&'static str, Kind)>,
     wrappers: Vec<(usize, Build)>,
     /// What was left out, with the reason.
     pub(crate) skipped: Vec<(String, String)>,
@@ -152,20 +159,16 @@ impl Table {
             skipped.extend(reason.map(|reason| (text.to_owned(), reason)));
             taken
         };
-        let mut scalars: Vec<_> = SCALARS
-            .iter()
-            .filter(|(text, _)| wanted(text))
-            .filter(|(text, _)| takes(text))
-            .copied()
-            .collect();
-        let rare: Vec<_> =
-            RARE.iter().filter(|(text, _)| wanted(text)).filter(|(text, _)| takes(text)).copied().collect();
+        let mut of = |types: &[(&'static str, Kind)]| -> Vec<_> {
+            types.iter().filter(|(text, _)| wanted(text) && takes(text)).copied().collect()
+        };
+        let (mut scalars, rare, zoned) = (of(SCALARS), of(RARE), of(&zones::types()));
         let mut wrappers: Vec<(usize, Build)> = WRAPPERS
             .iter()
             .filter(|(_, text, _)| wanted(text) && takes(text))
             .map(|(weight, _, build)| (*weight, *build))
             .collect();
-        if scalars.is_empty() && rare.is_empty() {
+        if scalars.is_empty() && rare.is_empty() && zoned.is_empty() {
             if wrappers.is_empty() {
                 return Err("no type is left".to_owned());
             }
@@ -180,7 +183,7 @@ impl Table {
         }
         skipped.sort();
         skipped.dedup();
-        Ok(Table { scalars, rare, wrappers, skipped })
+        Ok(Table { scalars, rare, zoned, wrappers, skipped })
     }
 
     /// A random type of at most this depth.
@@ -200,8 +203,15 @@ impl Table {
     }
 
     fn scalar(&self, r: &mut Random) -> Shape {
-        let is_rare = !self.rare.is_empty() && (self.scalars.is_empty() || r.chance(RARE_PERCENT));
-        let (text, kind) = r.pick(if is_rare { &self.rare } else { &self.scalars });
+        let list = match r.below(100) {
+            0..RARE_PERCENT => &self.rare,
+            RARE_PERCENT..RARE_AND_ZONED_PERCENT => &self.zoned,
+            _ => &self.scalars,
+        };
+        // Where only some types were asked for, lists may be empty, but never all of them.
+        let lists = [list, &self.scalars, &self.rare, &self.zoned];
+        let list = lists.into_iter().find(|list| !list.is_empty()).unwrap_or(list);
+        let (text, kind) = r.pick(list);
         Shape::Scalar(text, kind)
     }
 

@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     Fixed(usize),
     Date,
     DateTime,
+    /// A moment of any year that ClickHouse's table of days has, in a zone of its own.
+    Zoned,
     Time,
     /// The names and numbers that the Enum has.
     Enum(&'static [&'static str]),

@@ -297,6 +297,7 @@ fn scalar(r: &mut Random, kind: Kind) -> String {
         }
         Kind::Date => moments::date(r),
         Kind::DateTime => moments::date_time(r),
+        Kind::Zoned => moments::zoned(r),
         Kind::Time => moments::time(r),
         Kind::Enum(names) => match r.below(12) {
             0 => r
