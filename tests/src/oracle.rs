@@ -115,15 +115,25 @@ impl Numbered {
             ))
     }
 
-    /// Error rows of records that the table should have, for whoever looks for the reason.
-    pub fn misplaced(&self, stack: &Stack) -> String {
-        let sql = format!(
-            "SELECT partition, offset, code, message, batch_token, raw_message FROM {}_clickpipes_error \
-             WHERE kind = 'record' AND NOT {} LIMIT 5",
-            self.topic,
-            self.bad_sql().replace("id ", "JSONExtractUInt(raw_message, 'id') ")
-        );
-        stack.clickhouse.query(&sql).unwrap_or_else(|error| error.to_string())
+    /// Some of the rows that are wrong, for whoever looks for the reason.
+    pub fn evidence(&self, stack: &Stack) -> String {
+        let (topic, bad) = (&self.topic, self.bad_sql());
+        let questions = [
+            format!(
+                "SELECT 'row', id, count(), groupArray(_part) FROM {topic} GROUP BY id HAVING count() > 1 LIMIT 5"
+            ),
+            format!(
+                "SELECT 'error row', partition, offset, groupArray(code), groupArray(batch_token), groupArray(_time) \
+                 FROM {topic}_clickpipes_error WHERE kind = 'record' GROUP BY ALL HAVING count() > 1 LIMIT 5"
+            ),
+            format!(
+                "SELECT 'misplaced', partition, offset, code, message, batch_token FROM {topic}_clickpipes_error \
+                 WHERE kind = 'record' AND NOT {} LIMIT 5",
+                bad.replace("id ", "JSONExtractUInt(raw_message, 'id') ")
+            ),
+        ];
+        let answer = |sql: &String| stack.clickhouse.query(sql).unwrap_or_else(|error| error.to_string());
+        questions.iter().map(answer).collect()
     }
 
     /// Whether a record belongs into the error table.

@@ -104,8 +104,12 @@ pub fn run(row: &Row, stack: &mut Stack, mode: Mode, seed: u64) -> Found {
     };
     let mut trouble = broken.or(calm.err());
     let verdict = trouble.is_none().then(|| scene.verdict());
-    if verdict.is_some_and(|verdict| verdict.misplaced > 0) {
-        trouble = Some(scene.misplaced());
+    let is_right = verdict.is_none_or(|verdict| match mode {
+        Mode::AtLeastOnce => verdict.is_complete(),
+        Mode::ExactlyOnce => verdict.is_exact(),
+    });
+    if !is_right {
+        trouble = Some(scene.evidence());
     }
     Found { verdict, produced: scene.produced(), calm: since.elapsed(), trouble, note: String::new() }
 }

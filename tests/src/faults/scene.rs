@@ -176,9 +176,9 @@ impl<'a> Scene<'a> {
         self.numbered.verdict(self.stack)
     }
 
-    /// Error rows of records that the table should have.
-    pub(super) fn misplaced(&self) -> String {
-        self.numbered.misplaced(self.stack)
+    /// Some of what is wrong.
+    pub(super) fn evidence(&self) -> String {
+        self.numbered.evidence(self.stack)
     }
 
     /// Records written.

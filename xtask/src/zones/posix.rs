@@ -35,6 +35,9 @@ fn read(text: &str) -> anyhow::Result<(i32, Option<Rule>)> {
     let (winter, rest) = offset(parts.next().unwrap_or_default())?;
     let winter = winter.context("no offset")?;
     if rest.is_empty() {
+        if parts.next().is_some() {
+            bail!("days of a summer that has no name");
+        }
         return Ok((winter, None));
     }
     let (summer, rest) = offset(rest)?;
