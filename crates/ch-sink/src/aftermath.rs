@@ -28,6 +28,16 @@ pub enum Left {
     Some,
 }
 
+/// Seconds since 1970, by the server's own clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clickhouse::Row, serde::Deserialize)]
+#[non_exhaustive]
+pub struct ServerClock {
+    /// Now.
+    pub now_unix_s: u64,
+    /// The server's last start, which is told a second more or less exactly.
+    pub started_unix_s: u64,
+}
+
 #[derive(clickhouse::Row, serde::Deserialize)]
 struct Counted {
     wanted: u64,
@@ -45,16 +55,14 @@ impl Counted {
 }
 
 impl Sink {
-    /// When the server was started, in seconds since 1970 by its own clock.
+    /// What time it is at the server, and when it was started.
     ///
     /// # Errors
     /// Any [`SinkError`] of a request.
-    pub async fn started_unix_s(&self) -> Result<u64, SinkError> {
-        self.fetch_one(
-            "a question for the server's start",
-            "SELECT toUInt64(toUnixTimestamp(now()) - uptime())",
-        )
-        .await
+    pub async fn server_clock(&self) -> Result<ServerClock, SinkError> {
+        let sql = "SELECT toUInt64(toUnixTimestamp(now())) AS now_unix_s, \
+                   toUInt64(now_unix_s - uptime()) AS started_unix_s";
+        self.fetch_one("a question for the server's clock", sql).await
     }
 
     /// Looks for the rows of `sample`, a few rows of an insert that was tried at `unix_s` or later. `types` are those of

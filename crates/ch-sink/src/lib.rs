@@ -55,7 +55,7 @@ mod error;
 mod failure;
 mod response;
 
-pub use aftermath::Left;
+pub use aftermath::{Left, ServerClock};
 pub use backoff::Backoff;
 pub use bisection::{Bisection, RefusedRow, TooManyRefused};
 pub use config::{Compression, SinkConfig, check_url};

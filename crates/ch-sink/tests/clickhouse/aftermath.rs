@@ -53,7 +53,9 @@ async fn error_rows_are_found_by_their_batch() {
     sink.create_error_table(&table).await.unwrap();
     let mut row = ErrorRow::record("p", "t", 0, 1, "c");
     row.batch_token = "it's one".to_owned();
-    let before = sink.started_unix_s().await.unwrap();
+    let clock = sink.server_clock().await.unwrap();
+    assert!(clock.started_unix_s <= clock.now_unix_s);
+    let before = clock.started_unix_s;
     assert_eq!(sink.error_rows_left("e", "it's one", 2).await.unwrap(), Left::Nothing);
     sink.insert_errors(&table, &[row.clone()], None).await.unwrap();
     assert_eq!(sink.error_rows_left("e", "it's one", 2).await.unwrap(), Left::Some);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use housepipe_ch_sink::{Insert, Left};
 use housepipe_kafka_source::{Offset, PartitionId};
 
-use super::exactly_once::{self, now_unix_s};
+use super::exactly_once;
 use super::inserter::{insert_of, persist_rejects};
 use super::isolate;
 use super::part::{Part, RowsRefused};
@@ -123,7 +123,7 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
                 .then(|| sink.rows_left(&sample, &target.types, &target.filled, tried_unix_s))
         });
         // Rows that are there have brought their token: the table drops them, and its views get what they lack.
-        if !is_there(asked.await, shared.setup.keeps_rows, tried_unix_s)? {
+        if !is_there(shared, asked.await, shared.setup.keeps_rows, tried_unix_s)? {
             token = format!("{base}@{started_unix_s}");
         }
         guard.restarted(started_unix_s);
@@ -144,7 +144,7 @@ async fn rejects(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken
             let sink = &shared.setup.sink;
             guard.is_owner(shared).then(|| sink.error_rows_left(table.name(), token.as_str(), wanted))
         });
-        if is_there(asked.await, true, guard.tried_unix_s())? {
+        if is_there(shared, asked.await, true, guard.tried_unix_s())? {
             return Ok(());
         }
         current = format!("{base}@{started_unix_s}");
@@ -153,14 +153,19 @@ async fn rejects(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken
 }
 
 /// Whether the insert was done before the server was killed; an error where that cannot be told.
-fn is_there(left: Option<Left>, keeps_rows: bool, tried_unix_s: u64) -> Result<bool, Undelivered> {
+fn is_there(
+    shared: &Shared,
+    left: Option<Left>,
+    keeps_rows: bool,
+    tried_unix_s: u64,
+) -> Result<bool, Undelivered> {
     match left {
         None => Err(Undelivered::Abandoned),
         Some(Left::All) => Ok(true),
         // A table that merges rows into others may have done that with all of them.
         Some(Left::Nothing) if keeps_rows => Ok(false),
         Some(Left::Nothing | Left::Some) => {
-            Err(Undelivered::Overdue { age_s: now_unix_s().saturating_sub(tried_unix_s) })
+            Err(Undelivered::Overdue { age_s: shared.now_unix_s().saturating_sub(tried_unix_s) })
         }
     }
 }

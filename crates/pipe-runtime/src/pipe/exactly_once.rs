@@ -57,11 +57,6 @@ struct Owned {
     refused: usize,
 }
 
-/// The present second, since 1970.
-pub(super) fn now_unix_s() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
-}
-
 impl Deliveries {
     pub(super) fn new(terms: Terms) -> Deliveries {
         Deliveries { terms, owned: Mutex::default(), changed: Condvar::new(), commits: Mutex::default() }
@@ -128,7 +123,7 @@ impl Deliveries {
         }
         let fresh = Lineage::from_bits(RandomState::new().hash_one((SystemTime::now(), partition)));
         self.step(shared, partition, epoch, |owned| {
-            owned.core.recover(position, recorded, fresh, memory, now_unix_s())
+            owned.core.recover(position, recorded, fresh, memory, shared.now_unix_s())
         });
     }
 
@@ -161,7 +156,7 @@ impl Deliveries {
             }
             part.lineage = owned.core.lineage();
             owned.parts.push_back(part);
-            owned.core.seal(sealed, now_unix_s())
+            owned.core.seal(sealed, shared.now_unix_s())
         });
         if let Some(part) = left {
             part.give_back(shared);
@@ -176,7 +171,7 @@ impl Deliveries {
         epoch: Epoch,
         outcome: CommitOutcome,
     ) {
-        self.step(shared, partition, epoch, |owned| owned.core.committed(outcome, now_unix_s()));
+        self.step(shared, partition, epoch, |owned| owned.core.committed(outcome, shared.now_unix_s()));
     }
 
     /// The part that was being inserted is stored.
@@ -185,7 +180,7 @@ impl Deliveries {
             if is_last {
                 owned.refused = 0;
             }
-            owned.core.stored(now_unix_s())
+            owned.core.stored(shared.now_unix_s())
         });
     }
 
@@ -221,7 +216,7 @@ impl Deliveries {
                 owned.parts.push_front(part);
             }
             match action {
-                Action::Divide(_) => owned.core.divided(&sealed, now_unix_s()),
+                Action::Divide(_) => owned.core.divided(&sealed, shared.now_unix_s()),
                 other => other,
             }
         });

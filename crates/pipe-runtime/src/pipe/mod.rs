@@ -158,7 +158,7 @@ impl Pipe {
             terms,
             Handle::current(),
         );
-        shared.know_server_start(shared.setup.sink.started_unix_s().await?);
+        shared.know_server_clock(shared.setup.sink.server_clock().await?);
         let mut workers = Vec::new();
         for index in 0..worker_count {
             workers.push(spawn_worker(index, &shared, &provisioned.plan)?);

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use housepipe_ch_sink::{Backoff, ErrorRow, ErrorTable, FailureClass, Insert, SinkError};
 use housepipe_kafka_source::PartitionId;
 
-use super::exactly_once::now_unix_s;
 use super::recovery;
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
@@ -77,9 +76,6 @@ pub(super) struct Guard {
 /// Seconds after which a try that follows a failed one asks ClickHouse first whether it remembers the token.
 const TRUSTED_S: u64 = 30;
 
-/// Seconds by which the clocks of a pipe and of ClickHouse may differ.
-const CLOCK_SKEW_S: u64 = 30;
-
 /// Seconds by which a server's start, reckoned from its uptime, differs from one question to the next.
 const START_JITTER_S: u64 = 2;
 
@@ -87,7 +83,7 @@ impl Guard {
     /// Of at-least-once mode: a repetition does no harm but the obvious one.
     pub(super) fn of_nobody(shared: &Shared) -> Guard {
         let server = shared.server_start();
-        Guard { owner: None, tried_unix_s: now_unix_s(), is_repetition: false, server, another: None }
+        Guard { owner: None, tried_unix_s: shared.now_unix_s(), is_repetition: false, server, another: None }
     }
 
     /// Of a partition; `tried_unix_s` is when an earlier owner may have tried it.
@@ -99,7 +95,7 @@ impl Guard {
     ) -> Guard {
         Guard {
             owner: Some((partition, epoch)),
-            tried_unix_s: tried_unix_s.unwrap_or_else(now_unix_s),
+            tried_unix_s: tried_unix_s.unwrap_or_else(|| shared.now_unix_s()),
             is_repetition: tried_unix_s.is_some(),
             // Which server an earlier owner has talked to is told by its clock alone.
             server: if tried_unix_s.is_some() { None } else { shared.server_start() },
@@ -135,16 +131,17 @@ impl Guard {
         if !self.is_owner(shared) {
             return Ok(Err(Undelivered::Abandoned));
         }
-        let started_unix_s = shared.setup.sink.started_unix_s().await?;
-        shared.know_server_start(started_unix_s);
+        let clock = shared.setup.sink.server_clock().await?;
+        shared.know_server_clock(clock);
+        let started_unix_s = clock.started_unix_s;
         let is_another = match self.server {
             Some(known) => started_unix_s > known + START_JITTER_S,
-            None => started_unix_s + CLOCK_SKEW_S > self.tried_unix_s,
+            None => started_unix_s + START_JITTER_S > self.tried_unix_s,
         };
         if is_another {
             return Ok(Err(Undelivered::ServerRestarted { started_unix_s }));
         }
-        let age_s = now_unix_s().saturating_sub(self.tried_unix_s);
+        let age_s = shared.now_unix_s().saturating_sub(self.tried_unix_s);
         if self.owner.is_some()
             && age_s > TRUSTED_S
             && recovery::memory(shared, self.tried_unix_s).await? == TokenMemory::Unsure

@@ -7,7 +7,6 @@ use std::time::Duration;
 use housepipe_ch_sink::{Backoff, FailureClass, SinkError, TableName};
 use housepipe_kafka_source::{Offset, PartitionId};
 
-use super::exactly_once::now_unix_s;
 use super::persist::{HOLD_RETRY_MS, jitter};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
@@ -76,7 +75,8 @@ async fn recover(
     metadata: Metadata,
 ) {
     let Some(deliveries) = &shared.deliveries else { return };
-    let prepared_unix_s = metadata.pending.map_or_else(now_unix_s, |pending| pending.prepared_unix_s);
+    let prepared_unix_s =
+        metadata.pending.map_or_else(|| shared.now_unix_s(), |pending| pending.prepared_unix_s);
     let asked = until_answered(&shared, Phase::Stopping, || {
         deliveries.owns(partition, epoch).then(|| memory(&shared, prepared_unix_s))
     });

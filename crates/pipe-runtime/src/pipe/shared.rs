@@ -1,12 +1,12 @@
 //! What the threads and tasks of one pipe share.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
-use housepipe_ch_sink::{ErrorRow, ErrorTable, Sink};
+use housepipe_ch_sink::{ErrorRow, ErrorTable, ServerClock, Sink};
 use housepipe_kafka_source::{PartitionId, SourceConfig};
 use housepipe_transform::RowFormat;
 use tokio::runtime::Handle;
@@ -46,8 +46,8 @@ pub(super) struct Shared {
     pub(super) deliveries: Option<Deliveries>,
     /// The membership has to be ended and begun anew.
     leaves_group: AtomicBool,
-    /// When ClickHouse was started, as last heard, in seconds since 1970 by its clock; 0 before it was asked.
-    server_start: AtomicU64,
+    /// ClickHouse's clock, as last heard, and when that was.
+    server_clock: Mutex<Option<(ServerClock, Instant)>>,
     /// A random number of this run, for tokens.
     run: u64,
     runtime: Handle,
@@ -93,7 +93,7 @@ impl Shared {
             orders: Orders::default(),
             deliveries: terms.map(Deliveries::new),
             leaves_group: AtomicBool::new(false),
-            server_start: AtomicU64::new(0),
+            server_clock: Mutex::new(None),
             run: RandomState::new().hash_one(SystemTime::now()),
             runtime,
             spares: Mutex::new(spares),
@@ -174,13 +174,27 @@ impl Shared {
         self.runtime.spawn(task);
     }
 
-    /// When ClickHouse was started, as last heard.
+    /// When ClickHouse was started, as last heard, in seconds since 1970 by its clock.
     pub(super) fn server_start(&self) -> Option<u64> {
-        Some(self.server_start.load(Ordering::Acquire)).filter(|start| *start > 0)
+        let clock = self.server_clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.map(|(clock, _)| clock.started_unix_s)
     }
 
-    pub(super) fn know_server_start(&self, started_unix_s: u64) {
-        self.server_start.store(started_unix_s, Ordering::Release);
+    pub(super) fn know_server_clock(&self, clock: ServerClock) {
+        let heard = Some((clock, Instant::now()));
+        *self.server_clock.lock().unwrap_or_else(PoisonError::into_inner) = heard;
+    }
+
+    /// The present second since 1970, by ClickHouse's clock: what its start and its parts are compared with, by every
+    /// process of the pipe, whatever their own clocks say.
+    pub(super) fn now_unix_s(&self) -> u64 {
+        let clock = self.server_clock.lock().unwrap_or_else(PoisonError::into_inner);
+        match *clock {
+            Some((clock, heard)) => clock.now_unix_s.saturating_add(heard.elapsed().as_secs()),
+            None => SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |elapsed| elapsed.as_secs()),
+        }
     }
 
     /// Ends the membership as soon as that is possible, and begins a new one.
