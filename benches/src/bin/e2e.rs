@@ -37,6 +37,9 @@ struct Args {
     /// Partitions of the topic.
     #[arg(long, default_value_t = 4)]
     partitions: u16,
+    /// How the pipe delivers.
+    #[arg(long, default_value = "at_least_once", value_parser = ["at_least_once", "exactly_once"])]
+    delivery: String,
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
@@ -119,7 +122,7 @@ fn first_row(args: &Args, binary: &PathBuf, stack: &Stack) -> anyhow::Result<f64
         let file = std::env::temp_dir().join(format!("housepipe-bench-{}-{table}.yaml", std::process::id()));
         std::fs::write(
             &file,
-            pipe_file(stack, Shape::Events, &table).replace("topic: events", "topic: first_row"),
+            pipe_file(args, stack, Shape::Events, &table).replace("topic: events", "topic: first_row"),
         )?;
         let started = Instant::now();
         let mut pipe = Command::new(binary).args(["--quiet", "--log", "error", "run"]).arg(&file).spawn()?;
@@ -210,7 +213,7 @@ fn load(
 ) -> anyhow::Result<Sample> {
     let table = format!("{}_{run}", shape.name());
     let file = std::env::temp_dir().join(format!("housepipe-bench-{}-{table}.yaml", std::process::id()));
-    std::fs::write(&file, pipe_file(stack, shape, &table))?;
+    std::fs::write(&file, pipe_file(args, stack, shape, &table))?;
     let server = ServerCpu::of(stack)?;
     let output = Command::new(binary)
         .args(["--json", "--quiet", "--log", "warn", "run", "--until-caught-up"])
@@ -255,10 +258,11 @@ fn wait_for_merges(stack: &Stack, table: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn pipe_file(stack: &Stack, shape: Shape, table: &str) -> String {
+fn pipe_file(args: &Args, stack: &Stack, shape: Shape, table: &str) -> String {
     format!(
         "name: {}\nsource: {{ type: kafka, brokers: '{}', topic: {}, consumer_group: {} }}\n\
-         destination:\n  url: {}\n  database: {DATABASE}\n  table: {table}\n  managed_table: {{ order_by: [{}] }}\n  columns: \"{}\"\n",
+         destination:\n  url: {}\n  database: {DATABASE}\n  table: {table}\n  managed_table: {{ order_by: [{}] }}\n  columns: \"{}\"\n\
+         delivery: {}\n",
         table.replace('_', "-"),
         stack.kafka.bootstrap(),
         shape.name(),
@@ -266,6 +270,7 @@ fn pipe_file(stack: &Stack, shape: Shape, table: &str) -> String {
         stack.clickhouse.url(),
         shape.order_by(),
         shape.corpus().columns(),
+        args.delivery,
     )
 }
 

@@ -13,7 +13,7 @@ use super::persist::{Attempt, Guard, Undelivered, persist};
 use super::progress::Outcome;
 use super::recovery::until_answered;
 use super::shared::{PanicWatch, Shared};
-use super::state::{Phase, PipeState};
+use super::state::Phase;
 use crate::delivery::{BatchToken, Epoch};
 use crate::error::explain;
 use crate::failpoint::failpoint;
@@ -40,9 +40,7 @@ pub(super) async fn deliver_part(shared: Arc<Shared>, partition: PartitionId, ep
             drop(progress);
             failpoint("insert_after");
             deliveries.stored(&shared, partition, epoch, part.is_last);
-            if !shared.is_stopping() {
-                shared.state.set(PipeState::Running);
-            }
+            shared.is_well();
             part.recycle(&shared);
         }
         Err(Undelivered::Refused(error)) => {

@@ -10,7 +10,6 @@ use super::isolate;
 use super::persist::{Attempt, Guard, Undelivered, persist};
 use super::progress::Outcome;
 use super::shared::{PanicWatch, Shared};
-use super::state::PipeState;
 use crate::delivery::BatchToken;
 use crate::error::PipeError;
 use crate::failpoint::failpoint;
@@ -25,9 +24,7 @@ pub(super) async fn deliver(shared: Arc<Shared>, mut batch: SealedBatch) {
     let Ok(outcome) = store(&shared, &mut batch).await else { return };
     failpoint("insert_after");
     shared.progress.lock().settle(batch.id, &outcome);
-    if !shared.is_stopping() {
-        shared.state.set(PipeState::Running);
-    }
+    shared.is_well();
     shared.give_back(batch.into_buffers(shared.setup.limits.bytes_max));
 }
 

@@ -82,9 +82,7 @@ async fn recover(
     });
     let Some(memory) = asked.await else { return };
     deliveries.recovered(&shared, partition, epoch, position, Recorded::Ours(metadata), memory);
-    if !shared.is_stopping() {
-        shared.state.set(PipeState::Running);
-    }
+    shared.is_well();
 }
 
 /// Asks ClickHouse until it answers; none where there is nothing to ask any more, or the pipe has come to `end`.

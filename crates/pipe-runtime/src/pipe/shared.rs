@@ -19,7 +19,7 @@ use super::orders::Orders;
 use super::progress::SharedProgress;
 use super::record::Labels;
 use super::recovery::TokenWindow;
-use super::state::{Phase, StateCell};
+use super::state::{Phase, PipeState, StateCell};
 use crate::delivery::{BatchId, BatchToken, Cut, RejectRule, RejectVerdict, Sealed, Terms};
 use crate::error::{PipeError, explain};
 use crate::pipe_file::BatchLimits;
@@ -207,9 +207,18 @@ impl Shared {
         self.leaves_group.swap(false, Ordering::AcqRel)
     }
 
+    /// Something has succeeded that had failed before.
+    pub(super) fn is_well(&self) {
+        if !self.is_stopping() && self.progress.lock().halted.is_empty() {
+            self.state.set(PipeState::Running);
+        }
+    }
+
     /// A partition is not read any more, while the others go on.
     pub(super) fn halt(&self, partition: PartitionId, reason: String) {
         tracing::error!(partition = partition.0, reason, "a partition stops; its offset is kept");
+        self.state
+            .set(PipeState::Misconfigured { reason: format!("partition {partition} has stopped: {reason}") });
         self.progress.lock().halted.insert(partition, reason);
         self.progress.notify();
     }
