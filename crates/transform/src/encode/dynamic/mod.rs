@@ -47,7 +47,8 @@ fn typed(
         Ok(kind) => kind,
         Err(Miss::Unclear) => {
             let message = "the value of a Dynamic is not JSON";
-            return Err(Fault::new(RejectCode::InvalidJson, start, message));
+            // ClickHouse makes a text of it, and tries no other member of a Variant.
+            return Err(Fault::new(RejectCode::InvalidJson, start, message).made_final());
         }
         Err(Miss::Fault(fault)) => return Err(fault),
     };
