@@ -114,7 +114,7 @@ fn pipe_files_that_cannot_be_read_are_usage_errors() {
             pipe.clone().replacing("brokers:", "brokerz:"),
             &["pipe.yaml:4", "`source.brokerz`", "did you mean `brokers`?"][..],
         ),
-        (pipe.clone().with("delivery: at_most_once"), &["`delivery`", "exactly_once"]),
+        (pipe.clone().with("delivery: at_most_once"), &["`delivery`", "did you mean `at_least_once`?"]),
         (pipe.clone().with("batch: { max_rows: 0 }"), &["batch.max_rows", "from 1 to 1000000"]),
         (pipe.clone().with("batch: { max_wait: 5 }"), &["batch.max_wait", "5s"]),
         (pipe.clone().with("a: [1"), &["pipe.yaml", "not valid YAML"]),
