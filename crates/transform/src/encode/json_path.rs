@@ -350,7 +350,9 @@ fn takes(op: &Op, decoded: &[u8], s: &mut State, scratch: &mut Scratch) -> Resul
         // A text that begins with `nan(` is a final fault elsewhere; here it has one reader, and an end.
         Op::Float32 | Op::Float64 => Ok(reads(op, text, true, value, s).unwrap_or(false)),
         // Other readers leave a colon behind an address alone.
-        Op::Ipv6 if inner.ends_with(b":") && (!inner.ends_with(b"::") || inner.ends_with(b":::")) => Ok(false),
+        Op::Ipv6 if inner.ends_with(b":") && (!inner.ends_with(b"::") || inner.ends_with(b":::")) => {
+            Ok(false)
+        }
         _ => reads(op, text, true, value, s),
     };
     s.lenient = lenient;
