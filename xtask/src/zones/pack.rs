@@ -12,8 +12,8 @@ const VERSION_BYTES: usize = 8;
 /// A change is its moment times two to this power, plus the offset and its bias.
 const OFFSET_BITS: u32 = 20;
 const OFFSET_BIAS: i64 = 1 << (OFFSET_BITS - 1);
-/// The transform looks for the moment of a local time within a day, and expects one change there at most.
-const CHANGES_APART_SECONDS_MIN: i64 = 2 * 86_400;
+/// The transform expects one change at most around a day: on it, on the day before and on the one after.
+const CHANGES_APART_SECONDS_MIN: i64 = 3 * 86_400;
 const OFFSET_SECONDS_MAX: i32 = 86_400;
 
 /// The bytes of the table.

@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use table::Table;
-pub(crate) use timeline::Timeline;
+pub(crate) use timeline::{Change, Timeline};
 
 /// A time zone of ClickHouse, such as `Europe/Berlin`.
 ///

@@ -125,13 +125,13 @@ mod tests {
     const MOMENTS: [i64; 4] = [-5_000_000_000, 0, 2_000_000_000, 200_000_000_000];
 
     #[test]
-    fn the_changes_of_every_timeline_are_in_order_and_two_days_apart() {
+    fn the_changes_of_every_timeline_are_in_order_and_three_days_apart() {
         let table = Table::built_in().unwrap();
         for name in table.names() {
             let timeline = table.timeline(name).unwrap();
             let moments: Vec<i64> =
                 timeline.changes.iter().map(|change| Timeline::unpack(*change).0).collect();
-            assert!(moments.windows(2).all(|pair| pair[1] - pair[0] > 2 * 86_400), "{name}");
+            assert!(moments.windows(2).all(|pair| pair[1] - pair[0] > 3 * 86_400), "{name}");
         }
     }
 

@@ -5,7 +5,7 @@ use super::rule::Rule;
 /// By how many seconds a zone is ahead of UTC, and when that changes.
 ///
 /// A change is a number of 64 bits: the moment in seconds since 1970 times 2^[`OFFSET_BITS`], plus the seconds ahead
-/// of UTC from then on plus [`OFFSET_BIAS`]. No two changes are less than two days apart.
+/// of UTC from then on plus [`OFFSET_BIAS`]. No two changes are less than three days apart.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeline<'a> {
     /// Before the first change.
@@ -27,7 +27,7 @@ pub(crate) struct Change {
 const DAY_SECONDS: i64 = 86_400;
 const OFFSET_BITS: u32 = 20;
 const OFFSET_BIAS: i64 = 1 << (OFFSET_BITS - 1);
-/// More than any zone is ahead of UTC or behind it, and at most half of what lies between two changes.
+/// More than any zone is ahead of UTC or behind it, and less than half of what lies between two changes.
 const OFFSET_SECONDS_MAX: i64 = 86_400;
 
 impl Timeline<'_> {

@@ -1,7 +1,7 @@
 //! From local time to the moment, as ClickHouse's table of days does it.
 
 use crate::calendar;
-use crate::zone::{TimeZone, Timeline};
+use crate::zone::{Change, TimeZone, Timeline};
 
 /// A zone with a memo of its last day: neighbours in a topic share their date.
 #[derive(Debug)]
@@ -61,9 +61,13 @@ impl ZoneMemo {
 
     fn look_up(&mut self, day: i64) {
         self.day = day;
-        self.begin = self.beginning(day);
         self.change_at = i64::MAX;
         self.change_by = 0;
+        if let Some(offset) = self.offset_far_from_changes(day) {
+            self.begin = day * DAY_SECONDS - offset;
+            return;
+        }
+        self.begin = self.beginning(day);
         let before = self.offset(self.begin - 1);
         let end = self.begin + DAY_SECONDS;
         let is_plain = end == self.beginning(day + 1);
@@ -115,15 +119,25 @@ impl ZoneMemo {
         let Some(offset) = self.clocks.offset_of_local(midnight) else {
             return self.offset(midnight - DAY_SECONDS);
         };
-        // ClickHouse looks midnight up on days of changes; those between are 24 hours each. So where clocks were put
-        // forward from before midnight to behind it, every day until the next change begins too late.
-        match self.clocks.changes_around(midnight - offset) {
-            (Some(last), next) if last.skips_midnight() => {
-                let is_next = next.is_some_and(|next| next.first_local().div_euclid(DAY_SECONDS) <= day);
-                if is_next { offset } else { last.before }
-            }
-            _ => offset,
-        }
+        self.stale_offset(day, midnight - offset).unwrap_or(offset)
+    }
+
+    /// ClickHouse looks midnight up on days of changes; those between are 24 hours each. So where clocks were put
+    /// forward from before midnight to behind it, every day until the next change begins too late.
+    fn stale_offset(&self, day: i64, moment: i64) -> Option<i64> {
+        let (last, next) = self.clocks.changes_around(moment);
+        let last = last.filter(Change::skips_midnight)?;
+        let is_next = next.is_some_and(|next| next.first_local().div_euclid(DAY_SECONDS) <= day);
+        (!is_next).then_some(last.before)
+    }
+
+    /// By how many seconds the day begins ahead of UTC, where clocks do not change around it, as on most days.
+    fn offset_far_from_changes(&self, day: i64) -> Option<i64> {
+        // No zone is a day ahead of UTC or behind it, and no two changes lie within these three days.
+        let midnight = day * DAY_SECONDS;
+        let offset = self.offset(midnight - DAY_SECONDS);
+        let is_far = self.offset(midnight + 2 * DAY_SECONDS) == offset;
+        is_far.then(|| self.stale_offset(day, midnight - offset).unwrap_or(offset))
     }
 
     /// Seconds by which the zone is ahead of UTC at the moment.
