@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::named_row::{NamedRow, cuts};
+
 /// A row that is refused when it is inserted alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedRow {
@@ -24,14 +26,15 @@ pub struct TooManyRefused {
 }
 
 /// A search for refused rows that does no IO: it hands out ranges of rows to insert, in the order of the batch, and is
-/// told how each went. Every row that is not refused is accepted exactly once.
+/// told how each went. Every row that is not refused is accepted exactly once. A row that ClickHouse names is tried alone at
+/// once; else a range is halved.
 ///
 /// ```
 /// use housepipe_ch_sink::Bisection;
 ///
-/// let mut search = Bisection::after_refusal(8, "refused".to_owned());
+/// let mut search = Bisection::after_refusal(8, "refused".to_owned(), None);
 /// while let Some(rows) = search.next_range() {
-///     if rows.contains(&5) { search.refused("row is bad".to_owned()) } else { search.accepted() }
+///     if rows.contains(&5) { search.refused("row is bad".to_owned(), Some(0)) } else { search.accepted() }
 /// }
 /// let refused = search.finish()?;
 /// assert_eq!(refused.iter().map(|row| row.index).collect::<Vec<_>>(), [5]);
@@ -45,29 +48,33 @@ pub struct Bisection {
     current: Option<Range<usize>>,
     refused: Vec<RefusedRow>,
     last_message: String,
+    hints: NamedRow<usize>,
     inserts: usize,
     inserts_max: usize,
     given_up: bool,
 }
 
 impl Bisection {
-    /// Inserts that one search may make, at most. One bad row in a million takes 40; this finds some hundreds.
+    /// Inserts that one search may make, at most. One bad row in a million takes 40 where ClickHouse does not name it; this
+    /// finds some hundreds.
     pub const INSERTS_MAX: usize = 5_000;
     /// Refused rows that one search may find, at most.
     pub const REFUSED_MAX: usize = 1_000;
 
-    /// A search in `rows` rows that were refused as a whole with `message`.
-    pub fn after_refusal(rows: usize, message: String) -> Self {
+    /// A search in `rows` rows that were refused as a whole with `message`, which may name one of them, counted from 0
+    /// ([`SinkError::named_row`](crate::SinkError::named_row)).
+    pub fn after_refusal(rows: usize, message: String, named: Option<usize>) -> Self {
         let mut bisection = Bisection {
             pending: Vec::new(),
             current: None,
             refused: Vec::new(),
             last_message: message.clone(),
+            hints: NamedRow::default(),
             inserts: 0,
             inserts_max: Self::INSERTS_MAX,
             given_up: false,
         };
-        bisection.narrow(0..rows, message);
+        bisection.narrow(0..rows, message, named);
         bisection
     }
 
@@ -87,18 +94,22 @@ impl Bisection {
 
     /// The range that was handed out is stored.
     pub fn accepted(&mut self) {
-        self.current = None;
-    }
-
-    /// The range that was handed out is refused, for what its rows contain.
-    pub fn refused(&mut self, message: String) {
         if let Some(range) = self.current.take() {
-            self.last_message.clone_from(&message);
-            self.narrow(range, message);
+            self.hints.accepted(&range);
         }
     }
 
-    fn narrow(&mut self, range: Range<usize>, message: String) {
+    /// The range that was handed out is refused, for what its rows contain. `named` is the row that the refusal names,
+    /// counted from 0 at the start of the range.
+    pub fn refused(&mut self, message: String, named: Option<usize>) {
+        if let Some(range) = self.current.take() {
+            self.last_message.clone_from(&message);
+            self.narrow(range, message, named);
+        }
+    }
+
+    fn narrow(&mut self, range: Range<usize>, message: String, named: Option<usize>) {
+        let named = self.hints.refused(&range, named.map(|row| range.start.saturating_add(row)));
         match range.len() {
             0 => {}
             1 if self.refused.len() >= Self::REFUSED_MAX => {
@@ -107,9 +118,10 @@ impl Bisection {
             }
             1 => self.refused.push(RefusedRow { index: range.start, message }),
             rows => {
-                let middle = range.start + rows / 2;
-                self.pending.push(middle..range.end);
-                self.pending.push(range.start..middle);
+                let cuts = cuts(rows, named.map(|row| row - range.start));
+                let [first, second] = cuts.map(|cut| range.start + cut);
+                let parts = [second..range.end, first..second, range.start..first];
+                self.pending.extend(parts.into_iter().filter(|part| !part.is_empty()));
             }
         }
     }
@@ -135,14 +147,21 @@ mod tests {
 
     use super::*;
 
-    /// Runs a search; returns how often each row was accepted, and the outcome.
-    fn run(rows: usize, bad: &BTreeSet<usize>) -> (Vec<usize>, Result<Vec<RefusedRow>, TooManyRefused>) {
+    /// Runs a search in which the server names the rows that `name` says; returns how often each row was accepted, the
+    /// inserts that it took, and the outcome.
+    fn run(
+        rows: usize,
+        bad: &BTreeSet<usize>,
+        mut name: impl FnMut(&Range<usize>, usize) -> Option<usize>,
+    ) -> (Vec<usize>, usize, Result<Vec<RefusedRow>, TooManyRefused>) {
         let mut accepted = vec![0; rows];
-        let mut search = Bisection::after_refusal(rows, "batch".to_owned());
+        let mut inserts = 0;
+        let mut search = Bisection::after_refusal(rows, "batch".to_owned(), None);
         let mut last_end = 0;
         while let Some(range) = search.next_range() {
+            inserts += 1;
             match bad.range(range.clone()).next() {
-                Some(first) => search.refused(format!("row {first}")),
+                Some(first) => search.refused(format!("row {first}"), name(&range, first - range.start)),
                 None => {
                     assert!(range.start >= last_end, "rows are stored in order");
                     last_end = range.end;
@@ -151,16 +170,24 @@ mod tests {
                 }
             }
         }
-        (accepted, search.finish())
+        (accepted, inserts, search.finish())
     }
 
     proptest! {
         #[test]
         fn each_good_row_is_stored_once_and_each_bad_row_is_found(
-            rows in 1_usize..3_000, bad in prop::collection::btree_set(0_usize..3_000, 1..40),
+            rows in 1_usize..3_000,
+            bad in prop::collection::btree_set(0_usize..3_000, 1..40),
+            hints in prop::collection::vec(prop::option::of(0_usize..4_000), 1..20),
+            honest in 0_usize..20,
         ) {
             let bad: BTreeSet<usize> = bad.into_iter().map(|row| row % rows).collect();
-            let (accepted, refused) = run(rows, &bad);
+            // Some hints are right, some are missing, and some mislead.
+            let mut asked = 0;
+            let (accepted, _, refused) = run(rows, &bad, |_, first| {
+                asked += 1;
+                if asked % (honest + 1) != 0 { Some(first) } else { hints[asked % hints.len()] }
+            });
             let found: BTreeSet<usize> = refused.unwrap().into_iter().map(|row| {
                 // The message is the row's own wherever it was inserted alone.
                 assert!(rows == 1 || row.message == format!("row {}", row.index));
@@ -175,24 +202,44 @@ mod tests {
 
     #[test]
     fn one_bad_row_in_a_million_is_found_with_forty_inserts() {
-        let mut search = Bisection::after_refusal(1_000_000, String::new());
+        let mut search = Bisection::after_refusal(1_000_000, String::new(), None);
         let mut inserts = 0;
         while let Some(range) = search.next_range() {
             inserts += 1;
-            if range.contains(&777_777) { search.refused(String::new()) } else { search.accepted() }
+            if range.contains(&777_777) { search.refused(String::new(), None) } else { search.accepted() }
         }
         assert!(inserts <= 40, "{inserts}");
         assert_eq!(search.finish().unwrap().len(), 1);
     }
 
     #[test]
+    fn rows_that_are_named_take_three_inserts_each() {
+        let bad: BTreeSet<usize> = [5, 70_000, 777_777].into();
+        let (_, inserts, refused) = run(1_000_000, &bad, |_, first| Some(first));
+        assert_eq!(refused.unwrap().len(), 3);
+        // The first refusal of all names none.
+        assert!(inserts <= 3 * 3 + 3, "{inserts}");
+    }
+
+    #[test]
+    fn a_server_that_always_misleads_costs_little_more_than_one_that_names_nothing() {
+        let bad: BTreeSet<usize> = [777_777].into();
+        let (_, silent, _) = run(1_000_000, &bad, |_, _| None);
+        for name in [0, usize::MAX] {
+            let (_, inserts, refused) = run(1_000_000, &bad, |range, _| Some(name.min(range.len() - 1)));
+            assert_eq!(refused.unwrap().len(), 1);
+            assert!(inserts <= 3 * silent, "{inserts} for {silent}");
+        }
+    }
+
+    #[test]
     fn a_batch_that_is_all_bad_is_given_up_within_the_limit() {
         let rows = 100_000;
-        let mut search = Bisection::after_refusal(rows, String::new());
+        let mut search = Bisection::after_refusal(rows, String::new(), Some(0));
         let mut inserts = 0;
         while search.next_range().is_some() {
             inserts += 1;
-            search.refused("bad".to_owned());
+            search.refused("bad".to_owned(), Some(0));
         }
         assert!(inserts <= Bisection::INSERTS_MAX);
         let too_many = search.finish().unwrap_err();
@@ -202,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_search_that_was_cut_off_does_not_report_success() {
-        let mut search = Bisection::after_refusal(4, "batch".to_owned());
+        let mut search = Bisection::after_refusal(4, "batch".to_owned(), None);
         assert_eq!(search.next_range(), Some(0..2));
         assert_eq!(search.next_range(), Some(0..2), "an unanswered range comes again");
         assert!(search.finish().is_err());
@@ -210,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_single_row_needs_no_insert() {
-        let mut search = Bisection::after_refusal(1, "bad".to_owned());
+        let mut search = Bisection::after_refusal(1, "bad".to_owned(), Some(0));
         assert_eq!(search.next_range(), None);
         assert_eq!(search.finish().unwrap(), [RefusedRow { index: 0, message: "bad".to_owned() }]);
     }

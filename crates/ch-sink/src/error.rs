@@ -45,6 +45,9 @@ pub struct ServerError {
     pub message: String,
     /// Whether it came from a materialized view. The table itself may have stored the rows by then.
     pub is_of_view: bool,
+    /// The row of the insert that it names, counted from 0. A hint: not every error names one, and what a server counts
+    /// may be the rows of a block.
+    pub row: Option<usize>,
 }
 
 /// Why the sink could not do what it was asked for.
@@ -175,6 +178,14 @@ impl SinkError {
     pub fn code(&self) -> Option<i32> {
         match self {
             SinkError::Server { error, .. } => Some(error.code),
+            _ => None,
+        }
+    }
+
+    /// The row of the insert that ClickHouse names, counted from 0; a hint where to look first.
+    pub fn named_row(&self) -> Option<usize> {
+        match self {
+            SinkError::Server { error, .. } => error.row,
             _ => None,
         }
     }

@@ -53,6 +53,7 @@ mod backoff;
 mod bisection;
 mod error;
 mod failure;
+mod named_row;
 mod response;
 
 pub use aftermath::{Left, ServerClock};
@@ -74,6 +75,7 @@ pub use failure::{FailureClass, class_of_code, class_of_status};
 pub use grants::GrantProblem;
 pub use insert::{Insert, InsertFormat, Inserted};
 pub use memory::TakenSince;
+pub use named_row::{NamedRow, cuts};
 pub use quote::{quote_identifier, quote_string};
 pub use sink::{ServerInfo, Sink};
 pub use table::{DefaultKind, TableColumn, TableInfo};

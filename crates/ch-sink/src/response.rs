@@ -51,7 +51,7 @@ pub(crate) fn parse_server_error(text: &str) -> Option<ServerError> {
     let rest = &rest[digits..];
     if rest.is_empty() {
         let message = "no further text".to_owned();
-        return Some(ServerError { code, name: String::new(), message, is_of_view: false });
+        return Some(ServerError { code, name: String::new(), message, is_of_view: false, row: None });
     }
     let rest = rest.strip_prefix(". DB::")?;
     let (kind, mut message) = rest.split_once(": ")?;
@@ -76,7 +76,21 @@ pub(crate) fn parse_server_error(text: &str) -> Option<ServerError> {
         message = &message[..at];
     }
     let message = message.trim().trim_end_matches('.');
-    Some(ServerError { code, name: name.to_owned(), message: cut(message, MESSAGE_CHARS_MAX), is_of_view })
+    let row = named_row(message);
+    Some(ServerError {
+        code,
+        name: name.to_owned(),
+        message: cut(message, MESSAGE_CHARS_MAX),
+        is_of_view,
+        row,
+    })
+}
+
+/// The row, counted from 0, of `… is violated at row 5. …` and `… (at row 5)`, which count from 1.
+fn named_row(message: &str) -> Option<usize> {
+    let (_, after) = message.rsplit_once("at row ")?;
+    let digits = after.find(|character: char| !character.is_ascii_digit()).unwrap_or(after.len());
+    after[..digits].parse::<usize>().ok()?.checked_sub(1)
 }
 
 /// The status of an answer that is not ClickHouse's. The client passes on the body alone, so it is read from the
@@ -200,6 +214,20 @@ mod tests {
         assert_eq!(of("401 Unauthorized").class(), FailureClass::Hold);
         assert_eq!(of("<html>hello</html>").class(), FailureClass::Hold);
         assert_eq!(of("5030 rows").class(), FailureClass::Hold);
+    }
+
+    #[test]
+    fn the_row_that_clickhouse_names_is_known() {
+        let named =
+            |text: &str| of(&format!("Code: 469. DB::Exception: {text}. (X) (version 26.9)")).named_row();
+        assert_eq!(
+            named("Constraint `at row 9` for table d.t (1) is violated at row 5. Expression: (n < 1)"),
+            Some(4)
+        );
+        assert_eq!(named("Cannot parse: (at row 12)\n: While executing BinaryRowInputFormat"), Some(11));
+        for text in ["at row 0", "at row ", "at row x", "at row 99999999999999999999999", "nothing"] {
+            assert_eq!(named(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -122,6 +122,7 @@ async fn each_failure_has_its_class() {
     assert_eq!(refused(error), (Some(16), FailureClass::Hold));
     let error = sink.insert(&rows("t", &[], &[1, 200], 2)).await.unwrap_err();
     assert!(!error.to_string().contains("200"), "{error}");
+    assert_eq!(error.named_row(), Some(1), "the server names the row: {error}");
     assert_eq!(refused(error), (Some(469), FailureClass::IsolateRow));
     assert_eq!(sink.count("t").await.unwrap(), 0, "a refused insert stores nothing");
 

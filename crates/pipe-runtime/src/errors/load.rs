@@ -78,11 +78,11 @@ impl<'a> Loader<'a> {
             rows = all.len(),
             "clickhouse refused an insert; looking for the rows"
         );
-        let mut search = Bisection::after_refusal(all.len(), explain(&first));
+        let mut search = Bisection::after_refusal(all.len(), explain(&first), first.named_row());
         while let Some(range) = search.next_range() {
             match self.attempt(rows, range, report).await? {
                 Sent::Stored => search.accepted(),
-                Sent::Refused(error) => search.refused(explain(&error)),
+                Sent::Refused(error) => search.refused(explain(&error), error.named_row()),
             }
         }
         let refused = search.finish().map_err(|too_many| ErrorsError::TooManyRefused {

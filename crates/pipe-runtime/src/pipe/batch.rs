@@ -146,10 +146,9 @@ impl BatchBuilder {
 }
 
 impl SealedBatch {
-    /// Both halves of the rows, each with the rejects of its part of the partition. Of a batch of one partition with two
-    /// rows or more. Also returns the offset with which the second half begins.
-    pub(super) fn divide(mut self) -> (SealedBatch, Offset, SealedBatch) {
-        let rows = self.row_count() / 2;
+    /// Its first `rows` rows and the others, each with the rejects of its part of the partition. Of a batch of one
+    /// partition with more rows than that. Also returns the offset with which the others begin.
+    pub(super) fn cut(mut self, rows: usize) -> (SealedBatch, Offset, SealedBatch) {
         let middle = self.row_offsets[rows];
         let cut = self.start_of(rows);
         let row_ends: Vec<usize> = self.row_ends.split_off(rows).into_iter().map(|end| end - cut).collect();
@@ -344,16 +343,16 @@ mod tests {
     }
 
     #[test]
-    fn halves_hold_their_own_rows_and_rejects() {
+    fn pieces_hold_their_own_rows_and_rejects() {
         let sealed = one_partition(0..7, |offset| offset == 1 || offset == 5).seal(BatchId(4));
-        let (first, middle, second) = sealed.divide();
+        let (first, middle, second) = sealed.cut(2);
         assert_eq!(middle, Offset(3));
         assert_eq!((first.row_count(), first.rejected, second.row_count(), second.rejected), (2, 1, 3, 1));
         assert_eq!(first.slice(&(0..2)), "rowrow");
         assert_eq!(second.slice(&(1..3)), "rowrow");
         assert_eq!(second.origin(0), (PartitionId(0), Offset(3)));
         assert_eq!(second.origin(2), (PartitionId(0), Offset(6)));
-        let (mut first, middle, _) = second.divide();
+        let (mut first, middle, _) = second.cut(1);
         assert_eq!(middle, Offset(4));
         assert_eq!(first.drop_rows(), [Offset(3)]);
         first.add_reject(ErrorRow::record("p", "t", 0, 3, "refused"));

@@ -39,12 +39,12 @@ pub(super) async fn deliver_part(shared: Arc<Shared>, partition: PartitionId, ep
             }
             drop(progress);
             failpoint("insert_after");
-            deliveries.stored(&shared, partition, epoch, part.is_last);
+            deliveries.stored(&shared, partition, epoch, &part);
             shared.is_well();
             part.recycle(&shared);
         }
         Err(Undelivered::Refused(error)) => {
-            let message = explain(&error);
+            let (message, named) = (explain(&error), error.named_row());
             let row = match part.sealed.rows {
                 1 => isolate::refused_row(&shared, part.batch.origin(0), &message).await,
                 rows => {
@@ -57,7 +57,9 @@ pub(super) async fn deliver_part(shared: Arc<Shared>, partition: PartitionId, ep
                 }
             };
             match row {
-                Ok(row) => deliveries.refused(&shared, partition, epoch, part, &RowsRefused { message, row }),
+                Ok(row) => {
+                    deliveries.refused(&shared, partition, epoch, part, &RowsRefused { message, named, row })
+                }
                 Err(_) => part.give_back(&shared),
             }
         }

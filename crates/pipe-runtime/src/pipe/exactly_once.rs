@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::Sender;
+use housepipe_ch_sink::NamedRow;
 use housepipe_kafka_source::{Offset, PartitionId, PartitionReader};
 
 use super::batch::SealedBatch;
@@ -53,8 +54,9 @@ struct Owned {
     parts: VecDeque<Part>,
     /// Until the core says where to read.
     reader: Option<PartitionReader>,
-    /// Rows that ClickHouse has refused of the batch that is being divided.
+    /// Rows that ClickHouse has refused of the batch that is being divided, and the offset of the one that it named last.
     refused: usize,
+    named: NamedRow<Offset>,
 }
 
 impl Deliveries {
@@ -87,6 +89,7 @@ impl Deliveries {
             parts: VecDeque::new(),
             reader: Some(reader),
             refused: 0,
+            named: NamedRow::default(),
         };
         self.lock().insert(partition, owned);
         match recorded {
@@ -175,10 +178,13 @@ impl Deliveries {
     }
 
     /// The part that was being inserted is stored.
-    pub(super) fn stored(&self, shared: &Arc<Shared>, partition: PartitionId, epoch: Epoch, is_last: bool) {
+    pub(super) fn stored(&self, shared: &Arc<Shared>, partition: PartitionId, epoch: Epoch, part: &Part) {
         self.step(shared, partition, epoch, |owned| {
-            if is_last {
-                owned.refused = 0;
+            if part.sealed.rows > 0 {
+                owned.named.accepted(&part.range());
+            }
+            if part.is_last {
+                (owned.refused, owned.named) = (0, NamedRow::default());
             }
             owned.core.stored(shared.now_unix_s())
         });
@@ -200,6 +206,9 @@ impl Deliveries {
             }
             let Some(part) = left.take() else { return Action::Wait };
             let action = owned.core.refused();
+            let named = refusal.named.filter(|row| *row < part.batch.row_count());
+            let offset = named.map(|row| part.batch.origin(row).1);
+            let named = owned.named.refused(&part.range(), offset).and(named);
             let parts = match part.sealed.rows {
                 1 => {
                     owned.refused += 1;
@@ -209,7 +218,7 @@ impl Deliveries {
                     }
                     vec![part.refuse(shared, refusal)]
                 }
-                _ => part.divide().into(),
+                _ => part.divide(named),
             };
             let sealed: Vec<Sealed> = parts.iter().map(|part| part.sealed).collect();
             for part in parts.into_iter().rev() {

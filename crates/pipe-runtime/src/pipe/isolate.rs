@@ -44,12 +44,12 @@ pub(super) async fn deliver(
         rows = within.len(),
         "clickhouse refused an insert; looking for the rows"
     );
-    let mut bisection = Bisection::after_refusal(within.len(), explain(&first));
+    let mut bisection = Bisection::after_refusal(within.len(), explain(&first), first.named_row());
     while let Some(rows) = bisection.next_range() {
         let rows = within.start + rows.start..within.start + rows.end;
         match insert_rows(shared, batch, rows).await {
             Ok(()) => bisection.accepted(),
-            Err(Undelivered::Refused(error)) => bisection.refused(explain(&error)),
+            Err(Undelivered::Refused(error)) => bisection.refused(explain(&error), error.named_row()),
             Err(other) => return Err(other),
         }
     }

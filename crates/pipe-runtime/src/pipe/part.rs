@@ -1,6 +1,9 @@
 //! A batch of one partition, or a part of one that ClickHouse refused as a whole.
 
-use housepipe_kafka_source::PartitionId;
+use std::ops::Range;
+
+use housepipe_ch_sink::cuts;
+use housepipe_kafka_source::{Offset, PartitionId};
 
 use super::batch::SealedBatch;
 use super::isolate::CODE_REFUSED;
@@ -29,15 +32,34 @@ pub(super) struct Part {
 pub(super) struct RowsRefused {
     /// ClickHouse's words.
     pub(super) message: String,
+    /// The row of the part that they name, counted from 0.
+    pub(super) named: Option<usize>,
     /// The error row of the record, where the part was a single row.
     pub(super) row: Option<housepipe_ch_sink::ErrorRow>,
 }
 
 impl Part {
-    /// Both halves. Each is prepared and inserted by itself.
-    pub(super) fn divide(self) -> [Part; 2] {
+    /// Its pieces: the row that ClickHouse has named and what is before and behind it, or both halves. Each is prepared and
+    /// inserted by itself.
+    pub(super) fn divide(self, named: Option<usize>) -> Vec<Part> {
+        let [first, second] = cuts(self.batch.row_count(), named);
+        let (mut front, mut pieces) = (self, Vec::new());
+        for row in [second, first] {
+            if row > 0 && row < front.batch.row_count() {
+                let [before, behind] = front.cut(row);
+                front = before;
+                pieces.push(behind);
+            }
+        }
+        pieces.push(front);
+        pieces.reverse();
+        pieces
+    }
+
+    /// Cuts it before the row of this number.
+    fn cut(self, row: usize) -> [Part; 2] {
         let Part { sealed, batch, is_last, lineage, .. } = self;
-        let (first, middle, second) = batch.divide();
+        let (first, middle, second) = batch.cut(row);
         let part = |batch: SealedBatch, start, end, is_last| Part {
             sealed: Sealed {
                 start,
@@ -90,6 +112,11 @@ impl Part {
         }
         self.lacks_raw = true;
         self.sealed = Sealed { rows: 0, rejects: pending.rejects, cut: pending.cut, ..self.sealed };
+    }
+
+    /// Its offsets.
+    pub(super) fn range(&self) -> Range<Offset> {
+        self.sealed.start..self.sealed.end
     }
 
     fn partition(&self) -> PartitionId {
