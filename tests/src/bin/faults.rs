@@ -110,6 +110,9 @@ fn soak(cli: &Cli, records: u64) -> ExitCode {
             found.verdict.unwrap_or_default(),
             found.calm.as_secs_f64()
         );
+        if let Some(trouble) = &found.trouble {
+            println!("{trouble}");
+        }
         is_right &= found.is_right(mode);
     }
     if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -28,14 +28,17 @@ pub fn soak(stack: &Stack, records: u64, mode: Mode, seed: u64) -> Found {
         .with("batch: { max_rows: 20000, max_wait: 1s }");
     let mut replicas: Vec<Housepipe> = (0..REPLICAS).map(|_| start(&pipe)).collect();
     let mut kills = 0_u32;
+    let mut ended = Vec::new();
     let mut next_kill = Instant::now() + Duration::from_secs(3);
     while numbered.produced() < records {
         numbered.produce(stack, CHUNK_RECORDS.min(records - numbered.produced()));
         if Instant::now() >= next_kill {
             let victim = usize::try_from(random.below(REPLICAS as u64)).unwrap_or(0);
             replicas[victim].signal(Signal::SIGKILL);
-            let killed = std::mem::replace(&mut replicas[victim], start(&pipe));
-            killed.wait();
+            let killed = std::mem::replace(&mut replicas[victim], start(&pipe)).wait();
+            if killed.code.is_some() {
+                ended.push(format!("replica {victim} had ended by itself: {}", complaints(&killed.stderr)));
+            }
             kills += 1;
             next_kill = Instant::now() + Duration::from_millis(1_500 + random.below(4_000));
         }
@@ -47,13 +50,31 @@ pub fn soak(stack: &Stack, records: u64, mode: Mode, seed: u64) -> Found {
         pause();
     }
     let calm = since.elapsed();
-    for replica in replicas {
+    for (at, replica) in replicas.into_iter().enumerate() {
         replica.signal(Signal::SIGTERM);
-        replica.wait();
+        let outcome = replica.wait();
+        if outcome.code != Some(0) {
+            ended.push(format!(
+                "replica {at} ended with {:?}: {}",
+                outcome.code,
+                complaints(&outcome.stderr)
+            ));
+        }
     }
     let verdict = numbered.verdict(stack);
-    Found { verdict: Some(verdict), produced: records, calm, trouble: None, note: format!("{kills} kills") }
+    let trouble = (!ended.is_empty()).then(|| ended.join("\n"));
+    Found { verdict: Some(verdict), produced: records, calm, trouble, note: format!("{kills} kills") }
 }
+
+/// The last warnings and errors of a replica.
+fn complaints(stderr: &str) -> String {
+    let loud = |line: &&str| line.contains(" WARN ") || line.contains(" ERROR ");
+    let lines: Vec<&str> = stderr.lines().filter(loud).collect();
+    lines[lines.len().saturating_sub(COMPLAINTS_MAX)..].join("\n  ")
+}
+
+/// Lines of a replica that are shown.
+const COMPLAINTS_MAX: usize = 30;
 
 fn start(pipe: &PipeText) -> Housepipe {
     housepipe(&["run", "pipe.yaml", "--json", "--session-timeout", "2"], Some(pipe), b"")
