@@ -6,7 +6,7 @@ use housepipe_runtime::delivery::{
 };
 use stateright::{Model, Property};
 
-use crate::world::{Mishaps, PROCESSES, Process, SentCommit, SentInsert, Who, World};
+use crate::world::{Mishaps, NOW, PROCESSES, Process, SentCommit, SentInsert, Who, World};
 
 /// Records of a batch that is cut by its size.
 const BATCH_RECORDS: i64 = 2;
@@ -147,12 +147,12 @@ impl Model for Protocol {
                 world.processes[who].position = Some(end);
                 world.processes[who].open += 1;
                 let batch = Sealed { start, end, rows, rejects: 0, cut };
-                self.tell(&mut world, who, |core| core.seal(batch, 0));
+                self.tell(&mut world, who, |core| core.seal(batch, NOW));
             }
             Step::SealReplay(who) => {
                 let batch = world.processes[who].replay.take()?;
                 world.processes[who].open += 1;
-                self.tell(&mut world, who, |core| core.seal(batch, 0));
+                self.tell(&mut world, who, |core| core.seal(batch, NOW));
             }
             Step::Commit(index, is_answered) => self.commit(&mut world, index, is_answered),
             Step::Insert(sent, is_answered) => self.arrive(&mut world, sent, is_answered),
@@ -161,7 +161,7 @@ impl Model for Protocol {
                 world.processes[who].waits = false;
                 match self.driver {
                     Driver::SendsCommitsAgain => {
-                        self.tell(&mut world, who, |core| core.committed(CommitOutcome::Refused, 0));
+                        self.tell(&mut world, who, |core| core.committed(CommitOutcome::Refused, NOW));
                     }
                     Driver::RecoversInPlace => {
                         let process = &mut world.processes[who];
@@ -169,7 +169,7 @@ impl Model for Protocol {
                         process.life += 1;
                         process.core = Some(ExactlyOnce::assigned(TERMS));
                     }
-                    _ => self.tell(&mut world, who, |core| core.committed(CommitOutcome::Unknown, 0)),
+                    _ => self.tell(&mut world, who, |core| core.committed(CommitOutcome::Unknown, NOW)),
                 }
             }
             Step::Revoke(who) => {
@@ -292,7 +292,7 @@ impl Protocol {
             Some(metadata) => (Recorded::Ours(metadata), metadata.lineage),
             None => (Recorded::Nothing, world.mint()),
         };
-        self.tell(world, who, |core| core.recover(position, recorded, fresh, TokenMemory::Sure, 0));
+        self.tell(world, who, |core| core.recover(position, recorded, fresh, TokenMemory::Sure, NOW));
     }
 
     fn commit(&self, world: &mut World, index: usize, is_answered: bool) {
@@ -310,7 +310,7 @@ impl Protocol {
         if self.is_for_its_core(world, who, life) && world.processes[who].waits {
             world.processes[who].waits = false;
             let outcome = if is_taken { CommitOutcome::Acknowledged } else { CommitOutcome::Refused };
-            self.tell(world, who, |core| core.committed(outcome, 0));
+            self.tell(world, who, |core| core.committed(outcome, NOW));
         }
     }
 
@@ -331,7 +331,7 @@ impl Protocol {
         if is_taken {
             let open = &mut world.processes[sent.who].open;
             *open = open.saturating_sub(1);
-            self.tell(world, sent.who, |core| core.stored(0));
+            self.tell(world, sent.who, |core| core.stored(NOW));
         } else {
             self.tell(world, sent.who, ExactlyOnce::refused);
         }

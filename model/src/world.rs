@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use housepipe_kafka_source::Offset;
-use housepipe_runtime::delivery::{Action, Commit, Cut, ExactlyOnce, Lineage, Metadata, Sealed};
+use housepipe_runtime::delivery::{Action, Commit, Cut, ExactlyOnce, Lineage, Metadata, Moment, Sealed};
+
+/// Time stands still.
+pub(crate) const NOW: Moment = Moment { unix_s: 0, blocks: None };
 
 /// Processes that may own the partition.
 pub(crate) const PROCESSES: usize = 2;
@@ -172,7 +175,7 @@ impl World {
             Action::Divide(batch) => {
                 let parts = divide(batch);
                 if let Some(core) = &mut process.core {
-                    let action = core.divided(&parts, 0);
+                    let action = core.divided(&parts, NOW);
                     self.perform(who, action);
                 }
             }

@@ -74,7 +74,7 @@ pub use error_table::ErrorTable;
 pub use failure::{FailureClass, class_of_code, class_of_status};
 pub use grants::GrantProblem;
 pub use insert::{Insert, InsertFormat, Inserted};
-pub use memory::TakenSince;
+pub use memory::{BlockMark, TakenSince};
 pub use named_row::{NamedRow, cuts};
 pub use quote::{quote_identifier, quote_string};
 pub use sink::{ServerInfo, Sink};

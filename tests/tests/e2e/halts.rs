@@ -141,6 +141,29 @@ fn a_token_that_may_be_forgotten_stops_the_partition() {
     assert_eq!(own_rows(topic), before, "nothing was loaded twice");
 }
 
+/// What a table took before a batch was prepared is not counted, also where merges have left no part of that time.
+#[test]
+fn a_long_history_of_the_table_does_not_stop_the_partition() {
+    let stack = shared_stack();
+    let (numbered, pipe) = numbered("halt_history", 5_000);
+    let topic = numbered.topic();
+    query(
+        stack,
+        &format!(
+            "ALTER TABLE {topic} MODIFY SETTING non_replicated_deduplication_window = 40, old_parts_lifetime = 0"
+        ),
+    );
+    insert_blocks(topic, 60);
+    die_behind_an_insert(&pipe);
+    query(stack, &format!("OPTIMIZE TABLE {topic} FINAL"));
+    wait_until("the old parts to go", || {
+        let parts = format!("SELECT count() FROM system.parts WHERE table = '{topic}' AND NOT active");
+        query_number(stack, &parts) == 0
+    });
+    run(&pipe).expect_success();
+    assert_eq!(own_rows(topic), "5000\t5000");
+}
+
 #[test]
 fn a_window_holds_as_many_blocks_as_it_says() {
     let stack = shared_stack();

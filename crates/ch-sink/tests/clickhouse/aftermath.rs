@@ -72,3 +72,44 @@ async fn error_rows_are_found_by_their_batch() {
     let later = before + 1_000;
     assert_eq!(sink.taken_since(&name, later).await.unwrap().blocks_max, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mark_counts_blocks_that_merges_have_dated_anew() {
+    let server = start();
+    let sink = sink(&server);
+    let create = |name: &str, engine: &str| {
+        server
+            .query(&format!(
+                "CREATE TABLE {name} (n UInt8) ENGINE = {engine} SETTINGS old_parts_lifetime = 0"
+            ))
+            .unwrap();
+    };
+    create("m", "MergeTree ORDER BY n");
+    create("other", "ReplacingMergeTree ORDER BY n");
+    let name = |table: &str| TableName { database: server.database().to_owned(), table: table.to_owned() };
+    let tables = [name("m"), name("other")];
+    let insert = |table: &str, count: u8| {
+        for n in 0..count {
+            server.query(&format!("INSERT INTO {table} SETTINGS async_insert = 0 VALUES ({n})")).unwrap();
+        }
+    };
+    let empty = sink.block_mark(&tables).await.unwrap().unwrap();
+    assert_eq!(empty.number, 0);
+    insert("m", 5);
+    insert("other", 2);
+    let before = sink.block_mark(&tables).await.unwrap().unwrap();
+    assert_eq!(before.since(empty), Some(7));
+    insert("m", 3);
+    server.query("OPTIMIZE TABLE m FINAL").unwrap();
+    let now = sink.block_mark(&tables).await.unwrap().unwrap();
+    assert_eq!(now.since(before), Some(3));
+    // A table that was made anew is another one, and one that is not there tells nothing.
+    server.query("DROP TABLE m SYNC").unwrap();
+    assert_eq!(sink.block_mark(&tables).await.unwrap(), None);
+    create("m", "MergeTree ORDER BY n");
+    insert("m", 20);
+    assert_eq!(sink.block_mark(&tables).await.unwrap().unwrap().since(before), None);
+    server.query("CREATE TABLE log (n UInt8) ENGINE = Log").unwrap();
+    assert_eq!(sink.block_mark(&[name("m"), name("log")]).await.unwrap(), None);
+    assert_eq!(sink.block_mark(&[]).await.unwrap(), None);
+}

@@ -10,7 +10,7 @@
 //! acknowledged, with a token made of the range. Whoever owns the partition next finds the range, reads it again and
 //! inserts it with the same token: ClickHouse drops what it has. The commit that ends a range prepares the next one.
 //!
-//! Time comes with the events, in seconds since 1970, as the lineage's random bits do. The driver checks that it still
+//! Time comes with the events, as a [`Moment`], as the lineage's random bits do. The driver checks that it still
 //! owns the partition at every step, carries out the [`Action`]s, and tells what became of them.
 
 use std::collections::VecDeque;
@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use housepipe_kafka_source::Offset;
 
 use super::metadata::{Cut, Lineage, Metadata, Pending, Recorded};
+use super::moment::Moment;
 
 /// A range of the partition that was read, encoded and closed: the half-open range `[start, end)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -182,7 +183,7 @@ impl ExactlyOnce {
         recorded: Recorded,
         fresh: Lineage,
         memory: TokenMemory,
-        now_unix_s: u64,
+        now: Moment,
     ) -> Action {
         if self.phase != Phase::Recovering {
             return Action::Wait;
@@ -207,14 +208,14 @@ impl ExactlyOnce {
             return self.halt(Halt::OtherPlan);
         }
         if memory == TokenMemory::Unsure {
-            return self.halt(Halt::TooOld { age_s: now_unix_s.abs_diff(pending.prepared_unix_s) });
+            return self.halt(Halt::TooOld { age_s: pending.prepared.seconds_to(now) });
         }
         self.phase = Phase::Replaying(pending);
         Action::Replay { start: position, pending }
     }
 
     /// A batch was closed. It follows the one before it, or is the range that was to be replayed.
-    pub fn seal(&mut self, batch: Sealed, now_unix_s: u64) -> Action {
+    pub fn seal(&mut self, batch: Sealed, now: Moment) -> Action {
         match self.phase {
             Phase::Replaying(pending) => {
                 let recorded = Sealed {
@@ -235,13 +236,13 @@ impl ExactlyOnce {
             _ if self.is_draining => Action::Wait,
             _ => {
                 self.sealed.push_back(batch);
-                if self.phase == Phase::Filling { self.prepare(batch, now_unix_s) } else { Action::Wait }
+                if self.phase == Phase::Filling { self.prepare(batch, now) } else { Action::Wait }
             }
         }
     }
 
     /// A commit was answered, or its answer did not come in time.
-    pub fn committed(&mut self, outcome: CommitOutcome, now_unix_s: u64) -> Action {
+    pub fn committed(&mut self, outcome: CommitOutcome, now: Moment) -> Action {
         let (Phase::Preparing(commit) | Phase::Clearing(commit)) = self.phase else { return Action::Wait };
         match outcome {
             CommitOutcome::Unknown => {
@@ -255,21 +256,21 @@ impl ExactlyOnce {
                 // The next owner finds the range.
                 _ if self.is_draining => self.release(),
                 Phase::Preparing(_) => match self.sealed.front().copied() {
-                    Some(front) if age_s(commit, now_unix_s) <= self.terms.fence_s => {
+                    Some(front) if age_s(commit, now) <= self.terms.fence_s => {
                         self.phase = Phase::Inserting;
                         Action::Insert(front)
                     }
                     // A process that was frozen meanwhile. What it prepared counts from now on, if the partition is
                     // still its own.
-                    _ => self.fill(now_unix_s),
+                    _ => self.fill(now),
                 },
-                _ => self.fill(now_unix_s),
+                _ => self.fill(now),
             },
         }
     }
 
     /// Rows and rejects of the front batch are stored, or ClickHouse has dropped them as a repetition.
-    pub fn stored(&mut self, now_unix_s: u64) -> Action {
+    pub fn stored(&mut self, now: Moment) -> Action {
         if self.phase != Phase::Inserting {
             return Action::Wait;
         }
@@ -277,7 +278,7 @@ impl ExactlyOnce {
             self.settled = front.end;
         }
         match self.sealed.front().copied() {
-            Some(next) if !self.is_draining => self.prepare(next, now_unix_s),
+            Some(next) if !self.is_draining => self.prepare(next, now),
             _ => self.clear(),
         }
     }
@@ -295,7 +296,7 @@ impl ExactlyOnce {
 
     /// The front batch was divided: these ranges, in order, take its place. Each is prepared by itself, so that a next
     /// owner knows how far its predecessor came.
-    pub fn divided(&mut self, parts: &[Sealed], now_unix_s: u64) -> Action {
+    pub fn divided(&mut self, parts: &[Sealed], now: Moment) -> Action {
         if self.phase != Phase::Dividing {
             return Action::Wait;
         }
@@ -304,7 +305,7 @@ impl ExactlyOnce {
             self.sealed.push_front(*part);
         }
         match self.sealed.front().copied() {
-            Some(first) if !self.is_draining => self.prepare(first, now_unix_s),
+            Some(first) if !self.is_draining => self.prepare(first, now),
             _ => self.clear(),
         }
     }
@@ -375,7 +376,7 @@ impl ExactlyOnce {
         self.phase == Phase::Over
     }
 
-    fn prepare(&mut self, batch: Sealed, now_unix_s: u64) -> Action {
+    fn prepare(&mut self, batch: Sealed, now: Moment) -> Action {
         // No record lies between the last batch and this one.
         self.settled = batch.start;
         let pending = Pending {
@@ -384,7 +385,7 @@ impl ExactlyOnce {
             rejects: batch.rejects,
             plan: self.terms.plan,
             cut: batch.cut,
-            prepared_unix_s: now_unix_s,
+            prepared: now,
         };
         let commit = Commit {
             offset: batch.start,
@@ -401,10 +402,10 @@ impl ExactlyOnce {
         Action::Commit(commit)
     }
 
-    fn fill(&mut self, now_unix_s: u64) -> Action {
+    fn fill(&mut self, now: Moment) -> Action {
         self.phase = Phase::Filling;
         match self.sealed.front().copied() {
-            Some(next) => self.prepare(next, now_unix_s),
+            Some(next) => self.prepare(next, now),
             None => Action::Wait,
         }
     }
@@ -423,15 +424,15 @@ impl ExactlyOnce {
 }
 
 /// Seconds since the range of the commit was prepared.
-fn age_s(commit: Commit, now_unix_s: u64) -> u64 {
-    commit.metadata.pending.map_or(0, |pending| now_unix_s.abs_diff(pending.prepared_unix_s))
+fn age_s(commit: Commit, now: Moment) -> u64 {
+    commit.metadata.pending.map_or(0, |pending| pending.prepared.seconds_to(now))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NOW: u64 = 1_764_000_000;
+    const NOW: Moment = Moment { unix_s: 1_764_000_000, blocks: None };
     const TERMS: Terms = Terms { plan: 7, fence_s: 300 };
 
     fn lineage() -> Lineage {
@@ -444,7 +445,7 @@ mod tests {
     }
 
     fn pending(end: i64, rows: u32) -> Pending {
-        Pending { end: Offset(end), rows, rejects: 0, plan: 7, cut: Cut::Size, prepared_unix_s: NOW }
+        Pending { end: Offset(end), rows, rejects: 0, plan: 7, cut: Cut::Size, prepared: NOW }
     }
 
     fn prepares(batch: Sealed) -> Action {
@@ -538,7 +539,7 @@ mod tests {
     fn what_cannot_be_replayed_halts_and_says_why() {
         let other_plan = ours(Pending { plan: 8, ..pending(10, 10) });
         assert_eq!(recovered(other_plan).1, Action::Halt(Halt::OtherPlan));
-        let old = ours(Pending { prepared_unix_s: NOW - 301, ..pending(10, 10) });
+        let old = ours(Pending { prepared: Moment::at(NOW.unix_s - 301), ..pending(10, 10) });
         let mut core = ExactlyOnce::assigned(TERMS);
         let action = core.recover(Offset(0), old, lineage(), TokenMemory::Unsure, NOW);
         assert_eq!(action, Action::Halt(Halt::TooOld { age_s: 301 }));
@@ -568,11 +569,11 @@ mod tests {
     fn a_process_that_was_frozen_prepares_again() {
         let mut core = filling();
         core.seal(batch(0, 10), NOW);
-        let woken = NOW + 301;
+        let woken = Moment::at(NOW.unix_s + 301);
         let Action::Commit(commit) = core.committed(CommitOutcome::Acknowledged, woken) else {
             panic!("an insert, so late")
         };
-        assert_eq!(commit.metadata.pending.unwrap().prepared_unix_s, woken);
+        assert_eq!(commit.metadata.pending.unwrap().prepared, woken);
         assert_eq!(core.committed(CommitOutcome::Acknowledged, woken), Action::Insert(batch(0, 10)));
     }
 

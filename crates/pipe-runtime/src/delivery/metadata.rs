@@ -6,21 +6,26 @@
 //! ```text
 //! 1;L=9f3a5c01d27e;s=1000;h=09dcfa56
 //! 1;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;t=1764000000;h=544d80ca
+//! 2;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;t=1764000000;b=5eed1234:4711;h=21ba15ee
 //! ```
 //!
 //! Version, lineage and the committed offset; for a range whose insert may be under way also its end, rows, rejects, the
-//! plan's hash, why the batch was cut, and when it was prepared (seconds since 1970). The CRC-32 (ISO-HDLC, as in zip)
+//! plan's hash, why the batch was cut, when it was prepared (seconds since 1970), and, where that is known, which tables
+//! store the rows and how many blocks they had given out together. The CRC-32 (ISO-HDLC, as in zip)
 //! covers the text before it. Keeping the range in the commit is an idea of eBay's Block Aggregator.
 
 use std::fmt::{self, Write};
 
+use housepipe_ch_sink::BlockMark;
 use housepipe_kafka_source::Offset;
 
-/// Bytes of the text, at most, as long as offsets have 15 digits.
-pub const BYTES_MAX: usize = 120;
+use super::moment::Moment;
 
-/// The version that is written, and the only one that is read.
-const VERSION: u32 = 1;
+/// Bytes of the text, at most, as long as offsets have 15 digits.
+pub const BYTES_MAX: usize = 150;
+
+/// The newest version. What an older one can say is written as that, so that older programs read it.
+const VERSION: u32 = 2;
 
 /// Names one life of a partition's offsets; part of every insert token.
 ///
@@ -86,8 +91,8 @@ pub struct Pending {
     pub plan: u32,
     /// Why it ends there.
     pub cut: Cut,
-    /// When the commit was sent, in seconds since 1970.
-    pub prepared_unix_s: u64,
+    /// When the commit was sent.
+    pub prepared: Moment,
 }
 
 /// What we keep with a committed offset.
@@ -135,15 +140,21 @@ impl Metadata {
     /// assert_eq!(Recorded::read(&text, Offset(1000)), Recorded::Ours(clean));
     /// ```
     pub fn to_text(&self, committed: Offset) -> String {
-        let mut text = format!("{VERSION};L={};s={committed}", self.lineage);
+        let blocks = self.pending.and_then(|pending| pending.prepared.blocks);
+        let version = if blocks.is_some() { VERSION } else { 1 };
+        let mut text = format!("{version};L={};s={committed}", self.lineage);
         if let Some(pending) = &self.pending {
-            let Pending { end, rows, rejects, plan, cut, prepared_unix_s } = pending;
+            let Pending { end, rows, rejects, plan, cut, prepared } = pending;
             // Writing into a String cannot fail.
             let _ = write!(
                 text,
-                ";e={end};k={rows};x={rejects};p={plan:08x};c={};t={prepared_unix_s}",
-                cut.letter()
+                ";e={end};k={rows};x={rejects};p={plan:08x};c={};t={}",
+                cut.letter(),
+                prepared.unix_s
             );
+        }
+        if let Some(BlockMark { tables, number, .. }) = blocks {
+            let _ = write!(text, ";b={tables:08x}:{number}");
         }
         let checksum = crc32fast::hash(text.as_bytes());
         let _ = write!(text, ";h={checksum:08x}");
@@ -200,7 +211,16 @@ fn parse(text: &str) -> Option<(Offset, Metadata)> {
                 let letter = field("c")?;
                 Cut::ALL.iter().find(|(_, known)| *known == letter)?.0
             },
-            prepared_unix_s: field("t")?.parse().ok()?,
+            prepared: Moment {
+                unix_s: field("t")?.parse().ok()?,
+                blocks: match field("b") {
+                    None => None,
+                    Some(mark) => {
+                        let (tables, number) = mark.split_once(':')?;
+                        Some(BlockMark::new(u32::from_str_radix(tables, 16).ok()?, number.parse().ok()?))
+                    }
+                },
+            },
         }),
     };
     let metadata = Metadata { lineage, pending };
@@ -220,8 +240,14 @@ mod tests {
             rejects: 1,
             plan: 0x0bad_cafe,
             cut: Cut::Size,
-            prepared_unix_s: 1_764_000_000,
+            prepared: Moment::at(1_764_000_000),
         }
+    }
+
+    fn with_blocks(number: u64) -> Pending {
+        let blocks = Some(BlockMark::new(0x5eed_1234, number));
+        let pending = pending(1_900);
+        Pending { prepared: Moment { blocks, ..pending.prepared }, ..pending }
     }
 
     fn metadata(pending: Option<Pending>) -> Metadata {
@@ -238,6 +264,11 @@ mod tests {
                 1_000,
                 "1;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;t=1764000000;h=544d80ca",
             ),
+            (
+                metadata(Some(with_blocks(4_711))),
+                1_000,
+                "2;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;t=1764000000;b=5eed1234:4711;h=21ba15ee",
+            ),
         ];
         for (metadata, committed, text) in goldens {
             assert_eq!(metadata.to_text(Offset(committed)), text);
@@ -251,7 +282,7 @@ mod tests {
             end: Offset(999_999_999_999_999),
             rows: 1_000_000,
             rejects: 1_000_000,
-            prepared_unix_s: 9_999_999_999,
+            prepared: Moment { unix_s: 9_999_999_999, ..with_blocks(999_999_999_999).prepared },
             ..pending(0)
         };
         let text = metadata(Some(longest)).to_text(Offset(999_999_999_999_998));
@@ -268,7 +299,7 @@ mod tests {
         {
             assert_eq!(Recorded::read(text, Offset(5)), Recorded::Foreign, "{text}");
         }
-        assert_eq!(Recorded::read("2;L=anything", Offset(5)), Recorded::Newer { version: 2 });
+        assert_eq!(Recorded::read("3;L=anything", Offset(5)), Recorded::Newer { version: 3 });
         let upper = ours.to_uppercase().replace(";L=9F3A5C01D27E;S", ";L=9f3a5c01d27e;s");
         for text in [
             "1;L=",
@@ -290,10 +321,12 @@ mod tests {
 
     fn any_metadata() -> impl Strategy<Value = (Metadata, Offset)> {
         let cut = prop::sample::select(Cut::ALL.map(|(cut, _)| cut).to_vec());
-        let pending = (0..i64::MAX, any::<(u32, u32, u32, u64)>(), cut).prop_map(|(end, numbers, cut)| {
-            let (rows, rejects, plan, prepared_unix_s) = numbers;
-            Pending { end: Offset(end), rows, rejects, plan, cut, prepared_unix_s }
-        });
+        let pending = (0..i64::MAX, any::<(u32, u32, u32, u64)>(), any::<Option<(u32, u64)>>(), cut)
+            .prop_map(|(end, numbers, blocks, cut)| {
+                let (rows, rejects, plan, unix_s) = numbers;
+                let blocks = blocks.map(|(tables, number)| BlockMark::new(tables, number));
+                Pending { end: Offset(end), rows, rejects, plan, cut, prepared: Moment { unix_s, blocks } }
+            });
         (any::<u64>(), prop::option::of(pending), 0..i64::MAX).prop_map(|(bits, pending, committed)| {
             (Metadata { lineage: Lineage::from_bits(bits), pending }, Offset(committed))
         })

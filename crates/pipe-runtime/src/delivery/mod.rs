@@ -6,11 +6,13 @@
 mod exactly_once;
 mod ledger;
 mod metadata;
+mod moment;
 mod reject_rule;
 mod token;
 
 pub use exactly_once::{Action, Commit, CommitOutcome, ExactlyOnce, Halt, Sealed, Terms, TokenMemory};
 pub use ledger::{BatchId, Epoch, Ledger, Span};
 pub use metadata::{BYTES_MAX, Cut, Lineage, Metadata, Pending, Recorded};
+pub use moment::Moment;
 pub use reject_rule::{RECORDS_MIN, RejectRule, RejectVerdict, Rejected, Share};
 pub use token::BatchToken;

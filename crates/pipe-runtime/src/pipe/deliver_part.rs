@@ -14,7 +14,7 @@ use super::progress::Outcome;
 use super::recovery::until_answered;
 use super::shared::{PanicWatch, Shared};
 use super::state::Phase;
-use crate::delivery::{BatchToken, Epoch};
+use crate::delivery::{BatchToken, Epoch, Moment};
 use crate::error::explain;
 use crate::failpoint::failpoint;
 
@@ -28,7 +28,7 @@ const SAMPLE_BYTES_MAX: usize = 64 << 10;
 pub(super) async fn deliver_part(shared: Arc<Shared>, partition: PartitionId, epoch: Epoch, mut part: Part) {
     let _watch = PanicWatch::new(Arc::clone(&shared));
     let Some(deliveries) = &shared.deliveries else { return };
-    let guard = Guard::of(&shared, partition, epoch, part.tried_unix_s);
+    let guard = Guard::of(&shared, partition, epoch, part.tried);
     match store(&shared, &guard, partition, &mut part).await {
         Ok(outcome) => {
             let mut progress = shared.progress.lock();
@@ -58,7 +58,7 @@ pub(super) async fn deliver_part(shared: Arc<Shared>, partition: PartitionId, ep
             };
             match row {
                 Ok(row) => {
-                    deliveries.refused(&shared, partition, epoch, part, &RowsRefused { message, named, row })
+                    deliveries.refused(&shared, partition, epoch, part, &RowsRefused { message, named, row });
                 }
                 Err(_) => part.give_back(&shared),
             }
@@ -115,15 +115,15 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
         let (body, rows) = part.batch.sample(SAMPLE_ROWS_MAX, SAMPLE_BYTES_MAX);
         let sample = Insert { body, rows, token: None, ..insert };
         let target = &shared.setup.target;
-        let tried_unix_s = guard.tried_unix_s();
+        let tried = guard.tried();
         let asked = until_answered(shared, Phase::Aborted, || {
             let sink = &shared.setup.sink;
             guard
                 .is_owner(shared)
-                .then(|| sink.rows_left(&sample, &target.types, &target.filled, tried_unix_s))
+                .then(|| sink.rows_left(&sample, &target.types, &target.filled, tried.unix_s))
         });
         // Rows that are there have brought their token: the table drops them, and its views get what they lack.
-        if !is_there(shared, asked.await, shared.setup.keeps_rows, tried_unix_s)? {
+        if !is_there(shared, asked.await, shared.setup.keeps_rows, tried)? {
             token = format!("{base}@{started_unix_s}");
         }
         guard.restarted(started_unix_s);
@@ -144,7 +144,7 @@ async fn rejects(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken
             let sink = &shared.setup.sink;
             guard.is_owner(shared).then(|| sink.error_rows_left(table.name(), token.as_str(), wanted))
         });
-        if is_there(shared, asked.await, true, guard.tried_unix_s())? {
+        if is_there(shared, asked.await, true, guard.tried())? {
             return Ok(());
         }
         current = format!("{base}@{started_unix_s}");
@@ -157,7 +157,7 @@ fn is_there(
     shared: &Shared,
     left: Option<Left>,
     keeps_rows: bool,
-    tried_unix_s: u64,
+    tried: Moment,
 ) -> Result<bool, Undelivered> {
     match left {
         None => Err(Undelivered::Abandoned),
@@ -165,7 +165,7 @@ fn is_there(
         // A table that merges rows into others may have done that with all of them.
         Some(Left::Nothing) if keeps_rows => Ok(false),
         Some(Left::Nothing | Left::Some) => {
-            Err(Undelivered::Overdue { age_s: shared.now_unix_s().saturating_sub(tried_unix_s) })
+            Err(Undelivered::Overdue { age_s: shared.now().seconds_to(tried) })
         }
     }
 }

@@ -126,7 +126,7 @@ impl Deliveries {
         }
         let fresh = Lineage::from_bits(RandomState::new().hash_one((SystemTime::now(), partition)));
         self.step(shared, partition, epoch, |owned| {
-            owned.core.recover(position, recorded, fresh, memory, shared.now_unix_s())
+            owned.core.recover(position, recorded, fresh, memory, shared.now())
         });
     }
 
@@ -144,7 +144,7 @@ impl Deliveries {
             batch,
             is_last: true,
             lineage: Lineage::from_bits(0),
-            tried_unix_s: None,
+            tried: None,
             lacks_raw: false,
         });
         self.step(shared, partition, epoch, |owned| {
@@ -154,12 +154,12 @@ impl Deliveries {
             let Some(mut part) = left.take() else { return Action::Wait };
             if let Some(pending) = owned.core.replaying() {
                 part.refuse_as_recorded(shared, &pending);
-                part.tried_unix_s = Some(pending.prepared_unix_s);
+                part.tried = Some(pending.prepared);
                 sealed = part.sealed;
             }
             part.lineage = owned.core.lineage();
             owned.parts.push_back(part);
-            owned.core.seal(sealed, shared.now_unix_s())
+            owned.core.seal(sealed, shared.now())
         });
         if let Some(part) = left {
             part.give_back(shared);
@@ -174,7 +174,7 @@ impl Deliveries {
         epoch: Epoch,
         outcome: CommitOutcome,
     ) {
-        self.step(shared, partition, epoch, |owned| owned.core.committed(outcome, shared.now_unix_s()));
+        self.step(shared, partition, epoch, |owned| owned.core.committed(outcome, shared.now()));
     }
 
     /// The part that was being inserted is stored.
@@ -186,7 +186,7 @@ impl Deliveries {
             if part.is_last {
                 (owned.refused, owned.named) = (0, NamedRow::default());
             }
-            owned.core.stored(shared.now_unix_s())
+            owned.core.stored(shared.now())
         });
     }
 
@@ -225,7 +225,7 @@ impl Deliveries {
                 owned.parts.push_front(part);
             }
             match action {
-                Action::Divide(_) => owned.core.divided(&sealed, shared.now_unix_s()),
+                Action::Divide(_) => owned.core.divided(&sealed, shared.now()),
                 other => other,
             }
         });

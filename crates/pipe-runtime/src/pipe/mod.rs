@@ -7,6 +7,7 @@
 //! ```
 
 mod batch;
+mod blocks;
 mod committer;
 mod deliver_part;
 mod exactly_once;
@@ -159,6 +160,10 @@ impl Pipe {
             Handle::current(),
         );
         shared.know_server_clock(shared.setup.sink.server_clock().await?);
+        if shared.is_exactly_once() {
+            blocks::look(&shared).await?;
+            blocks::watch(&shared);
+        }
         let mut workers = Vec::new();
         for index in 0..worker_count {
             workers.push(spawn_worker(index, &shared, &provisioned.plan)?);

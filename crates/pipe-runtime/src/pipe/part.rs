@@ -9,7 +9,7 @@ use super::batch::SealedBatch;
 use super::isolate::CODE_REFUSED;
 use super::record::bare_error_row;
 use super::shared::Shared;
-use crate::delivery::{Cut, Lineage, Pending, Sealed};
+use crate::delivery::{Cut, Lineage, Moment, Pending, Sealed};
 
 /// What is prepared, inserted and committed as one.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ pub(super) struct Part {
     pub(super) is_last: bool,
     /// The life of the partition's offsets that it belongs to.
     pub(super) lineage: Lineage,
-    /// When its insert may have been tried first, in seconds since 1970, where that was by an earlier owner.
-    pub(super) tried_unix_s: Option<u64>,
+    /// When its insert may have been tried first, where that was by an earlier owner.
+    pub(super) tried: Option<Moment>,
     /// A reject whose record has to be read again for its bytes.
     pub(super) lacks_raw: bool,
 }
@@ -71,7 +71,7 @@ impl Part {
             batch,
             is_last,
             lineage,
-            tried_unix_s: None,
+            tried: None,
             lacks_raw: false,
         };
         [part(first, sealed.start, middle, false), part(second, middle, sealed.end, is_last)]
@@ -90,7 +90,7 @@ impl Part {
         }
         self.sealed =
             Sealed { rows: 0, rejects: self.sealed.rejects + 1, cut: Cut::Isolation, ..self.sealed };
-        self.tried_unix_s = None;
+        self.tried = None;
         self
     }
 

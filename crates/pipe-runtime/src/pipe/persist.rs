@@ -8,7 +8,7 @@ use housepipe_kafka_source::PartitionId;
 use super::recovery;
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
-use crate::delivery::{Epoch, TokenMemory};
+use crate::delivery::{Epoch, Moment, TokenMemory};
 use crate::error::{PipeError, explain};
 
 /// Time between two tries of a pipe that holds because something must be mended, in milliseconds.
@@ -63,8 +63,8 @@ impl Attempt<'_> {
 pub(super) struct Guard {
     /// In exactly-once mode, in whose name.
     owner: Option<(PartitionId, Epoch)>,
-    /// When it was tried first, by whomever, in seconds since 1970.
-    tried_unix_s: u64,
+    /// When it was tried first, by whomever.
+    tried: Moment,
     /// It was tried before, so that the next try has to be asked for.
     is_repetition: bool,
     /// The start of the server that has heard of the token, where that is known.
@@ -83,22 +83,17 @@ impl Guard {
     /// Of at-least-once mode: a repetition does no harm but the obvious one.
     pub(super) fn of_nobody(shared: &Shared) -> Guard {
         let server = shared.server_start();
-        Guard { owner: None, tried_unix_s: shared.now_unix_s(), is_repetition: false, server, another: None }
+        Guard { owner: None, tried: shared.now(), is_repetition: false, server, another: None }
     }
 
-    /// Of a partition; `tried_unix_s` is when an earlier owner may have tried it.
-    pub(super) fn of(
-        shared: &Shared,
-        partition: PartitionId,
-        epoch: Epoch,
-        tried_unix_s: Option<u64>,
-    ) -> Guard {
+    /// Of a partition; `tried` is when an earlier owner may have tried it.
+    pub(super) fn of(shared: &Shared, partition: PartitionId, epoch: Epoch, tried: Option<Moment>) -> Guard {
         Guard {
             owner: Some((partition, epoch)),
-            tried_unix_s: tried_unix_s.unwrap_or_else(|| shared.now_unix_s()),
-            is_repetition: tried_unix_s.is_some(),
+            tried: tried.unwrap_or_else(|| shared.now()),
+            is_repetition: tried.is_some(),
             // Which server an earlier owner has talked to is told by its clock alone.
-            server: if tried_unix_s.is_some() { None } else { shared.server_start() },
+            server: if tried.is_some() { None } else { shared.server_start() },
             another: None,
         }
     }
@@ -108,8 +103,8 @@ impl Guard {
         self.another
     }
 
-    pub(super) fn tried_unix_s(&self) -> u64 {
-        self.tried_unix_s
+    pub(super) fn tried(&self) -> Moment {
+        self.tried
     }
 
     /// Whether the partition is still this process's own.
@@ -136,15 +131,15 @@ impl Guard {
         let started_unix_s = clock.started_unix_s;
         let is_another = match self.server {
             Some(known) => started_unix_s > known + START_JITTER_S,
-            None => started_unix_s + START_JITTER_S > self.tried_unix_s,
+            None => started_unix_s + START_JITTER_S > self.tried.unix_s,
         };
         if is_another {
             return Ok(Err(Undelivered::ServerRestarted { started_unix_s }));
         }
-        let age_s = shared.now_unix_s().saturating_sub(self.tried_unix_s);
+        let age_s = shared.now().seconds_to(self.tried);
         if self.owner.is_some()
             && age_s > TRUSTED_S
-            && recovery::memory(shared, self.tried_unix_s).await? == TokenMemory::Unsure
+            && recovery::memory(shared, self.tried).await? == TokenMemory::Unsure
         {
             return Ok(Err(Undelivered::Overdue { age_s }));
         }

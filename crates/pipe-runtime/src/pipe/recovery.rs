@@ -7,10 +7,11 @@ use std::time::Duration;
 use housepipe_ch_sink::{Backoff, FailureClass, SinkError, TableName};
 use housepipe_kafka_source::{Offset, PartitionId};
 
+use super::blocks;
 use super::persist::{HOLD_RETRY_MS, jitter};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
-use crate::delivery::{Epoch, Metadata, Recorded, TokenMemory};
+use crate::delivery::{Epoch, Metadata, Moment, Recorded, TokenMemory};
 use crate::error::explain;
 
 /// A table that has to remember the tokens of inserts, and for how long it does.
@@ -27,6 +28,11 @@ pub(super) struct TokenWindow {
 const UNSEEN_TRUSTED_S: u64 = 60;
 
 impl TokenWindow {
+    /// Whether its blocks are counted as a whole.
+    pub(super) fn is_counted(&self) -> bool {
+        self.blocks.is_some() && self.seconds.is_none()
+    }
+
     /// Whether a token of an insert after which so much came is sure to be there. Half of the window is kept for what
     /// comes between this look and the insert.
     fn is_sure(&self, blocks: u64, seconds: u64) -> bool {
@@ -37,15 +43,25 @@ impl TokenWindow {
     }
 }
 
-/// Asks ClickHouse what its tables took since the range was prepared.
-pub(super) async fn memory(shared: &Shared, prepared_unix_s: u64) -> Result<TokenMemory, SinkError> {
+/// Asks ClickHouse what its tables took since that moment.
+pub(super) async fn memory(shared: &Shared, since: Moment) -> Result<TokenMemory, SinkError> {
+    let together = match since.blocks {
+        Some(before) => blocks::look(shared).await?.and_then(|now| now.since(before)),
+        None => None,
+    };
     for window in &shared.setup.windows {
-        let taken = shared.setup.sink.taken_since(&window.table, prepared_unix_s).await?;
-        if !window.is_sure(taken.blocks_max, taken.seconds) {
+        let (blocks, seconds) = match together {
+            Some(blocks) if window.is_counted() => (blocks, shared.now().seconds_to(since)),
+            _ => {
+                let taken = shared.setup.sink.taken_since(&window.table, since.unix_s).await?;
+                (taken.blocks_max, taken.seconds)
+            }
+        };
+        if !window.is_sure(blocks, seconds) {
             tracing::warn!(
                 table = %window.table,
-                blocks = taken.blocks_max,
-                seconds = taken.seconds,
+                blocks,
+                seconds,
                 window_blocks = window.blocks.unwrap_or(0),
                 "the table may have forgotten the token of a batch"
             );
@@ -75,10 +91,9 @@ async fn recover(
     metadata: Metadata,
 ) {
     let Some(deliveries) = &shared.deliveries else { return };
-    let prepared_unix_s =
-        metadata.pending.map_or_else(|| shared.now_unix_s(), |pending| pending.prepared_unix_s);
+    let prepared = metadata.pending.map_or_else(|| shared.now(), |pending| pending.prepared);
     let asked = until_answered(&shared, Phase::Stopping, || {
-        deliveries.owns(partition, epoch).then(|| memory(&shared, prepared_unix_s))
+        deliveries.owns(partition, epoch).then(|| memory(&shared, prepared))
     });
     let Some(memory) = asked.await else { return };
     deliveries.recovered(&shared, partition, epoch, position, Recorded::Ours(metadata), memory);

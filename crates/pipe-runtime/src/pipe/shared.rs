@@ -1,12 +1,13 @@
 //! What the threads and tasks of one pipe share.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::{Instant, SystemTime};
 
-use housepipe_ch_sink::{ErrorRow, ErrorTable, ServerClock, Sink};
+use housepipe_ch_sink::{BlockMark, ErrorRow, ErrorTable, ServerClock, Sink, TableName};
 use housepipe_kafka_source::{PartitionId, SourceConfig};
 use housepipe_transform::RowFormat;
 use tokio::runtime::Handle;
@@ -20,7 +21,7 @@ use super::progress::SharedProgress;
 use super::record::Labels;
 use super::recovery::TokenWindow;
 use super::state::{Phase, PipeState, StateCell};
-use crate::delivery::{BatchId, BatchToken, Cut, RejectRule, RejectVerdict, Sealed, Terms};
+use crate::delivery::{BatchId, BatchToken, Cut, Moment, RejectRule, RejectVerdict, Sealed, Terms};
 use crate::error::{PipeError, explain};
 use crate::pipe_file::BatchLimits;
 
@@ -48,6 +49,8 @@ pub(super) struct Shared {
     leaves_group: AtomicBool,
     /// ClickHouse's clock, as last heard, and when that was.
     server_clock: Mutex<Option<(ServerClock, Instant)>>,
+    /// The blocks that the tables had given out when they were last looked at.
+    blocks: Mutex<Option<BlockMark>>,
     /// A random number of this run, for tokens.
     run: u64,
     runtime: Handle,
@@ -81,6 +84,15 @@ pub(super) struct Setup {
     pub(super) keeps_rows: bool,
 }
 
+impl Setup {
+    /// The tables that remember tokens and count their blocks as a whole.
+    pub(super) fn counted_tables(&self) -> Vec<TableName> {
+        let counted = self.windows.iter().filter(|window| window.is_counted());
+        let tables: BTreeSet<TableName> = counted.map(|window| window.table.clone()).collect();
+        tables.into_iter().collect()
+    }
+}
+
 impl Shared {
     /// `terms` are those of exactly-once mode; none is at-least-once.
     pub(super) fn new(setup: Setup, terms: Option<Terms>, runtime: Handle) -> Arc<Shared> {
@@ -94,6 +106,7 @@ impl Shared {
             deliveries: terms.map(Deliveries::new),
             leaves_group: AtomicBool::new(false),
             server_clock: Mutex::new(None),
+            blocks: Mutex::new(None),
             run: RandomState::new().hash_one(SystemTime::now()),
             runtime,
             spares: Mutex::new(spares),
@@ -185,9 +198,18 @@ impl Shared {
         *self.server_clock.lock().unwrap_or_else(PoisonError::into_inner) = heard;
     }
 
-    /// The present second since 1970, by ClickHouse's clock: what its start and its parts are compared with, by every
-    /// process of the pipe, whatever their own clocks say.
-    pub(super) fn now_unix_s(&self) -> u64 {
+    pub(super) fn know_blocks(&self, blocks: Option<BlockMark>) {
+        *self.blocks.lock().unwrap_or_else(PoisonError::into_inner) = blocks;
+    }
+
+    /// The present moment, by ClickHouse's clock: what its start and its parts are compared with, by every process of the
+    /// pipe, whatever their own clocks say.
+    pub(super) fn now(&self) -> Moment {
+        let blocks = *self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        Moment { unix_s: self.now_unix_s(), blocks }
+    }
+
+    fn now_unix_s(&self) -> u64 {
         let clock = self.server_clock.lock().unwrap_or_else(PoisonError::into_inner);
         match *clock {
             Some((clock, heard)) => clock.now_unix_s.saturating_add(heard.elapsed().as_secs()),

@@ -1,0 +1,25 @@
+//! A moment, as ClickHouse tells it.
+
+use housepipe_ch_sink::BlockMark;
+
+/// A moment: what is later compared with it is ClickHouse's to tell, so it is told by ClickHouse's clock, and by what its
+/// tables had taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Moment {
+    /// Seconds since 1970.
+    pub unix_s: u64,
+    /// The blocks that the tables had given out then, or shortly before; none where that is not known.
+    pub blocks: Option<BlockMark>,
+}
+
+impl Moment {
+    /// A second of which nothing else is known.
+    pub fn at(unix_s: u64) -> Moment {
+        Moment { unix_s, blocks: None }
+    }
+
+    /// Seconds between two moments.
+    pub fn seconds_to(&self, other: Moment) -> u64 {
+        self.unix_s.abs_diff(other.unix_s)
+    }
+}
