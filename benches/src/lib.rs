@@ -1,5 +1,9 @@
 //! What the benchmarks share: the corpora, the CPU time of a server, medians.
 
+#[cfg(feature = "e2e")]
+pub mod threads;
+#[cfg(feature = "e2e")]
+pub mod topic;
 pub mod transform;
 
 use anyhow::Context;

@@ -18,7 +18,7 @@ pub(crate) fn run(what: &str, args: &[String]) -> anyhow::Result<()> {
     ]);
     if what == "e2e" {
         command.env("HOUSEPIPE_BINARY", run::release_binary()?);
-    } else {
+    } else if what == "transform" {
         // The transform needs no Kafka, and librdkafka takes minutes to build.
         command.arg("--no-default-features");
         // Some peers choose their instructions when they are built: they get those of this processor. Ours chooses when

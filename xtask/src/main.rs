@@ -51,9 +51,12 @@ enum Command {
         #[arg(last = true, value_name = "ARGS")]
         args: Vec<String>,
     },
-    /// Measure: `e2e` loads Kafka topics into ClickHouse. Everything behind `--` goes to the benchmark.
+    /// Measure: `e2e` loads Kafka topics into ClickHouse, `source` reads and encodes them without an insert, `transform`
+    /// encodes JSON from memory.
+    ///
+    /// Everything behind `--` goes to the benchmark.
     Bench {
-        #[arg(value_name = "WHAT", value_parser = ["e2e", "transform"])]
+        #[arg(value_name = "WHAT", value_parser = ["e2e", "source", "transform"])]
         what: String,
         #[arg(last = true, value_name = "ARGS")]
         args: Vec<String>,

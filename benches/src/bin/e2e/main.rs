@@ -10,17 +10,21 @@
     reason = "the output is the result, the remarks are progress"
 )]
 
+mod recovery;
+
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
-use housepipe_benches::{ServerCpu, Shape, median};
+use housepipe_benches::{ServerCpu, Shape, median, topic};
+use housepipe_kafka_source::SourceConfig;
 use housepipe_kafka_source::seed::{self, SeedRecord, TopicAdmin};
-use housepipe_kafka_source::{PartitionId, SourceConfig};
 use housepipe_local_stack::{ClickhouseOptions, DATABASE, KafkaOptions, Lines, Stack, prepare};
 use serde::Serialize;
+
+use recovery::Recovery;
 
 /// Measures Kafka to ClickHouse with the release binary.
 #[derive(Parser)]
@@ -67,6 +71,7 @@ struct Row {
 struct Report {
     rows: Vec<Row>,
     first_row_seconds: f64,
+    recovery: Recovery,
 }
 
 fn main() -> ExitCode {
@@ -91,12 +96,20 @@ fn run(args: &Args) -> anyhow::Result<()> {
         rows.push(measure(args, *shape, &binary, &stack)?);
     }
     let first_row_seconds = first_row(args, &binary, &stack)?;
+    let (shape, row) = args.corpus.iter().zip(&rows).next().context("no corpus")?;
+    eprintln!("{}: killing the pipe in the middle", row.corpus);
+    let recovery = recovery::measure(args, *shape, &binary, &stack, row.records)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&Report { rows, first_row_seconds })?);
+        println!("{}", serde_json::to_string_pretty(&Report { rows, first_row_seconds, recovery })?);
     } else {
         print_table(&rows);
         println!(
             "\nFrom the start of `housepipe run` to the first row in a query, group join included: {first_row_seconds:.2} s"
+        );
+        let Recovery { session_timeout_s, first_row_seconds, read_again, batch_rows } = recovery;
+        println!(
+            "From a kill with -9 to the first new row, another process started at once: {first_row_seconds:.2} s, of which \
+             {session_timeout_s} s are the session timeout; {read_again:.0} records were read again (batches of {batch_rows} rows)"
         );
     }
     Ok(())
@@ -146,16 +159,15 @@ fn first_row(args: &Args, binary: &PathBuf, stack: &Stack) -> anyhow::Result<f64
 }
 
 fn measure(args: &Args, shape: Shape, binary: &PathBuf, stack: &Stack) -> anyhow::Result<Row> {
-    let topic = shape.name();
-    let config = SourceConfig::new(stack.kafka.bootstrap(), topic, "unused");
-    TopicAdmin::create_topic(&config, topic, args.partitions.into())?;
-    eprintln!("{topic}: filling {} MB", args.megabytes);
-    let (records, bytes) = fill(&config, shape, args)?;
+    let name = shape.name();
+    let config = SourceConfig::new(stack.kafka.bootstrap(), name, "unused");
+    eprintln!("{name}: filling {} MB", args.megabytes);
+    let (records, bytes) = topic::fill(&config, shape, args.partitions, args.megabytes)?;
     let mut samples = Vec::new();
     for run in 0..args.runs {
         let sample = load(args, shape, binary, stack, run, records)?;
         eprintln!(
-            "{topic}: run {}: {:.0} rows per core-second, {:.0} rows/s",
+            "{name}: run {}: {:.0} rows per core-second, {:.0} rows/s",
             run + 1,
             sample.rows_per_core_second,
             sample.rows_per_second
@@ -164,7 +176,7 @@ fn measure(args: &Args, shape: Shape, binary: &PathBuf, stack: &Stack) -> anyhow
     }
     let over = |value: fn(&Sample) -> f64| median(samples.iter().map(value).collect());
     Ok(Row {
-        corpus: topic,
+        corpus: name,
         records,
         megabytes: bytes as f64 / 1e6,
         rows_per_core_second: over(|s| s.rows_per_core_second),
@@ -176,22 +188,6 @@ fn measure(args: &Args, shape: Shape, binary: &PathBuf, stack: &Stack) -> anyhow
         inserts: samples.first().map_or(0, |s| s.inserts),
         runs: samples.len(),
     })
-}
-
-fn fill(config: &SourceConfig, shape: Shape, args: &Args) -> anyhow::Result<(u64, u64)> {
-    let producer = seed::Producer::connect(config)?;
-    let corpus = shape.corpus();
-    let mut record = Vec::new();
-    let (mut count, mut bytes) = (0u64, 0u64);
-    while bytes < args.megabytes * 1_000_000 {
-        corpus.write(count, &mut record);
-        let partition = Some(PartitionId(i32::try_from(count % u64::from(args.partitions))?));
-        producer.send(SeedRecord { partition, payload: Some(&record), ..SeedRecord::default() })?;
-        count += 1;
-        bytes += record.len() as u64;
-    }
-    producer.flush(Duration::from_secs(120))?;
-    Ok((count, bytes))
 }
 
 struct Sample {
