@@ -34,6 +34,11 @@ pub enum CommitOutcome {
         /// Kafka's words.
         reason: String,
     },
+    /// The same, until somebody has mended something: a right that is missing, a limit of the broker.
+    NotAllowed {
+        /// Kafka's words.
+        reason: String,
+    },
     /// It may have been taken, or be taken later.
     Unknown {
         /// Kafka's words.
@@ -61,7 +66,9 @@ impl Committer {
         for outcome in &outcomes {
             let counter = match outcome {
                 CommitOutcome::Acknowledged => &context.commits_acknowledged,
-                CommitOutcome::Refused { .. } | CommitOutcome::Unknown { .. } => &context.commits_failed,
+                CommitOutcome::Refused { .. }
+                | CommitOutcome::NotAllowed { .. }
+                | CommitOutcome::Unknown { .. } => &context.commits_failed,
             };
             counter.fetch_add(1, Ordering::Relaxed);
         }
@@ -115,12 +122,12 @@ fn outcome(code: Code) -> CommitOutcome {
         | Code::StaleMemberEpoch
         | Code::FencedMemberEpoch
         | Code::RebalanceInProgress
-        | Code::CoordinatorLoadInProgress
-        | Code::OffsetMetadataTooLarge
+        | Code::CoordinatorLoadInProgress => CommitOutcome::Refused { reason },
+        Code::OffsetMetadataTooLarge
         | Code::InvalidCommitOffsetSize
         | Code::InvalidGroupId
         | Code::GroupAuthorizationFailed
-        | Code::TopicAuthorizationFailed => CommitOutcome::Refused { reason },
+        | Code::TopicAuthorizationFailed => CommitOutcome::NotAllowed { reason },
         _ => CommitOutcome::Unknown { reason },
     }
 }
@@ -133,6 +140,9 @@ mod tests {
     fn only_what_is_decided_before_the_log_counts_as_refused() {
         for code in [Code::IllegalGeneration, Code::UnknownMemberId, Code::RebalanceInProgress] {
             assert!(matches!(outcome(code), CommitOutcome::Refused { .. }), "{code:?}");
+        }
+        for code in [Code::GroupAuthorizationFailed, Code::OffsetMetadataTooLarge] {
+            assert!(matches!(outcome(code), CommitOutcome::NotAllowed { .. }), "{code:?}");
         }
         for code in [
             Code::RequestTimedOut,

@@ -11,15 +11,21 @@ use housepipe_kafka_source::{CommitOutcome as Outcome, Committer, PartitionCommi
 
 use super::exactly_once::CommitOrder;
 use super::shared::{PanicWatch, Shared};
+use super::state::PipeState;
 use crate::delivery::CommitOutcome;
 use crate::error::PipeError;
 use crate::failpoint::failpoint;
 
-/// Time to wait for the answer to a commit, in milliseconds; then nobody knows whether it was taken.
-const ANSWER_MS_MAX: u64 = 10_000;
+/// Time to wait for the answer to a commit beyond the session timeout, in milliseconds; then nobody knows whether it was
+/// taken. While the group rebalances, the coordinator answers on the same connection the member's wish to join first, and
+/// that only once every member has given back what it is asked for, or its session is over.
+const ANSWER_MS_MAX: u64 = 20_000;
 
 /// Pause after a commit that was refused, in milliseconds, before it is sent again.
 const REFUSED_PAUSE_MS: u64 = 250;
+
+/// The same after one that is refused until somebody mends something.
+const NOT_ALLOWED_PAUSE_MS: u64 = 2_000;
 
 /// Starts the committer of one membership. It ends when the deliveries have no way to it any more.
 pub(super) fn spawn(shared: &Arc<Shared>, committer: Committer) -> Result<JoinHandle<()>, PipeError> {
@@ -56,15 +62,26 @@ fn run(shared: &Arc<Shared>, committer: &Committer, inbox: &Receiver<CommitOrder
             })
             .collect();
         failpoint("commit_before");
-        let outcomes = committer.commit(&commits, Duration::from_millis(ANSWER_MS_MAX));
+        let session_timeout_ms = u64::from(shared.setup.source.session_timeout_ms);
+        let outcomes = committer.commit(&commits, Duration::from_millis(session_timeout_ms + ANSWER_MS_MAX));
         failpoint("commit_after");
-        let mut was_refused = false;
+        let mut pause_ms = 0;
         for (order, outcome) in orders.iter().zip(outcomes) {
             let outcome = match outcome {
                 Outcome::Acknowledged => CommitOutcome::Acknowledged,
                 Outcome::Refused { reason } => {
                     tracing::warn!(partition = order.partition.0, reason, "a commit was refused");
-                    was_refused = true;
+                    pause_ms = pause_ms.max(REFUSED_PAUSE_MS);
+                    CommitOutcome::Refused
+                }
+                Outcome::NotAllowed { reason } => {
+                    let reason = format!(
+                        "the consumer group takes no commit: {reason}; allow this user READ of the group and the topic, or \
+                         raise the broker's limit"
+                    );
+                    tracing::warn!(partition = order.partition.0, reason, "a commit was refused");
+                    shared.state.set(PipeState::Misconfigured { reason });
+                    pause_ms = NOT_ALLOWED_PAUSE_MS;
                     CommitOutcome::Refused
                 }
                 Outcome::Unknown { reason } => {
@@ -78,12 +95,12 @@ fn run(shared: &Arc<Shared>, committer: &Committer, inbox: &Receiver<CommitOrder
             };
             deliveries.committed(shared, order.partition, order.epoch, outcome);
         }
-        if was_refused {
+        if pause_ms > 0 {
             #[expect(
                 clippy::disallowed_methods,
                 reason = "what a group that rebalances refuses is not asked for at once"
             )]
-            thread::sleep(Duration::from_millis(REFUSED_PAUSE_MS));
+            thread::sleep(Duration::from_millis(pause_ms));
         }
     }
 }
