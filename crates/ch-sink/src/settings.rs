@@ -7,6 +7,9 @@ use crate::insert::Insert;
 /// Rows above every insert, so that the server never cuts a batch into blocks.
 const BLOCK_ROWS: &str = "1048576";
 
+/// Seconds after which the server gives an insert up.
+pub(crate) const MAX_EXECUTION_TIME: &str = "max_execution_time";
+
 /// Every setting that an insert may send; the server is asked once which of them it has.
 pub(crate) const WANTED: &[&str] = &[
     "async_insert",
@@ -17,6 +20,7 @@ pub(crate) const WANTED: &[&str] = &[
     "input_format_parallel_parsing",
     "insert_deduplicate",
     "insert_deduplication_token",
+    MAX_EXECUTION_TIME,
     "max_insert_block_size",
     "max_insert_block_size_bytes",
     "max_insert_threads",
