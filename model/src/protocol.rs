@@ -146,7 +146,7 @@ impl Model for Protocol {
                 let rows = u32::try_from(records).unwrap_or(0);
                 world.processes[who].position = Some(end);
                 world.processes[who].open += 1;
-                let batch = Sealed { start, end, rows, rejects: 0, cut };
+                let batch = Sealed { start, end, rows, rejects: 0, cut, attempt: 0 };
                 self.tell(&mut world, who, |core| core.seal(batch, NOW));
             }
             Step::SealReplay(who) => {
@@ -194,7 +194,8 @@ impl Model for Protocol {
             Step::Lose(who) => {
                 let process = &mut world.processes[who];
                 if let Some(core) = &mut process.core {
-                    core.lose();
+                    // Whatever it wants: this member is over, and a new one begins.
+                    let _ = core.lose();
                 }
                 process.forget();
                 process.member += 1;
@@ -355,13 +356,6 @@ impl Protocol {
 
 fn insert_early(world: &mut World, who: Who, commit: Commit) {
     if let Some(pending) = commit.metadata.pending {
-        let batch = Sealed {
-            start: commit.offset,
-            end: pending.end,
-            rows: pending.rows,
-            rejects: pending.rejects,
-            cut: pending.cut,
-        };
-        world.insert(who, batch);
+        world.insert(who, Sealed::recorded(commit.offset, pending));
     }
 }

@@ -159,13 +159,7 @@ impl World {
             Action::Read { from } => process.position = Some(from),
             Action::Replay { start, pending } => {
                 process.position = Some(pending.end);
-                process.replay = Some(Sealed {
-                    start,
-                    end: pending.end,
-                    rows: pending.rows,
-                    rejects: pending.rejects,
-                    cut: pending.cut,
-                });
+                process.replay = Some(Sealed::recorded(start, pending));
             }
             Action::Commit(commit) => {
                 process.waits = true;

@@ -24,7 +24,8 @@ pub enum Left {
     All,
     /// None of them.
     Nothing,
-    /// Some of them: the insert went into several table partitions, or the table has changed rows since.
+    /// Some of them: the insert went into several table partitions, or the table has changed rows since. Or nothing can be
+    /// told, where the server fills every column.
     Some,
 }
 
@@ -86,6 +87,10 @@ impl Sink {
             .filter(|name| !unsure.contains(name))
             .map(|name| quote_identifier(name))
             .collect();
+        if compared.is_empty() {
+            // Rows of which nothing is known cannot be told apart.
+            return Ok(Left::Some);
+        }
         let hex: String = sample.body.iter().map(|byte| format!("{byte:02x}")).collect();
         // Compared by their bytes: values such as NaN and JSON are not equal to themselves otherwise.
         let row = format!("formatRow('RowBinary', {})", compared.join(", "));
@@ -108,7 +113,9 @@ impl Sink {
             .client()
             .query_raw(&sql)
             .with_setting("input_format_binary_read_json_as_string", "1")
-            .with_setting("max_query_size", QUERY_BYTES_MAX);
+            .with_setting("max_query_size", QUERY_BYTES_MAX)
+            // A search that is given up here must not go on there.
+            .with_setting("max_execution_time", self.config().request_timeout_ms.div_ceil(1_000).to_string());
         let counted: Counted = self.request(&operation, query.fetch_one::<Counted>()).await?;
         Ok(counted.left())
     }

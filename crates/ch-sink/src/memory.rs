@@ -84,7 +84,7 @@ impl Sink {
         let wanted = pairs.join(", ");
         let sql = format!(
             "SELECT toUInt32(sipHash64(arraySort(groupArray(toString(uuid)))) % 4294967296) AS tables, \
-                    toUInt64(sum(newest)) AS number, \
+                    toUInt64(sum(ifNull(newest, 0))) AS number, \
                     toUInt64(countIf(engine LIKE '%MergeTree' AND NOT match(engine, '^(Replicated|Shared)'))) AS found \
              FROM (SELECT database, name AS table, uuid, engine FROM system.tables WHERE (database, name) IN ({wanted})) AS t \
              LEFT JOIN (SELECT database, table, greatest(max(max_block_number), 0) AS newest FROM system.parts \

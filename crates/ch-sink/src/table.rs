@@ -42,6 +42,8 @@ pub struct TableColumn {
 pub struct TableInfo {
     /// The engine's name, such as `MergeTree`.
     pub engine: String,
+    /// Whether it has a partition key, so that one insert may be several blocks.
+    pub is_partitioned: bool,
     /// The columns in the table's order.
     pub columns: Vec<TableColumn>,
 }
@@ -49,6 +51,7 @@ pub struct TableInfo {
 #[derive(clickhouse::Row, serde::Deserialize)]
 struct ColumnRow {
     engine: String,
+    partition_key: String,
     name: String,
     type_name: String,
     default_kind: String,
@@ -65,6 +68,7 @@ impl Sink {
         let (database, name) = (quote_string(&self.config().database), quote_string(table));
         let sql = format!(
             "SELECT ifNull((SELECT any(engine) FROM system.tables WHERE database = {database} AND name = {name}), '') AS engine, \
+             ifNull((SELECT any(partition_key) FROM system.tables WHERE database = {database} AND name = {name}), '') AS partition_key, \
              name, type AS type_name, toString(default_kind) AS default_kind, default_expression \
              FROM system.columns WHERE database = {database} AND table = {name} ORDER BY position"
         );
@@ -75,11 +79,17 @@ impl Sink {
             return match self.execute(&operation, &describe).await {
                 Err(error) if error.code() == Some(UNKNOWN_TABLE) => Ok(None),
                 Err(error) => Err(error),
-                Ok(()) => Ok(Some(TableInfo { engine: String::new(), columns: Vec::new() })),
+                Ok(()) => {
+                    Ok(Some(TableInfo { engine: String::new(), is_partitioned: false, columns: Vec::new() }))
+                }
             };
         };
-        let engine = first.engine.clone();
-        Ok(Some(TableInfo { engine, columns: rows.into_iter().map(TableColumn::from).collect() }))
+        let (engine, is_partitioned) = (first.engine.clone(), !first.partition_key.is_empty());
+        Ok(Some(TableInfo {
+            engine,
+            is_partitioned,
+            columns: rows.into_iter().map(TableColumn::from).collect(),
+        }))
     }
 }
 

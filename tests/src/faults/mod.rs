@@ -44,6 +44,11 @@ pub const ROWS: &[Row] = &[
         run: rows::clickhouse_killed,
     },
     Row {
+        name: "both-killed",
+        what: "ClickHouse is killed with -9 and started again, and then the pipe is, while it finds out",
+        run: rows::clickhouse_and_pipe_killed,
+    },
+    Row {
         name: "answers-lost",
         what: "answers to inserts are lost after the inserts were done",
         run: rows::answers_lost,

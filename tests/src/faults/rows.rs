@@ -68,6 +68,22 @@ pub(super) fn clickhouse_killed(scene: &mut Scene<'_>) {
     run.wait();
 }
 
+pub(super) fn clickhouse_and_pipe_killed(scene: &mut Scene<'_>) {
+    for _ in 0..1 + scene.below(2) {
+        let run = scene.start();
+        scene.wait_for_some();
+        scene.produce(2_000);
+        scene.pass_some(200);
+        scene.stack.clickhouse.kill().unwrap_or_else(|error| panic!("{error}"));
+        scene.pass_some(500);
+        scene.stack.clickhouse.restart().unwrap_or_else(|error| panic!("{error}"));
+        // Meanwhile the pipe looks for what it has tried, and tries it again.
+        scene.pass_some(3_000);
+        run.signal(Signal::SIGKILL);
+        run.wait();
+    }
+}
+
 pub(super) fn answers_lost(scene: &mut Scene<'_>) {
     let server = scene.stack.clickhouse.url().trim_start_matches("http://").to_owned();
     let proxy = Proxy::before(&server);

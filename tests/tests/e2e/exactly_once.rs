@@ -1,8 +1,8 @@
 //! `delivery: exactly_once`: each record is in its place once, whatever breaks.
 
 use housepipe_tests::{
-    Numbered, PipeText, Proxy, create_topic, housepipe, housepipe_at, query, query_number, shared_stack,
-    unique, wait_until,
+    Held, Numbered, PipeText, Proxy, create_topic, housepipe, housepipe_at, own_stack, query, query_number,
+    shared_stack, unique, wait_until,
 };
 use nix::sys::signal::Signal;
 
@@ -110,6 +110,36 @@ fn dying_behind_the_rejects() {
 #[test]
 fn dying_between_an_insert_and_the_next_commit() {
     dies_at("insert_after");
+}
+
+/// The insert of a killed server is begun anew; whoever comes next knows under which token.
+#[test]
+fn dying_behind_an_insert_that_a_killed_server_had_not_done() {
+    let mut stack = own_stack();
+    let mut numbered = Numbered::new(&stack, &unique("once_anew"), 1, false);
+    numbered.produce(&stack, 3_000);
+    let direct = numbered.pipe(&stack).with("delivery: exactly_once").with("batch: { max_rows: 1000 }");
+    let server = stack.clickhouse.url().trim_start_matches("http://").to_owned();
+    let proxy = Proxy::before(&server);
+    let pipe = direct.clone().replacing(&server, &proxy.address().to_string());
+    proxy.hold(1, Held::Before);
+    let run = housepipe_at("insert_rows", &["run", "pipe.yaml", "--session-timeout", "2"], &pipe);
+    wait_until("an insert to be held up", || proxy.is_holding());
+    stack.clickhouse.kill().unwrap();
+    proxy.release();
+    stack.clickhouse.restart().unwrap();
+    let outcome = run.wait();
+    assert_eq!(outcome.code, None, "it has not come to its end behind the rows:\n{}", outcome.stderr);
+    assert_eq!(numbered.settled(&stack), 1_000, "the insert was begun anew:\n{}", outcome.stderr);
+    let arguments = ["run", "pipe.yaml", "--until-caught-up", "--json", "--session-timeout", "2"];
+    let outcome = housepipe(&arguments, Some(&direct), b"").wait().expect_success();
+    assert!(outcome.stderr.contains("read again"), "{}", outcome.stderr);
+    assert!(
+        numbered.verdict(&stack).is_exact(),
+        "{:?}\n{}",
+        numbered.verdict(&stack),
+        numbered.evidence(&stack)
+    );
 }
 
 #[test]

@@ -33,6 +33,16 @@ pub struct Sealed {
     pub rejects: u32,
     /// Why it ends there.
     pub cut: Cut,
+    /// How often it was begun anew, with another token each time.
+    pub attempt: u32,
+}
+
+impl Sealed {
+    /// The range that was recorded with a commit of `start`.
+    pub fn recorded(start: Offset, pending: Pending) -> Sealed {
+        let Pending { end, rows, rejects, cut, attempt, .. } = pending;
+        Sealed { start, end, rows, rejects, cut, attempt }
+    }
 }
 
 /// What the driver has to do next. Every action but [`Action::Wait`] is answered by an event.
@@ -218,14 +228,8 @@ impl ExactlyOnce {
     pub fn seal(&mut self, batch: Sealed, now: Moment) -> Action {
         match self.phase {
             Phase::Replaying(pending) => {
-                let recorded = Sealed {
-                    start: self.settled,
-                    end: pending.end,
-                    rows: pending.rows,
-                    rejects: pending.rejects,
-                    cut: pending.cut,
-                };
-                if (Sealed { cut: pending.cut, ..batch }) != recorded {
+                let recorded = Sealed::recorded(self.settled, pending);
+                if (Sealed { cut: pending.cut, attempt: pending.attempt, ..batch }) != recorded {
                     return self.halt(Halt::OtherRecords);
                 }
                 self.sealed.push_back(recorded);
@@ -245,10 +249,7 @@ impl ExactlyOnce {
     pub fn committed(&mut self, outcome: CommitOutcome, now: Moment) -> Action {
         let (Phase::Preparing(commit) | Phase::Clearing(commit)) = self.phase else { return Action::Wait };
         match outcome {
-            CommitOutcome::Unknown => {
-                self.phase = Phase::Over;
-                Action::LeaveGroup
-            }
+            CommitOutcome::Unknown => self.leave(),
             // Not applied, and nothing else was done in its name. Whoever has lost the partition hears so from the group.
             CommitOutcome::Refused if self.is_draining => self.release(),
             CommitOutcome::Refused => Action::Commit(commit),
@@ -310,6 +311,19 @@ impl ExactlyOnce {
         }
     }
 
+    /// What a server that was killed remembers of the front batch's token is not believed, and its rows are not there:
+    /// prepare it again, with another token, so that a next owner knows that one.
+    pub fn begin_anew(&mut self, now: Moment) -> Action {
+        match (self.phase, self.sealed.front_mut()) {
+            (Phase::Inserting, Some(front)) => {
+                front.attempt = front.attempt.saturating_add(1);
+                let front = *front;
+                if self.is_draining { self.clear() } else { self.prepare(front, now) }
+            }
+            _ => Action::Wait,
+        }
+    }
+
     /// Tries of the front batch have failed for so long that ClickHouse may have forgotten its token.
     pub fn overdue(&mut self, age_s: u64) -> Action {
         if self.phase == Phase::Inserting { self.halt(Halt::TooOld { age_s }) } else { Action::Wait }
@@ -332,16 +346,15 @@ impl ExactlyOnce {
     /// The time to drain is over. An insert that is under way is the next owner's to repeat, with the same token; a
     /// commit that is under way must not come behind those of the next owner.
     pub fn give_up(&mut self) -> Action {
-        match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Preparing(_) | Phase::Clearing(_) => Action::LeaveGroup,
+        match self.phase {
+            Phase::Preparing(_) | Phase::Clearing(_) => self.leave(),
             _ => self.release(),
         }
     }
 
-    /// The partition has another owner already.
-    pub fn lose(&mut self) {
-        self.phase = Phase::Over;
-        self.sealed.clear();
+    /// The partition has another owner already. A commit that is under way must not come behind those of that owner.
+    pub fn lose(&mut self) -> Action {
+        self.give_up()
     }
 
     /// The life of the partition's offsets, for tokens.
@@ -385,6 +398,7 @@ impl ExactlyOnce {
             rejects: batch.rejects,
             plan: self.terms.plan,
             cut: batch.cut,
+            attempt: batch.attempt,
             prepared: now,
         };
         let commit = Commit {
@@ -408,6 +422,12 @@ impl ExactlyOnce {
             Some(next) => self.prepare(next, now),
             None => Action::Wait,
         }
+    }
+
+    fn leave(&mut self) -> Action {
+        self.phase = Phase::Over;
+        self.sealed.clear();
+        Action::LeaveGroup
     }
 
     fn release(&mut self) -> Action {
@@ -441,11 +461,11 @@ mod tests {
 
     fn batch(start: i64, end: i64) -> Sealed {
         let rows = u32::try_from(end - start).unwrap();
-        Sealed { start: Offset(start), end: Offset(end), rows, rejects: 0, cut: Cut::Size }
+        Sealed { start: Offset(start), end: Offset(end), rows, rejects: 0, cut: Cut::Size, attempt: 0 }
     }
 
     fn pending(end: i64, rows: u32) -> Pending {
-        Pending { end: Offset(end), rows, rejects: 0, plan: 7, cut: Cut::Size, prepared: NOW }
+        Pending { end: Offset(end), rows, rejects: 0, plan: 7, cut: Cut::Size, attempt: 0, prepared: NOW }
     }
 
     fn prepares(batch: Sealed) -> Action {
@@ -578,6 +598,24 @@ mod tests {
     }
 
     #[test]
+    fn a_range_that_is_begun_anew_is_prepared_with_its_new_token() {
+        let mut core = inserting();
+        let again = Sealed { attempt: 1, ..batch(0, 10) };
+        let Action::Commit(commit) = core.begin_anew(NOW) else { panic!("no commit") };
+        let pending = commit.metadata.pending.unwrap();
+        assert_eq!((commit.offset, pending.end, pending.attempt), (Offset(0), Offset(10), 1));
+        assert_eq!(core.committed(CommitOutcome::Acknowledged, NOW), Action::Insert(again));
+        // The next owner takes the token of the last attempt.
+        let (mut next, action) = recovered(ours(pending));
+        assert_eq!(action, Action::Replay { start: Offset(0), pending });
+        assert_eq!(next.seal(batch(0, 10), NOW), Action::Insert(again));
+        // On its way out it leaves the range to the next owner, where nothing of it is.
+        let mut core = inserting();
+        core.revoke();
+        assert_eq!(core.begin_anew(NOW), clears(0));
+    }
+
+    #[test]
     fn a_refused_batch_goes_on_in_parts_that_are_prepared_one_by_one() {
         let mut core = inserting();
         core.seal(batch(10, 20), NOW);
@@ -619,7 +657,11 @@ mod tests {
     #[test]
     fn nothing_happens_after_the_end() {
         let mut core = inserting();
-        core.lose();
+        assert_eq!(core.lose(), Action::Release);
+        assert!(core.is_over());
+        let mut core = filling();
+        core.seal(batch(0, 10), NOW);
+        assert_eq!(core.lose(), Action::LeaveGroup, "its commit is under way");
         assert!(core.is_over());
         assert_eq!(core.stored(NOW), Action::Wait);
         assert_eq!(core.refused(), Action::Wait);

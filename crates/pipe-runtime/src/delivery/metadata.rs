@@ -6,12 +6,12 @@
 //! ```text
 //! 1;L=9f3a5c01d27e;s=1000;h=09dcfa56
 //! 1;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;t=1764000000;h=544d80ca
-//! 2;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;t=1764000000;b=5eed1234:4711;h=21ba15ee
+//! 2;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;b=5eed1234:4711;h=466a9ec1
 //! ```
 //!
 //! Version, lineage and the committed offset; for a range whose insert may be under way also its end, rows, rejects, the
-//! plan's hash, why the batch was cut, when it was prepared (seconds since 1970), and, where that is known, which tables
-//! store the rows and how many blocks they had given out together. The CRC-32 (ISO-HDLC, as in zip)
+//! plan's hash, why the batch was cut, how often it was begun anew, when it was prepared (seconds since 1970), and, where
+//! that is known, which tables store the rows and how many blocks they had given out together. The CRC-32 (ISO-HDLC, as in zip)
 //! covers the text before it. Keeping the range in the commit is an idea of eBay's Block Aggregator.
 
 use std::fmt::{self, Write};
@@ -22,7 +22,7 @@ use housepipe_kafka_source::Offset;
 use super::moment::Moment;
 
 /// Bytes of the text, at most, as long as offsets have 15 digits.
-pub const BYTES_MAX: usize = 150;
+pub const BYTES_MAX: usize = 160;
 
 /// The newest version. What an older one can say is written as that, so that older programs read it.
 const VERSION: u32 = 2;
@@ -91,6 +91,8 @@ pub struct Pending {
     pub plan: u32,
     /// Why it ends there.
     pub cut: Cut,
+    /// How often it was begun anew, with another token each time: after a server was killed.
+    pub attempt: u32,
     /// When the commit was sent.
     pub prepared: Moment,
 }
@@ -140,21 +142,20 @@ impl Metadata {
     /// assert_eq!(Recorded::read(&text, Offset(1000)), Recorded::Ours(clean));
     /// ```
     pub fn to_text(&self, committed: Offset) -> String {
-        let blocks = self.pending.and_then(|pending| pending.prepared.blocks);
-        let version = if blocks.is_some() { VERSION } else { 1 };
+        let is_old = |pending: &Pending| pending.attempt == 0 && pending.prepared.blocks.is_none();
+        let version = if self.pending.as_ref().is_none_or(is_old) { 1 } else { VERSION };
         let mut text = format!("{version};L={};s={committed}", self.lineage);
         if let Some(pending) = &self.pending {
-            let Pending { end, rows, rejects, plan, cut, prepared } = pending;
+            let Pending { end, rows, rejects, plan, cut, attempt, prepared } = pending;
             // Writing into a String cannot fail.
-            let _ = write!(
-                text,
-                ";e={end};k={rows};x={rejects};p={plan:08x};c={};t={}",
-                cut.letter(),
-                prepared.unix_s
-            );
-        }
-        if let Some(BlockMark { tables, number, .. }) = blocks {
-            let _ = write!(text, ";b={tables:08x}:{number}");
+            let _ = write!(text, ";e={end};k={rows};x={rejects};p={plan:08x};c={}", cut.letter());
+            if version > 1 {
+                let _ = write!(text, ";a={attempt}");
+            }
+            let _ = write!(text, ";t={}", prepared.unix_s);
+            if let Some(BlockMark { tables, number, .. }) = prepared.blocks {
+                let _ = write!(text, ";b={tables:08x}:{number}");
+            }
         }
         let checksum = crc32fast::hash(text.as_bytes());
         let _ = write!(text, ";h={checksum:08x}");
@@ -195,9 +196,11 @@ fn parse(text: &str) -> Option<(Offset, Metadata)> {
     if u32::from_str_radix(checksum, 16).ok()? != crc32fast::hash(covered.as_bytes()) {
         return None;
     }
-    let mut fields = covered.split(';').skip(1);
-    let mut field =
-        |name: &str| fields.next()?.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value);
+    let mut fields = covered.split(';').skip(1).peekable();
+    let mut field = |name: &str| {
+        let has_name = |field: &&str| field.split_once('=').is_some_and(|(key, _)| key == name);
+        fields.next_if(has_name)?.split_once('=').map(|(_, value)| value)
+    };
     let lineage = Lineage::from_bits(u64::from_str_radix(field("L")?, 16).ok()?);
     let start = Offset(field("s")?.parse().ok()?);
     let pending = match field("e") {
@@ -211,6 +214,7 @@ fn parse(text: &str) -> Option<(Offset, Metadata)> {
                 let letter = field("c")?;
                 Cut::ALL.iter().find(|(_, known)| *known == letter)?.0
             },
+            attempt: field("a").map_or(Some(0), |attempt| attempt.parse().ok())?,
             prepared: Moment {
                 unix_s: field("t")?.parse().ok()?,
                 blocks: match field("b") {
@@ -240,6 +244,7 @@ mod tests {
             rejects: 1,
             plan: 0x0bad_cafe,
             cut: Cut::Size,
+            attempt: 0,
             prepared: Moment::at(1_764_000_000),
         }
     }
@@ -267,7 +272,12 @@ mod tests {
             (
                 metadata(Some(with_blocks(4_711))),
                 1_000,
-                "2;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;t=1764000000;b=5eed1234:4711;h=21ba15ee",
+                "2;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;b=5eed1234:4711;h=466a9ec1",
+            ),
+            (
+                metadata(Some(Pending { attempt: 1, ..pending(1_900) })),
+                1_000,
+                "2;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=1;t=1764000000;h=ecb1e132",
             ),
         ];
         for (metadata, committed, text) in goldens {
@@ -282,6 +292,7 @@ mod tests {
             end: Offset(999_999_999_999_999),
             rows: 1_000_000,
             rejects: 1_000_000,
+            attempt: 1_000,
             prepared: Moment { unix_s: 9_999_999_999, ..with_blocks(999_999_999_999).prepared },
             ..pending(0)
         };
@@ -321,11 +332,19 @@ mod tests {
 
     fn any_metadata() -> impl Strategy<Value = (Metadata, Offset)> {
         let cut = prop::sample::select(Cut::ALL.map(|(cut, _)| cut).to_vec());
-        let pending = (0..i64::MAX, any::<(u32, u32, u32, u64)>(), any::<Option<(u32, u64)>>(), cut)
+        let pending = (0..i64::MAX, any::<(u32, u32, u32, u32, u64)>(), any::<Option<(u32, u64)>>(), cut)
             .prop_map(|(end, numbers, blocks, cut)| {
-                let (rows, rejects, plan, unix_s) = numbers;
+                let (rows, rejects, plan, attempt, unix_s) = numbers;
                 let blocks = blocks.map(|(tables, number)| BlockMark::new(tables, number));
-                Pending { end: Offset(end), rows, rejects, plan, cut, prepared: Moment { unix_s, blocks } }
+                Pending {
+                    end: Offset(end),
+                    rows,
+                    rejects,
+                    plan,
+                    cut,
+                    attempt,
+                    prepared: Moment { unix_s, blocks },
+                }
             });
         (any::<u64>(), prop::option::of(pending), 0..i64::MAX).prop_map(|(bits, pending, committed)| {
             (Metadata { lineage: Lineage::from_bits(bits), pending }, Offset(committed))

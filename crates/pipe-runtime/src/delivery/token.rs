@@ -38,6 +38,7 @@ impl BatchToken {
     /// let lineage = Lineage::from_bits(0x9f3a_5c01_d27e);
     /// let token = BatchToken::of_range("shop", "orders", lineage, PartitionId(3), Offset(10), Offset(20));
     /// assert_eq!(token.as_str(), "housepipe:shop:orders:9f3a5c01d27e:3:10-20");
+    /// assert_eq!(token.attempt(2).as_str(), "housepipe:shop:orders:9f3a5c01d27e:3:10-20#2");
     /// ```
     pub fn of_range(
         pipe: &str,
@@ -48,6 +49,12 @@ impl BatchToken {
         end: Offset,
     ) -> BatchToken {
         BatchToken(format!("housepipe:{pipe}:{topic}:{lineage}:{partition}:{start}-{end}"))
+    }
+
+    /// The same range, begun anew so often.
+    #[must_use]
+    pub fn attempt(self, attempt: u32) -> BatchToken {
+        if attempt == 0 { self } else { BatchToken(format!("{}#{attempt}", self.0)) }
     }
 
     /// The batch's name in the error table.

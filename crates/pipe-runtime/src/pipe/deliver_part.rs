@@ -67,6 +67,7 @@ pub(super) async fn deliver_part(shared: Arc<Shared>, partition: PartitionId, ep
             part.give_back(&shared);
             deliveries.overdue(&shared, partition, epoch, age_s);
         }
+        Err(Undelivered::Forgotten) => deliveries.begin_anew(&shared, partition, epoch, part),
         Err(Undelivered::Abandoned | Undelivered::ServerRestarted { .. }) => part.give_back(&shared),
     }
 }
@@ -104,16 +105,20 @@ async fn store(
 
 async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -> Result<(), Undelivered> {
     let all = 0..part.batch.row_count();
-    let (mut guard, mut token) = (guard.clone(), token.rows(&all));
-    let base = token.clone();
+    let (mut guard, token) = (guard.clone(), token.rows(&all));
+    let insert = insert_of(shared, &part.batch, &all, &token);
     loop {
-        let insert = insert_of(shared, &part.batch, &all, &token);
         let started_unix_s = match persist(shared, Attempt::Rows(&insert), &guard).await {
             Err(Undelivered::ServerRestarted { started_unix_s }) => started_unix_s,
             other => return other,
         };
-        let (body, rows) = part.batch.sample(SAMPLE_ROWS_MAX, SAMPLE_BYTES_MAX);
-        let sample = Insert { body, rows, token: None, ..insert };
+        // Each partition of the table takes its rows by itself, so that all rows are looked for there.
+        let (rows_max, bytes_max) = match shared.setup.target.is_partitioned {
+            true => (usize::MAX, usize::MAX),
+            false => (SAMPLE_ROWS_MAX, SAMPLE_BYTES_MAX),
+        };
+        let (body, rows) = part.batch.sample(rows_max, bytes_max);
+        let sample = Insert { body, rows, token: None, ..insert.clone() };
         let target = &shared.setup.target;
         let tried = guard.tried();
         let asked = until_answered(shared, Phase::Aborted, || {
@@ -122,10 +127,10 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
                 .is_owner(shared)
                 .then(|| sink.rows_left(&sample, &target.types, &target.filled, tried.unix_s))
         });
-        // Rows that are there have brought their token: the table drops them, and its views get what they lack.
-        if !is_there(shared, asked.await, shared.setup.keeps_rows, tried)? {
-            token = format!("{base}@{started_unix_s}");
+        if !is_there(shared, asked.await, shared.setup.target.keeps_rows(), tried)? {
+            return Err(Undelivered::Forgotten);
         }
+        // They have brought their token: the table drops them, and its views get what they lack.
         guard.restarted(started_unix_s);
     }
 }

@@ -59,6 +59,14 @@ struct Owned {
     named: NamedRow<Offset>,
 }
 
+impl Owned {
+    /// Nothing is done for the partition any more.
+    fn drop_all(&mut self, shared: &Shared) {
+        self.reader = None;
+        std::mem::take(&mut self.parts).into_iter().for_each(|part| part.give_back(shared));
+    }
+}
+
 impl Deliveries {
     pub(super) fn new(terms: Terms) -> Deliveries {
         Deliveries { terms, owned: Mutex::default(), changed: Condvar::new(), commits: Mutex::default() }
@@ -234,6 +242,29 @@ impl Deliveries {
         }
     }
 
+    /// The server was killed, and nothing of the part is there: it is to be inserted with another token.
+    pub(super) fn begin_anew(
+        &self,
+        shared: &Arc<Shared>,
+        partition: PartitionId,
+        epoch: Epoch,
+        mut part: Part,
+    ) {
+        part.tried = None;
+        let mut left = Some(part);
+        self.step(shared, partition, epoch, |owned| {
+            let action = owned.core.begin_anew(shared.now());
+            if action != Action::Wait {
+                owned.parts.extend(left.take());
+                owned.parts.rotate_right(1);
+            }
+            action
+        });
+        if let Some(part) = left {
+            part.give_back(shared);
+        }
+    }
+
     /// The part was tried for so long that ClickHouse may have forgotten its token.
     pub(super) fn overdue(&self, shared: &Arc<Shared>, partition: PartitionId, epoch: Epoch, age_s: u64) {
         self.step(shared, partition, epoch, |owned| owned.core.overdue(age_s));
@@ -255,8 +286,7 @@ impl Deliveries {
             self.act(shared, *partition, |owned| {
                 if owned.reader.is_some() {
                     // Not read yet: nothing was done in its name.
-                    owned.core.lose();
-                    return Action::Release;
+                    return owned.core.lose();
                 }
                 owned.core.revoke()
             });
@@ -289,10 +319,7 @@ impl Deliveries {
     /// The partitions have other owners already.
     pub(super) fn lose(&self, shared: &Arc<Shared>, partitions: &[PartitionId]) {
         for partition in partitions {
-            self.act(shared, *partition, |owned| {
-                owned.core.lose();
-                Action::Release
-            });
+            self.act(shared, *partition, |owned| owned.core.lose());
         }
         self.forget(shared, partitions);
     }
@@ -356,14 +383,13 @@ impl Deliveries {
                     shared.spawn(deliver);
                 }
             }
-            Action::LeaveGroup => shared.leave_group(),
-            Action::Release => {
-                owned.reader = None;
-                std::mem::take(&mut owned.parts).into_iter().for_each(|part| part.give_back(shared));
+            Action::LeaveGroup => {
+                owned.drop_all(shared);
+                shared.leave_group();
             }
+            Action::Release => owned.drop_all(shared),
             Action::Halt(halt) => {
-                owned.reader = None;
-                std::mem::take(&mut owned.parts).into_iter().for_each(|part| part.give_back(shared));
+                owned.drop_all(shared);
                 shared.orders.release_later(partition);
                 shared.halt(partition, explain_halt(halt));
             }
@@ -383,14 +409,14 @@ fn read(shared: &Shared, owned: &mut Owned, replay: Option<Pending>) {
 /// The token of a part.
 pub(super) fn token(shared: &Shared, partition: PartitionId, part: &Part) -> BatchToken {
     let labels = &shared.setup.labels;
-    let Sealed { start, end, .. } = part.sealed;
-    BatchToken::of_range(&labels.pipe, &labels.topic, part.lineage, partition, start, end)
+    let Sealed { start, end, attempt, .. } = part.sealed;
+    BatchToken::of_range(&labels.pipe, &labels.topic, part.lineage, partition, start, end).attempt(attempt)
 }
 
 /// Why a partition stops, and what to do.
 fn explain_halt(halt: Halt) -> String {
-    let loaded = "look into the table whether the range that was pending is there, then set the group's offset \
-                  before it or behind it";
+    let loaded = "look into the table whether the range that was pending is there, stop the pipe everywhere, and set \
+                  the group's offset before it or behind it";
     match halt {
         Halt::Newer { version } => format!(
             "its committed offset was written by a newer version of housepipe (format {version}); run that version"

@@ -67,6 +67,8 @@ impl Assignment for Dispatcher {
         if let Some(deliveries) = &self.shared.deliveries {
             // What is stored is committed on the way.
             deliveries.revoke(&self.shared, partitions, Duration::from_millis(REVOKE_DRAIN_MS_MAX));
+            // A recovery that ended meanwhile may have given them to a worker.
+            self.shared.orders.release(partitions);
             self.forget(partitions);
             tracing::info!(partitions = ?numbers(partitions), "partitions revoked");
             return Vec::new();
@@ -98,6 +100,8 @@ impl Assignment for Dispatcher {
         self.shared.orders.release(partitions);
         if let Some(deliveries) = &self.shared.deliveries {
             deliveries.lose(&self.shared, partitions);
+            // A recovery that ended meanwhile may have given them to a worker.
+            self.shared.orders.release(partitions);
         }
         // What could still be committed for them belongs to other owners already.
         self.forget(partitions);
@@ -147,6 +151,8 @@ pub(super) fn run(
         }
         // Leaving the group revokes every partition, which commits once more what is settled.
         member.close();
+        // Whatever has asked for it on the way out has it.
+        let _ = shared.takes_leave();
         if let Some(deliveries) = &shared.deliveries {
             deliveries.set_committer(None);
         }

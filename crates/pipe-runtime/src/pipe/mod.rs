@@ -154,7 +154,6 @@ impl Pipe {
                 inserts_in_flight_max,
                 open_bytes_max: shares.open_bytes_max,
                 windows,
-                keeps_rows: provisioned.engine == "MergeTree",
             },
             terms,
             Handle::current(),

@@ -67,6 +67,7 @@ impl Part {
                 rows: count(batch.row_count() as u64),
                 rejects: count(batch.rejected),
                 cut: Cut::Isolation,
+                attempt: 0,
             },
             batch,
             is_last,
@@ -88,8 +89,13 @@ impl Part {
             row.message.clone_from(&refusal.message);
             self.batch.add_reject(row);
         }
-        self.sealed =
-            Sealed { rows: 0, rejects: self.sealed.rejects + 1, cut: Cut::Isolation, ..self.sealed };
+        self.sealed = Sealed {
+            rows: 0,
+            rejects: self.sealed.rejects + 1,
+            cut: Cut::Isolation,
+            attempt: 0,
+            ..self.sealed
+        };
         self.tried = None;
         self
     }

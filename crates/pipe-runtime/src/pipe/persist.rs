@@ -25,6 +25,8 @@ pub(super) enum Undelivered {
         /// Seconds since it was tried first.
         age_s: u64,
     },
+    /// The server was started anew after it was tried, and nothing of it is there.
+    Forgotten,
     /// The server was started anew after it was tried: what it remembers of the token is not sure.
     ServerRestarted {
         /// When, in seconds since 1970 by the server's clock.
@@ -42,19 +44,34 @@ impl Attempt<'_> {
     async fn run(
         &self,
         shared: &Shared,
-        guard: Option<&Guard>,
+        guard: &Guard,
+        is_repetition: bool,
     ) -> Result<Result<(), SinkError>, Undelivered> {
-        if let Some(guard) = guard {
-            match guard.check(shared).await {
+        if is_repetition || guard.is_late(shared) {
+            match guard.check(shared, self.is_in_keeper(shared)).await {
                 Ok(may_go_on) => may_go_on?,
                 Err(error) => return Ok(Err(error)),
             }
+        }
+        if !guard.is_owner(shared) {
+            return Err(Undelivered::Abandoned);
         }
         let sink = &shared.setup.sink;
         Ok(match self {
             Attempt::Rows(insert) => sink.insert(insert).await.map(|_| ()),
             Attempt::Errors(table, rows, token) => sink.insert_errors(table, rows, Some(token)).await,
         })
+    }
+}
+
+impl Attempt<'_> {
+    /// Whether tokens of the table outlive its server.
+    fn is_in_keeper(&self, shared: &Shared) -> bool {
+        match self {
+            Attempt::Rows(_) => shared.setup.target.is_in_keeper(),
+            // The error table is ours, and not replicated.
+            Attempt::Errors(..) => false,
+        }
     }
 }
 
@@ -73,8 +90,8 @@ pub(super) struct Guard {
     another: Option<u64>,
 }
 
-/// Seconds after which a try that follows a failed one asks ClickHouse first whether it remembers the token.
-const TRUSTED_S: u64 = 30;
+/// Seconds after which a first try is taken for one of a process that was frozen meanwhile.
+const LATE_S: u64 = 30;
 
 /// Seconds by which a server's start, reckoned from its uptime, differs from one question to the next.
 const START_JITTER_S: u64 = 2;
@@ -120,9 +137,14 @@ impl Guard {
         self.is_repetition = false;
     }
 
+    /// Whether the process was frozen before its first try.
+    fn is_late(&self, shared: &Shared) -> bool {
+        self.owner.is_some() && shared.now().seconds_to(self.tried) > LATE_S
+    }
+
     /// Whether the insert may be tried again: the partition is this process's own, the server is the one that was asked
     /// before, and it would know the token.
-    async fn check(&self, shared: &Shared) -> Result<Result<(), Undelivered>, SinkError> {
+    async fn check(&self, shared: &Shared, is_in_keeper: bool) -> Result<Result<(), Undelivered>, SinkError> {
         if !self.is_owner(shared) {
             return Ok(Err(Undelivered::Abandoned));
         }
@@ -133,15 +155,11 @@ impl Guard {
             Some(known) => started_unix_s > known + START_JITTER_S,
             None => started_unix_s + START_JITTER_S > self.tried.unix_s,
         };
-        if is_another {
+        if is_another && !is_in_keeper {
             return Ok(Err(Undelivered::ServerRestarted { started_unix_s }));
         }
-        let age_s = shared.now().seconds_to(self.tried);
-        if self.owner.is_some()
-            && age_s > TRUSTED_S
-            && recovery::memory(shared, self.tried).await? == TokenMemory::Unsure
-        {
-            return Ok(Err(Undelivered::Overdue { age_s }));
+        if self.owner.is_some() && recovery::memory(shared, self.tried).await? == TokenMemory::Unsure {
+            return Ok(Err(Undelivered::Overdue { age_s: shared.now().seconds_to(self.tried) }));
         }
         Ok(Ok(()))
     }
@@ -157,7 +175,7 @@ pub(super) async fn persist(shared: &Shared, attempt: Attempt<'_>, guard: &Guard
         let outcome = tokio::select! {
             biased;
             _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => return Err(Undelivered::Abandoned),
-            outcome = attempt.run(shared, is_repetition.then_some(guard)) => outcome?,
+            outcome = attempt.run(shared, guard, is_repetition) => outcome?,
         };
         is_repetition = true;
         let error = match outcome {

@@ -16,8 +16,6 @@ use crate::pipe_file::{ColumnSpec, DestinationSpec, PipeFile};
 pub(super) struct Provisioned {
     pub(super) target: Target,
     pub(super) plan: Arc<Plan>,
-    /// The table's engine.
-    pub(super) engine: String,
     /// What rows are made by, in 32 bits: another plan may make other rows of the same records.
     pub(super) plan_hash: u32,
 }
@@ -58,6 +56,8 @@ pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisione
     }
     let target = Target {
         table: destination.table.clone(),
+        engine: existing.engine,
+        is_partitioned: existing.is_partitioned,
         columns: columns.iter().map(|column| column.name.clone()).collect(),
         types: columns.iter().map(|column| column.ty.to_string()).collect(),
         filled: columns
@@ -69,7 +69,7 @@ pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisione
         error_table,
     };
     let plan_hash = plan_hash(file, &columns, zone);
-    Ok(Provisioned { target, plan: Arc::new(plan), engine: existing.engine, plan_hash })
+    Ok(Provisioned { target, plan: Arc::new(plan), plan_hash })
 }
 
 /// What has to remember the tokens of this pipe's inserts: the tables, those that views of theirs feed, and the error

@@ -2,7 +2,7 @@
 //! and before an insert that failed for long is tried again.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use housepipe_ch_sink::{Backoff, FailureClass, SinkError, TableName};
 use housepipe_kafka_source::{Offset, PartitionId};
@@ -12,7 +12,7 @@ use super::persist::{HOLD_RETRY_MS, jitter};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
 use crate::delivery::{Epoch, Metadata, Moment, Recorded, TokenMemory};
-use crate::error::explain;
+use crate::error::{PipeError, explain};
 
 /// A table that has to remember the tokens of inserts, and for how long it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,18 +50,19 @@ pub(super) async fn memory(shared: &Shared, since: Moment) -> Result<TokenMemory
         None => None,
     };
     for window in &shared.setup.windows {
-        let (blocks, seconds) = match together {
-            Some(blocks) if window.is_counted() => (blocks, shared.now().seconds_to(since)),
-            _ => {
-                let taken = shared.setup.sink.taken_since(&window.table, since.unix_s).await?;
-                (taken.blocks_max, taken.seconds)
-            }
-        };
-        if !window.is_sure(blocks, seconds) {
+        if let Some(blocks) = together
+            && window.is_counted()
+            && window.is_sure(blocks, shared.now().seconds_to(since))
+        {
+            continue;
+        }
+        // The mark may be older than the moment, and the parts of that time may be gone: both only count too much.
+        let taken = shared.setup.sink.taken_since(&window.table, since.unix_s).await?;
+        if !window.is_sure(taken.blocks_max, taken.seconds) {
             tracing::warn!(
                 table = %window.table,
-                blocks,
-                seconds,
+                blocks = together.unwrap_or(taken.blocks_max).min(taken.blocks_max),
+                seconds = taken.seconds,
                 window_blocks = window.blocks.unwrap_or(0),
                 "the table may have forgotten the token of a batch"
             );
@@ -100,7 +101,8 @@ async fn recover(
     shared.is_well();
 }
 
-/// Asks ClickHouse until it answers; none where there is nothing to ask any more, or the pipe has come to `end`.
+/// Asks ClickHouse until it answers; none where there is nothing to ask any more, or the pipe has come to `end`. After
+/// `deadlines.destination` without an answer the pipe fails.
 pub(super) async fn until_answered<T, F>(
     shared: &Shared,
     end: Phase,
@@ -111,10 +113,15 @@ where
 {
     let mut backoff = Backoff::default();
     let mut phase = shared.phase();
+    let since = Instant::now();
     loop {
         let delay_ms = match ask()?.await {
             Ok(answer) => return Some(answer),
             Err(error) if error.class() == FailureClass::Retry => {
+                if since.elapsed() >= Duration::from_millis(shared.setup.destination_deadline_ms) {
+                    shared.fail(PipeError::Destination { source: Box::new(error), after: since.elapsed() });
+                    return None;
+                }
                 shared.state.set(PipeState::Retrying { reason: explain(&error) });
                 backoff.next_delay_ms(jitter())
             }

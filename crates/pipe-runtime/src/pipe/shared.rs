@@ -29,6 +29,9 @@ use crate::pipe_file::BatchLimits;
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) table: String,
+    pub(super) engine: String,
+    /// It has a partition key.
+    pub(super) is_partitioned: bool,
     pub(super) columns: Vec<String>,
     /// Their types as SQL.
     pub(super) types: Vec<String>,
@@ -36,6 +39,25 @@ pub(super) struct Target {
     pub(super) filled: Vec<String>,
     pub(super) format: RowFormat,
     pub(super) error_table: Option<ErrorTable>,
+}
+
+impl Target {
+    /// Whether the table keeps every row as it was inserted, as a plain MergeTree does.
+    pub(super) fn keeps_rows(&self) -> bool {
+        self.engine == "MergeTree"
+    }
+
+    /// Whether the tokens that it remembers outlive its server.
+    pub(super) fn is_in_keeper(&self) -> bool {
+        self.engine.starts_with("Replicated") || self.engine.starts_with("Shared")
+    }
+}
+
+#[derive(Default)]
+struct Spares {
+    buffers: Vec<BatchBuilder>,
+    /// Buffers in use beyond their number: of ranges that are read again, one for each partition at most.
+    borrowed: usize,
 }
 
 pub(super) struct Shared {
@@ -55,7 +77,7 @@ pub(super) struct Shared {
     run: u64,
     runtime: Handle,
     /// Empty buffers. A worker needs one to seal, so their number bounds the inserts in flight, and memory.
-    spares: Mutex<Vec<BatchBuilder>>,
+    spares: Mutex<Spares>,
     /// Threads to wake when a buffer came back or the phase changed.
     sleepers: Mutex<Vec<Thread>>,
     phase: watch::Sender<Phase>,
@@ -80,8 +102,6 @@ pub(super) struct Setup {
     pub(super) open_bytes_max: usize,
     /// In exactly-once mode, what remembers tokens.
     pub(super) windows: Vec<TokenWindow>,
-    /// The table keeps every row as it was inserted, as a plain MergeTree does.
-    pub(super) keeps_rows: bool,
 }
 
 impl Setup {
@@ -97,7 +117,7 @@ impl Shared {
     /// `terms` are those of exactly-once mode; none is at-least-once.
     pub(super) fn new(setup: Setup, terms: Option<Terms>, runtime: Handle) -> Arc<Shared> {
         let rule = setup.reject_rule.clone();
-        let spares = (0..setup.inserts_in_flight_max).map(|_| BatchBuilder::default()).collect();
+        let buffers = (0..setup.inserts_in_flight_max).map(|_| BatchBuilder::default()).collect();
         Arc::new(Shared {
             setup,
             progress: SharedProgress::new(rule),
@@ -109,7 +129,7 @@ impl Shared {
             blocks: Mutex::new(None),
             run: RandomState::new().hash_one(SystemTime::now()),
             runtime,
-            spares: Mutex::new(spares),
+            spares: Mutex::new(Spares { buffers, borrowed: 0 }),
             sleepers: Mutex::new(Vec::new()),
             phase: watch::Sender::new(Phase::Running),
             failure: Mutex::new(None),
@@ -169,11 +189,24 @@ impl Shared {
     }
 
     pub(super) fn take_spare(&self) -> Option<BatchBuilder> {
-        self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner).buffers.pop()
+    }
+
+    /// A buffer, also where none is left.
+    pub(super) fn take_spare_or_borrow(&self) -> Option<BatchBuilder> {
+        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        let spare = spares.buffers.pop();
+        spares.borrowed += usize::from(spare.is_none());
+        Some(spare.unwrap_or_default())
     }
 
     pub(super) fn give_back(&self, buffers: BatchBuilder) {
-        self.spares.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
+        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        match spares.borrowed {
+            0 => spares.buffers.push(buffers),
+            _ => spares.borrowed -= 1,
+        }
+        drop(spares);
         self.wake_all();
     }
 
@@ -261,6 +294,7 @@ impl Shared {
             rows: u32::try_from(batch.row_count()).unwrap_or(u32::MAX),
             rejects: u32::try_from(batch.rejected).unwrap_or(u32::MAX),
             cut,
+            attempt: 0,
         };
         deliveries.sealed(self, span.partition, span.epoch, sealed, batch);
     }

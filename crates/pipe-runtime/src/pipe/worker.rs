@@ -348,7 +348,9 @@ impl Worker {
 
     /// Time until the open batch has waited long enough.
     fn left(&self, open: usize) -> Duration {
-        let Some(opened_at) = self.open[open].builder.opened_at() else {
+        // A range that is read again waits for its records alone.
+        let opened_at = self.open[open].builder.opened_at().filter(|_| !self.is_replaying(open));
+        let Some(opened_at) = opened_at else {
             return Duration::from_millis(IDLE_MS_MAX);
         };
         let idle = match self.shared.is_exactly_once() {
@@ -376,7 +378,12 @@ impl Worker {
     /// Hands the batch over for insertion; false where no spare buffer is there, which is the back-pressure:
     /// the worker reads no further, and librdkafka stops fetching once its queues are full.
     fn seal(&mut self, at: usize, cut: Cut) -> bool {
-        let Some(spare) = self.shared.take_spare() else { return false };
+        // What is read again must not wait for others: ClickHouse forgets it meanwhile.
+        let spare = match self.is_replaying(at) {
+            true => self.shared.take_spare_or_borrow(),
+            false => self.shared.take_spare(),
+        };
+        let Some(spare) = spare else { return false };
         let open = &mut self.open[at];
         let full = std::mem::take(&mut open.builder);
         open.flush = None;
