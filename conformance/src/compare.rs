@@ -136,9 +136,10 @@ pub(crate) fn compare(
             note: String::new(),
         };
         if let Some(theirs) = differing.remove(&at) {
-            let reason = match ours {
-                Err(reject) => known::reason(reject, &judge.columns, &records[at]),
-                Ok(_) => None,
+            let reason = match (ours, &theirs) {
+                (Err(reject), _) => known::reason(reject, &judge.columns, &records[at]),
+                (Ok(_), Err(text)) => known::unwritten(text, &records[at]),
+                (Ok(_), Ok(_)) => None,
             };
             let reason = match reason {
                 None if judge.depends_on_buffer(at)? => Some(known::BUFFER_END),

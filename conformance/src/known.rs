@@ -2,6 +2,8 @@
 
 use housepipe_transform::{Reject, RejectCode};
 
+use crate::reference::code_of;
+
 /// Why a record is refused that ClickHouse accepts.
 #[derive(Debug)]
 pub(crate) struct Known {
@@ -171,6 +173,18 @@ fn is_written_anew(value: &[u8]) -> bool {
     }
 }
 
+/// The reason why ClickHouse shows an error for a record that it has read: where it could not write the row again.
+pub(crate) fn unwritten(error: &str, record: &[u8]) -> Option<&'static str> {
+    // TOO_DEEP_AST and TOO_DEEP_RECURSION, of the name of the type of a path's value. The insert itself is taken.
+    let is_too_deep = matches!(code_of(error), 167 | 306) && depth(record) > WRITTEN_DEPTH;
+    let is_of_output = error.contains("FormattingOutputFormat");
+    (is_too_deep && is_of_output)
+        .then_some("ClickHouse reads it and cannot write it as RowBinary: arrays nested too deep")
+}
+
+/// Depth to which ClickHouse writes the value of a JSON column's path in any case.
+const WRITTEN_DEPTH: i64 = 60;
+
 /// The reason why the strict semantics alone refuse a record; none where that is a finding.
 pub(crate) fn strict_reason(reject: &Reject, record: &[u8]) -> Option<&'static str> {
     find(STRICT, reject, record)
@@ -317,6 +331,18 @@ fn fraction(text: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_that_cannot_be_written_was_read() {
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(150), "]".repeat(150));
+        let error =
+            "Code: 167. DB::Exception: AST is too deep: While executing ParallelFormattingOutputFormat.";
+        assert!(unwritten(error, deep.as_bytes()).is_some());
+        assert_eq!(unwritten(error, b"{\"a\":[]}"), None, "it is not deep");
+        let reading = error.replace("FormattingOutput", "ParsingBlockInput");
+        assert_eq!(unwritten(&reading, deep.as_bytes()), None);
+        assert_eq!(unwritten(&error.replace("167", "27"), deep.as_bytes()), None);
+    }
 
     fn reason(code: RejectCode, columns: &str, record: &[u8], position: usize) -> Option<&'static str> {
         super::reason(&Reject::new(code, position, ""), columns, record)
