@@ -41,6 +41,9 @@ struct Cli {
     /// Commits and inserts whose answers are lost, at most
     #[arg(long, default_value_t = 2)]
     repeats: u8,
+    /// Times that ClickHouse is killed in the middle of an insert and started again, at most
+    #[arg(long, default_value_t = 1)]
+    restarts: u8,
     /// Threads
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         revocations: cli.revocations,
         timeouts: cli.timeouts,
         repeats: cli.repeats,
+        restarts: cli.restarts,
     };
     let began = Instant::now();
     let protocol = Protocol { records: cli.records, refused: cli.refused, driver: Driver::Correct, mishaps };
@@ -93,7 +97,7 @@ fn main() -> ExitCode {
     println!("holds: {}", protocol::SAFETY.join(", "));
     let mut is_blind = false;
     for driver in Driver::BROKEN {
-        let broken = Protocol { driver, refused: None, mishaps: Mishaps::FEW, records: FEW_RECORDS };
+        let broken = Protocol { driver, refused: None, mishaps: driver.mishaps(), records: FEW_RECORDS };
         let explored = explore(broken, cli.threads);
         match explored.broken {
             Some((name, steps)) => {
@@ -119,14 +123,15 @@ const FEW_RECORDS: usize = 3;
 mod tests {
     use super::*;
 
-    fn few(driver: Driver, refused: Option<i64>) -> Explored {
-        explore(Protocol { records: FEW_RECORDS, refused, driver, mishaps: Mishaps::FEW }, 1)
+    fn few(driver: Driver, refused: Option<i64>, mishaps: Mishaps) -> Explored {
+        explore(Protocol { records: FEW_RECORDS, refused, driver, mishaps }, 1)
     }
 
     #[test]
     fn no_record_is_lost_and_none_is_loaded_twice() {
-        for refused in [None, Some(0), Some(1), Some(2)] {
-            let explored = few(Driver::Correct, refused);
+        let worlds = [None, Some(0), Some(1), Some(2)].map(|refused| (refused, Mishaps::FEW));
+        for (refused, mishaps) in worlds.into_iter().chain([(Some(1), Mishaps::RESTART)]) {
+            let explored = few(Driver::Correct, refused, mishaps);
             assert_eq!(explored.broken, None);
             assert!(explored.can_end);
             assert!(explored.states > 100_000, "{} states are not all", explored.states);
@@ -136,7 +141,7 @@ mod tests {
     #[test]
     fn every_broken_driver_is_found() {
         for driver in Driver::BROKEN {
-            assert!(few(driver, None).broken.is_some(), "{driver:?}");
+            assert!(few(driver, None, driver.mishaps()).broken.is_some(), "{driver:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use housepipe_runtime::delivery::{
 };
 use stateright::{Model, Property};
 
-use crate::world::{Mishaps, NOW, PROCESSES, Process, SentCommit, SentInsert, Who, World};
+use crate::world::{LeftOver, Mishaps, PROCESSES, Process, SentCommit, SentInsert, Token, Who, World};
 
 /// Records of a batch that is cut by its size.
 const BATCH_RECORDS: i64 = 2;
@@ -42,11 +42,15 @@ pub(crate) enum Driver {
     WithoutDeduplication,
     /// Gives a partition back while a commit is under way.
     ReleasesEarly,
+    /// Repeats an insert after the server was killed, without a look for its rows.
+    TrustsTheToken,
+    /// Inserts with another token after the server was killed, and does not tell the group before.
+    TellsNobody,
 }
 
 impl Driver {
     /// The mistakes.
-    pub(crate) const BROKEN: [Driver; 7] = [
+    pub(crate) const BROKEN: [Driver; 9] = [
         Driver::InsertsBeforePrepared,
         Driver::SendsCommitsAgain,
         Driver::RecoversInPlace,
@@ -54,7 +58,17 @@ impl Driver {
         Driver::Unfenced,
         Driver::WithoutDeduplication,
         Driver::ReleasesEarly,
+        Driver::TrustsTheToken,
+        Driver::TellsNobody,
     ];
+
+    /// Mishaps with which the mistake is found.
+    pub(crate) fn mishaps(self) -> Mishaps {
+        match self {
+            Driver::TrustsTheToken | Driver::TellsNobody => Mishaps::RESTART,
+            _ => Mishaps::FEW,
+        }
+    }
 }
 
 /// What is checked: a number of records, and how much may go wrong.
@@ -85,6 +99,10 @@ pub(crate) enum Step {
     Commit(usize, bool),
     /// An insert arrives; its answer too, or it is lost and the insert stays under way.
     Insert(SentInsert, bool),
+    /// ClickHouse is killed in the middle of an insert, which leaves something or nothing, and started again.
+    Restart(SentInsert, LeftOver),
+    /// A process finds that the server was started anew after its insert, and looks for the rows.
+    Look(SentInsert),
     /// A process waits no longer for the answer to its commit.
     CommitTimeout(Who),
     /// The group asks a process for the partition.
@@ -122,15 +140,25 @@ impl Model for Protocol {
             }
         }
         for sent in &world.inserts {
+            if sent.tried < world.starts {
+                steps.push(Step::Look(*sent));
+                continue;
+            }
             steps.push(Step::Insert(*sent, true));
             if world.left.repeats > 0 {
                 steps.push(Step::Insert(*sent, false));
+            }
+            if world.left.restarts > 0 {
+                for left_over in [LeftOver::Nothing, LeftOver::Token, LeftOver::Everything] {
+                    steps.push(Step::Restart(*sent, left_over));
+                }
             }
         }
     }
 
     fn next_state(&self, last: &World, step: Step) -> Option<World> {
         let mut world = last.clone();
+        let now = world.now();
         match step {
             Step::Assign(who) => {
                 world.broker.owner = Some(who);
@@ -147,21 +175,26 @@ impl Model for Protocol {
                 world.processes[who].position = Some(end);
                 world.processes[who].open += 1;
                 let batch = Sealed { start, end, rows, rejects: 0, cut, attempt: 0 };
-                self.tell(&mut world, who, |core| core.seal(batch, NOW));
+                self.tell(&mut world, who, |core| core.seal(batch, now));
             }
             Step::SealReplay(who) => {
                 let batch = world.processes[who].replay.take()?;
                 world.processes[who].open += 1;
-                self.tell(&mut world, who, |core| core.seal(batch, NOW));
+                self.tell(&mut world, who, |core| core.seal(batch, now));
             }
             Step::Commit(index, is_answered) => self.commit(&mut world, index, is_answered),
             Step::Insert(sent, is_answered) => self.arrive(&mut world, sent, is_answered),
+            Step::Restart(sent, left_over) => {
+                world.left.restarts -= 1;
+                world.restart(sent.token, left_over);
+            }
+            Step::Look(sent) => self.look(&mut world, sent),
             Step::CommitTimeout(who) => {
                 world.left.timeouts -= 1;
                 world.processes[who].waits = false;
                 match self.driver {
                     Driver::SendsCommitsAgain => {
-                        self.tell(&mut world, who, |core| core.committed(CommitOutcome::Refused, NOW));
+                        self.tell(&mut world, who, |core| core.committed(CommitOutcome::Refused, now));
                     }
                     Driver::RecoversInPlace => {
                         let process = &mut world.processes[who];
@@ -169,7 +202,7 @@ impl Model for Protocol {
                         process.life += 1;
                         process.core = Some(ExactlyOnce::assigned(TERMS));
                     }
-                    _ => self.tell(&mut world, who, |core| core.committed(CommitOutcome::Unknown, NOW)),
+                    _ => self.tell(&mut world, who, |core| core.committed(CommitOutcome::Unknown, now)),
                 }
             }
             Step::Revoke(who) => {
@@ -293,7 +326,8 @@ impl Protocol {
             Some(metadata) => (Recorded::Ours(metadata), metadata.lineage),
             None => (Recorded::Nothing, world.mint()),
         };
-        self.tell(world, who, |core| core.recover(position, recorded, fresh, TokenMemory::Sure, NOW));
+        let now = world.now();
+        self.tell(world, who, |core| core.recover(position, recorded, fresh, TokenMemory::Sure, now));
     }
 
     fn commit(&self, world: &mut World, index: usize, is_answered: bool) {
@@ -311,7 +345,8 @@ impl Protocol {
         if self.is_for_its_core(world, who, life) && world.processes[who].waits {
             world.processes[who].waits = false;
             let outcome = if is_taken { CommitOutcome::Acknowledged } else { CommitOutcome::Refused };
-            self.tell(world, who, |core| core.committed(outcome, NOW));
+            let now = world.now();
+            self.tell(world, who, |core| core.committed(outcome, now));
         }
     }
 
@@ -332,9 +367,28 @@ impl Protocol {
         if is_taken {
             let open = &mut world.processes[sent.who].open;
             *open = open.saturating_sub(1);
-            self.tell(world, sent.who, |core| core.stored(NOW));
+            let now = world.now();
+            self.tell(world, sent.who, |core| core.stored(now));
         } else {
             self.tell(world, sent.who, ExactlyOnce::refused);
+        }
+    }
+
+    /// A process whose insert was under way when the server was killed finds out what is left of it.
+    fn look(&self, world: &mut World, sent: SentInsert) {
+        world.inserts.remove(&sent);
+        if !self.is_for_its_core(world, sent.who, sent.life) {
+            return;
+        }
+        let again = SentInsert { tried: world.starts, ..sent };
+        if world.has(sent.token) || self.driver == Driver::TrustsTheToken {
+            world.inserts.insert(again);
+        } else if self.driver == Driver::TellsNobody {
+            let token = Token { attempt: sent.token.attempt + 1, ..sent.token };
+            world.inserts.insert(SentInsert { token, ..again });
+        } else {
+            let now = world.now();
+            self.tell(world, sent.who, |core| core.begin_anew(now));
         }
     }
 

@@ -5,9 +5,6 @@ use std::collections::BTreeSet;
 use housepipe_kafka_source::Offset;
 use housepipe_runtime::delivery::{Action, Commit, Cut, ExactlyOnce, Lineage, Metadata, Moment, Sealed};
 
-/// Time stands still.
-pub(crate) const NOW: Moment = Moment { unix_s: 0, blocks: None };
-
 /// Processes that may own the partition.
 pub(crate) const PROCESSES: usize = 2;
 
@@ -31,6 +28,8 @@ pub(crate) struct World {
     pub(crate) refused: Option<i64>,
     /// Tokens that ClickHouse remembers.
     pub(crate) tokens: BTreeSet<Token>,
+    /// How often ClickHouse was started anew. No other time passes.
+    pub(crate) starts: u8,
     /// Lineages that were minted.
     pub(crate) lineages: u8,
     /// Mishaps that may still come.
@@ -50,12 +49,18 @@ pub(crate) struct Mishaps {
     pub(crate) timeouts: u8,
     /// Commits and inserts that are done and whose answer is lost, so that they are sent again.
     pub(crate) repeats: u8,
+    /// ClickHouse killed in the middle of an insert, and started again.
+    pub(crate) restarts: u8,
 }
 
 impl Mishaps {
     /// So few that all states are seen in a second, and enough to find every broken driver.
     pub(crate) const FEW: Mishaps =
-        Mishaps { crashes: 1, expiries: 0, revocations: 1, timeouts: 1, repeats: 1 };
+        Mishaps { crashes: 1, expiries: 0, revocations: 1, timeouts: 1, repeats: 1, restarts: 0 };
+
+    /// ClickHouse is killed instead, and a process.
+    pub(crate) const RESTART: Mishaps =
+        Mishaps { crashes: 1, expiries: 0, revocations: 1, timeouts: 0, repeats: 1, restarts: 1 };
 }
 
 /// The group's coordinator.
@@ -85,6 +90,8 @@ pub(crate) struct Process {
     pub(crate) open: u8,
     /// The commit that waits for its answer.
     pub(crate) waits: bool,
+    /// When an earlier owner may have tried what is replayed.
+    pub(crate) tried: Option<u8>,
 }
 
 /// A commit on its way.
@@ -105,6 +112,17 @@ pub(crate) struct SentInsert {
     pub(crate) who: Who,
     pub(crate) life: u8,
     pub(crate) token: Token,
+    /// The server's start at its first try: one that was started since may have lost it.
+    pub(crate) tried: u8,
+}
+
+/// What a server that is killed in the middle of an insert has of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum LeftOver {
+    Nothing,
+    /// It writes the token first.
+    Token,
+    Everything,
 }
 
 /// What a token is made of.
@@ -113,14 +131,23 @@ pub(crate) struct Token {
     pub(crate) lineage: u8,
     pub(crate) start: i64,
     pub(crate) end: i64,
+    pub(crate) attempt: u32,
     /// Of the error table.
     pub(crate) is_rejects: bool,
 }
 
 impl World {
     pub(crate) fn new(records: usize, refused: Option<i64>, left: Mishaps) -> World {
-        let process =
-            Process { member: 0, core: None, life: 0, position: None, replay: None, open: 0, waits: false };
+        let process = Process {
+            member: 0,
+            core: None,
+            life: 0,
+            position: None,
+            replay: None,
+            open: 0,
+            waits: false,
+            tried: None,
+        };
         World {
             broker: Broker {
                 committed: Offset(0),
@@ -135,6 +162,7 @@ impl World {
             errors: vec![0; records],
             refused,
             tokens: BTreeSet::new(),
+            starts: 0,
             lineages: 0,
             left,
         }
@@ -145,6 +173,11 @@ impl World {
         Offset(i64::try_from(self.table.len()).unwrap_or(i64::MAX))
     }
 
+    /// The present moment.
+    pub(crate) fn now(&self) -> Moment {
+        Moment::at(self.starts.into())
+    }
+
     /// A lineage that was not there before.
     pub(crate) fn mint(&mut self) -> Lineage {
         self.lineages += 1;
@@ -153,6 +186,7 @@ impl World {
 
     /// Carries out what the core of `who` wants.
     pub(crate) fn perform(&mut self, who: Who, action: Action) {
+        let now = self.now();
         let process = &mut self.processes[who];
         match action {
             Action::Wait => {}
@@ -160,6 +194,7 @@ impl World {
             Action::Replay { start, pending } => {
                 process.position = Some(pending.end);
                 process.replay = Some(Sealed::recorded(start, pending));
+                process.tried = u8::try_from(pending.prepared.unix_s).ok();
             }
             Action::Commit(commit) => {
                 process.waits = true;
@@ -169,7 +204,7 @@ impl World {
             Action::Divide(batch) => {
                 let parts = divide(batch);
                 if let Some(core) = &mut process.core {
-                    let action = core.divided(&parts, NOW);
+                    let action = core.divided(&parts, now);
                     self.perform(who, action);
                 }
             }
@@ -188,15 +223,17 @@ impl World {
 
     /// Sends an insert of the range.
     pub(crate) fn insert(&mut self, who: Who, batch: Sealed) {
-        let process = &self.processes[who];
+        let process = &mut self.processes[who];
+        let tried = process.tried.take().unwrap_or(self.starts);
         let lineage = process.core.as_ref().map_or(0, |core| core.lineage().bits());
         let token = Token {
             lineage: u8::try_from(lineage).unwrap_or(u8::MAX),
             start: batch.start.0,
             end: batch.end.0,
+            attempt: batch.attempt,
             is_rejects: batch.rows == 0,
         };
-        self.inserts.insert(SentInsert { who, life: process.life, token });
+        self.inserts.insert(SentInsert { who, life: process.life, token, tried });
     }
 
     /// Whether ClickHouse takes an insert.
@@ -216,6 +253,22 @@ impl World {
                 *count = (*count + 1).min(2);
             }
         }
+    }
+
+    /// ClickHouse is killed in the middle of an insert, and started again. Requests of the old one do not reach the new.
+    pub(crate) fn restart(&mut self, token: Token, left_over: LeftOver) {
+        self.starts += 1;
+        match left_over {
+            LeftOver::Everything if self.takes(token) => self.apply(token, true),
+            LeftOver::Token if self.takes(token) => drop(self.tokens.insert(token)),
+            _ => {}
+        }
+    }
+
+    /// Whether the rows of an insert are there.
+    pub(crate) fn has(&self, token: Token) -> bool {
+        let table = if token.is_rejects { &self.errors } else { &self.table };
+        usize::try_from(token.start).is_ok_and(|start| table.get(start).is_some_and(|count| *count > 0))
     }
 
     /// The process leaves the group and comes back as another member.
@@ -245,6 +298,7 @@ impl Process {
         self.replay = None;
         self.open = 0;
         self.waits = false;
+        self.tried = None;
     }
 }
 

@@ -84,7 +84,7 @@ enum Command {
         args: Vec<String>,
     },
     /// Check the delivery core in every order of events of a small world, and that broken surroundings are found:
-    /// `--records N --crashes N --expiries N --revocations N --timeouts N --repeats N --refused N`.
+    /// `--records N --crashes N --expiries N --revocations N --timeouts N --repeats N --restarts N --refused N`.
     #[command(disable_help_flag = true)]
     Model {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]

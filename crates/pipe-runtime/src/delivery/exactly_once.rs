@@ -318,7 +318,8 @@ impl ExactlyOnce {
             (Phase::Inserting, Some(front)) => {
                 front.attempt = front.attempt.saturating_add(1);
                 let front = *front;
-                if self.is_draining { self.clear() } else { self.prepare(front, now) }
+                // Also on the way out: with the old token the same range could be dropped as one that is there.
+                self.prepare(front, now)
             }
             _ => Action::Wait,
         }
@@ -609,10 +610,11 @@ mod tests {
         let (mut next, action) = recovered(ours(pending));
         assert_eq!(action, Action::Replay { start: Offset(0), pending });
         assert_eq!(next.seal(batch(0, 10), NOW), Action::Insert(again));
-        // On its way out it leaves the range to the next owner, where nothing of it is.
+        // On its way out it leaves the range to the next owner, with the new token.
         let mut core = inserting();
         core.revoke();
-        assert_eq!(core.begin_anew(NOW), clears(0));
+        assert_eq!(core.begin_anew(NOW), Action::Commit(commit));
+        assert_eq!(core.committed(CommitOutcome::Acknowledged, NOW), Action::Release);
     }
 
     #[test]
