@@ -144,8 +144,18 @@ pub(crate) const BUFFER_END: &str = "ClickHouse's verdict depends on the end of 
 /// The reason for paths that stand twice where an expression leaves them out.
 const SKIPPED_TWICE: &str = "a path twice inside of what SKIP REGEXP leaves out";
 
+/// The reason for a typed path that stands twice where the JSON type is one of a Variant's: then the Variant takes none.
+const TWICE_IN_VARIANT: &str = "a typed path of a JSON in a Variant that stands twice, once as an object";
+
 /// The reason why a record is refused with both semantics that ClickHouse accepts; none where that is a finding.
 pub(crate) fn reason(reject: &Reject, columns: &str, record: &[u8]) -> Option<&'static str> {
+    if reject.code == RejectCode::TypeMismatch
+        && columns.contains("Variant(")
+        && columns.contains("JSON(")
+        && has_key_twice_and_object(tail(record, reject.position))
+    {
+        return Some(TWICE_IN_VARIANT);
+    }
     if reject.code == RejectCode::InvalidJsonColumn && columns.contains("SKIP REGEXP") {
         return Some(SKIPPED_TWICE);
     }
@@ -222,6 +232,16 @@ fn key_before(record: &[u8], position: usize) -> Option<&[u8]> {
 
 fn count(record: &[u8], key: &[u8]) -> usize {
     record.windows(key.len()).filter(|window| *window == key).count()
+}
+
+/// Whether the object at the beginning of the text has a key twice, once before an object.
+fn has_key_twice_and_object(text: &[u8]) -> bool {
+    let is_key =
+        |at: &usize| text[*at] == b':' && at.checked_sub(1).is_some_and(|before| text[before] == b'"');
+    (0..text.len()).filter(is_key).any(|at| {
+        text[at + 1..].trim_ascii_start().starts_with(b"{")
+            && key_before(text, at + 1).is_some_and(|key| count(text, key) > 1)
+    })
 }
 
 /// The record up to the position, or from there on; nothing where a position lies behind it, which is a finding.
@@ -331,6 +351,16 @@ fn fraction(text: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_that_stands_twice_in_a_variant_is_known() {
+        let columns = "a Variant(JSON(c UInt8), UInt8)";
+        let of = |columns, record: &[u8]| reason(RejectCode::TypeMismatch, columns, record, 5);
+        assert_eq!(of(columns, br#"{"a":{"c":{},"c":null}}"#), Some(TWICE_IN_VARIANT));
+        assert_eq!(of(columns, br#"{"a":{"c":{},"d":null}}"#), None);
+        assert_eq!(of(columns, br#"{"a":{"c":1,"c":null}}"#), None);
+        assert_eq!(of("a JSON(c UInt8)", br#"{"a":{"c":{},"c":null}}"#), None);
+    }
 
     #[test]
     fn a_row_that_cannot_be_written_was_read() {
