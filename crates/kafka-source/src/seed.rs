@@ -17,88 +17,29 @@
 //! # }
 //! ```
 
-use std::future::Future;
-use std::pin::pin;
+mod admin;
+
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::{ClientContext, DefaultClientContext};
-use rdkafka::config::{FromClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
-use rdkafka::topic_partition_list::TopicPartitionList;
+
+pub use admin::TopicAdmin;
 
 use crate::context::log_line;
 use crate::reason::of_call;
-use crate::{Offset, PartitionId, SourceConfig, SourceError, client};
-
-/// Time for an administrative request, in milliseconds.
-const ADMIN_TIMEOUT_MS: u64 = 15_000;
+use crate::{PartitionId, SourceConfig, SourceError, client};
 
 /// Records that wait in the producer, at most; `send` blocks at that.
 const QUEUED_RECORDS_MAX: usize = 200_000;
 
 /// Longest wait for room in the producer, in milliseconds: without a broker it would never come.
 const ROOM_TIMEOUT_MS: u64 = 30_000;
-
-/// Makes and empties topics.
-pub struct TopicAdmin;
-
-impl TopicAdmin {
-    /// Creates the topic `name`, unreplicated. The broker and credentials come from `config`.
-    ///
-    /// # Errors
-    /// [`SourceError::Request`] where the broker refuses, for instance because the topic exists.
-    pub fn create_topic(config: &SourceConfig, name: &str, partitions: usize) -> Result<(), SourceError> {
-        let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
-        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
-        let admin = admin(config)?;
-        let request = "the creation of a topic";
-        let made = block_on(admin.create_topics([&topic], &options()))
-            .map_err(|error| of_call(config, &error, request))?;
-        match made.into_iter().find_map(Result::err) {
-            Some((_, code)) => Err(SourceError::Request {
-                brokers: config.brokers.clone(),
-                request,
-                reason: code.to_string(),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// Deletes the records of `partition` of the configured topic below `before`.
-    ///
-    /// # Errors
-    /// [`SourceError::Request`] where the broker refuses.
-    pub fn delete_records(
-        config: &SourceConfig,
-        partition: PartitionId,
-        before: Offset,
-    ) -> Result<(), SourceError> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&config.topic, partition.0, rdkafka::Offset::Offset(before.0))
-            .map_err(|error| of_call(config, &error, "the deletion of records"))?;
-        let admin = admin(config)?;
-        block_on(admin.delete_records(&list, &options()))
-            .map(drop)
-            .map_err(|error| of_call(config, &error, "the deletion of records"))
-    }
-}
-
-fn admin(config: &SourceConfig) -> Result<AdminClient<DefaultClientContext>, SourceError> {
-    AdminClient::from_config(&client::base(config)?)
-        .map_err(|error| of_call(config, &error, "the set-up of a client"))
-}
-
-fn options() -> AdminOptions {
-    let timeout = Some(Duration::from_millis(ADMIN_TIMEOUT_MS));
-    AdminOptions::new().request_timeout(timeout).operation_timeout(timeout)
-}
 
 /// A record to be produced.
 #[derive(Debug, Clone, Copy, Default)]
@@ -127,7 +68,26 @@ impl Producer {
     /// # Errors
     /// [`SourceError::Config`] where a setting cannot be used. The broker is not waited for.
     pub fn connect(config: &SourceConfig) -> Result<Producer, SourceError> {
+        Producer::with(config, None)
+    }
+
+    /// A producer that writes in transactions, as `transactional_id`: records may be sent once one has
+    /// [begun](Producer::begin).
+    ///
+    /// # Errors
+    /// As [`Producer::connect`]; [`SourceError::Request`] where the broker does not take the transactional id.
+    pub fn transactional(config: &SourceConfig, transactional_id: &str) -> Result<Producer, SourceError> {
+        let producer = Producer::with(config, Some(transactional_id))?;
+        let ready = producer.producer.init_transactions(Duration::from_millis(TRANSACTION_TIMEOUT_MS));
+        ready.map_err(|error| of_call(config, &error, "a transactional id"))?;
+        Ok(producer)
+    }
+
+    fn with(config: &SourceConfig, transactional_id: Option<&str>) -> Result<Producer, SourceError> {
         let mut settings = client::base(config)?;
+        if let Some(id) = transactional_id {
+            settings.set("transactional.id", id);
+        }
         settings
             .set("acks", "all")
             .set("enable.idempotence", "true")
@@ -138,6 +98,32 @@ impl Producer {
         let producer = BaseProducer::from_config_and_context(&settings, Deliveries::default())
             .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
         Ok(Producer { producer, config: config.clone() })
+    }
+
+    /// Begins a transaction. While it is open, its records and all behind them wait for readers of what is committed.
+    ///
+    /// # Errors
+    /// [`SourceError::Request`] where the producer is not transactional, or one is open.
+    pub fn begin(&self) -> Result<(), SourceError> {
+        self.producer.begin_transaction().map_err(|error| of_call(&self.config, &error, "a transaction"))
+    }
+
+    /// Commits the open transaction.
+    ///
+    /// # Errors
+    /// [`SourceError::Request`] where the broker does not.
+    pub fn commit(&self) -> Result<(), SourceError> {
+        let done = self.producer.commit_transaction(Duration::from_millis(TRANSACTION_TIMEOUT_MS));
+        done.map_err(|error| of_call(&self.config, &error, "the commit of a transaction"))
+    }
+
+    /// Aborts the open transaction.
+    ///
+    /// # Errors
+    /// [`SourceError::Request`] where the broker does not.
+    pub fn abort(&self) -> Result<(), SourceError> {
+        let done = self.producer.abort_transaction(Duration::from_millis(TRANSACTION_TIMEOUT_MS));
+        done.map_err(|error| of_call(&self.config, &error, "the end of a transaction"))
     }
 
     /// Hands `record` to the producer; waits while the producer is full.
@@ -193,6 +179,9 @@ impl Producer {
     }
 }
 
+/// Time for a step of a transaction, in milliseconds.
+const TRANSACTION_TIMEOUT_MS: u64 = 30_000;
+
 #[derive(Default)]
 struct Deliveries {
     failed: AtomicU64,
@@ -216,24 +205,6 @@ impl ProducerContext for Deliveries {
         if let Err((error, _)) = result {
             self.failed.fetch_add(1, Ordering::Relaxed);
             *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
-        }
-    }
-}
-
-/// Runs one future on this thread. The administrative calls are the only ones, so no runtime is needed.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
         }
     }
 }

@@ -1,0 +1,129 @@
+//! What operators do to topics: creating, deleting, emptying and growing them.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::FromClientConfig;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode as Code};
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+use crate::reason::of_call;
+use crate::{Offset, PartitionId, SourceConfig, SourceError, client};
+
+/// Time for an administrative request, in milliseconds.
+const ADMIN_TIMEOUT_MS: u64 = 15_000;
+
+/// Makes, empties and deletes topics. The broker and credentials come from the configuration.
+pub struct TopicAdmin;
+
+/// What the broker says of each topic that a request named.
+type Answers = KafkaResult<Vec<Result<String, (String, Code)>>>;
+
+impl TopicAdmin {
+    /// Creates the topic `name`, unreplicated.
+    ///
+    /// # Errors
+    /// [`SourceError::Request`] where the broker refuses, for instance because the topic exists.
+    pub fn create_topic(config: &SourceConfig, name: &str, partitions: usize) -> Result<(), SourceError> {
+        TopicAdmin::create_topic_with(config, name, partitions, &[])
+    }
+
+    /// The same with settings of the topic, such as `cleanup.policy`.
+    ///
+    /// # Errors
+    /// As [`TopicAdmin::create_topic`].
+    pub fn create_topic_with(
+        config: &SourceConfig,
+        name: &str,
+        partitions: usize,
+        settings: &[(&str, &str)],
+    ) -> Result<(), SourceError> {
+        let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let topic = settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
+        let made = block_on(admin(config)?.create_topics([&topic], &options()));
+        outcome(config, made, "the creation of a topic")
+    }
+
+    /// Deletes the topic `name` with all of its records. The broker does so a little later.
+    ///
+    /// # Errors
+    /// [`SourceError`] where the broker refuses, for instance because there is no such topic.
+    pub fn delete_topic(config: &SourceConfig, name: &str) -> Result<(), SourceError> {
+        let deleted = block_on(admin(config)?.delete_topics(&[name], &options()));
+        outcome(config, deleted, "the deletion of a topic")
+    }
+
+    /// Adds partitions to the configured topic until it has `partitions`.
+    ///
+    /// # Errors
+    /// [`SourceError::Request`] where the broker refuses, for instance because it has as many.
+    pub fn grow_topic(config: &SourceConfig, partitions: usize) -> Result<(), SourceError> {
+        let more = NewPartitions::new(&config.topic, partitions);
+        let grown = block_on(admin(config)?.create_partitions([&more], &options()));
+        outcome(config, grown, "the addition of partitions")
+    }
+
+    /// Deletes the records of `partition` of the configured topic below `before`.
+    ///
+    /// # Errors
+    /// [`SourceError::Request`] where the broker refuses.
+    pub fn delete_records(
+        config: &SourceConfig,
+        partition: PartitionId,
+        before: Offset,
+    ) -> Result<(), SourceError> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&config.topic, partition.0, rdkafka::Offset::Offset(before.0))
+            .map_err(|error| of_call(config, &error, "the deletion of records"))?;
+        let admin = admin(config)?;
+        block_on(admin.delete_records(&list, &options()))
+            .map(drop)
+            .map_err(|error| of_call(config, &error, "the deletion of records"))
+    }
+}
+
+fn admin(config: &SourceConfig) -> Result<AdminClient<DefaultClientContext>, SourceError> {
+    AdminClient::from_config(&client::base(config)?)
+        .map_err(|error| of_call(config, &error, "the set-up of a client"))
+}
+
+fn options() -> AdminOptions {
+    let timeout = Some(Duration::from_millis(ADMIN_TIMEOUT_MS));
+    AdminOptions::new().request_timeout(timeout).operation_timeout(timeout)
+}
+
+fn outcome(config: &SourceConfig, answers: Answers, request: &'static str) -> Result<(), SourceError> {
+    let answers = answers.map_err(|error| of_call(config, &error, request))?;
+    match answers.into_iter().find_map(Result::err) {
+        Some((_, code)) => {
+            let brokers = config.brokers.clone();
+            Err(SourceError::Request { brokers, request, reason: code.to_string() })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Runs one future on this thread. The administrative calls are the only ones, so no runtime is needed.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
