@@ -152,6 +152,11 @@ impl Housepipe {
         String::from_utf8_lossy(&self.output[1].so_far()).contains(words)
     }
 
+    /// What standard error has said so far.
+    pub fn said(&self) -> String {
+        String::from_utf8_lossy(&self.output[1].so_far()).into_owned()
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

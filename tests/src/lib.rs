@@ -8,16 +8,22 @@
 )]
 
 pub mod faults;
+mod group;
 mod housepipe;
 mod oracle;
 mod pipe;
 mod proxy;
 mod stack;
+mod topics;
 mod wait;
 
+pub use group::{commit, commit_late, committed};
 pub use housepipe::{Housepipe, Outcome, housepipe, housepipe_at};
 pub use oracle::{Numbered, Verdict};
 pub use pipe::PipeText;
 pub use proxy::{Held, Proxy};
 pub use stack::{create_topic, fill, own_stack, produce, query, query_number, shared_stack, unique};
+pub use topics::{
+    Compacted, TransactionEnd, Transactions, delete_records, delete_topic, grow_topic, recreate_topic,
+};
 pub use wait::wait_until;

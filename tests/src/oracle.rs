@@ -8,6 +8,8 @@ use crate::{PipeText, create_topic, produce, query};
 const REJECTED_EVERY: u64 = 101;
 /// One record in so many breaks the table's constraint, which only ClickHouse can tell.
 const REFUSED_EVERY: u64 = 5_003;
+/// The first number of records that are never to be read.
+const PHANTOM_IDS: u64 = 1_000_000_000;
 
 /// A topic of numbered records, and the table that they go to.
 #[derive(Debug, Clone)]
@@ -53,6 +55,14 @@ impl Numbered {
     /// Where a server does not.
     pub fn new(stack: &Stack, topic: &str, partitions: i32, has_bad: bool) -> Numbered {
         create_topic(stack, topic, partitions);
+        Numbered::on(stack, topic, partitions, has_bad)
+    }
+
+    /// The same on a topic that is there.
+    ///
+    /// # Panics
+    /// Where ClickHouse does not.
+    pub fn on(stack: &Stack, topic: &str, partitions: i32, has_bad: bool) -> Numbered {
         query(
             stack,
             &format!(
@@ -94,13 +104,30 @@ impl Numbered {
     /// # Panics
     /// Where the broker does not take them.
     pub fn produce(&mut self, stack: &Stack, count: u64) {
-        let records = (self.produced..self.produced + count).map(|id| {
-            let n = if self.is_rejected(id) { 300 } else { id % 256 };
-            let check = if self.is_refused(id) { 1 } else { check(id) };
-            format!("{{\"id\":{id},\"n\":{n},\"check\":{check},\"text\":\"record number {id}\"}}")
-        });
-        produce(stack, &self.topic, self.partitions, records);
-        self.produced += count;
+        let ids = self.take_ids(count);
+        produce(stack, &self.topic, self.partitions, ids.map(|id| self.record(id)));
+    }
+
+    /// The next `count` records, for the caller to write.
+    pub fn records(&mut self, count: u64) -> Vec<String> {
+        self.take_ids(count).map(|id| self.record(id)).collect()
+    }
+
+    fn take_ids(&mut self, count: u64) -> std::ops::Range<u64> {
+        let ids = self.produced..self.produced + count;
+        self.produced = ids.end;
+        ids
+    }
+
+    /// A record that nobody may see: in a table it is a phantom.
+    pub fn phantom(&self, number: u64) -> String {
+        self.record(PHANTOM_IDS + number)
+    }
+
+    fn record(&self, id: u64) -> String {
+        let n = if self.is_rejected(id) { 300 } else { id % 256 };
+        let check = if self.is_refused(id) { 1 } else { check(id) };
+        format!("{{\"id\":{id},\"n\":{n},\"check\":{check},\"text\":\"record number {id}\"}}")
     }
 
     /// Rows and error rows, repetitions left out; 0 of a table that does not answer at the moment.

@@ -30,6 +30,8 @@ pub struct Proxy {
 #[derive(Debug, Default)]
 struct Orders {
     answers_to_lose: AtomicUsize,
+    /// What inserts are answered with instead of being passed on.
+    refusal: Mutex<Option<Vec<u8>>>,
     hold: Mutex<Hold>,
     released: Condvar,
 }
@@ -86,6 +88,23 @@ impl Proxy {
         self.orders.lock().next = Some((number, held));
     }
 
+    /// Answers inserts with an error of ClickHouse's kind from now on, until [`pass_on_again`](Self::pass_on_again). The server
+    /// does not hear of them.
+    pub fn refuse(&self, code: i32, text: &str) {
+        let body = format!("Code: {code}. DB::Exception: {text}\n");
+        let answer = format!(
+            "HTTP/1.1 500 Internal Server Error\r\nX-ClickHouse-Exception-Code: {code}\r\nContent-Type: text/plain\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        *self.orders.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.into_bytes());
+    }
+
+    /// Refuses no more.
+    pub fn pass_on_again(&self) {
+        *self.orders.refusal.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Whether an insert is held up.
     pub fn is_holding(&self) -> bool {
         self.orders.lock().holding > 0
@@ -122,6 +141,10 @@ impl Orders {
         held.unwrap_or_else(PoisonError::into_inner).holding -= 1;
     }
 
+    fn refusal(&self) -> Option<Vec<u8>> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn is_answer_to_lose(&self) -> bool {
         let loses = |left: usize| left.checked_sub(1);
         self.answers_to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, loses).is_ok()
@@ -133,6 +156,8 @@ fn pass_on(client: &TcpStream, server: &TcpStream, orders: &Arc<Orders>) {
     let (is_insert, is_held) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let pair = || Some((client.try_clone().ok()?, server.try_clone().ok()?));
     let (Some((up_from, up_to)), Some((down_to, down_from))) = (pair(), pair()) else { return };
+    let Ok(mut answer_to) = client.try_clone() else { return };
+    let mut refusal = None;
     let (asks, holds, of_up) = (Arc::clone(&is_insert), Arc::clone(&is_held), Arc::clone(orders));
     thread::spawn(move || {
         copy(up_from, up_to, |chunk| {
@@ -141,13 +166,23 @@ fn pass_on(client: &TcpStream, server: &TcpStream, orders: &Arc<Orders>) {
                 let line = chunk.split(|byte| *byte == b'\r').next().unwrap_or_default();
                 let inserts = line.windows(11).any(|word| word == b"INSERT+INTO");
                 asks.store(inserts, Ordering::SeqCst);
+                refusal = inserts.then(|| of_up.refusal()).flatten();
                 match inserts.then(|| of_up.count()).flatten() {
                     Some(Held::Before) => of_up.wait(),
                     Some(Held::After) => holds.store(true, Ordering::SeqCst),
                     None => {}
                 }
             }
-            true
+            match &refusal {
+                None => Passes::On,
+                // The end of the body: a client that is answered before may take it for a lost connection.
+                Some(answer) if chunk.ends_with(b"0\r\n\r\n") => {
+                    // A client that is gone hears nothing.
+                    let _ = answer_to.write_all(answer);
+                    Passes::End
+                }
+                Some(_) => Passes::Nothing,
+            }
         });
     });
     let of_down = Arc::clone(orders);
@@ -156,17 +191,30 @@ fn pass_on(client: &TcpStream, server: &TcpStream, orders: &Arc<Orders>) {
             if is_held.swap(false, Ordering::SeqCst) {
                 of_down.wait();
             }
-            !is_insert.load(Ordering::SeqCst) || !of_down.is_answer_to_lose()
+            let loses = is_insert.load(Ordering::SeqCst) && of_down.is_answer_to_lose();
+            if loses { Passes::End } else { Passes::On }
         });
     });
 }
 
-/// Copies until one side ends, or `passes` says no; then both connections are cut.
-fn copy(mut from: TcpStream, mut to: TcpStream, mut passes: impl FnMut(&[u8]) -> bool) {
+/// What becomes of bytes that came.
+enum Passes {
+    /// They are passed on.
+    On,
+    /// They are dropped.
+    Nothing,
+    /// They are dropped, and the connection is cut.
+    End,
+}
+
+/// Copies until one side ends, or `passes` says so; then both connections are cut.
+fn copy(mut from: TcpStream, mut to: TcpStream, mut passes: impl FnMut(&[u8]) -> Passes) {
     let mut chunk = vec![0; CHUNK_BYTES];
     while let Ok(read @ 1..) = from.read(&mut chunk) {
-        if !passes(&chunk[..read]) || to.write_all(&chunk[..read]).is_err() {
-            break;
+        match passes(&chunk[..read]) {
+            Passes::On if to.write_all(&chunk[..read]).is_ok() => {}
+            Passes::Nothing => {}
+            Passes::On | Passes::End => break,
         }
     }
     // Ended already, from the other side: that is what is wanted.

@@ -11,10 +11,10 @@ use housepipe_local_stack::{Silent, Stack, Wanted, prepare_wanted};
 
 /// Timestamp of the first record of each call, 2026-01-01 UTC; the others follow a millisecond apart, so that "newest"
 /// means the same in every run.
-const FIRST_TIMESTAMP_MS: i64 = 1_767_225_600_000;
+pub(crate) const FIRST_TIMESTAMP_MS: i64 = 1_767_225_600_000;
 
 /// Time to hand records to the broker.
-const FLUSH_MAX: Duration = Duration::from_secs(60);
+pub(crate) const FLUSH_MAX: Duration = Duration::from_secs(60);
 
 /// The stack that the tests of this binary share. It ends with the process.
 ///
@@ -42,7 +42,7 @@ pub fn unique(name: &str) -> String {
     format!("{name}_{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-fn config(stack: &Stack, topic: &str) -> SourceConfig {
+pub(crate) fn config(stack: &Stack, topic: &str) -> SourceConfig {
     SourceConfig::new(stack.kafka.bootstrap(), topic, "tests")
 }
 

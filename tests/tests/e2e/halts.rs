@@ -1,13 +1,7 @@
 //! Exactly-once delivery where it cannot go on by itself: the partition stops, says why, and loads nothing twice.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
-use housepipe_kafka_source::{
-    Assignment, CommitOutcome, Offset, PartitionCommit, PartitionId, PartitionReader, Source, SourceConfig,
-};
 use housepipe_tests::{
-    Numbered, Outcome, PipeText, housepipe, housepipe_at, query, query_number, shared_stack, unique,
+    Numbered, Outcome, PipeText, commit, housepipe, housepipe_at, query, query_number, shared_stack, unique,
     wait_until,
 };
 
@@ -32,39 +26,6 @@ fn die_behind_an_insert(pipe: &PipeText) {
     assert_eq!(outcome.code, None, "{}", outcome.stderr);
 }
 
-/// Commits for partition 0 as a member of the pipe's group would, or as another program.
-#[expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
-fn commit(numbered: &Numbered, offset: i64, metadata: &str) {
-    #[derive(Default)]
-    struct Readers(Mutex<Vec<PartitionReader>>);
-    impl Assignment for Readers {
-        fn assigned(&self, readers: Vec<PartitionReader>) {
-            self.0.lock().unwrap().extend(readers);
-        }
-        fn revoked(&self, partitions: &[PartitionId]) -> Vec<(PartitionId, Offset)> {
-            self.lost(partitions);
-            Vec::new()
-        }
-        fn lost(&self, _: &[PartitionId]) {
-            self.0.lock().unwrap().clear();
-        }
-    }
-    let stack = shared_stack();
-    let group = format!("housepipe-{}", numbered.topic().replace('_', "-"));
-    let config = SourceConfig::new(stack.kafka.bootstrap(), numbered.topic(), group);
-    let readers = Arc::new(Readers::default());
-    let source = Source::open(&config, readers.clone()).unwrap();
-    wait_until("an assignment", || {
-        let _ = source.poll(Duration::from_millis(20));
-        !readers.0.lock().unwrap().is_empty()
-    });
-    let commit =
-        PartitionCommit { partition: PartitionId(0), offset: Offset(offset), metadata: metadata.to_owned() };
-    let outcomes = source.committer().commit(&[commit], Duration::from_secs(10));
-    assert_eq!(outcomes, [CommitOutcome::Acknowledged]);
-    source.close();
-}
-
 fn stops_with(pipe: &PipeText, words: &str) {
     let outcome = run(pipe);
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
@@ -78,13 +39,13 @@ fn what_a_commit_says_is_taken_for_what_it_is() {
     for (metadata, words) in
         [("3;L=1;s=50", "a newer version of housepipe (format 3)"), ("1;L=9f3a;s=50", "is damaged")]
     {
-        commit(&numbered, 50, metadata);
+        commit(shared_stack(), numbered.topic(), 50, metadata);
         stops_with(&pipe, words);
         assert_eq!(query_number(shared_stack(), &format!("SELECT count() FROM {}", numbered.topic())), 0);
     }
     // Of another program, or moved by a tool that kept the text: the position is taken, in a new lineage.
     for (offset, metadata) in [(0, "consumer-1"), (40, "1;L=9f3a5c01d27e;s=0;h=c0add79d")] {
-        commit(&numbered, offset, metadata);
+        commit(shared_stack(), numbered.topic(), offset, metadata);
         let outcome = run(&pipe).expect_success();
         assert_eq!(outcome.number("read"), 100 - u64::try_from(offset).unwrap());
     }
