@@ -15,6 +15,10 @@ const FULL_QUEUE_BACKOFF_MS: u32 = 20;
 /// How often the state of brokers and partitions is looked at, in milliseconds.
 const STATISTICS_MS: u32 = 500;
 
+/// How often the group asks for the topic's partitions, in milliseconds: a new one is read so much later, at most. The
+/// default is five minutes.
+const TOPIC_REFRESH_MS: u32 = 10_000;
+
 /// What every client needs: where the brokers are and who connects.
 pub(crate) fn base(config: &SourceConfig) -> Result<ClientConfig, SourceError> {
     check_names(config)?;
@@ -103,6 +107,7 @@ pub(crate) fn member(config: &SourceConfig, partitions: usize) -> Result<ClientC
         // An offset that is gone must not pass in silence; see `start.rs`.
         .set("auto.offset.reset", "error")
         .set("isolation.level", "read_committed")
+        .set("topic.metadata.refresh.interval.ms", TOPIC_REFRESH_MS.to_string())
         // The news of an end would move librdkafka's position by one; see `queue`.
         .set("enable.partition.eof", "false")
         .set("statistics.interval.ms", STATISTICS_MS.to_string())

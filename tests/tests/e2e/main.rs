@@ -14,3 +14,4 @@ mod rebalance;
 mod rejects;
 mod security;
 mod stopping;
+mod topic_changes;
