@@ -15,3 +15,4 @@ mod rejects;
 mod security;
 mod stopping;
 mod topic_changes;
+mod topic_gaps;
