@@ -10,6 +10,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::context::GroupConsumer;
 use crate::queue::commit_answered;
+use crate::topic_mark::{TopicId, marked};
 use crate::{Offset, PartitionId, SourceConfig};
 
 /// An offset to commit, and what stands with it.
@@ -19,7 +20,7 @@ pub struct PartitionCommit {
     pub partition: PartitionId,
     /// The record to be read next by whoever owns the partition then.
     pub offset: Offset,
-    /// Kept with the offset, and told to the next owner; up to 4,096 bytes by the broker's default.
+    /// Kept with the offset, and told to the next owner; up to some 4,000 bytes by the broker's default.
     pub metadata: String,
 }
 
@@ -77,7 +78,8 @@ impl Committer {
 
     fn outcomes(&self, commits: &[PartitionCommit], timeout: Duration) -> Vec<CommitOutcome> {
         let for_all = |outcome: CommitOutcome| vec![outcome; commits.len()];
-        let list = match list(self.consumer.context().config(), commits) {
+        let context = self.consumer.context();
+        let list = match list(context.config(), commits, context.topic_id()) {
             Ok(list) => list,
             Err(reason) => return for_all(CommitOutcome::Refused { reason }),
         };
@@ -101,12 +103,16 @@ impl Committer {
     }
 }
 
-fn list(config: &SourceConfig, commits: &[PartitionCommit]) -> Result<TopicPartitionList, String> {
+fn list(
+    config: &SourceConfig,
+    commits: &[PartitionCommit],
+    topic: Option<TopicId>,
+) -> Result<TopicPartitionList, String> {
     let mut list = TopicPartitionList::with_capacity(commits.len());
     for commit in commits {
         let mut element = list.add_partition(&config.topic, commit.partition.0);
         element.set_offset(rdkafka::Offset::Offset(commit.offset.0)).map_err(|error| error.to_string())?;
-        element.set_metadata(&commit.metadata);
+        element.set_metadata(marked(&commit.metadata, topic, commit.offset));
     }
     Ok(list)
 }

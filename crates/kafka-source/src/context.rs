@@ -16,6 +16,8 @@ use rdkafka::types::RDKafkaRespErr;
 use crate::health::HealthTracker;
 use crate::queue::{PartitionQueue, commit_later, commit_now};
 use crate::start;
+use crate::topic_mark::{TopicId, marked};
+use crate::topic_watch::KnownTopicId;
 use crate::{Assignment, Offset, PartitionId, PartitionReader, SourceConfig, SourceError};
 
 pub(crate) type GroupConsumer = BaseConsumer<GroupContext>;
@@ -40,8 +42,8 @@ pub(crate) struct Reposition {
 pub(crate) struct GroupContext {
     config: SourceConfig,
     assignment: Arc<dyn Assignment>,
-    /// Partitions that the topic had when this member opened; those above are new since.
-    partitions_at_open: usize,
+    /// Partitions whose beginning may be older than what is to be read: those above were added while the group read.
+    known_partitions: usize,
     /// The consumer that owns this context. Weak, or neither would ever be dropped.
     consumer: OnceLock<Weak<GroupConsumer>>,
     /// The queues of the present assignment; each is kept alive by its reader.
@@ -51,6 +53,7 @@ pub(crate) struct GroupContext {
     /// Positions to be set anew by the thread that polls.
     repositions: Mutex<Vec<Reposition>>,
     last_words: Mutex<LastWords>,
+    topic_id: KnownTopicId,
     pub(crate) health: HealthTracker,
     pub(crate) commits_acknowledged: AtomicU64,
     pub(crate) commits_failed: AtomicU64,
@@ -64,17 +67,18 @@ impl GroupContext {
     pub(crate) fn new(
         config: &SourceConfig,
         assignment: Arc<dyn Assignment>,
-        partitions_at_open: usize,
+        known_partitions: usize,
     ) -> Self {
         GroupContext {
             config: config.clone(),
             assignment,
-            partitions_at_open,
+            known_partitions,
             consumer: OnceLock::new(),
             queues: Mutex::default(),
             waiting: Mutex::default(),
             repositions: Mutex::default(),
             last_words: Mutex::default(),
+            topic_id: KnownTopicId::default(),
             health: HealthTracker::default(),
             commits_acknowledged: AtomicU64::new(0),
             commits_failed: AtomicU64::new(0),
@@ -83,6 +87,16 @@ impl GroupContext {
 
     pub(crate) fn config(&self) -> &SourceConfig {
         &self.config
+    }
+
+    /// The id of the topic that this member reads, where the brokers have told it.
+    pub(crate) fn topic_id(&self) -> Option<TopicId> {
+        self.topic_id.get()
+    }
+
+    /// The same; `id` from now on where none is known.
+    pub(crate) fn topic_id_or(&self, id: TopicId) -> TopicId {
+        self.topic_id.get_or(id)
     }
 
     pub(crate) fn know_consumer(&self, consumer: &Arc<GroupConsumer>) {
@@ -146,14 +160,14 @@ impl GroupContext {
     fn assign(&self, consumer: &GroupConsumer, partitions: &[PartitionId]) -> Result<(), SourceError> {
         // None only while the consumer is being dropped.
         let Some(owner) = self.consumer.get().and_then(Weak::upgrade) else { return Ok(()) };
-        let mut positions =
-            match start::positions(consumer, &self.config, partitions, self.partitions_at_open) {
-                Ok(positions) => positions,
-                Err(error) => {
-                    lock(&self.waiting).extend_from_slice(partitions);
-                    return Err(error);
-                }
-            };
+        let mut positions = match start::positions(consumer, &self.config, partitions, self.known_partitions)
+        {
+            Ok(positions) => positions,
+            Err(error) => {
+                lock(&self.waiting).extend_from_slice(partitions);
+                return Err(error);
+            }
+        };
         let mut readers = Vec::with_capacity(partitions.len());
         let mut queues = lock(&self.queues);
         for partition in partitions {
@@ -162,7 +176,8 @@ impl GroupContext {
                 Some(queue) => {
                     let queue = Arc::new(queue);
                     queues.insert(*partition, Arc::downgrade(&queue));
-                    readers.push(PartitionReader::new(queue, positions.committed.remove(partition)));
+                    let refused = positions.refused.remove(partition);
+                    readers.push(PartitionReader::new(queue, positions.committed.remove(partition), refused));
                 }
                 None => tracing::error!(partition = partition.0, "librdkafka has no queue for a partition"),
             }
@@ -275,9 +290,11 @@ pub(crate) fn commit(
 ) -> Result<(), SourceError> {
     let failed = |reason: String| SourceError::Commit { group: config.group.clone(), reason };
     let mut list = TopicPartitionList::with_capacity(offsets.len());
+    let topic = consumer.context().topic_id();
     for (partition, offset) in offsets {
-        list.add_partition_offset(&config.topic, partition.0, rdkafka::Offset::Offset(offset.0))
-            .map_err(|error| failed(error.to_string()))?;
+        let mut element = list.add_partition(&config.topic, partition.0);
+        element.set_offset(rdkafka::Offset::Offset(offset.0)).map_err(|error| failed(error.to_string()))?;
+        element.set_metadata(marked("", topic, *offset));
     }
     let done = match mode {
         CommitMode::Async => commit_later(consumer, &list),

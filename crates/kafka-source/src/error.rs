@@ -137,6 +137,17 @@ pub enum SourceError {
         /// The position of the group.
         position: Offset,
     },
+    /// The topic is another one than the group's offsets are of, and the reader may not choose other ones by itself.
+    #[error(
+        "the topic `{topic}` was deleted and created anew, and the offsets of the group `{group}` are of the former one; set \
+         them to where the new topic is to be read from (where the broker has deleted them, a new start is enough)"
+    )]
+    TopicMadeAnew {
+        /// The topic.
+        topic: String,
+        /// The group.
+        group: String,
+    },
     /// Records that cannot be read because their bytes are damaged.
     #[error(
         "records of partition {partition} at offset {offset} are damaged ({reason}); \
@@ -212,6 +223,7 @@ impl SourceError {
             | SourceError::TopicDenied { .. } => Domain::User,
             SourceError::Unreachable { .. }
             | SourceError::PositionGone { .. }
+            | SourceError::TopicMadeAnew { .. }
             | SourceError::DamagedRecords { .. }
             | SourceError::Commit { .. }
             | SourceError::Request { .. }

@@ -76,6 +76,8 @@ mod health;
 mod lookup;
 mod sample;
 mod topic;
+mod topic_mark;
+mod topic_watch;
 
 #[cfg(feature = "seed")]
 pub mod seed;

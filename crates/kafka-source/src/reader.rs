@@ -45,11 +45,19 @@ pub struct Committed {
 }
 
 impl PartitionReader {
-    pub(crate) fn new(queue: Arc<PartitionQueue>, committed: Option<Committed>) -> PartitionReader {
+    /// Where `refused` is given, it is what the first read says, and nothing is read.
+    pub(crate) fn new(
+        queue: Arc<PartitionQueue>,
+        committed: Option<Committed>,
+        refused: Option<SourceError>,
+    ) -> PartitionReader {
+        if refused.is_some() {
+            queue.hold();
+        }
         PartitionReader {
             queue,
             batch: MessageBatch::default(),
-            pending: None,
+            pending: refused,
             paused: false,
             position: None,
             told_end: None,
@@ -58,7 +66,8 @@ impl PartitionReader {
     }
 
     /// What the group had committed when the partition was assigned. This is where the reading begins; `None` where it
-    /// had nothing, and the reading begins where [`SourceConfig::start`](crate::SourceConfig::start) says.
+    /// had nothing for this topic, and the reading begins where [`SourceConfig::start`](crate::SourceConfig::start) says, or,
+    /// where an offset of a former topic of the same name was there, at the first record.
     pub fn committed(&self) -> Option<&Committed> {
         self.committed.as_ref()
     }

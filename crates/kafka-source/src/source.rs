@@ -11,6 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use crate::context::{GroupConsumer, GroupContext, commit};
 use crate::queue::PartitionQueue;
 use crate::reason::{classify, of_call};
+use crate::topic_watch::TopicWatch;
 use crate::{Assignment, Committer, Offset, PartitionId, SourceConfig, SourceError, SourceHealth};
 use crate::{client, start, topic};
 
@@ -30,6 +31,8 @@ const CLOSE_MS_MAX: u64 = 20_000;
 pub struct Source {
     consumer: Arc<GroupConsumer>,
     told: Mutex<Option<(std::mem::Discriminant<SourceError>, Instant)>>,
+    /// None where nothing can be asked.
+    watch: Option<TopicWatch>,
 }
 
 /// Outcomes of commits since the source was opened.
@@ -48,9 +51,30 @@ impl Source {
     /// # Errors
     /// Within 10 seconds, one error for each cause: see [`SourceError`].
     pub fn open(config: &SourceConfig, assignment: Arc<dyn Assignment>) -> Result<Source, SourceError> {
+        Source::open_with(config, assignment, false)
+    }
+
+    /// The same after [`SourceError::TopicMadeAnew`]: a partition without a committed offset is read from its beginning,
+    /// whatever the configuration says, since all of it was written while the group was reading.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub fn open_made_anew(
+        config: &SourceConfig,
+        assignment: Arc<dyn Assignment>,
+    ) -> Result<Source, SourceError> {
+        Source::open_with(config, assignment, true)
+    }
+
+    fn open_with(
+        config: &SourceConfig,
+        assignment: Arc<dyn Assignment>,
+        made_anew: bool,
+    ) -> Result<Source, SourceError> {
         let info = topic::describe_topic(config, Duration::from_millis(OPEN_TIMEOUT_MS))?;
         let settings = client::member(config, info.partitions)?;
-        let context = GroupContext::new(config, assignment, info.partitions);
+        let known_partitions = if made_anew { 0 } else { info.partitions };
+        let context = GroupContext::new(config, assignment, known_partitions);
         let consumer: GroupConsumer = BaseConsumer::from_config_and_context(&settings, context)
             .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
         let consumer = Arc::new(consumer);
@@ -60,8 +84,10 @@ impl Source {
         if let Err(error) = consumer.fetch_metadata(Some(&config.topic), Duration::from_millis(2_000)) {
             tracing::debug!(error = %error, "the topic's leaders are not known yet");
         }
+        // Before the group knows of this member: what it commits says which topic it is of.
+        let watch = TopicWatch::begin(&consumer, &config.topic);
         consumer.subscribe(&[&config.topic]).map_err(|error| of_call(config, &error, "a subscription"))?;
-        Ok(Source { consumer, told: Mutex::new(None) })
+        Ok(Source { consumer, told: Mutex::new(None), watch })
     }
 
     fn context(&self) -> &GroupContext {
@@ -77,7 +103,8 @@ impl Source {
     ///
     /// # Errors
     /// What librdkafka reports. Passing errors ([`SourceError::retryable`]) are told once in ten seconds each, and
-    /// librdkafka goes on trying; after the others the source is of no use.
+    /// librdkafka goes on trying; after the others the source is of no use. [`SourceError::TopicMadeAnew`] comes within
+    /// seconds after a topic was deleted and created anew: a source that is opened then reads the new one.
     pub fn poll(&self, timeout: Duration) -> Result<(), SourceError> {
         let outcome = match self.consumer.poll(timeout) {
             None | Some(Err(KafkaError::PartitionEOF(_))) => Ok(()),
@@ -96,6 +123,10 @@ impl Source {
         };
         let assigned = self.context().retry_assign(&self.consumer);
         let repositioned = self.reposition();
+        let is_anew = self.watch.as_ref().is_some_and(|watch| watch.look(&self.consumer, Duration::ZERO));
+        if is_anew {
+            return Err(start::made_anew(self.config()));
+        }
         outcome.and(assigned).and(repositioned)
     }
 

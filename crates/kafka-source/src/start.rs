@@ -11,7 +11,8 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use crate::context::{GroupConsumer, Reposition, commit};
 use crate::queue::metadata;
 use crate::reason::of_call;
-use crate::{Committed, Offset, PartitionId, SourceConfig, SourceError, StartOffset};
+use crate::topic_mark;
+use crate::{Committed, GonePolicy, Offset, PartitionId, SourceConfig, SourceError, StartOffset};
 
 /// Time for one question about offsets, in milliseconds. The group waits meanwhile.
 const OFFSETS_TIMEOUT_MS: u64 = 10_000;
@@ -26,19 +27,22 @@ pub(crate) struct Positions {
     pub(crate) list: TopicPartitionList,
     /// What the group had committed.
     pub(crate) committed: HashMap<PartitionId, Committed>,
+    /// Partitions that may not be read, and why.
+    pub(crate) refused: HashMap<PartitionId, SourceError>,
 }
 
 /// The positions of newly assigned partitions: the committed offset, else where the configuration says.
 ///
 /// A start other than the earliest record depends on the moment, so it is resolved to an offset and committed at
 /// once: a member that ends before its first commit would otherwise start later the next time, and skip records.
+/// An offset that was committed for a former topic of the same name says nothing about this one: [`GonePolicy`] decides.
 /// A partition that was added to the topic after this member opened starts at its first record whatever the
 /// configuration says: all of it was written "from now on".
 pub(crate) fn positions(
     consumer: &GroupConsumer,
     config: &SourceConfig,
     partitions: &[PartitionId],
-    partitions_at_open: usize,
+    known_partitions: usize,
 ) -> Result<Positions, SourceError> {
     let context = consumer.context();
     let mut list = consumer
@@ -46,24 +50,47 @@ pub(crate) fn positions(
         .map_err(|error| of_call(config, &error, "a question for the committed offsets"))?;
     let texts: HashMap<PartitionId, Vec<u8>> = metadata(&list).into_iter().collect();
     let mut committed = HashMap::new();
+    let mut refused = HashMap::new();
     let mut absent = Vec::new();
+    let mut anew = Vec::new();
     for element in list.elements() {
         // An error is no answer: taking it for "no commit" would start somewhere else.
         element.error().map_err(|error| of_call(config, &error, "a question for the committed offsets"))?;
         let partition = PartitionId(element.partition());
         match element.offset() {
             Raw::Offset(offset) => {
-                let metadata = texts.get(&partition).cloned().unwrap_or_default();
+                let (metadata, of) =
+                    topic_mark::split(texts.get(&partition).cloned().unwrap_or_default(), Offset(offset));
+                if of.zip(context.topic_id()).is_some_and(|(of, now)| of != now) {
+                    if config.gone == GonePolicy::Earliest {
+                        anew.push((partition, offset));
+                        continue;
+                    }
+                    refused.insert(partition, made_anew(config));
+                }
                 committed.insert(partition, Committed { offset: Offset(offset), metadata });
             }
             _ => absent.push(partition),
         }
     }
+    for (partition, offset) in anew {
+        tracing::warn!(
+            partition = partition.0,
+            position = offset,
+            "the topic was deleted and created anew; the new one is read from its beginning"
+        );
+        list.set_partition_offset(&config.topic, partition.0, Raw::Beginning)
+            .map_err(|error| SourceError::Internal { reason: error.to_string() })?;
+    }
     let mut pinned = Vec::new();
     for partition in absent {
-        let is_new = usize::try_from(partition.0).is_ok_and(|number| number >= partitions_at_open);
+        let is_new = usize::try_from(partition.0).is_ok_and(|number| number >= known_partitions);
         let start = if is_new { StartOffset::Earliest } else { config.start };
         let raw = match start {
+            // Without a commit the next member would take it for an old one.
+            StartOffset::Earliest if config.start != StartOffset::Earliest => {
+                beginning(consumer, config, partition)?
+            }
             StartOffset::Earliest => Raw::Beginning,
             StartOffset::Latest => end(consumer, config, partition)?,
             StartOffset::Timestamp { unix_ms } => at_time(consumer, config, partition, unix_ms)?,
@@ -77,7 +104,23 @@ pub(crate) fn positions(
     if !pinned.is_empty() {
         commit(consumer, config, &pinned, CommitMode::Sync)?;
     }
-    Ok(Positions { list, committed })
+    Ok(Positions { list, committed, refused })
+}
+
+/// The offsets are of a former topic.
+pub(crate) fn made_anew(config: &SourceConfig) -> SourceError {
+    SourceError::TopicMadeAnew { topic: config.topic.clone(), group: config.group.clone() }
+}
+
+fn beginning(
+    consumer: &GroupConsumer,
+    config: &SourceConfig,
+    partition: PartitionId,
+) -> Result<Raw, SourceError> {
+    let (low, _) = consumer
+        .fetch_watermarks(&config.topic, partition.0, timeout())
+        .map_err(|error| of_call(config, &error, "a question for the start of a partition"))?;
+    Ok(Raw::Offset(low))
 }
 
 fn end(consumer: &GroupConsumer, config: &SourceConfig, partition: PartitionId) -> Result<Raw, SourceError> {

@@ -16,3 +16,4 @@ mod security;
 mod stopping;
 mod topic_changes;
 mod topic_gaps;
+mod topic_made_anew;

@@ -18,10 +18,10 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use crate::PartitionId;
 use crate::context::GroupConsumer;
 
-const NO_ERROR: rd::rd_kafka_resp_err_t = rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+pub(super) const NO_ERROR: rd::rd_kafka_resp_err_t = rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
 
 /// A handle of a queue, given back when dropped.
-struct Handle(NonNull<rd::rd_kafka_queue_t>);
+pub(super) struct Handle(pub(super) NonNull<rd::rd_kafka_queue_t>);
 
 impl Drop for Handle {
     fn drop(&mut self) {

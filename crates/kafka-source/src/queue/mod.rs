@@ -1,4 +1,4 @@
-//! The queue of one partition, through librdkafka's C interface. The only module with `unsafe`, its child included.
+//! The queue of one partition, through librdkafka's C interface. The only module with `unsafe`, its children included.
 //!
 //! # Why a record cannot reach the main queue
 //! Read in librdkafka 2.12.1, `rdkafka_partition.c` and `rdkafka_queue.c`:
@@ -25,6 +25,7 @@
 #![allow(unsafe_code, reason = "librdkafka's batch call has no safe wrapper; each block states why it holds")]
 
 mod commit;
+mod topic_id;
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr::{self, NonNull};
@@ -37,6 +38,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 
 pub(crate) use commit::{commit_answered, commit_later, commit_now, metadata};
+pub(crate) use topic_id::TopicIdQuestions;
 
 use crate::context::GroupConsumer;
 use crate::reader::Waker;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use housepipe_kafka_source::{Assignment, Offset, PartitionId, PartitionReader, Source};
+use housepipe_kafka_source::{
+    Assignment, Offset, PartitionId, PartitionReader, Source, SourceConfig, SourceError,
+};
 
 use super::committer;
 use super::exactly_once::Deliveries;
@@ -144,8 +146,8 @@ pub(super) fn run(
             shared.fail(error);
             None
         });
-        let ends = serve(shared, &member);
-        if ends {
+        let end = serve(shared, &member);
+        if end == End::Pipe {
             settle(shared, &member, &workers);
             halted.clone_from(&shared.progress.lock().halted);
         }
@@ -159,9 +161,16 @@ pub(super) fn run(
         if committer.is_some_and(|committer| committer.join().is_err()) {
             shared.fail(PipeError::WorkerPanicked);
         }
-        if !ends {
-            source = join_again(shared, dispatcher);
-        }
+        source = match end {
+            End::Pipe => None,
+            End::Membership => join_again(shared, dispatcher, Source::open),
+            End::TopicMadeAnew => {
+                tracing::warn!(
+                    "the topic was deleted and created anew; the group is joined again to read the new one"
+                );
+                join_again(shared, dispatcher, Source::open_made_anew)
+            }
+        };
     }
     shared.orders.end();
     for worker in workers {
@@ -176,10 +185,14 @@ pub(super) fn run(
 }
 
 /// A new membership, once Kafka answers; none where the pipe ends first.
-fn join_again(shared: &Arc<Shared>, dispatcher: &Arc<Dispatcher>) -> Option<Source> {
+fn join_again(
+    shared: &Arc<Shared>,
+    dispatcher: &Arc<Dispatcher>,
+    open: impl Fn(&SourceConfig, Arc<dyn Assignment>) -> Result<Source, SourceError>,
+) -> Option<Source> {
     let since = Instant::now();
     while !shared.is_stopping() {
-        let error = match Source::open(&shared.setup.source, Arc::clone(dispatcher) as Arc<dyn Assignment>) {
+        let error = match open(&shared.setup.source, Arc::clone(dispatcher) as Arc<dyn Assignment>) {
             Ok(source) => {
                 tracing::info!("joining the consumer group as a new member");
                 return Some(source);
@@ -197,11 +210,25 @@ fn join_again(shared: &Arc<Shared>, dispatcher: &Arc<Dispatcher>) -> Option<Sour
     None
 }
 
-/// Drives the consumer until the pipe stops, or until the membership has to end; true where the pipe stops.
-fn serve(shared: &Shared, source: &Source) -> bool {
+/// Why a membership ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The pipe stops.
+    Pipe,
+    /// It has to be begun anew.
+    Membership,
+    /// The same, and the topic is another one.
+    TopicMadeAnew,
+}
+
+/// Drives the consumer until the pipe stops, or until the membership has to end.
+fn serve(shared: &Shared, source: &Source) -> End {
     let mut commits = Commits::default();
     while !shared.is_stopping() {
         if let Err(error) = source.poll(Duration::from_millis(POLL_MS_MAX)) {
+            if matches!(error, SourceError::TopicMadeAnew { .. }) && !shared.is_exactly_once() {
+                return End::TopicMadeAnew;
+            }
             if !error.retryable() {
                 shared.fail(error.into());
                 break;
@@ -209,7 +236,7 @@ fn serve(shared: &Shared, source: &Source) -> bool {
             tracing::warn!(error = explain(&error), "the source reports an error");
         }
         if shared.takes_leave() {
-            return false;
+            return End::Membership;
         }
         commits.send(shared, source);
         look_at_ends(shared, source);
@@ -225,7 +252,7 @@ fn serve(shared: &Shared, source: &Source) -> bool {
             shared.advance(Phase::Stopping);
         }
     }
-    true
+    End::Pipe
 }
 
 /// Waits until everything that was read is stored; commits on the way.

@@ -208,7 +208,9 @@ impl Worker {
 
     /// A partition cannot be read on.
     fn fail(&mut self, index: usize, error: SourceError) {
-        if self.shared.is_exactly_once() && matches!(error, SourceError::PositionGone { .. }) {
+        let is_of_position =
+            matches!(error, SourceError::PositionGone { .. } | SourceError::TopicMadeAnew { .. });
+        if self.shared.is_exactly_once() && is_of_position {
             let partition = self.partitions[index].reader.partition();
             self.release(&[partition]);
             self.shared.halt(partition, explain(&error));
