@@ -17,3 +17,4 @@ mod stopping;
 mod topic_changes;
 mod topic_gaps;
 mod topic_made_anew;
+mod topic_retention;

@@ -52,6 +52,8 @@ struct Owned {
     core: ExactlyOnce,
     /// Sealed and not being inserted, in the order in which the core knows them.
     parts: VecDeque<Part>,
+    /// The range `[start, end)` that was prepared last, by this owner or the one before it; none where it is stored.
+    prepared: Option<(Offset, Offset)>,
     /// Until the core says where to read.
     reader: Option<PartitionReader>,
     /// Rows that ClickHouse has refused of the batch that is being divided, and the offset of the one that it named last.
@@ -95,6 +97,7 @@ impl Deliveries {
             epoch,
             core: ExactlyOnce::assigned(self.terms),
             parts: VecDeque::new(),
+            prepared: None,
             reader: Some(reader),
             refused: 0,
             named: NamedRow::default(),
@@ -133,7 +136,12 @@ impl Deliveries {
             Recorded::Nothing | Recorded::Ours(_) | Recorded::Newer { .. } | Recorded::Damaged => {}
         }
         let fresh = Lineage::from_bits(RandomState::new().hash_one((SystemTime::now(), partition)));
+        let pending = match recorded {
+            Recorded::Ours(metadata) => metadata.pending,
+            _ => None,
+        };
         self.step(shared, partition, epoch, |owned| {
+            owned.prepared = pending.map(|pending| (position, pending.end));
             owned.core.recover(position, recorded, fresh, memory, shared.now())
         });
     }
@@ -270,6 +278,13 @@ impl Deliveries {
         self.step(shared, partition, epoch, |owned| owned.core.overdue(age_s));
     }
 
+    /// The range that is being read again, in words, where there is one: it may be loaded.
+    pub(super) fn range_read_again(&self, partition: PartitionId) -> Option<String> {
+        let all = self.lock();
+        let owned = all.get(&partition).filter(|owned| owned.core.replaying().is_some())?;
+        owned.prepared.map(words_of_range)
+    }
+
     /// Whether the partition is still owned as it was then: what was begun for it may go on.
     pub(super) fn owns(&self, partition: PartitionId, epoch: Epoch) -> bool {
         self.lock().get(&partition).is_some_and(|owned| owned.epoch == epoch && !owned.core.is_over())
@@ -369,6 +384,7 @@ impl Deliveries {
                 read(shared, owned, Some(pending));
             }
             Action::Commit(commit) => {
+                owned.prepared = commit.metadata.pending.map(|pending| (commit.offset, pending.end));
                 let commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(commits) = commits.as_ref() {
                     // A committer that is gone has ended with the membership, and the partition with it.
@@ -391,7 +407,7 @@ impl Deliveries {
             Action::Halt(halt) => {
                 owned.drop_all(shared);
                 shared.orders.release_later(partition);
-                shared.halt(partition, explain_halt(halt));
+                shared.halt(partition, explain_halt(halt, owned.prepared));
             }
         }
     }
@@ -413,10 +429,17 @@ pub(super) fn token(shared: &Shared, partition: PartitionId, part: &Part) -> Bat
     BatchToken::of_range(&labels.pipe, &labels.topic, part.lineage, partition, start, end).attempt(attempt)
 }
 
+fn words_of_range((start, end): (Offset, Offset)) -> String {
+    format!("the range from offset {start} up to, and without, offset {end}")
+}
+
 /// Why a partition stops, and what to do.
-fn explain_halt(halt: Halt) -> String {
-    let loaded = "look into the table whether the range that was pending is there, stop the pipe everywhere, and set \
-                  the group's offset before it or behind it";
+fn explain_halt(halt: Halt, prepared: Option<(Offset, Offset)>) -> String {
+    let loaded = format!(
+        "look into the table whether {} is there, stop the pipe everywhere, and set the group's offset before it or \
+         behind it",
+        prepared.map_or_else(|| "the range that was pending".to_owned(), words_of_range)
+    );
     match halt {
         Halt::Newer { version } => format!(
             "its committed offset was written by a newer version of housepipe (format {version}); run that version"

@@ -213,7 +213,11 @@ impl Worker {
         if self.shared.is_exactly_once() && is_of_position {
             let partition = self.partitions[index].reader.partition();
             self.release(&[partition]);
-            self.shared.halt(partition, explain(&error));
+            let deliveries = self.shared.deliveries.as_ref();
+            let range = deliveries.and_then(|deliveries| deliveries.range_read_again(partition));
+            let may_be_loaded =
+                range.map_or_else(String::new, |range| format!("; {range} may be loaded already"));
+            self.shared.halt(partition, explain(&error) + &may_be_loaded);
         } else {
             self.shared.fail(error.into());
         }
