@@ -135,6 +135,21 @@ pub enum SinkError {
         /// The limit of bytes.
         bytes_max: u64,
     },
+    /// A column has another type than rows are encoded for. Nothing was sent.
+    #[error(
+        "column `{column}` of table `{table}` is of type {is} now, and was {was} when the pipe started; change it back, or \
+         run the pipe anew for the new type"
+    )]
+    ColumnType {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// Its type as it was.
+        was: String,
+        /// Its type as it is.
+        is: String,
+    },
     /// A part of a table's definition that is not what it should be.
     #[error("the table definition cannot be used: {part} `{text}` {problem}")]
     Definition {
@@ -169,6 +184,7 @@ impl SinkError {
             | SinkError::TrustStore { .. }
             | SinkError::Answer { .. }
             | SinkError::TooLarge { .. }
+            | SinkError::ColumnType { .. }
             | SinkError::Definition { .. }
             | SinkError::Condition { .. } => FailureClass::Hold,
         }
@@ -203,7 +219,10 @@ impl SinkError {
                 }
                 FailureClass::Retry => false,
             },
-            SinkError::TooLarge { .. } | SinkError::Definition { .. } | SinkError::Url { .. } => true,
+            SinkError::TooLarge { .. }
+            | SinkError::ColumnType { .. }
+            | SinkError::Definition { .. }
+            | SinkError::Url { .. } => true,
             _ => false,
         }
     }
@@ -211,9 +230,10 @@ impl SinkError {
     /// Whose fault it is.
     pub fn domain(&self) -> ErrorDomain {
         match self {
-            SinkError::Url { .. } | SinkError::Definition { .. } | SinkError::Condition { .. } => {
-                ErrorDomain::User
-            }
+            SinkError::Url { .. }
+            | SinkError::ColumnType { .. }
+            | SinkError::Definition { .. }
+            | SinkError::Condition { .. } => ErrorDomain::User,
             SinkError::TooLarge { .. } => ErrorDomain::Internal,
             SinkError::Server { .. } if self.class() == FailureClass::Hold => ErrorDomain::User,
             _ => ErrorDomain::External,

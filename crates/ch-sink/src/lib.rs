@@ -28,6 +28,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod column_types;
 mod config;
 mod connect;
 mod sink;

@@ -58,7 +58,14 @@ impl Attempt<'_> {
         }
         let sink = &shared.setup.sink;
         Ok(match self {
-            Attempt::Rows(insert) => sink.insert(insert).await.map(|_| ()),
+            Attempt::Rows(insert) => {
+                // Of another type the server would take the same bytes for other values. An ALTER that comes between this
+                // look and the insert is not seen.
+                match sink.check_types(insert.table, &shared.setup.target.known_columns).await {
+                    Ok(()) => sink.insert(insert).await.map(|_| ()),
+                    Err(error) => Err(error),
+                }
+            }
             Attempt::Errors(table, rows, token) => sink.insert_errors(table, rows, Some(token)).await,
         })
     }

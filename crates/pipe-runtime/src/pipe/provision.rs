@@ -59,6 +59,12 @@ pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisione
         engine: existing.engine,
         is_partitioned: existing.is_partitioned,
         columns: columns.iter().map(|column| column.name.clone()).collect(),
+        known_columns: existing
+            .columns
+            .iter()
+            .filter(|known| columns.iter().any(|column| column.name == known.name))
+            .cloned()
+            .collect(),
         types: columns.iter().map(|column| column.ty.to_string()).collect(),
         filled: columns
             .iter()

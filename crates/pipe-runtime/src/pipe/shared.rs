@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::{Instant, SystemTime};
 
-use housepipe_ch_sink::{BlockMark, ErrorRow, ErrorTable, ServerClock, Sink, TableName};
+use housepipe_ch_sink::{BlockMark, ErrorRow, ErrorTable, ServerClock, Sink, TableColumn, TableName};
 use housepipe_kafka_source::{PartitionId, SourceConfig};
 use housepipe_transform::RowFormat;
 use tokio::runtime::Handle;
@@ -33,6 +33,8 @@ pub(super) struct Target {
     /// It has a partition key.
     pub(super) is_partitioned: bool,
     pub(super) columns: Vec<String>,
+    /// The same as the server described them, with the types that rows are encoded for.
+    pub(super) known_columns: Vec<TableColumn>,
     /// Their types as SQL.
     pub(super) types: Vec<String>,
     /// Those that the server may fill.
