@@ -14,6 +14,7 @@ mod rebalance;
 mod rejects;
 mod security;
 mod stopping;
+mod table_changes;
 mod topic_changes;
 mod topic_gaps;
 mod topic_made_anew;

@@ -72,6 +72,20 @@ pub(super) async fn memory(shared: &Shared, since: Moment) -> Result<TokenMemory
     Ok(TokenMemory::Sure)
 }
 
+/// The same of a moment of an earlier owner. A table that has taken the place of the one that it knew (made anew, or by a
+/// swap) does not know its tokens, and may have its rows: only where nothing is in it, nothing can be twice.
+async fn memory_of_earlier(shared: &Shared, since: Moment) -> Result<TokenMemory, SinkError> {
+    if let Some(before) = since.blocks
+        && let Some(now) = blocks::look(shared).await?
+        && now.tables != before.tables
+        && now.number > 0
+    {
+        tracing::warn!("a batch was prepared for other tables than those that are there now");
+        return Ok(TokenMemory::Unsure);
+    }
+    memory(shared, since).await
+}
+
 /// Recovers a partition whose last owner left a range that may have been inserted.
 pub(super) fn spawn(
     shared: &Arc<Shared>,
@@ -94,7 +108,7 @@ async fn recover(
     let Some(deliveries) = &shared.deliveries else { return };
     let prepared = metadata.pending.map_or_else(|| shared.now(), |pending| pending.prepared);
     let asked = until_answered(&shared, Phase::Stopping, || {
-        deliveries.owns(partition, epoch).then(|| memory(&shared, prepared))
+        deliveries.owns(partition, epoch).then(|| memory_of_earlier(&shared, prepared))
     });
     let Some(memory) = asked.await else { return };
     deliveries.recovered(&shared, partition, epoch, position, Recorded::Ours(metadata), memory);
