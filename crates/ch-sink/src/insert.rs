@@ -114,13 +114,9 @@ impl Sink {
         let compression = if insert.body.is_empty() { Compression::None } else { self.config().compression };
         let mut request =
             connect::insert_client(self.client(), compression).insert_formatted_with(insert.sql());
-        for (name, value) in settings::of_insert(insert, known) {
+        let seconds_max = self.config().insert_timeout_ms.div_ceil(1_000).to_string();
+        for (name, value) in settings::of_insert(insert, &seconds_max, known) {
             request = request.with_setting(name, value);
-        }
-        if known.contains(settings::MAX_EXECUTION_TIME) {
-            // What is given up here must not be stored there much later.
-            let seconds = self.config().request_timeout_ms.div_ceil(1_000);
-            request = request.with_setting(settings::MAX_EXECUTION_TIME, seconds.to_string());
         }
         let timeout = Duration::from_millis(self.config().insert_timeout_ms);
         send_body(request, insert.body.clone(), Instant::now() + timeout)

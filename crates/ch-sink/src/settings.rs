@@ -7,9 +7,6 @@ use crate::insert::Insert;
 /// Rows above every insert, so that the server never cuts a batch into blocks.
 const BLOCK_ROWS: &str = "1048576";
 
-/// Seconds after which the server gives an insert up.
-pub(crate) const MAX_EXECUTION_TIME: &str = "max_execution_time";
-
 /// Every setting that an insert may send; the server is asked once which of them it has.
 pub(crate) const WANTED: &[&str] = &[
     "async_insert",
@@ -20,7 +17,7 @@ pub(crate) const WANTED: &[&str] = &[
     "input_format_parallel_parsing",
     "insert_deduplicate",
     "insert_deduplication_token",
-    MAX_EXECUTION_TIME,
+    "max_execution_time",
     "max_insert_block_size",
     "max_insert_block_size_bytes",
     "max_insert_threads",
@@ -28,8 +25,12 @@ pub(crate) const WANTED: &[&str] = &[
     "min_insert_block_size_rows",
 ];
 
-/// Names and values for `insert`, of the settings in `known`.
-pub(crate) fn of_insert<'a>(insert: &Insert<'a>, known: &HashSet<String>) -> Vec<(&'static str, &'a str)> {
+/// Names and values for `insert`, of the settings in `known`. The server gives it up after `seconds_max`.
+pub(crate) fn of_insert<'a>(
+    insert: &Insert<'a>,
+    seconds_max: &'a str,
+    known: &HashSet<String>,
+) -> Vec<(&'static str, &'a str)> {
     let mut settings = vec![
         // A part per insert, acknowledged when it is written: tokens and asynchronous inserts do not go together.
         ("async_insert", "0"),
@@ -40,6 +41,8 @@ pub(crate) fn of_insert<'a>(insert: &Insert<'a>, known: &HashSet<String>) -> Vec
         ("min_insert_block_size_bytes", "0"),
         ("input_format_parallel_parsing", "0"),
         ("max_insert_threads", "1"),
+        // What is given up here must not be stored there much later.
+        ("max_execution_time", seconds_max),
     ];
     if insert.json_as_string {
         settings.push(("input_format_binary_read_json_as_string", "1"));
@@ -70,11 +73,11 @@ mod tests {
     #[test]
     fn every_setting_is_asked_for_before_it_is_sent() {
         let all: HashSet<String> = WANTED.iter().map(|name| (*name).to_owned()).collect();
-        let sent = of_insert(&insert(Some("t"), true), &all);
+        let sent = of_insert(&insert(Some("t"), true), "9", &all);
         assert_eq!(sent.len(), WANTED.len());
-        assert!(of_insert(&insert(Some("t"), true), &HashSet::new()).is_empty());
+        assert!(of_insert(&insert(Some("t"), true), "9", &HashSet::new()).is_empty());
         assert!(
-            !of_insert(&insert(None, false), &all)
+            !of_insert(&insert(None, false), "9", &all)
                 .iter()
                 .any(|(name, _)| name.contains("dedup") || name.contains("json"))
         );
