@@ -19,5 +19,29 @@ pub fn of_this_process() -> Usage {
     let cpu_seconds = (usage.user_time() + usage.system_time()).num_microseconds() as f64 / 1e6;
     // Linux counts in KiB, Apple's systems in bytes.
     let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
-    Usage { cpu_seconds, peak_rss_bytes: u64::try_from(usage.max_rss()).unwrap_or(0) * unit }
+    let since_fork = u64::try_from(usage.max_rss()).unwrap_or(0) * unit;
+    Usage { cpu_seconds, peak_rss_bytes: own_peak_rss_bytes().unwrap_or(since_fork) }
+}
+
+/// The peak of this program. Linux's `getrusage` counts what the process was before it became this program, that is the
+/// memory of whoever has started it (`exec_mmap` in the kernel's `fs/exec.c` keeps its high-water mark); the line `VmHWM`
+/// of `proc(5)` does not.
+fn own_peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_is_that_of_this_program() {
+        let usage = of_this_process();
+        assert!(usage.peak_rss_bytes > 1 << 20, "{usage:?}");
+        if cfg!(target_os = "linux") {
+            assert!(own_peak_rss_bytes().is_some_and(|later| later >= usage.peak_rss_bytes), "{usage:?}");
+        }
+    }
 }
