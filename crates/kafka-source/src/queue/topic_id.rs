@@ -1,7 +1,7 @@
 //! Asking the brokers for the id of a topic: a topic that is deleted and created anew has another one.
 //!
-//! rust-rdkafka has no call for it, and librdkafka itself goes on at the old position when it notices (the comment in
-//! `rd_kafka_topic_metadata_update`, librdkafka 2.12.1: "FIXME: an offset reset must be triggered").
+//! rust-rdkafka has no call for it, and librdkafka itself goes on at the old position when it notices (read in
+//! `rd_kafka_topic_metadata_update`, librdkafka 2.12.1).
 
 use std::ffi::CString;
 use std::ptr::{self, NonNull};
