@@ -46,11 +46,18 @@ pub(crate) enum Driver {
     TrustsTheToken,
     /// Inserts with another token after the server was killed, and does not tell the group before.
     TellsNobody,
+    /// Inserts again with the same token where the rows are there after the server was killed, and does not tell the group
+    /// before.
+    RepeatsUntold,
+    /// Takes a server that was started anew after a range was prepared, and before its insert, for the same.
+    TrustsTheFirstTry,
+    /// Inserts that were sent to a server before its last start come to the one after it.
+    WithoutSessions,
 }
 
 impl Driver {
     /// The mistakes.
-    pub(crate) const BROKEN: [Driver; 9] = [
+    pub(crate) const BROKEN: [Driver; 12] = [
         Driver::InsertsBeforePrepared,
         Driver::SendsCommitsAgain,
         Driver::RecoversInPlace,
@@ -60,12 +67,19 @@ impl Driver {
         Driver::ReleasesEarly,
         Driver::TrustsTheToken,
         Driver::TellsNobody,
+        Driver::RepeatsUntold,
+        Driver::TrustsTheFirstTry,
+        Driver::WithoutSessions,
     ];
 
     /// Mishaps with which the mistake is found.
     pub(crate) fn mishaps(self) -> Mishaps {
         match self {
-            Driver::TrustsTheToken | Driver::TellsNobody => Mishaps::RESTART,
+            Driver::TrustsTheToken
+            | Driver::TellsNobody
+            | Driver::RepeatsUntold
+            | Driver::TrustsTheFirstTry
+            | Driver::WithoutSessions => Mishaps::RESTART,
             _ => Mishaps::FEW,
         }
     }
@@ -101,6 +115,8 @@ pub(crate) enum Step {
     Insert(SentInsert, bool),
     /// ClickHouse is killed in the middle of an insert, which leaves something or nothing, and started again.
     Restart(SentInsert, LeftOver),
+    /// ClickHouse is started anew while it does nothing.
+    RestartIdle,
     /// A process finds that the server was started anew after its insert, and looks for the rows.
     Look(SentInsert),
     /// A process waits no longer for the answer to its commit.
@@ -139,10 +155,15 @@ impl Model for Protocol {
                 }
             }
         }
+        if world.left.restarts > 0 {
+            steps.push(Step::RestartIdle);
+        }
         for sent in &world.inserts {
-            if sent.tried < world.starts {
+            if sent.prepared < world.starts {
                 steps.push(Step::Look(*sent));
-                continue;
+                if self.driver != Driver::WithoutSessions {
+                    continue;
+                }
             }
             steps.push(Step::Insert(*sent, true));
             if world.left.repeats > 0 {
@@ -174,7 +195,7 @@ impl Model for Protocol {
                 let rows = u32::try_from(records).unwrap_or(0);
                 world.processes[who].position = Some(end);
                 world.processes[who].open += 1;
-                let batch = Sealed { start, end, rows, rejects: 0, cut, attempt: 0 };
+                let batch = Sealed { start, end, rows, rejects: 0, cut, attempt: 0, first: None };
                 self.tell(&mut world, who, |core| core.seal(batch, now));
             }
             Step::SealReplay(who) => {
@@ -187,6 +208,10 @@ impl Model for Protocol {
             Step::Restart(sent, left_over) => {
                 world.left.restarts -= 1;
                 world.restart(sent.token, left_over);
+            }
+            Step::RestartIdle => {
+                world.left.restarts -= 1;
+                world.restart_idle();
             }
             Step::Look(sent) => self.look(&mut world, sent),
             Step::CommitTimeout(who) => {
@@ -376,19 +401,22 @@ impl Protocol {
 
     /// A process whose insert was under way when the server was killed finds out what is left of it.
     fn look(&self, world: &mut World, sent: SentInsert) {
-        world.inserts.remove(&sent);
+        if self.driver != Driver::WithoutSessions {
+            world.inserts.remove(&sent);
+        }
         if !self.is_for_its_core(world, sent.who, sent.life) {
             return;
         }
-        let again = SentInsert { tried: world.starts, ..sent };
-        if world.has(sent.token) || self.driver == Driver::TrustsTheToken {
+        let again = SentInsert { prepared: world.starts, ..sent };
+        let are_there = world.has(sent.token);
+        if self.driver == Driver::TrustsTheToken || (self.driver == Driver::RepeatsUntold && are_there) {
             world.inserts.insert(again);
-        } else if self.driver == Driver::TellsNobody {
+        } else if self.driver == Driver::TellsNobody && !are_there {
             let token = Token { attempt: sent.token.attempt + 1, ..sent.token };
             world.inserts.insert(SentInsert { token, ..again });
         } else {
             let now = world.now();
-            self.tell(world, sent.who, |core| core.begin_anew(now));
+            self.tell(world, sent.who, |core| core.prepare_again(are_there, now));
         }
     }
 
@@ -400,7 +428,11 @@ impl Protocol {
     /// Tells the core of an event, and does what it wants.
     fn tell(&self, world: &mut World, who: Who, event: impl FnOnce(&mut ExactlyOnce) -> Action) {
         let Some(core) = &mut world.processes[who].core else { return };
+        let replays = core.replaying().is_some();
         let action = event(core);
+        if self.driver == Driver::TrustsTheFirstTry && matches!(action, Action::Insert(_)) && !replays {
+            world.processes[who].prepared = world.starts;
+        }
         if let (Driver::InsertsBeforePrepared, Action::Commit(commit)) = (self.driver, action) {
             insert_early(world, who, commit);
         }
@@ -410,6 +442,7 @@ impl Protocol {
 
 fn insert_early(world: &mut World, who: Who, commit: Commit) {
     if let Some(pending) = commit.metadata.pending {
+        world.processes[who].prepared = world.starts;
         world.insert(who, Sealed::recorded(commit.offset, pending));
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use housepipe_kafka_source::Offset;
-use housepipe_runtime::delivery::{Action, Commit, Cut, ExactlyOnce, Lineage, Metadata, Moment, Sealed};
+use housepipe_runtime::delivery::{
+    Action, Commit, Cut, ExactlyOnce, Lineage, Metadata, Moment, Pending, Sealed,
+};
 
 /// Processes that may own the partition.
 pub(crate) const PROCESSES: usize = 2;
@@ -49,7 +51,7 @@ pub(crate) struct Mishaps {
     pub(crate) timeouts: u8,
     /// Commits and inserts that are done and whose answer is lost, so that they are sent again.
     pub(crate) repeats: u8,
-    /// ClickHouse killed in the middle of an insert, and started again.
+    /// ClickHouse killed, in the middle of an insert or not, and started again.
     pub(crate) restarts: u8,
 }
 
@@ -58,9 +60,18 @@ impl Mishaps {
     pub(crate) const FEW: Mishaps =
         Mishaps { crashes: 1, expiries: 0, revocations: 1, timeouts: 1, repeats: 1, restarts: 0 };
 
-    /// ClickHouse is killed instead, and a process.
+    /// The worlds that are gone through: with all of these mishaps at once there are more states than fit into 24 GB.
+    pub(crate) const WORLDS: [Mishaps; 5] = [
+        Mishaps { crashes: 1, expiries: 1, revocations: 1, timeouts: 1, repeats: 2, restarts: 0 },
+        Mishaps { crashes: 0, expiries: 1, revocations: 1, timeouts: 1, repeats: 1, restarts: 1 },
+        Mishaps { crashes: 1, expiries: 1, revocations: 0, timeouts: 1, repeats: 1, restarts: 1 },
+        Mishaps { crashes: 1, expiries: 1, revocations: 1, timeouts: 0, repeats: 1, restarts: 1 },
+        Mishaps { crashes: 1, expiries: 0, revocations: 1, timeouts: 1, repeats: 1, restarts: 2 },
+    ];
+
+    /// ClickHouse is killed as well, and a process.
     pub(crate) const RESTART: Mishaps =
-        Mishaps { crashes: 1, expiries: 0, revocations: 1, timeouts: 0, repeats: 1, restarts: 1 };
+        Mishaps { crashes: 1, expiries: 1, revocations: 1, timeouts: 1, repeats: 1, restarts: 1 };
 }
 
 /// The group's coordinator.
@@ -90,8 +101,8 @@ pub(crate) struct Process {
     pub(crate) open: u8,
     /// The commit that waits for its answer.
     pub(crate) waits: bool,
-    /// When an earlier owner may have tried what is replayed.
-    pub(crate) tried: Option<u8>,
+    /// The server's start when what it inserts was prepared, by whomever.
+    pub(crate) prepared: u8,
 }
 
 /// A commit on its way.
@@ -112,8 +123,8 @@ pub(crate) struct SentInsert {
     pub(crate) who: Who,
     pub(crate) life: u8,
     pub(crate) token: Token,
-    /// The server's start at its first try: one that was started since may have lost it.
-    pub(crate) tried: u8,
+    /// The server's start when its range was prepared: one that was started since may have lost it, and is not sent it.
+    pub(crate) prepared: u8,
 }
 
 /// What a server that is killed in the middle of an insert has of it.
@@ -146,7 +157,7 @@ impl World {
             replay: None,
             open: 0,
             waits: false,
-            tried: None,
+            prepared: 0,
         };
         World {
             broker: Broker {
@@ -194,10 +205,13 @@ impl World {
             Action::Replay { start, pending } => {
                 process.position = Some(pending.end);
                 process.replay = Some(Sealed::recorded(start, pending));
-                process.tried = u8::try_from(pending.prepared.unix_s).ok();
+                process.prepared = starts_at(&pending);
             }
             Action::Commit(commit) => {
                 process.waits = true;
+                if let Some(pending) = commit.metadata.pending {
+                    process.prepared = starts_at(&pending);
+                }
                 self.commits.push(SentCommit { who, member: process.member, life: process.life, commit });
             }
             Action::Insert(batch) => self.insert(who, batch),
@@ -224,7 +238,6 @@ impl World {
     /// Sends an insert of the range.
     pub(crate) fn insert(&mut self, who: Who, batch: Sealed) {
         let process = &mut self.processes[who];
-        let tried = process.tried.take().unwrap_or(self.starts);
         let lineage = process.core.as_ref().map_or(0, |core| core.lineage().bits());
         let token = Token {
             lineage: u8::try_from(lineage).unwrap_or(u8::MAX),
@@ -233,7 +246,8 @@ impl World {
             attempt: batch.attempt,
             is_rejects: batch.rows == 0,
         };
-        self.inserts.insert(SentInsert { who, life: process.life, token, tried });
+        let prepared = process.prepared;
+        self.inserts.insert(SentInsert { who, life: process.life, token, prepared });
     }
 
     /// Whether ClickHouse takes an insert.
@@ -263,6 +277,11 @@ impl World {
             LeftOver::Token if self.takes(token) => drop(self.tokens.insert(token)),
             _ => {}
         }
+    }
+
+    /// ClickHouse is started anew in between.
+    pub(crate) fn restart_idle(&mut self) {
+        self.starts += 1;
     }
 
     /// Whether the rows of an insert are there.
@@ -298,19 +317,24 @@ impl Process {
         self.replay = None;
         self.open = 0;
         self.waits = false;
-        self.tried = None;
+        self.prepared = 0;
     }
+}
+
+/// The server's start when a range was prepared last: no other time passes.
+fn starts_at(pending: &Pending) -> u8 {
+    u8::try_from(pending.last_unix_s()).unwrap_or(u8::MAX)
 }
 
 /// The halves of a batch that ClickHouse has refused; of a single row, the row as a reject.
 fn divide(batch: Sealed) -> Vec<Sealed> {
     if batch.rows == 1 {
-        return vec![Sealed { rows: 0, rejects: 1, cut: Cut::Isolation, ..batch }];
+        return vec![Sealed { rows: 0, rejects: 1, cut: Cut::Isolation, first: None, ..batch }];
     }
     let half = batch.rows / 2;
     let middle = Offset(batch.start.0 + i64::from(half));
     vec![
-        Sealed { end: middle, rows: half, cut: Cut::Isolation, ..batch },
-        Sealed { start: middle, rows: batch.rows - half, cut: Cut::Isolation, ..batch },
+        Sealed { end: middle, rows: half, cut: Cut::Isolation, first: None, ..batch },
+        Sealed { start: middle, rows: batch.rows - half, cut: Cut::Isolation, first: None, ..batch },
     ]
 }

@@ -17,6 +17,8 @@ pub enum Held {
     Before,
     /// The server has done it, and its answer is not passed on.
     After,
+    /// The server has not heard of it; when it is let go it comes to whoever listens then, also where its client is gone.
+    Astray,
 }
 
 /// Passes connections on, and loses or holds up what it was told to.
@@ -60,8 +62,8 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 // A server that is away hangs up on its clients.
-                if let Ok(server) = TcpStream::connect(&server) {
-                    pass_on(&client, &server, &of_listener);
+                if let Ok(stream) = TcpStream::connect(&server) {
+                    pass_on(&client, &stream, &server, &of_listener);
                 }
             }
         });
@@ -152,15 +154,16 @@ impl Orders {
 }
 
 /// Both ways of a connection, each on its own thread.
-fn pass_on(client: &TcpStream, server: &TcpStream, orders: &Arc<Orders>) {
+fn pass_on(client: &TcpStream, server: &TcpStream, address: &str, orders: &Arc<Orders>) {
     let (is_insert, is_held) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let pair = || Some((client.try_clone().ok()?, server.try_clone().ok()?));
     let (Some((up_from, up_to)), Some((down_to, down_from))) = (pair(), pair()) else { return };
     let Ok(mut answer_to) = client.try_clone() else { return };
     let mut refusal = None;
     let (asks, holds, of_up) = (Arc::clone(&is_insert), Arc::clone(&is_held), Arc::clone(orders));
+    let address = address.to_owned();
     thread::spawn(move || {
-        copy(up_from, up_to, |chunk| {
+        copy(up_from, up_to, |chunk, to| {
             // One request at a time: its first line says what it is.
             if chunk.starts_with(b"POST ") {
                 let line = chunk.split(|byte| *byte == b'\r').next().unwrap_or_default();
@@ -169,6 +172,13 @@ fn pass_on(client: &TcpStream, server: &TcpStream, orders: &Arc<Orders>) {
                 refusal = inserts.then(|| of_up.refusal()).flatten();
                 match inserts.then(|| of_up.count()).flatten() {
                     Some(Held::Before) => of_up.wait(),
+                    Some(Held::Astray) => {
+                        of_up.wait();
+                        match TcpStream::connect(&address) {
+                            Ok(another) => *to = another,
+                            Err(_) => return Passes::End,
+                        }
+                    }
                     Some(Held::After) => holds.store(true, Ordering::SeqCst),
                     None => {}
                 }
@@ -187,7 +197,7 @@ fn pass_on(client: &TcpStream, server: &TcpStream, orders: &Arc<Orders>) {
     });
     let of_down = Arc::clone(orders);
     thread::spawn(move || {
-        copy(down_from, down_to, |_| {
+        copy(down_from, down_to, |_, _| {
             if is_held.swap(false, Ordering::SeqCst) {
                 of_down.wait();
             }
@@ -208,10 +218,10 @@ enum Passes {
 }
 
 /// Copies until one side ends, or `passes` says so; then both connections are cut.
-fn copy(mut from: TcpStream, mut to: TcpStream, mut passes: impl FnMut(&[u8]) -> Passes) {
+fn copy(mut from: TcpStream, mut to: TcpStream, mut passes: impl FnMut(&[u8], &mut TcpStream) -> Passes) {
     let mut chunk = vec![0; CHUNK_BYTES];
     while let Ok(read @ 1..) = from.read(&mut chunk) {
-        match passes(&chunk[..read]) {
+        match passes(&chunk[..read], &mut to) {
             Passes::On if to.write_all(&chunk[..read]).is_ok() => {}
             Passes::Nothing => {}
             Passes::On | Passes::End => break,

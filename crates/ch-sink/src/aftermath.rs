@@ -55,15 +55,20 @@ impl Counted {
     }
 }
 
+impl ServerClock {
+    /// The columns of the answer.
+    pub(crate) const SQL: &str = "toUInt64(toUnixTimestamp(now())) AS now_unix_s, \
+                                  toUInt64(now_unix_s - uptime()) AS started_unix_s";
+}
+
 impl Sink {
     /// What time it is at the server, and when it was started.
     ///
     /// # Errors
     /// Any [`SinkError`] of a request.
     pub async fn server_clock(&self) -> Result<ServerClock, SinkError> {
-        let sql = "SELECT toUInt64(toUnixTimestamp(now())) AS now_unix_s, \
-                   toUInt64(now_unix_s - uptime()) AS started_unix_s";
-        self.fetch_one("a question for the server's clock", sql).await
+        let sql = format!("SELECT {}", ServerClock::SQL);
+        self.fetch_one("a question for the server's clock", &sql).await
     }
 
     /// Looks for the rows of `sample`, a few rows of an insert that was tried at `unix_s` or later. `types` are those of

@@ -80,7 +80,8 @@ impl Sink {
     }
 
     /// Inserts error rows, in several inserts where they are many; each then has `token` with its number. The same
-    /// rows are always cut in the same way, so that a repetition after a failure carries the same tokens.
+    /// rows are always cut in the same way, so that a repetition after a failure carries the same tokens. `session` is as in
+    /// [`Insert::session`].
     ///
     /// # Errors
     /// Any [`SinkError`] of an insert; the inserts before it are stored.
@@ -89,6 +90,7 @@ impl Sink {
         table: &ErrorTable,
         rows: &[ErrorRow],
         token: Option<&str>,
+        session: Option<&str>,
     ) -> Result<(), SinkError> {
         let columns: Vec<String> = ErrorRow::COLUMNS.iter().map(|name| (*name).to_owned()).collect();
         let mut rest = rows;
@@ -104,9 +106,10 @@ impl Sink {
                 rows: taken as u64,
                 token: token.as_deref(),
                 json_as_string: false,
+                session,
             };
-            self.insert(&insert).await?;
             rest = &rest[taken..];
+            self.insert_one(&insert, rest.is_empty()).await?;
             number += 1;
         }
         Ok(())

@@ -35,6 +35,8 @@ pub const fn class_of_code(code: i32) -> FailureClass {
         | 289 // REPLICA_IS_NOT_IN_QUORUM
         | 290 // LIMIT_EXCEEDED
         | 319 // UNKNOWN_STATUS_OF_INSERT
+        | 372 // SESSION_NOT_FOUND (of a look at a server that was started anew since)
+        | 373 // SESSION_IS_LOCKED
         | 384 // PART_IS_LOCKED
         | 425 // SYSTEM_ERROR
         | 999 // KEEPER_EXCEPTION
@@ -81,7 +83,7 @@ mod tests {
 
     #[test]
     fn what_passes_by_itself_is_retried_and_what_the_row_did_is_isolated() {
-        for code in [159, 202, 210, 241, 242, 252, 319, 999, 1000] {
+        for code in [159, 202, 210, 241, 242, 252, 319, 372, 999, 1000] {
             assert_eq!(class_of_code(code), FailureClass::Retry, "{code}");
         }
         for code in [6, 27, 38, 41, 53, 69, 70, 72, 117, 321, 349, 469] {

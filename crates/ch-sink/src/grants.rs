@@ -53,11 +53,19 @@ impl Sink {
 
     async fn grant_problem(&self, table: &str) -> Result<Option<GrantProblem>, SinkError> {
         let (format, body) = (InsertFormat::RowBinary, Bytes::new());
-        let insert =
-            Insert { table, columns: &[], format, body, rows: 0, token: None, json_as_string: false };
+        let insert = Insert {
+            table,
+            columns: &[],
+            format,
+            body,
+            rows: 0,
+            token: None,
+            json_as_string: false,
+            session: None,
+        };
         let problem =
             |privilege, detail| Ok(Some(GrantProblem { table: table.to_owned(), privilege, detail }));
-        match self.send(&insert).await {
+        match self.send(&insert, true).await {
             Ok(()) => Ok(None),
             Err(error) if error.code() == Some(UNKNOWN_TABLE) => match self.may_create(table).await? {
                 true => Ok(None),

@@ -52,6 +52,9 @@ pub struct Insert<'a> {
     pub token: Option<&'a str>,
     /// Whether values of JSON columns are encoded as text.
     pub json_as_string: bool,
+    /// The session that a [look](Sink::look) has opened: only the server that was looked at takes the insert, and only for
+    /// [`Insert::SESSION_S`].
+    pub session: Option<&'a str>,
 }
 
 impl Insert<'_> {
@@ -59,6 +62,8 @@ impl Insert<'_> {
     pub const ROWS_MAX: u64 = 1_000_000;
     /// Bytes of one insert, at most.
     pub const BYTES_MAX: u64 = 256 << 20;
+    /// Seconds between a look and the insert in its session, at most. A process that was frozen for longer is refused.
+    pub const SESSION_S: u64 = 30;
 
     /// The statement without its data.
     pub(crate) fn sql(&self) -> String {
@@ -92,6 +97,11 @@ impl Sink {
     /// Any [`SinkError`]; after [`SinkError::TimedOut`] and [`SinkError::Network`] it is unknown whether the insert was
     /// applied.
     pub async fn insert(&self, insert: &Insert<'_>) -> Result<Inserted, SinkError> {
+        self.insert_one(insert, true).await
+    }
+
+    /// The same; its session ends with the last insert in it.
+    pub(crate) async fn insert_one(&self, insert: &Insert<'_>, is_last: bool) -> Result<Inserted, SinkError> {
         let body_bytes = insert.body.len() as u64;
         let began = Instant::now();
         if insert.rows == 0 && insert.body.is_empty() {
@@ -101,13 +111,13 @@ impl Sink {
             let (rows_max, bytes_max) = (Insert::ROWS_MAX, Insert::BYTES_MAX);
             return Err(SinkError::TooLarge { rows: insert.rows, bytes: body_bytes, rows_max, bytes_max });
         }
-        self.send(insert).await?;
+        self.send(insert, is_last).await?;
         let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(Inserted { rows: insert.rows, body_bytes, elapsed_ms })
     }
 
     /// Sends `insert` even where it is empty, and waits for the outcome.
-    pub(crate) async fn send(&self, insert: &Insert<'_>) -> Result<(), SinkError> {
+    pub(crate) async fn send(&self, insert: &Insert<'_>, is_last: bool) -> Result<(), SinkError> {
         let operation = format!("the insert into {}", quote_identifier(insert.table));
         let known = self.known_settings().await?;
         // A compressed block of nothing is not a block.
@@ -117,6 +127,12 @@ impl Sink {
         let seconds_max = self.config().insert_timeout_ms.div_ceil(1_000).to_string();
         for (name, value) in settings::of_insert(insert, &seconds_max, known) {
             request = request.with_setting(name, value);
+        }
+        if let Some(session) = insert.session {
+            request = request.with_setting("session_id", session).with_setting("session_check", "1");
+            if is_last {
+                request = request.with_setting("close_session", "1");
+            }
         }
         let timeout = Duration::from_millis(self.config().insert_timeout_ms);
         send_body(request, insert.body.clone(), Instant::now() + timeout)

@@ -17,6 +17,7 @@
 //!     rows: 3,
 //!     token: None,
 //!     json_as_string: false,
+//!     session: None,
 //! };
 //! match sink.insert(&insert).await {
 //!     Ok(inserted) => println!("{} rows", inserted.rows),
@@ -28,12 +29,12 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod column_types;
 mod config;
 mod connect;
 mod sink;
 
 mod insert;
+mod look;
 mod settings;
 
 mod ddl;
@@ -75,6 +76,7 @@ pub use error_table::ErrorTable;
 pub use failure::{FailureClass, class_of_code, class_of_status};
 pub use grants::GrantProblem;
 pub use insert::{Insert, InsertFormat, Inserted};
+pub use look::Look;
 pub use memory::{BlockMark, TakenSince};
 pub use named_row::{NamedRow, cuts};
 pub use quote::{quote_identifier, quote_string};

@@ -67,7 +67,7 @@ mod tests {
 
     fn insert(token: Option<&str>, json_as_string: bool) -> Insert<'_> {
         let (format, body) = (InsertFormat::RowBinary, Bytes::new());
-        Insert { table: "t", columns: &[], format, body, rows: 1, token, json_as_string }
+        Insert { table: "t", columns: &[], format, body, rows: 1, token, json_as_string, session: None }
     }
 
     #[test]

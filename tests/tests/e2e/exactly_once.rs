@@ -1,8 +1,8 @@
 //! `delivery: exactly_once`: each record is in its place once, whatever breaks.
 
 use housepipe_tests::{
-    Held, Numbered, PipeText, Proxy, create_topic, housepipe, housepipe_at, own_stack, query, query_number,
-    shared_stack, unique, wait_until,
+    Held, Numbered, PipeText, Proxy, committed, create_topic, housepipe, housepipe_at, own_stack, produce,
+    query, query_number, shared_stack, unique, wait_until,
 };
 use nix::sys::signal::Signal;
 
@@ -140,6 +140,62 @@ fn dying_behind_an_insert_that_a_killed_server_had_not_done() {
         numbered.verdict(&stack),
         numbered.evidence(&stack)
     );
+}
+
+/// An insert that was meant for a server that was killed reaches the one after it, when its rows are there already under
+/// another token: it is refused.
+#[test]
+fn an_insert_that_strays_to_the_next_server_loads_nothing() {
+    let mut stack = own_stack();
+    let mut numbered = Numbered::new(&stack, &unique("once_astray"), 1, false);
+    numbered.produce(&stack, 3_000);
+    let direct = numbered.pipe(&stack).with("delivery: exactly_once").with("batch: { max_rows: 1000 }");
+    let server = stack.clickhouse.url().trim_start_matches("http://").to_owned();
+    let proxy = Proxy::before(&server);
+    let pipe = direct.replacing(&server, &proxy.address().to_string());
+    proxy.hold(2, Held::Astray);
+    let run = housepipe(&["run", "pipe.yaml", "--json", "--session-timeout", "2"], Some(&pipe), b"");
+    wait_until("an insert to be held up", || proxy.is_holding());
+    stack.clickhouse.kill().unwrap();
+    stack.clickhouse.restart().unwrap();
+    wait_until("the records under another token", || numbered.settled(&stack) == 3_000);
+    let refused =
+        || query_number(&stack, "SELECT sum(value) FROM system.errors WHERE name = 'SESSION_NOT_FOUND'");
+    assert_eq!(refused(), 0);
+    proxy.release();
+    wait_until("the insert to be refused", || refused() == 1);
+    run.signal(Signal::SIGTERM);
+    run.wait().expect_success();
+    let (verdict, evidence) = (numbered.verdict(&stack), numbered.evidence(&stack));
+    assert!(verdict.is_exact(), "{verdict:?}\n{evidence}");
+}
+
+/// A range that was prepared before its server was killed is prepared again before it is sent at all, also where the table's
+/// engine merges rows: of what was never sent nothing can be there.
+#[test]
+fn a_range_that_was_not_sent_before_the_server_was_killed_is_prepared_again() {
+    let mut stack = own_stack();
+    let topic = unique("once_unsent");
+    create_topic(&stack, &topic, 1);
+    query(
+        &stack,
+        &format!(
+            "CREATE TABLE {topic} (id UInt64) ENGINE = ReplacingMergeTree ORDER BY id \
+             SETTINGS non_replicated_deduplication_window = 10000"
+        ),
+    );
+    let pipe = PipeText::new(&stack, &topic).with("delivery: exactly_once");
+    let run = housepipe(&["run", "pipe.yaml", "--json", "--session-timeout", "2"], Some(&pipe), b"");
+    wait_until("a pipe that reads", || run.has_said("partitions assigned"));
+    stack.clickhouse.kill().unwrap();
+    produce(&stack, &topic, 1, (0..1_000).map(|id| format!("{{\"id\": {id}}}")));
+    wait_until("the range to be prepared", || committed(&stack, &topic) == Some(0));
+    stack.clickhouse.restart().unwrap();
+    wait_until("the rows", || query_number(&stack, &format!("SELECT count() FROM {topic} FINAL")) == 1_000);
+    assert!(run.has_said("prepared again"), "{}", run.said());
+    run.signal(Signal::SIGTERM);
+    let outcome = run.wait().expect_success();
+    assert_eq!(outcome.number("loaded"), 1_000);
 }
 
 #[test]

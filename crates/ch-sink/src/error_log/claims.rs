@@ -89,7 +89,7 @@ impl Sink {
             let place = (record.partition, record.offset, timestamp_ms);
             ErrorRow::mark(pipe, mark.kind(), &record.topic, place, token)
         }));
-        self.insert_errors(table, &rows, Some(&format!("{token}|{}", mark.kind().name()))).await
+        self.insert_errors(table, &rows, Some(&format!("{token}|{}", mark.kind().name())), None).await
     }
 
     /// Batches that were begun and of which nothing more is known, the oldest first.

@@ -34,6 +34,7 @@ async fn rows_of_an_insert_are_found_by_their_bytes() {
                 rows: 2,
                 token: None,
                 json_as_string: true,
+                session: None,
             };
             sink.rows_left(&sample, &types, &["s".to_owned()], 0).await.unwrap()
         }
@@ -57,7 +58,7 @@ async fn error_rows_are_found_by_their_batch() {
     assert!(clock.started_unix_s <= clock.now_unix_s);
     let before = clock.started_unix_s;
     assert_eq!(sink.error_rows_left("e", "it's one", 2).await.unwrap(), Left::Nothing);
-    sink.insert_errors(&table, &[row.clone()], None).await.unwrap();
+    sink.insert_errors(&table, &[row.clone()], None, None).await.unwrap();
     assert_eq!(sink.error_rows_left("e", "it's one", 2).await.unwrap(), Left::Some);
     assert_eq!(sink.error_rows_left("e", "it's one", 1).await.unwrap(), Left::All);
     // Blocks count from a moment on; what was before does not.
@@ -66,7 +67,7 @@ async fn error_rows_are_found_by_their_batch() {
     for offset in 2..5 {
         // The same rows once more would be dropped, and no block.
         row.offset = offset;
-        sink.insert_errors(&table, &[row.clone()], None).await.unwrap();
+        sink.insert_errors(&table, &[row.clone()], None, None).await.unwrap();
     }
     assert_eq!(sink.taken_since(&name, before).await.unwrap().blocks_max, 4);
     let later = before + 1_000;

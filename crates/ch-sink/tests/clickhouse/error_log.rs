@@ -54,7 +54,7 @@ async fn records_are_read_in_pages_each_once_and_with_any_bytes() {
         ErrorRow::system("p", "t", "c", "of the operation"),
         ErrorRow::record("q", "t", 0, 9, "of another pipe"),
     ];
-    sink.insert_errors(&table, &rows, None).await.unwrap();
+    sink.insert_errors(&table, &rows, None, None).await.unwrap();
     let page = sink.replayable_page("e", &filter, None, 10, 1 << 20).await.unwrap();
     let raw: Vec<&[u8]> = page.records.iter().map(|record| record.raw.as_slice()).collect();
     assert_eq!(raw, [b"\xff\0\xfe".as_slice(), b"anew", b"second read, longer", &[7; 60]]);
@@ -72,7 +72,9 @@ async fn marks_say_what_is_under_way_and_what_was_loaded() {
     let sink = sink(&server);
     let table = ErrorTable::new("e", 7);
     sink.create_error_table(&table).await.unwrap();
-    sink.insert_errors(&table, &[record(1, b"1"), record(2, b"2"), record(3, b"3")], None).await.unwrap();
+    sink.insert_errors(&table, &[record(1, b"1"), record(2, b"2"), record(3, b"3")], None, None)
+        .await
+        .unwrap();
     let mark = async |mark, token: &str, ids: &[RecordId]| {
         sink.mark_replay(&table, "p", mark, (token, "note"), ids).await.unwrap();
     };

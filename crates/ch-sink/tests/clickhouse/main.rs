@@ -4,6 +4,7 @@
 mod aftermath;
 mod deduplication;
 mod error_log;
+mod look;
 
 use bytes::Bytes;
 use housepipe_ch_sink::{
@@ -32,7 +33,16 @@ fn sink(server: &Clickhouse) -> Sink {
 
 fn rows<'a>(table: &'a str, columns: &'a [String], body: &[u8], rows: u64) -> Insert<'a> {
     let body = Bytes::copy_from_slice(body);
-    Insert { table, columns, format: InsertFormat::RowBinary, body, rows, token: None, json_as_string: false }
+    Insert {
+        table,
+        columns,
+        format: InsertFormat::RowBinary,
+        body,
+        rows,
+        token: None,
+        json_as_string: false,
+        session: None,
+    }
 }
 
 fn names(names: &[&str]) -> Vec<String> {
@@ -147,12 +157,25 @@ async fn each_failure_has_its_class() {
     hasty.insert_timeout_ms = 300;
     let hasty = Sink::new(&hasty).unwrap();
     hasty.has_setting("async_insert").await.unwrap();
+    // Few rows, so that they are one block, and more bytes than the sockets take.
+    server.query("CREATE TABLE long (s String) ENGINE = MergeTree ORDER BY tuple()").unwrap();
+    let row = [&[0x80, 0x80, 0x40][..], &vec![b'x'; 1 << 20]].concat();
+    let failed = || {
+        let sql = "SELECT sum(value) FROM system.events WHERE event = 'FailedInsertQuery'";
+        server.query(sql).unwrap().trim().parse::<u64>().unwrap()
+    };
+    let failed_before = failed();
     server.freeze().unwrap();
-    let error = hasty.insert(&rows("t", &[], &vec![1; 20 << 20], 1_000_000)).await.unwrap_err();
+    let error = hasty.insert(&rows("long", &[], &row.repeat(20), 20)).await.unwrap_err();
     server.thaw().unwrap();
     assert!(matches!(error, SinkError::TimedOut { timeout_ms: 300, .. }), "{error:?}");
     assert_eq!(error.class(), FailureClass::Retry);
-    assert_eq!(sink.count("t").await.unwrap(), 0, "the body was cut short, so nothing is stored");
+    // The server reads on what the sockets hold, and finds that it is not all.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while failed() == failed_before {
+        assert!(std::time::Instant::now() < deadline, "the server has not given up the insert");
+    }
+    assert_eq!(sink.count("long").await.unwrap(), 0, "the body was cut short, so nothing is stored");
 
     server.kill().unwrap();
     let is_refused =
@@ -183,7 +206,7 @@ async fn error_rows_keep_any_bytes() {
     row.schema_id = Some(7);
     row.set_raw(b"\xff\xfe\0{");
     let rows = [row, ErrorRow::system("p", "topic", "code", "text")];
-    sink.insert_errors(&table, &rows, Some("token")).await.unwrap();
+    sink.insert_errors(&table, &rows, Some("token"), None).await.unwrap();
     let stored = server
         .query(
             "SELECT kind, partition, offset, timestamp, hex(key), hex(raw_message), raw_length, headers.name, \

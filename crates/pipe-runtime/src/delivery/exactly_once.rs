@@ -35,13 +35,15 @@ pub struct Sealed {
     pub cut: Cut,
     /// How often it was begun anew, with another token each time.
     pub attempt: u32,
+    /// When it was prepared first, where it was prepared again with the same token: its rows may be there.
+    pub first: Option<Moment>,
 }
 
 impl Sealed {
     /// The range that was recorded with a commit of `start`.
     pub fn recorded(start: Offset, pending: Pending) -> Sealed {
-        let Pending { end, rows, rejects, cut, attempt, .. } = pending;
-        Sealed { start, end, rows, rejects, cut, attempt }
+        let Pending { end, rows, rejects, cut, attempt, prepared, renewed_unix_s, .. } = pending;
+        Sealed { start, end, rows, rejects, cut, attempt, first: renewed_unix_s.map(|_| prepared) }
     }
 }
 
@@ -161,8 +163,8 @@ enum Phase {
     Filling,
     /// The commit is out that prepares the front batch.
     Preparing(Commit),
-    /// The front batch is being inserted.
-    Inserting,
+    /// The front batch is being inserted, as it was prepared at this moment.
+    Inserting(Moment),
     /// The front batch was refused, and is being divided.
     Dividing,
     /// The commit is out that says that nothing is pending.
@@ -229,11 +231,12 @@ impl ExactlyOnce {
         match self.phase {
             Phase::Replaying(pending) => {
                 let recorded = Sealed::recorded(self.settled, pending);
-                if (Sealed { cut: pending.cut, attempt: pending.attempt, ..batch }) != recorded {
+                let Sealed { cut, attempt, first, .. } = recorded;
+                if (Sealed { cut, attempt, first, ..batch }) != recorded {
                     return self.halt(Halt::OtherRecords);
                 }
                 self.sealed.push_back(recorded);
-                self.phase = Phase::Inserting;
+                self.phase = Phase::Inserting(pending.prepared);
                 Action::Insert(recorded)
             }
             Phase::Recovering | Phase::Over => Action::Wait,
@@ -258,7 +261,8 @@ impl ExactlyOnce {
                 _ if self.is_draining => self.release(),
                 Phase::Preparing(_) => match self.sealed.front().copied() {
                     Some(front) if age_s(commit, now) <= self.terms.fence_s => {
-                        self.phase = Phase::Inserting;
+                        let prepared = commit.metadata.pending.map_or(now, |pending| pending.prepared);
+                        self.phase = Phase::Inserting(prepared);
                         Action::Insert(front)
                     }
                     // A process that was frozen meanwhile. What it prepared counts from now on, if the partition is
@@ -272,7 +276,7 @@ impl ExactlyOnce {
 
     /// Rows and rejects of the front batch are stored, or ClickHouse has dropped them as a repetition.
     pub fn stored(&mut self, now: Moment) -> Action {
-        if self.phase != Phase::Inserting {
+        if !matches!(self.phase, Phase::Inserting(_)) {
             return Action::Wait;
         }
         if let Some(front) = self.sealed.pop_front() {
@@ -287,7 +291,7 @@ impl ExactlyOnce {
     /// ClickHouse has refused the front batch for what is in it: nothing of it was inserted.
     pub fn refused(&mut self) -> Action {
         match (self.phase, self.sealed.front().copied()) {
-            (Phase::Inserting, Some(front)) => {
+            (Phase::Inserting(_), Some(front)) => {
                 self.phase = Phase::Dividing;
                 Action::Divide(front)
             }
@@ -311,12 +315,17 @@ impl ExactlyOnce {
         }
     }
 
-    /// What a server that was killed remembers of the front batch's token is not believed, and its rows are not there:
-    /// prepare it again, with another token, so that a next owner knows that one.
-    pub fn begin_anew(&mut self, now: Moment) -> Action {
+    /// The server was started anew since the front batch was prepared: what it remembers of the token is not believed where
+    /// the rows are not there. The batch is prepared again, with another token, or, where its rows `are_there`, with the
+    /// same one: a process that is not the owner any more is told so, and a next owner knows the token.
+    pub fn prepare_again(&mut self, are_there: bool, now: Moment) -> Action {
         match (self.phase, self.sealed.front_mut()) {
-            (Phase::Inserting, Some(front)) => {
-                front.attempt = front.attempt.saturating_add(1);
+            (Phase::Inserting(prepared), Some(front)) => {
+                if are_there {
+                    front.first = Some(prepared);
+                } else {
+                    (front.first, front.attempt) = (None, front.attempt.saturating_add(1));
+                }
                 let front = *front;
                 // Also on the way out: with the old token the same range could be dropped as one that is there.
                 self.prepare(front, now)
@@ -327,7 +336,11 @@ impl ExactlyOnce {
 
     /// Tries of the front batch have failed for so long that ClickHouse may have forgotten its token.
     pub fn overdue(&mut self, age_s: u64) -> Action {
-        if self.phase == Phase::Inserting { self.halt(Halt::TooOld { age_s }) } else { Action::Wait }
+        if matches!(self.phase, Phase::Inserting(_)) {
+            self.halt(Halt::TooOld { age_s })
+        } else {
+            Action::Wait
+        }
     }
 
     /// The group wants the partition back. What is being inserted is finished and committed; what is only sealed is
@@ -337,7 +350,7 @@ impl ExactlyOnce {
         match self.phase {
             Phase::Recovering
             | Phase::Preparing(_)
-            | Phase::Inserting
+            | Phase::Inserting(_)
             | Phase::Dividing
             | Phase::Clearing(_) => Action::Wait,
             Phase::Replaying(_) | Phase::Filling | Phase::Over => self.release(),
@@ -380,7 +393,7 @@ impl ExactlyOnce {
     pub fn is_idle(&self) -> bool {
         let waits = matches!(
             self.phase,
-            Phase::Preparing(_) | Phase::Inserting | Phase::Dividing | Phase::Clearing(_)
+            Phase::Preparing(_) | Phase::Inserting(_) | Phase::Dividing | Phase::Clearing(_)
         );
         !waits && self.sealed.is_empty()
     }
@@ -400,7 +413,8 @@ impl ExactlyOnce {
             plan: self.terms.plan,
             cut: batch.cut,
             attempt: batch.attempt,
-            prepared: now,
+            prepared: batch.first.unwrap_or(now),
+            renewed_unix_s: batch.first.map(|_| now.unix_s),
         };
         let commit = Commit {
             offset: batch.start,
@@ -444,9 +458,9 @@ impl ExactlyOnce {
     }
 }
 
-/// Seconds since the range of the commit was prepared.
+/// Seconds since the range of the commit was prepared last.
 fn age_s(commit: Commit, now: Moment) -> u64 {
-    commit.metadata.pending.map_or(0, |pending| pending.prepared.seconds_to(now))
+    commit.metadata.pending.map_or(0, |pending| pending.last_unix_s().abs_diff(now.unix_s))
 }
 
 #[cfg(test)]
@@ -462,11 +476,28 @@ mod tests {
 
     fn batch(start: i64, end: i64) -> Sealed {
         let rows = u32::try_from(end - start).unwrap();
-        Sealed { start: Offset(start), end: Offset(end), rows, rejects: 0, cut: Cut::Size, attempt: 0 }
+        Sealed {
+            start: Offset(start),
+            end: Offset(end),
+            rows,
+            rejects: 0,
+            cut: Cut::Size,
+            attempt: 0,
+            first: None,
+        }
     }
 
     fn pending(end: i64, rows: u32) -> Pending {
-        Pending { end: Offset(end), rows, rejects: 0, plan: 7, cut: Cut::Size, attempt: 0, prepared: NOW }
+        Pending {
+            end: Offset(end),
+            rows,
+            rejects: 0,
+            plan: 7,
+            cut: Cut::Size,
+            attempt: 0,
+            prepared: NOW,
+            renewed_unix_s: None,
+        }
     }
 
     fn prepares(batch: Sealed) -> Action {
@@ -602,7 +633,7 @@ mod tests {
     fn a_range_that_is_begun_anew_is_prepared_with_its_new_token() {
         let mut core = inserting();
         let again = Sealed { attempt: 1, ..batch(0, 10) };
-        let Action::Commit(commit) = core.begin_anew(NOW) else { panic!("no commit") };
+        let Action::Commit(commit) = core.prepare_again(false, NOW) else { panic!("no commit") };
         let pending = commit.metadata.pending.unwrap();
         assert_eq!((commit.offset, pending.end, pending.attempt), (Offset(0), Offset(10), 1));
         assert_eq!(core.committed(CommitOutcome::Acknowledged, NOW), Action::Insert(again));
@@ -613,8 +644,36 @@ mod tests {
         // On its way out it leaves the range to the next owner, with the new token.
         let mut core = inserting();
         core.revoke();
-        assert_eq!(core.begin_anew(NOW), Action::Commit(commit));
+        assert_eq!(core.prepare_again(false, NOW), Action::Commit(commit));
         assert_eq!(core.committed(CommitOutcome::Acknowledged, NOW), Action::Release);
+    }
+
+    #[test]
+    fn a_range_whose_rows_are_there_is_prepared_again_with_its_token() {
+        let mut core = inserting();
+        let later = Moment::at(NOW.unix_s + 10);
+        let Action::Commit(commit) = core.prepare_again(true, later) else { panic!("no commit") };
+        let renewed = Pending { renewed_unix_s: Some(later.unix_s), ..pending(10, 10) };
+        assert_eq!(commit.metadata.pending, Some(renewed), "its age counts from the first time on");
+        let again = Sealed { first: Some(NOW), ..batch(0, 10) };
+        assert_eq!(core.committed(CommitOutcome::Acknowledged, later), Action::Insert(again));
+        // The next owner goes on with the same range, and may have to renew it too, or begin anew.
+        let (mut next, _) = recovered(ours(renewed));
+        assert_eq!(next.seal(batch(0, 10), later), Action::Insert(again));
+        let Action::Commit(commit) = next.clone().prepare_again(true, NOW) else { panic!("no commit") };
+        assert_eq!(commit.metadata.pending.unwrap().prepared, NOW);
+        let Action::Commit(commit) = next.prepare_again(false, later) else { panic!("no commit") };
+        let anew = commit.metadata.pending.unwrap();
+        assert_eq!((anew.attempt, anew.prepared, anew.renewed_unix_s), (1, later, None));
+        // One that wakes up late renews it once more, and does not forget since when its rows may be there.
+        let mut core = inserting();
+        core.prepare_again(true, NOW);
+        let woken = Moment::at(NOW.unix_s + 301);
+        let Action::Commit(commit) = core.committed(CommitOutcome::Acknowledged, woken) else {
+            panic!("an insert, so late")
+        };
+        let pending = commit.metadata.pending.unwrap();
+        assert_eq!((pending.prepared, pending.renewed_unix_s), (NOW, Some(woken.unix_s)));
     }
 
     #[test]

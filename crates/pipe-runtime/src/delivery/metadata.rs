@@ -11,7 +11,8 @@
 //!
 //! Version, lineage and the committed offset; for a range whose insert may be under way also its end, rows, rejects, the
 //! plan's hash, why the batch was cut, how often it was begun anew, when it was prepared (seconds since 1970), and, where
-//! that is known, which tables store the rows and how many blocks they had given out together. The CRC-32 (ISO-HDLC, as in zip)
+//! that is known, which tables store the rows and how many blocks they had given out together, and, where it was prepared
+//! once more for a server that was started anew, when that was (`r=1764000100`). The CRC-32 (ISO-HDLC, as in zip)
 //! covers the text before it. Keeping the range in the commit is an idea of eBay's Block Aggregator.
 
 use std::fmt::{self, Write};
@@ -22,7 +23,7 @@ use housepipe_kafka_source::Offset;
 use super::moment::Moment;
 
 /// Bytes of the text, at most, as long as offsets have 15 digits.
-pub const BYTES_MAX: usize = 160;
+pub const BYTES_MAX: usize = 180;
 
 /// The newest version. What an older one can say is written as that, so that older programs read it.
 const VERSION: u32 = 2;
@@ -93,8 +94,19 @@ pub struct Pending {
     pub cut: Cut,
     /// How often it was begun anew, with another token each time: after a server was killed.
     pub attempt: u32,
-    /// When the commit was sent.
+    /// When it was prepared: when the commit was sent. What the tables took since tells whether they remember its token.
     pub prepared: Moment,
+    /// When it was prepared once more, with the same token, where the server was started anew and has its rows. Seconds since
+    /// 1970.
+    pub renewed_unix_s: Option<u64>,
+}
+
+impl Pending {
+    /// When it was prepared last, with this token or another one, in seconds since 1970. An insert of it goes only to a server
+    /// that was there then.
+    pub fn last_unix_s(&self) -> u64 {
+        self.renewed_unix_s.unwrap_or(self.prepared.unix_s)
+    }
 }
 
 /// What we keep with a committed offset.
@@ -142,11 +154,13 @@ impl Metadata {
     /// assert_eq!(Recorded::read(&text, Offset(1000)), Recorded::Ours(clean));
     /// ```
     pub fn to_text(&self, committed: Offset) -> String {
-        let is_old = |pending: &Pending| pending.attempt == 0 && pending.prepared.blocks.is_none();
+        let is_old = |pending: &Pending| {
+            pending.attempt == 0 && pending.prepared.blocks.is_none() && pending.renewed_unix_s.is_none()
+        };
         let version = if self.pending.as_ref().is_none_or(is_old) { 1 } else { VERSION };
         let mut text = format!("{version};L={};s={committed}", self.lineage);
         if let Some(pending) = &self.pending {
-            let Pending { end, rows, rejects, plan, cut, attempt, prepared } = pending;
+            let Pending { end, rows, rejects, plan, cut, attempt, prepared, renewed_unix_s } = pending;
             // Writing into a String cannot fail.
             let _ = write!(text, ";e={end};k={rows};x={rejects};p={plan:08x};c={}", cut.letter());
             if version > 1 {
@@ -155,6 +169,9 @@ impl Metadata {
             let _ = write!(text, ";t={}", prepared.unix_s);
             if let Some(BlockMark { tables, number, .. }) = prepared.blocks {
                 let _ = write!(text, ";b={tables:08x}:{number}");
+            }
+            if let Some(renewed) = renewed_unix_s {
+                let _ = write!(text, ";r={renewed}");
             }
         }
         let checksum = crc32fast::hash(text.as_bytes());
@@ -225,6 +242,10 @@ fn parse(text: &str) -> Option<(Offset, Metadata)> {
                     }
                 },
             },
+            renewed_unix_s: match field("r") {
+                None => None,
+                Some(renewed) => Some(renewed.parse().ok()?),
+            },
         }),
     };
     let metadata = Metadata { lineage, pending };
@@ -246,6 +267,7 @@ mod tests {
             cut: Cut::Size,
             attempt: 0,
             prepared: Moment::at(1_764_000_000),
+            renewed_unix_s: None,
         }
     }
 
@@ -279,6 +301,11 @@ mod tests {
                 1_000,
                 "2;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=1;t=1764000000;h=ecb1e132",
             ),
+            (
+                metadata(Some(Pending { renewed_unix_s: Some(1_764_000_100), ..with_blocks(4_711) })),
+                1_000,
+                "2;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;b=5eed1234:4711;r=1764000100;h=fba2d9ca",
+            ),
         ];
         for (metadata, committed, text) in goldens {
             assert_eq!(metadata.to_text(Offset(committed)), text);
@@ -294,6 +321,7 @@ mod tests {
             rejects: 1_000_000,
             attempt: 1_000,
             prepared: Moment { unix_s: 9_999_999_999, ..with_blocks(999_999_999_999).prepared },
+            renewed_unix_s: Some(9_999_999_999),
             ..pending(0)
         };
         let text = metadata(Some(longest)).to_text(Offset(999_999_999_999_998));
@@ -332,9 +360,14 @@ mod tests {
 
     fn any_metadata() -> impl Strategy<Value = (Metadata, Offset)> {
         let cut = prop::sample::select(Cut::ALL.map(|(cut, _)| cut).to_vec());
-        let pending = (0..i64::MAX, any::<(u32, u32, u32, u32, u64)>(), any::<Option<(u32, u64)>>(), cut)
+        let pending = (
+            0..i64::MAX,
+            any::<(u32, u32, u32, u32, (u64, Option<u64>))>(),
+            any::<Option<(u32, u64)>>(),
+            cut,
+        )
             .prop_map(|(end, numbers, blocks, cut)| {
-                let (rows, rejects, plan, attempt, unix_s) = numbers;
+                let (rows, rejects, plan, attempt, (unix_s, renewed_unix_s)) = numbers;
                 let blocks = blocks.map(|(tables, number)| BlockMark::new(tables, number));
                 Pending {
                     end: Offset(end),
@@ -344,6 +377,7 @@ mod tests {
                     cut,
                     attempt,
                     prepared: Moment { unix_s, blocks },
+                    renewed_unix_s,
                 }
             });
         (any::<u64>(), prop::option::of(pending), 0..i64::MAX).prop_map(|(bits, pending, committed)| {

@@ -159,6 +159,7 @@ impl<'a> Loader<'a> {
             rows: rows as u64,
             token: Some(token),
             json_as_string: true,
+            session: None,
         };
         let unsure = |error| Err(ErrorsError::Unsure { token: token.to_owned(), source: Box::new(error) });
         let (began, mut is_unknown) = match attempted {

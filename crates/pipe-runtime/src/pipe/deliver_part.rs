@@ -1,6 +1,7 @@
 //! Inserts a part of a partition in exactly-once mode: its rows, then its rejects, each with a token of the range.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use housepipe_ch_sink::{Insert, Left};
 use housepipe_kafka_source::{Offset, PartitionId};
@@ -9,7 +10,7 @@ use super::exactly_once;
 use super::inserter::{insert_of, persist_rejects};
 use super::isolate;
 use super::part::{Part, RowsRefused};
-use super::persist::{Attempt, Guard, Undelivered, persist};
+use super::persist::{Attempt, Guard, START_JITTER_S, Undelivered, persist};
 use super::progress::Outcome;
 use super::recovery::until_answered;
 use super::shared::{PanicWatch, Shared};
@@ -25,10 +26,15 @@ const SAMPLE_ROWS_MAX: usize = 16;
 const SAMPLE_BYTES_MAX: usize = 64 << 10;
 
 /// Inserts the part, and tells the partition's delivery what became of it.
-pub(super) async fn deliver_part(shared: Arc<Shared>, partition: PartitionId, epoch: Epoch, mut part: Part) {
+pub(super) async fn deliver_part(
+    shared: Arc<Shared>,
+    partition: PartitionId,
+    epoch: Epoch,
+    mut part: Part,
+    guard: Guard,
+) {
     let _watch = PanicWatch::new(Arc::clone(&shared));
     let Some(deliveries) = &shared.deliveries else { return };
-    let guard = Guard::of(&shared, partition, epoch, part.tried);
     match store(&shared, &guard, partition, &mut part).await {
         Ok(outcome) => {
             let mut progress = shared.progress.lock();
@@ -67,10 +73,35 @@ pub(super) async fn deliver_part(shared: Arc<Shared>, partition: PartitionId, ep
             part.give_back(&shared);
             deliveries.overdue(&shared, partition, epoch, age_s);
         }
-        Err(Undelivered::Forgotten) => deliveries.begin_anew(&shared, partition, epoch, part),
+        Err(Undelivered::Outlived { started_unix_s, are_there }) => {
+            tracing::info!(
+                partition = partition.0,
+                start = part.sealed.start.0,
+                end = part.sealed.end.0,
+                are_there,
+                "clickhouse was started anew since a range was prepared; it is prepared again"
+            );
+            until_sure_of_start(&shared, started_unix_s).await;
+            deliveries.prepare_again(&shared, partition, epoch, part, are_there);
+        }
         Err(Undelivered::Abandoned | Undelivered::ServerRestarted { .. }) => part.give_back(&shared),
     }
 }
+
+/// Waits until a moment can be told from the server's start.
+async fn until_sure_of_start(shared: &Shared, started_unix_s: u64) {
+    let mut phase = shared.phase();
+    while shared.now().unix_s <= started_unix_s + START_JITTER_S {
+        tokio::select! {
+            biased;
+            _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => return,
+            () = tokio::time::sleep(START_WAIT) => {}
+        }
+    }
+}
+
+/// Time between two looks at the clock.
+const START_WAIT: Duration = Duration::from_millis(200);
 
 /// Stores rows, then rejects. In that order, since a part whose rows are refused is divided, and its rejects go with the
 /// halves: nothing of it may be stored by then.
@@ -107,53 +138,56 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
     let all = 0..part.batch.row_count();
     let (mut guard, token) = (guard.clone(), token.rows(&all));
     let insert = insert_of(shared, &part.batch, &all, &token);
-    loop {
-        let started_unix_s = match persist(shared, Attempt::Rows(&insert), &guard).await {
-            Err(Undelivered::ServerRestarted { started_unix_s }) => started_unix_s,
-            other => return other,
-        };
-        // Each partition of the table takes its rows by itself, so that all rows are looked for there.
-        let (rows_max, bytes_max) = match shared.setup.target.is_partitioned {
-            true => (usize::MAX, usize::MAX),
-            false => (SAMPLE_ROWS_MAX, SAMPLE_BYTES_MAX),
-        };
-        let (body, rows) = part.batch.sample(rows_max, bytes_max);
-        let sample = Insert { body, rows, token: None, ..insert.clone() };
-        let target = &shared.setup.target;
-        let tried = guard.tried();
-        let asked = until_answered(shared, Phase::Aborted, || {
-            let sink = &shared.setup.sink;
-            guard
-                .is_owner(shared)
-                .then(|| sink.rows_left(&sample, &target.types, &target.filled, tried.unix_s))
-        });
-        if !is_there(shared, asked.await, shared.setup.target.keeps_rows(), tried)? {
-            return Err(Undelivered::Forgotten);
-        }
-        // They have brought their token: the table drops them, and its views get what they lack.
-        guard.restarted(started_unix_s);
+    let started_unix_s = match persist(shared, Attempt::Rows(&insert), &mut guard).await {
+        Err(Undelivered::ServerRestarted { started_unix_s }) => started_unix_s,
+        other => return other,
+    };
+    if !guard.is_repetition() {
+        // Prepared under the server before this one, and never tried.
+        return Err(Undelivered::Outlived { started_unix_s, are_there: false });
     }
+    // Each partition of the table takes its rows by itself, so that all rows are looked for there.
+    let (rows_max, bytes_max) = match shared.setup.target.is_partitioned {
+        true => (usize::MAX, usize::MAX),
+        false => (SAMPLE_ROWS_MAX, SAMPLE_BYTES_MAX),
+    };
+    let (body, rows) = part.batch.sample(rows_max, bytes_max);
+    let sample = Insert { body, rows, token: None, ..insert.clone() };
+    let target = &shared.setup.target;
+    let since = guard.since();
+    let asked = until_answered(shared, Phase::Aborted, || {
+        let sink = &shared.setup.sink;
+        guard.is_owner(shared).then(|| sink.rows_left(&sample, &target.types, &target.filled, since.unix_s))
+    });
+    // Where they are there, they have brought their token: the table drops them, and its views get what they lack.
+    let are_there = is_there(shared, asked.await, target.keeps_rows(), since)?;
+    Err(Undelivered::Outlived { started_unix_s, are_there })
 }
 
 async fn rejects(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -> Result<(), Undelivered> {
     let Some(table) = &shared.setup.target.error_table else { return Ok(()) };
-    let base = token.rejects();
-    let (mut guard, mut current) = (guard.clone(), base.clone());
-    loop {
-        let started_unix_s = match persist_rejects(shared, &part.batch.rejects, &current, &guard).await {
-            Err(Undelivered::ServerRestarted { started_unix_s }) => started_unix_s,
-            other => return other,
-        };
-        let wanted = part.batch.rejects.len() as u64;
+    let wanted = part.batch.rejects.len() as u64;
+    let are_there = async || {
         let asked = until_answered(shared, Phase::Aborted, || {
             let sink = &shared.setup.sink;
             guard.is_owner(shared).then(|| sink.error_rows_left(table.name(), token.as_str(), wanted))
         });
-        if is_there(shared, asked.await, true, guard.tried())? {
+        is_there(shared, asked.await, true, guard.since())
+    };
+    let mut current = token.rejects();
+    if let Some(renewed_unix_s) = part.renewed_unix_s {
+        // With the same token for rows that are there. What the server remembers of that for rejects is not believed.
+        if are_there().await? {
             return Ok(());
         }
-        current = format!("{base}@{started_unix_s}");
-        guard.restarted(started_unix_s);
+        current = format!("{current}@{renewed_unix_s}");
+    }
+    match persist_rejects(shared, &part.batch.rejects, &current, &mut guard.clone()).await {
+        Err(Undelivered::ServerRestarted { started_unix_s }) => match are_there().await? {
+            true => Ok(()),
+            false => Err(Undelivered::Outlived { started_unix_s, are_there: part.batch.row_count() > 0 }),
+        },
+        other => other,
     }
 }
 

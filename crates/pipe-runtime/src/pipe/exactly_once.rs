@@ -17,6 +17,7 @@ use housepipe_kafka_source::{Offset, PartitionId, PartitionReader};
 use super::batch::SealedBatch;
 use super::deliver_part;
 use super::part::{Part, RowsRefused};
+use super::persist::Guard;
 use super::recovery;
 use super::shared::Shared;
 use super::worker::Share;
@@ -52,8 +53,8 @@ struct Owned {
     core: ExactlyOnce,
     /// Sealed and not being inserted, in the order in which the core knows them.
     parts: VecDeque<Part>,
-    /// The range `[start, end)` that was prepared last, by this owner or the one before it; none where it is stored.
-    prepared: Option<(Offset, Offset)>,
+    /// The range that was prepared last, by this owner or the one before it, and its start; none where it is stored.
+    prepared: Option<(Offset, Pending)>,
     /// Until the core says where to read.
     reader: Option<PartitionReader>,
     /// Rows that ClickHouse has refused of the batch that is being divided, and the offset of the one that it named last.
@@ -141,7 +142,7 @@ impl Deliveries {
             _ => None,
         };
         self.step(shared, partition, epoch, |owned| {
-            owned.prepared = pending.map(|pending| (position, pending.end));
+            owned.prepared = pending.map(|pending| (position, pending));
             owned.core.recover(position, recorded, fresh, memory, shared.now())
         });
     }
@@ -160,7 +161,8 @@ impl Deliveries {
             batch,
             is_last: true,
             lineage: Lineage::from_bits(0),
-            tried: None,
+            is_repetition: false,
+            renewed_unix_s: None,
             lacks_raw: false,
         });
         self.step(shared, partition, epoch, |owned| {
@@ -170,7 +172,7 @@ impl Deliveries {
             let Some(mut part) = left.take() else { return Action::Wait };
             if let Some(pending) = owned.core.replaying() {
                 part.refuse_as_recorded(shared, &pending);
-                part.tried = Some(pending.prepared);
+                part.is_repetition = true;
                 sealed = part.sealed;
             }
             part.lineage = owned.core.lineage();
@@ -250,18 +252,20 @@ impl Deliveries {
         }
     }
 
-    /// The server was killed, and nothing of the part is there: it is to be inserted with another token.
-    pub(super) fn begin_anew(
+    /// The server was started anew since the part was prepared: it is prepared again, with another token, or with the same
+    /// one where its rows `are_there`.
+    pub(super) fn prepare_again(
         &self,
         shared: &Arc<Shared>,
         partition: PartitionId,
         epoch: Epoch,
         mut part: Part,
+        are_there: bool,
     ) {
-        part.tried = None;
+        part.is_repetition = are_there;
         let mut left = Some(part);
         self.step(shared, partition, epoch, |owned| {
-            let action = owned.core.begin_anew(shared.now());
+            let action = owned.core.prepare_again(are_there, shared.now());
             if action != Action::Wait {
                 owned.parts.extend(left.take());
                 owned.parts.rotate_right(1);
@@ -384,7 +388,7 @@ impl Deliveries {
                 read(shared, owned, Some(pending));
             }
             Action::Commit(commit) => {
-                owned.prepared = commit.metadata.pending.map(|pending| (commit.offset, pending.end));
+                owned.prepared = commit.metadata.pending.map(|pending| (commit.offset, pending));
                 let commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(commits) = commits.as_ref() {
                     // A committer that is gone has ended with the membership, and the partition with it.
@@ -392,11 +396,17 @@ impl Deliveries {
                 }
             }
             Action::Insert(sealed) => {
-                if let Some(mut part) = owned.parts.pop_front() {
+                if let (Some(mut part), Some((_, pending))) = (owned.parts.pop_front(), owned.prepared) {
                     part.sealed = sealed;
-                    let deliver =
-                        deliver_part::deliver_part(Arc::clone(shared), partition, owned.epoch, part);
-                    shared.spawn(deliver);
+                    part.renewed_unix_s = pending.renewed_unix_s;
+                    let guard = Guard::of(partition, owned.epoch, &pending, part.is_repetition);
+                    shared.spawn(deliver_part::deliver_part(
+                        Arc::clone(shared),
+                        partition,
+                        owned.epoch,
+                        part,
+                        guard,
+                    ));
                 }
             }
             Action::LeaveGroup => {
@@ -429,12 +439,12 @@ pub(super) fn token(shared: &Shared, partition: PartitionId, part: &Part) -> Bat
     BatchToken::of_range(&labels.pipe, &labels.topic, part.lineage, partition, start, end).attempt(attempt)
 }
 
-fn words_of_range((start, end): (Offset, Offset)) -> String {
-    format!("the range from offset {start} up to, and without, offset {end}")
+fn words_of_range((start, pending): (Offset, Pending)) -> String {
+    format!("the range from offset {start} up to, and without, offset {}", pending.end)
 }
 
 /// Why a partition stops, and what to do.
-fn explain_halt(halt: Halt, prepared: Option<(Offset, Offset)>) -> String {
+fn explain_halt(halt: Halt, prepared: Option<(Offset, Pending)>) -> String {
     let loaded = format!(
         "look into the table whether {} is there, stop the pipe everywhere, and set the group's offset before it or \
          behind it",

@@ -69,7 +69,7 @@ pub(super) async fn insert_rows(
     loop {
         let token = after(&token, guard.another_start()).rows(&rows);
         let insert = insert_of(shared, batch, &rows, &token);
-        match persist(shared, Attempt::Rows(&insert), &guard).await {
+        match persist(shared, Attempt::Rows(&insert), &mut guard).await {
             // What the server remembers of an insert in which it was killed is not sure: with another token nothing is
             // lost, and something may be loaded twice.
             Err(Undelivered::ServerRestarted { started_unix_s }) => guard.restarted(started_unix_s),
@@ -102,6 +102,7 @@ pub(super) fn insert_of<'a>(
         token: Some(token),
         // JSON columns are encoded as text; the setting is nothing to tables without one.
         json_as_string: true,
+        session: None,
     }
 }
 
@@ -114,7 +115,7 @@ pub(super) async fn insert_rejects(
 ) -> Result<(), Undelivered> {
     let mut guard = Guard::of_nobody(shared);
     loop {
-        match persist_rejects(shared, rejects, &token(guard.another_start()), &guard).await {
+        match persist_rejects(shared, rejects, &token(guard.another_start()), &mut guard).await {
             Err(Undelivered::ServerRestarted { started_unix_s }) => guard.restarted(started_unix_s),
             other => return other,
         }
@@ -126,7 +127,7 @@ pub(super) async fn persist_rejects(
     shared: &Shared,
     rejects: &[ErrorRow],
     token: &str,
-    guard: &Guard,
+    guard: &mut Guard,
 ) -> Result<(), Undelivered> {
     let Some(table) = &shared.setup.target.error_table else { return Ok(()) };
     if rejects.is_empty() {

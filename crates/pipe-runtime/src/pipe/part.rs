@@ -9,7 +9,7 @@ use super::batch::SealedBatch;
 use super::isolate::CODE_REFUSED;
 use super::record::bare_error_row;
 use super::shared::Shared;
-use crate::delivery::{Cut, Lineage, Moment, Pending, Sealed};
+use crate::delivery::{Cut, Lineage, Pending, Sealed};
 
 /// What is prepared, inserted and committed as one.
 #[derive(Debug)]
@@ -21,8 +21,10 @@ pub(super) struct Part {
     pub(super) is_last: bool,
     /// The life of the partition's offsets that it belongs to.
     pub(super) lineage: Lineage,
-    /// When its insert may have been tried first, where that was by an earlier owner.
-    pub(super) tried: Option<Moment>,
+    /// An earlier owner may have inserted it.
+    pub(super) is_repetition: bool,
+    /// When it was prepared again with the same token, in seconds since 1970.
+    pub(super) renewed_unix_s: Option<u64>,
     /// A reject whose record has to be read again for its bytes.
     pub(super) lacks_raw: bool,
 }
@@ -68,11 +70,13 @@ impl Part {
                 rejects: count(batch.rejected),
                 cut: Cut::Isolation,
                 attempt: 0,
+                first: None,
             },
             batch,
             is_last,
             lineage,
-            tried: None,
+            is_repetition: false,
+            renewed_unix_s: None,
             lacks_raw: false,
         };
         [part(first, sealed.start, middle, false), part(second, middle, sealed.end, is_last)]
@@ -94,9 +98,10 @@ impl Part {
             rejects: self.sealed.rejects + 1,
             cut: Cut::Isolation,
             attempt: 0,
+            first: None,
             ..self.sealed
         };
-        self.tried = None;
+        self.is_repetition = false;
         self
     }
 

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use housepipe_ch_sink::{Backoff, ErrorRow, ErrorTable, FailureClass, Insert, SinkError};
+use housepipe_ch_sink::{Backoff, ErrorRow, ErrorTable, FailureClass, Insert, SinkError, TableColumn};
 use housepipe_kafka_source::PartitionId;
 
 use super::recovery;
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
-use crate::delivery::{Epoch, Moment, TokenMemory};
+use crate::delivery::{Epoch, Moment, Pending, TokenMemory};
 use crate::error::{PipeError, explain};
 
 /// Time between two tries of a pipe that holds because something must be mended, in milliseconds.
@@ -22,12 +22,17 @@ pub(super) enum Undelivered {
     Abandoned,
     /// It was tried for so long that ClickHouse may have forgotten whether it has it.
     Overdue {
-        /// Seconds since it was tried first.
+        /// Seconds since it may have been tried first.
         age_s: u64,
     },
-    /// The server was started anew after it was tried, and nothing of it is there.
-    Forgotten,
-    /// The server was started anew after it was tried: what it remembers of the token is not sure.
+    /// The server was started anew since it was prepared, and it is known what is left of it: it is to be prepared again.
+    Outlived {
+        /// When the server was started, in seconds since 1970 by its clock.
+        started_unix_s: u64,
+        /// Whether its rows are there.
+        are_there: bool,
+    },
+    /// The server was started anew since it was prepared: what it remembers of the token is not sure.
     ServerRestarted {
         /// When, in seconds since 1970 by the server's clock.
         started_unix_s: u64,
@@ -41,37 +46,39 @@ pub(super) enum Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    async fn run(
-        &self,
-        shared: &Shared,
-        guard: &Guard,
-        is_repetition: bool,
-    ) -> Result<Result<(), SinkError>, Undelivered> {
-        if is_repetition || guard.is_late(shared) {
-            match guard.check(shared, self.is_in_keeper(shared)).await {
-                Ok(may_go_on) => may_go_on?,
-                Err(error) => return Ok(Err(error)),
-            }
-        }
+    async fn run(&self, shared: &Shared, guard: &mut Guard) -> Result<Result<(), SinkError>, Undelivered> {
+        let session = match guard.look(shared, self).await {
+            Ok(may_be_tried) => may_be_tried?,
+            Err(error) => return Ok(Err(error)),
+        };
         if !guard.is_owner(shared) {
             return Err(Undelivered::Abandoned);
         }
-        let sink = &shared.setup.sink;
+        guard.is_repetition = true;
+        let (sink, session) = (&shared.setup.sink, session.as_deref());
         Ok(match self {
-            Attempt::Rows(insert) => {
-                // Of another type the server would take the same bytes for other values. An ALTER that comes between this
-                // look and the insert is not seen.
-                match sink.check_types(insert.table, &shared.setup.target.known_columns).await {
-                    Ok(()) => sink.insert(insert).await.map(|_| ()),
-                    Err(error) => Err(error),
-                }
+            Attempt::Rows(insert) => sink.insert(&Insert { session, ..(*insert).clone() }).await.map(|_| ()),
+            Attempt::Errors(table, rows, token) => {
+                sink.insert_errors(table, rows, Some(token), session).await
             }
-            Attempt::Errors(table, rows, token) => sink.insert_errors(table, rows, Some(token)).await,
         })
     }
-}
 
-impl Attempt<'_> {
+    fn table(&self) -> &str {
+        match self {
+            Attempt::Rows(insert) => insert.table,
+            Attempt::Errors(table, ..) => table.name(),
+        }
+    }
+
+    /// The columns whose types have to be those that rows are encoded for.
+    fn known_columns<'a>(&self, shared: &'a Shared) -> &'a [TableColumn] {
+        match self {
+            Attempt::Rows(_) => &shared.setup.target.known_columns,
+            Attempt::Errors(..) => &[],
+        }
+    }
+
     /// Whether tokens of the table outlive its server.
     fn is_in_keeper(&self, shared: &Shared) -> bool {
         match self {
@@ -82,14 +89,16 @@ impl Attempt<'_> {
     }
 }
 
-/// Under what an insert may be tried again.
+/// Under what an insert may be tried, and tried again.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
     /// In exactly-once mode, in whose name.
     owner: Option<(PartitionId, Epoch)>,
-    /// When it was tried first, by whomever.
-    tried: Moment,
-    /// It was tried before, so that the next try has to be asked for.
+    /// Since when it may have been tried, by whomever: in exactly-once mode, when its range was prepared first.
+    since: Moment,
+    /// When its range was prepared last, in seconds since 1970.
+    last_unix_s: u64,
+    /// It may have been tried before, so that the next try has to be asked for.
     is_repetition: bool,
     /// The start of the server that has heard of the token, where that is known.
     server: Option<u64>,
@@ -101,25 +110,20 @@ pub(super) struct Guard {
 const LATE_S: u64 = 30;
 
 /// Seconds by which a server's start, reckoned from its uptime, differs from one question to the next.
-const START_JITTER_S: u64 = 2;
+pub(super) const START_JITTER_S: u64 = 2;
 
 impl Guard {
     /// Of at-least-once mode: a repetition does no harm but the obvious one.
     pub(super) fn of_nobody(shared: &Shared) -> Guard {
-        let server = shared.server_start();
-        Guard { owner: None, tried: shared.now(), is_repetition: false, server, another: None }
+        let since = shared.now();
+        let last_unix_s = since.unix_s;
+        Guard { owner: None, since, last_unix_s, is_repetition: false, server: None, another: None }
     }
 
-    /// Of a partition; `tried` is when an earlier owner may have tried it.
-    pub(super) fn of(shared: &Shared, partition: PartitionId, epoch: Epoch, tried: Option<Moment>) -> Guard {
-        Guard {
-            owner: Some((partition, epoch)),
-            tried: tried.unwrap_or_else(|| shared.now()),
-            is_repetition: tried.is_some(),
-            // Which server an earlier owner has talked to is told by its clock alone.
-            server: if tried.is_some() { None } else { shared.server_start() },
-            another: None,
-        }
+    /// Of a prepared range of a partition; where `is_repetition`, an earlier owner may have tried it.
+    pub(super) fn of(partition: PartitionId, epoch: Epoch, pending: &Pending, is_repetition: bool) -> Guard {
+        let (owner, last_unix_s) = (Some((partition, epoch)), pending.last_unix_s());
+        Guard { owner, since: pending.prepared, last_unix_s, is_repetition, server: None, another: None }
     }
 
     /// When the server was started anew after the first try, where it was.
@@ -127,8 +131,13 @@ impl Guard {
         self.another
     }
 
-    pub(super) fn tried(&self) -> Moment {
-        self.tried
+    pub(super) fn since(&self) -> Moment {
+        self.since
+    }
+
+    /// Whether it may have been tried before.
+    pub(super) fn is_repetition(&self) -> bool {
+        self.is_repetition
     }
 
     /// Whether the partition is still this process's own.
@@ -138,7 +147,7 @@ impl Guard {
         })
     }
 
-    /// The server was started anew, and the next try is the first one that this server hears of.
+    /// In at-least-once mode: the server was started anew, and the next try is the first one that this server hears of.
     pub(super) fn restarted(&mut self, started_unix_s: u64) {
         (self.server, self.another) = (Some(started_unix_s), Some(started_unix_s));
         self.is_repetition = false;
@@ -146,45 +155,65 @@ impl Guard {
 
     /// Whether the process was frozen before its first try.
     fn is_late(&self, shared: &Shared) -> bool {
-        self.owner.is_some() && shared.now().seconds_to(self.tried) > LATE_S
+        self.owner.is_some() && shared.now().unix_s.abs_diff(self.last_unix_s) > LATE_S
     }
 
-    /// Whether the insert may be tried again: the partition is this process's own, the server is the one that was asked
-    /// before, and it would know the token.
-    async fn check(&self, shared: &Shared, is_in_keeper: bool) -> Result<Result<(), Undelivered>, SinkError> {
+    /// Looks whether the insert may be tried: the partition is this process's own, the columns are of the types that they
+    /// had, the server is the one that the range was prepared under, and it would know the token. Returns the session in
+    /// which to try it, so that it does not come to a server that is started after this look.
+    ///
+    /// Of another type the server would take the same bytes for other values. An ALTER that comes between this look and
+    /// the insert is not seen.
+    async fn look(
+        &mut self,
+        shared: &Shared,
+        attempt: &Attempt<'_>,
+    ) -> Result<Result<Option<String>, Undelivered>, SinkError> {
         if !self.is_owner(shared) {
             return Ok(Err(Undelivered::Abandoned));
         }
-        let clock = shared.setup.sink.server_clock().await?;
-        shared.know_server_clock(clock);
-        let started_unix_s = clock.started_unix_s;
-        let is_another = match self.server {
-            Some(known) => started_unix_s > known + START_JITTER_S,
-            None => started_unix_s + START_JITTER_S > self.tried.unix_s,
+        let opens_session = self.owner.is_some() && shared.setup.target.is_of_one_server();
+        let columns = attempt.known_columns(shared);
+        let look = shared.setup.sink.look(attempt.table(), columns, opens_session).await?;
+        shared.know_server_clock(look.clock);
+        let started_unix_s = look.clock.started_unix_s;
+        let is_another = match (self.server, &self.owner) {
+            (Some(known), _) => started_unix_s > known + START_JITTER_S,
+            (None, Some(_)) => started_unix_s + START_JITTER_S > self.last_unix_s,
+            // This server is the first one that hears of it.
+            (None, None) => {
+                self.server = Some(started_unix_s);
+                false
+            }
         };
-        if is_another && !is_in_keeper {
+        if is_another && !attempt.is_in_keeper(shared) {
             return Ok(Err(Undelivered::ServerRestarted { started_unix_s }));
         }
-        if self.owner.is_some() && recovery::memory(shared, self.tried).await? == TokenMemory::Unsure {
-            return Ok(Err(Undelivered::Overdue { age_s: shared.now().seconds_to(self.tried) }));
+        if (self.is_repetition || self.is_late(shared))
+            && self.owner.is_some()
+            && recovery::memory(shared, self.since).await? == TokenMemory::Unsure
+        {
+            return Ok(Err(Undelivered::Overdue { age_s: shared.now().seconds_to(self.since) }));
         }
-        Ok(Ok(()))
+        Ok(Ok(look.session))
     }
 }
 
 /// Runs `attempt` until it succeeds, ClickHouse refuses the rows themselves, or the pipe ends.
-pub(super) async fn persist(shared: &Shared, attempt: Attempt<'_>, guard: &Guard) -> Result<(), Undelivered> {
+pub(super) async fn persist(
+    shared: &Shared,
+    attempt: Attempt<'_>,
+    guard: &mut Guard,
+) -> Result<(), Undelivered> {
     let mut phase = shared.phase();
     let mut backoff = Backoff::default();
     let mut failing_since: Option<Instant> = None;
-    let mut is_repetition = guard.is_repetition;
     loop {
         let outcome = tokio::select! {
             biased;
             _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => return Err(Undelivered::Abandoned),
-            outcome = attempt.run(shared, guard, is_repetition) => outcome?,
+            outcome = attempt.run(shared, guard) => outcome?,
         };
-        is_repetition = true;
         let error = match outcome {
             Ok(()) => {
                 shared.progress.lock().counters.inserts += 1;

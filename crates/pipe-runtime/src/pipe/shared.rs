@@ -49,6 +49,11 @@ impl Target {
         self.engine == "MergeTree"
     }
 
+    /// Whether one server has it, the same one for every request, and so its rows and its tokens.
+    pub(super) fn is_of_one_server(&self) -> bool {
+        self.engine.ends_with("MergeTree") && !self.is_in_keeper()
+    }
+
     /// Whether the tokens that it remembers outlive its server.
     pub(super) fn is_in_keeper(&self) -> bool {
         self.engine.starts_with("Replicated") || self.engine.starts_with("Shared")
@@ -222,12 +227,6 @@ impl Shared {
         self.runtime.spawn(task);
     }
 
-    /// When ClickHouse was started, as last heard, in seconds since 1970 by its clock.
-    pub(super) fn server_start(&self) -> Option<u64> {
-        let clock = self.server_clock.lock().unwrap_or_else(PoisonError::into_inner);
-        clock.map(|(clock, _)| clock.started_unix_s)
-    }
-
     pub(super) fn know_server_clock(&self, clock: ServerClock) {
         let heard = Some((clock, Instant::now()));
         *self.server_clock.lock().unwrap_or_else(PoisonError::into_inner) = heard;
@@ -297,6 +296,7 @@ impl Shared {
             rejects: u32::try_from(batch.rejected).unwrap_or(u32::MAX),
             cut,
             attempt: 0,
+            first: None,
         };
         deliveries.sealed(self, span.partition, span.epoch, sealed, batch);
     }
