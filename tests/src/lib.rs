@@ -10,6 +10,7 @@
 pub mod faults;
 mod group;
 mod housepipe;
+mod network;
 mod oracle;
 mod pipe;
 mod proxy;
@@ -19,10 +20,13 @@ mod wait;
 
 pub use group::{commit, commit_late, committed};
 pub use housepipe::{Housepipe, Outcome, housepipe, housepipe_at};
+pub use network::Network;
 pub use oracle::{Numbered, Verdict};
 pub use pipe::PipeText;
 pub use proxy::{Held, Proxy};
-pub use stack::{create_topic, fill, own_stack, produce, query, query_number, shared_stack, unique};
+pub use stack::{
+    create_topic, fill, own_stack, own_stack_with, produce, query, query_number, shared_stack, unique,
+};
 pub use topics::{
     Compacted, TransactionEnd, Transactions, delete_records, delete_topic, grow_topic, recreate_topic,
 };

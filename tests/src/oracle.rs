@@ -22,7 +22,7 @@ pub struct Numbered {
 }
 
 /// What was found in the tables. All zero is right.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Verdict {
     /// Records that are in no table.
     pub lost: u64,

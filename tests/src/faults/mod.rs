@@ -7,12 +7,11 @@ mod rows;
 mod scene;
 mod soak;
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use housepipe_local_stack::Stack;
-
-pub use scene::{Mode, Scene};
+pub use scene::{Ground, Mode, Scene};
 pub use soak::soak;
 
 use crate::Verdict;
@@ -59,6 +58,11 @@ pub const ROWS: &[Row] = &[
         run: rows::broker_killed,
     },
     Row {
+        name: "kafka-network",
+        what: "the network to Kafka is cut, stalls, and loses the answers to commits",
+        run: rows::kafka_network,
+    },
+    Row {
         name: "members",
         what: "other members join, leave, and are frozen past their session",
         run: rows::members,
@@ -88,35 +92,33 @@ pub struct Found {
 impl Found {
     /// Whether what the mode promises was found.
     pub fn is_right(&self, mode: Mode) -> bool {
-        self.trouble.is_none()
-            && self.verdict.is_some_and(|verdict| match mode {
-                Mode::AtLeastOnce => verdict.is_complete(),
-                Mode::ExactlyOnce => verdict.is_exact(),
-            })
+        self.trouble.is_none() && self.verdict.is_some_and(|verdict| mode.allows(verdict))
     }
 }
 
-/// Runs one row on the stack, whose servers are up afterwards.
-pub fn run(row: &Row, stack: &mut Stack, mode: Mode, seed: u64) -> Found {
-    let mut scene = Scene::new(stack, row.name, mode, seed);
-    // Whatever a row waits for in vain ends it by a panic; the others go on.
-    let broken = catch_unwind(AssertUnwindSafe(|| (row.run)(&mut scene))).err().map(message);
-    scene.repair();
-    let since = Instant::now();
-    let calm = match &broken {
-        None => catch_unwind(AssertUnwindSafe(|| scene.calm_down(CALM))).map_err(message),
-        Some(_) => Ok(()),
-    };
-    let mut trouble = broken.or(calm.err());
-    let verdict = trouble.is_none().then(|| scene.verdict());
-    let is_right = verdict.is_none_or(|verdict| match mode {
-        Mode::AtLeastOnce => verdict.is_complete(),
-        Mode::ExactlyOnce => verdict.is_exact(),
-    });
-    if !is_right {
-        trouble = Some(scene.evidence());
-    }
-    Found { verdict, produced: scene.produced(), calm: since.elapsed(), trouble, note: String::new() }
+/// Runs one row on the ground, whose servers are up afterwards. Whatever is waited for in vain ends the run by a panic, which
+/// is then its trouble.
+pub fn run(row: &Row, ground: &mut Ground, mode: Mode, seed: u64) -> Found {
+    let since = Cell::new(Instant::now());
+    let produced = Cell::new(0);
+    let judged = catch_unwind(AssertUnwindSafe(|| {
+        let mut scene = Scene::new(ground, row.name, mode, seed);
+        let broken = catch_unwind(AssertUnwindSafe(|| (row.run)(&mut scene))).err().map(message);
+        scene.repair();
+        produced.set(scene.produced());
+        since.set(Instant::now());
+        if let Some(broken) = broken {
+            return (None, Some(broken));
+        }
+        scene.calm_down(CALM);
+        let (verdict, calm) = (scene.verdict(), since.get().elapsed());
+        let trouble = (!mode.allows(verdict)).then(|| scene.evidence());
+        (Some((verdict, calm)), trouble)
+    }));
+    let (verdict, trouble) = judged.unwrap_or_else(|panic| (None, Some(message(panic))));
+    let calm = verdict.map_or_else(|| since.get().elapsed(), |(_, calm)| calm);
+    let verdict = verdict.map(|(verdict, _)| verdict);
+    Found { verdict, produced: produced.get(), calm, trouble, note: String::new() }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a panic is passed on by value")]

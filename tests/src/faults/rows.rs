@@ -123,6 +123,36 @@ pub(super) fn broker_killed(scene: &mut Scene<'_>) {
     run.wait();
 }
 
+pub(super) fn kafka_network(scene: &mut Scene<'_>) {
+    scene.reach_kafka_by_network();
+    let (first, second) = (scene.start(), scene.start());
+    for _ in 0..1 + scene.below(3) {
+        scene.wait_for_some();
+        match scene.below(3) {
+            0 => scene.network.cut(),
+            1 => {
+                scene.network.stall();
+                // Shorter or longer than a session.
+                scene.pass_some(5_000);
+                scene.network.flow();
+            }
+            _ => {
+                let count = 1 + usize::try_from(scene.below(5)).unwrap_or(0);
+                scene.network.lose_commit_answers(count);
+            }
+        }
+        scene.produce(2_000);
+        scene.pass_some(1_000);
+    }
+    let signal = if scene.below(2) == 0 { Signal::SIGKILL } else { Signal::SIGTERM };
+    first.signal(signal);
+    first.wait();
+    scene.produce(1_000);
+    scene.pass_some(2_000);
+    second.signal(Signal::SIGKILL);
+    second.wait();
+}
+
 pub(super) fn members(scene: &mut Scene<'_>) {
     let first = scene.start();
     scene.wait_for_some();

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use housepipe_local_stack::Stack;
+use housepipe_local_stack::{KafkaOptions, Stack};
 
-use crate::{Housepipe, Numbered, PipeText, Verdict, housepipe, housepipe_at, unique};
+use crate::{
+    Housepipe, Network, Numbered, PipeText, Verdict, housepipe, housepipe_at, own_stack_with, unique,
+};
 
 /// Records of a run, before anything breaks.
 const RECORDS: u64 = 20_000;
@@ -14,7 +16,8 @@ const PARTITIONS: i32 = 3;
 const SESSION: &str = "2";
 
 /// How a pipe delivers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Nothing is lost.
     AtLeastOnce,
@@ -23,6 +26,17 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Both.
+    pub const ALL: [Mode; 2] = [Mode::AtLeastOnce, Mode::ExactlyOnce];
+
+    /// Whether it promises no more than what was found.
+    pub fn allows(self, verdict: Verdict) -> bool {
+        match self {
+            Mode::AtLeastOnce => verdict.is_complete(),
+            Mode::ExactlyOnce => verdict.is_exact(),
+        }
+    }
+
     /// As the pipe file spells it.
     pub fn name(self) -> &'static str {
         match self {
@@ -50,10 +64,34 @@ impl Random {
     }
 }
 
+/// Servers that may be broken, and the network before one of them.
+#[derive(Debug)]
+pub struct Ground {
+    /// The servers.
+    pub(super) stack: Stack,
+    /// Between pipes and Kafka, for those that come by it.
+    pub(super) network: Network,
+}
+
+impl Ground {
+    /// Starts the servers.
+    ///
+    /// # Panics
+    /// Where they do not start.
+    pub fn prepare() -> Ground {
+        let network = Network::new();
+        let stack = own_stack_with(KafkaOptions::default().behind(network.port()));
+        network.lead_to(stack.kafka.bootstrap_behind());
+        Ground { stack, network }
+    }
+}
+
 /// One run of a row.
 pub struct Scene<'a> {
     /// The servers.
     pub(super) stack: &'a mut Stack,
+    /// Between pipes and Kafka, for those that come by it.
+    pub(super) network: &'a Network,
     /// The records and their places.
     pub(super) numbered: Numbered,
     pipe: PipeText,
@@ -62,11 +100,13 @@ pub struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     /// A topic with records, a table, and a pipe between them.
-    pub(super) fn new(stack: &'a mut Stack, row: &str, mode: Mode, seed: u64) -> Scene<'a> {
+    pub(super) fn new(ground: &'a mut Ground, row: &str, mode: Mode, seed: u64) -> Scene<'a> {
+        let Ground { stack, network } = ground;
         let topic = unique(&format!("{}_{seed}", row.replace('-', "_")));
         let mut numbered = Numbered::new(stack, &topic, PARTITIONS, true);
         numbered.produce(stack, RECORDS);
-        let mut scene = Scene { stack, numbered, pipe: PipeText::default(), random: Random::new(seed) };
+        let mut scene =
+            Scene { stack, network, numbered, pipe: PipeText::default(), random: Random::new(seed) };
         let rows_max = 300 + scene.below(1_500);
         let wait_ms = 50 + scene.below(400);
         scene.pipe = scene
@@ -85,6 +125,12 @@ impl<'a> Scene<'a> {
     /// Reaches ClickHouse another way.
     pub(super) fn reach_clickhouse_by(&mut self, server: &str, address: &str) {
         self.pipe = self.pipe.clone().replacing(server, address);
+    }
+
+    /// Reaches Kafka over the network that can be broken.
+    pub(super) fn reach_kafka_by_network(&mut self) {
+        let network = format!("127.0.0.1:{}", self.network.port());
+        self.pipe = self.pipe.clone().replacing(self.stack.kafka.bootstrap(), &network);
     }
 
     /// Starts a pipe.
@@ -136,6 +182,8 @@ impl<'a> Scene<'a> {
 
     /// Brings back whatever server is away.
     pub(super) fn repair(&mut self) {
+        self.network.lose_commit_answers(0);
+        self.network.flow();
         if self.stack.clickhouse.query("SELECT 1").is_err() {
             // Frozen or dead: one of both helps.
             let _ = self.stack.clickhouse.thaw();

@@ -49,6 +49,8 @@ pub struct KafkaOptions {
     pub acl: bool,
     /// For benchmarks: the full compiler and a larger heap, at the price of a slower start.
     pub throughput: bool,
+    /// The port of a proxy on loopback: clients of [`Kafka::bootstrap_behind`] are told to come by it.
+    pub behind: Option<u16>,
 }
 
 impl KafkaOptions {
@@ -63,6 +65,13 @@ impl KafkaOptions {
     #[must_use]
     pub const fn with_throughput(mut self) -> Self {
         self.throughput = true;
+        self
+    }
+
+    /// The same with a listener behind a proxy.
+    #[must_use]
+    pub const fn behind(mut self, port: u16) -> Self {
+        self.behind = Some(port);
         self
     }
 }
@@ -80,6 +89,7 @@ pub struct Kafka {
     bootstrap: String,
     bootstrap_sasl_ssl: String,
     bootstrap_mtls: String,
+    bootstrap_behind: String,
     folder: PathBuf,
     certificates: Certificates,
     own: Option<Own>,
@@ -149,7 +159,7 @@ impl Kafka {
             KafkaPart::Local(files) => files,
             KafkaPart::External { brokers } => return Ok(Self::external(brokers)),
         };
-        Self::start_in(RunFolder::make(&parts.cache, "kafka", 4)?, files, parts, options, java)
+        Self::start_in(RunFolder::make(&parts.cache, "kafka", PORTS)?, files, parts, options, java)
     }
 
     /// Starts a broker in `run`, on its ports.
@@ -162,7 +172,7 @@ impl Kafka {
     ) -> Result<Self> {
         let (folder, cluster_id) = (run.path.clone(), run.token.clone());
         // RunFolder gave as many ports as were asked for.
-        let ports = [run.ports[0], run.ports[1], run.ports[2], run.ports[3]];
+        let ports = std::array::from_fn(|at| run.ports[at]);
         let certificates = Certificates::make(&folder.join("certificates"))?;
         write_files(files, &folder, ports, options)?;
         template::name_cluster(&folder, &cluster_id)?;
@@ -174,6 +184,7 @@ impl Kafka {
             bootstrap: at(ports[1]),
             bootstrap_sasl_ssl: at(ports[2]),
             bootstrap_mtls: at(ports[3]),
+            bootstrap_behind: at(ports[4]),
             folder,
             certificates,
             own: Some(Own { keeper: Mutex::new(keeper), launch, port: ports[1], cluster_id }),
@@ -189,6 +200,7 @@ impl Kafka {
             bootstrap: brokers.to_owned(),
             bootstrap_sasl_ssl: String::new(),
             bootstrap_mtls: String::new(),
+            bootstrap_behind: String::new(),
             folder: PathBuf::new(),
             certificates: Certificates::none(),
             own: None,
@@ -212,6 +224,13 @@ impl Kafka {
     #[must_use]
     pub fn bootstrap_mtls(&self) -> &str {
         &self.bootstrap_mtls
+    }
+
+    /// The plain listener whose clients are told to come by the port of [`KafkaOptions::behind`]: where the proxy leads to.
+    /// Nobody listens there without that option; empty where the brokers are the user's own.
+    #[must_use]
+    pub fn bootstrap_behind(&self) -> &str {
+        &self.bootstrap_behind
     }
 
     /// Certificate of the CA that signed the broker's and the client's, PEM.
@@ -348,9 +367,12 @@ impl Kafka {
     }
 }
 
-/// The broker's settings. `ports` are those of the controller, the plain, the SASL and the mTLS listener.
-fn settings(folder: &Path, ports: [u16; 4], options: &KafkaOptions) -> String {
-    let [controller, plaintext, sasl_ssl, mtls] = ports.map(|port| port.to_string());
+/// Ports of the controller, of the plain, the SASL and the mTLS listener, and of the one behind a proxy.
+const PORTS: usize = 5;
+
+/// The broker's settings.
+fn settings(folder: &Path, ports: [u16; PORTS], options: &KafkaOptions) -> String {
+    let [controller, plaintext, sasl_ssl, mtls, behind] = ports.map(|port| port.to_string());
     let mut text = SERVER_PROPERTIES
         // A backslash starts an escape in a file of properties.
         .replace("@FOLDER@", &folder.to_string_lossy().replace('\\', r"\\"))
@@ -363,10 +385,20 @@ fn settings(folder: &Path, ports: [u16; 4], options: &KafkaOptions) -> String {
     if options.acl {
         text.push_str(ACL_PROPERTIES);
     }
+    if let Some(proxy) = options.behind {
+        let own = "127.0.0.1";
+        text = text
+            .replace("listeners=PLAINTEXT:", &format!("listeners=BEHIND://{own}:{behind},PLAINTEXT:"))
+            .replace("protocol.map=PLAINTEXT:", "protocol.map=BEHIND:PLAINTEXT,PLAINTEXT:");
+        text.push_str(&format!(
+            "\nadvertised.listeners=BEHIND://{own}:{proxy},PLAINTEXT://{own}:{plaintext},\
+             SASL_SSL://{own}:{sasl_ssl},MTLS://{own}:{mtls}\n"
+        ));
+    }
     text
 }
 
-fn write_files(files: &KafkaFiles, folder: &Path, ports: [u16; 4], options: &KafkaOptions) -> Result<()> {
+fn write_files(files: &KafkaFiles, folder: &Path, ports: [u16; PORTS], options: &KafkaOptions) -> Result<()> {
     for (name, text) in [
         ("server.properties", settings(folder, ports, options)),
         ("log4j2.properties", LOG_PROPERTIES.to_owned()),
@@ -426,7 +458,7 @@ mod tests {
         let KafkaPart::Local(files) = &parts.kafka else { panic!("pinned parts are local") };
         let options = KafkaOptions::default();
         let stranger = Kafka::start(&parts, &options).unwrap();
-        let mut run = RunFolder::make(&parts.cache, "kafka", 4).unwrap();
+        let mut run = RunFolder::make(&parts.cache, "kafka", PORTS).unwrap();
         run.ports[1] = stranger.own.as_ref().unwrap().port;
         let error = Kafka::start_in(run, files, &parts, &options, &[]).unwrap_err();
         assert!(matches!(error, StackError::PortTaken { .. }), "{error}");

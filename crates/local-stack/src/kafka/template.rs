@@ -53,7 +53,7 @@ pub(crate) fn ensure(maker: &mut Maker<'_>, jars: &Path, runtime: &Path) -> Resu
 
 fn format(files: &KafkaFiles, tools: &Tools<'_>, folder: &Path, progress: &mut dyn Progress) -> Result<()> {
     let properties = folder.join("server.properties");
-    fs::write(&properties, settings(folder, [1, 2, 3, 4], &KafkaOptions::default()))
+    fs::write(&properties, settings(folder, [1, 2, 3, 4, 5], &KafkaOptions::default()))
         .map_err(StackError::file("write", &properties))?;
     let mut java = Command::new(&files.java);
     java.args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"])

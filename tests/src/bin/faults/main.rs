@@ -6,19 +6,25 @@
     reason = "a program of developers, its terminal is its output"
 )]
 
-use std::collections::BTreeMap;
+mod record;
+mod table;
+
+use std::collections::VecDeque;
+use std::panic::catch_unwind;
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use clap::Parser;
-use housepipe_tests::faults::{self, Found, Mode, ROWS, Row};
+use housepipe_tests::faults::{self, Ground, Mode, ROWS, Row};
 use housepipe_tests::own_stack;
+use record::{Record, Records};
 
 /// Breaks what a pipe depends on, in every way of the fault matrix, and looks for lost and doubled records.
 ///
 /// Each run starts with a topic of numbered records and ends with a look at every row. The exit code is 1 where one run
-/// found what its mode does not allow; the command that repeats it is printed.
+/// found what its mode does not allow, or did not come to its end; the command that repeats it is printed.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask faults", max_term_width = 110)]
 struct Cli {
@@ -32,7 +38,7 @@ struct Cli {
     #[arg(long, value_name = "NAME", value_parser = ROWS.iter().map(|row| row.name).collect::<Vec<_>>())]
     row: Option<String>,
     /// Only this mode; both where absent.
-    #[arg(long, value_parser = ["at_least_once", "exactly_once"])]
+    #[arg(long, value_parser = Mode::ALL.map(Mode::name))]
     mode: Option<String>,
     /// Instead of the matrix: write so many records while three replicas are killed with -9 every few seconds.
     #[arg(long, value_name = "RECORDS")]
@@ -40,8 +46,29 @@ struct Cli {
     /// Runs at the same time, each with servers of its own.
     #[arg(long, default_value_t = 3)]
     stacks: usize,
+    /// Keeps what each run found in this file, a line of JSON for each. Runs that it has are not made again, so that a long
+    /// matrix can be ended and gone on with.
+    #[arg(long, value_name = "FILE")]
+    results: Option<PathBuf>,
 }
 
+impl Cli {
+    fn modes(&self) -> impl Iterator<Item = Mode> {
+        Mode::ALL.into_iter().filter(|mode| self.mode.as_ref().is_none_or(|name| name == mode.name()))
+    }
+
+    /// Every run that is asked for.
+    fn tasks(&self) -> VecDeque<Task> {
+        let rows: Vec<&Row> =
+            ROWS.iter().filter(|row| self.row.as_ref().is_none_or(|name| name == row.name)).collect();
+        let seeds = self.seed..self.seed.saturating_add(self.seeds);
+        let of_seed =
+            |seed| rows.iter().flat_map(move |row| self.modes().map(move |mode| Task { row, mode, seed }));
+        seeds.flat_map(of_seed).collect()
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
 struct Task {
     row: &'static Row,
     mode: Mode,
@@ -53,59 +80,68 @@ fn main() -> ExitCode {
     if let Some(records) = cli.soak {
         return soak(&cli, records);
     }
-    // A run that fails says so by itself; the panics of its thread are part of that.
-    std::panic::set_hook(Box::new(|_| {}));
-    let mut tasks = Vec::new();
-    for seed in cli.seed..cli.seed.saturating_add(cli.seeds) {
-        for row in ROWS.iter().filter(|row| cli.row.as_ref().is_none_or(|name| name == row.name)) {
-            for mode in [Mode::AtLeastOnce, Mode::ExactlyOnce] {
-                if cli.mode.as_ref().is_none_or(|name| name == mode.name()) {
-                    tasks.push(Task { row, mode, seed });
-                }
-            }
+    let records = match Records::open(cli.results.as_deref()) {
+        Ok(records) => records,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
         }
-    }
+    };
+    let mut tasks = cli.tasks();
     let total = tasks.len();
-    tasks.reverse();
-    let (tasks, found) = (Mutex::new(tasks), Mutex::new(Vec::new()));
-    let started = Instant::now();
+    let done = records.take_known(&mut tasks);
+    if !done.is_empty() {
+        eprintln!("{} of {total} runs are in the file already", done.len());
+    }
+    let stacks = cli.stacks.clamp(1, tasks.len().max(1));
+    let (tasks, found) = (Mutex::new(tasks), Mutex::new(done));
+    let began = Instant::now();
+    let keep = |record: Record| {
+        if let Some(wrong) = record.complaint() {
+            eprintln!("{wrong}");
+        }
+        if let Err(error) = records.keep(&record) {
+            eprintln!("the result was not kept: {error}");
+        }
+        let mut found = lock(&found);
+        found.push(record);
+        eprintln!("{} of {total} runs in {:.0} s", found.len(), began.elapsed().as_secs_f64());
+    };
     std::thread::scope(|scope| {
-        for _ in 0..cli.stacks.clamp(1, total.max(1)) {
-            scope.spawn(|| {
-                let mut stack = own_stack();
-                loop {
-                    let Some(task) = lock(&tasks).pop() else { return };
-                    let result = faults::run(task.row, &mut stack, task.mode, task.seed);
-                    let mut found = lock(&found);
-                    if !result.is_right(task.mode) {
-                        eprintln!("{}", complaint(&task, &result));
-                    }
-                    found.push((task, result));
-                    eprintln!("{} of {total} runs in {:.0} s", found.len(), started.elapsed().as_secs_f64());
-                }
-            });
+        for _ in 0..stacks {
+            scope.spawn(|| work(&tasks, keep));
         }
     });
-    let found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    print_table(&found);
-    let wrong = found.iter().filter(|(task, result)| !result.is_right(task.mode)).count();
-    println!("\n{total} runs in {:.0} s, {wrong} wrong", started.elapsed().as_secs_f64());
-    if wrong == 0 && found.len() == total { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let done = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    table::print(&done);
+    let wrong = done.iter().filter(|record| !record.is_right()).count();
+    println!("\n{} of {total} runs, {wrong} wrong; {:.0} s", done.len(), began.elapsed().as_secs_f64());
+    if wrong == 0 && done.len() == total { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Makes runs on servers of its own until none is left. Whatever breaks in one of them is its result; where the servers
+/// themselves cannot be had, the runs are left to the others.
+fn work(tasks: &Mutex<VecDeque<Task>>, keep: impl Fn(Record)) {
+    let Ok(mut ground) = catch_unwind(Ground::prepare) else {
+        eprintln!("the servers of one of the stacks did not start; its runs are left to the others");
+        return;
+    };
+    loop {
+        let Some(Task { row, mode, seed }) = lock(tasks).pop_front() else { return };
+        keep(Record::new(row, mode, seed, faults::run(row, &mut ground, mode, seed)));
+    }
 }
 
 fn soak(cli: &Cli, records: u64) -> ExitCode {
     let stack = own_stack();
     let mut is_right = true;
-    for mode in [Mode::AtLeastOnce, Mode::ExactlyOnce] {
-        if cli.mode.as_ref().is_some_and(|name| name != mode.name()) {
-            continue;
-        }
-        let started = Instant::now();
+    for mode in cli.modes() {
+        let began = Instant::now();
         let found = faults::soak(&stack, records, mode, cli.seed);
         println!(
             "{} with {records} records in {:.0} s, {}: {:?}, the last record in its place after {:.1} s",
             mode.name(),
-            started.elapsed().as_secs_f64(),
+            began.elapsed().as_secs_f64(),
             found.note,
             found.verdict.unwrap_or_default(),
             found.calm.as_secs_f64()
@@ -118,62 +154,6 @@ fn soak(cli: &Cli, records: u64) -> ExitCode {
     if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn complaint(task: &Task, found: &Found) -> String {
-    format!(
-        "WRONG: {} {} seed {}: {:?} {}\n  again: cargo xtask faults --row {} --mode {} --seed {}",
-        task.row.name,
-        task.mode.name(),
-        task.seed,
-        found.verdict,
-        found.trouble.as_deref().unwrap_or_default(),
-        task.row.name,
-        task.mode.name(),
-        task.seed
-    )
-}
-
-/// Sums of one row and mode.
-#[derive(Default)]
-struct Sum {
-    runs: u64,
-    produced: u64,
-    lost: u64,
-    duplicated: u64,
-    other: u64,
-    stuck: u64,
-    calm_s: f64,
-}
-
-fn print_table(found: &[(Task, Found)]) {
-    let mut sums: BTreeMap<(usize, &str), Sum> = BTreeMap::new();
-    for (task, result) in found {
-        let place = ROWS.iter().position(|row| row.name == task.row.name).unwrap_or(ROWS.len());
-        let sum = sums.entry((place, task.mode.name())).or_default();
-        sum.runs += 1;
-        sum.produced += result.produced;
-        sum.calm_s = sum.calm_s.max(result.calm.as_secs_f64());
-        match result.verdict {
-            Some(verdict) => {
-                sum.lost += verdict.lost;
-                sum.duplicated += verdict.duplicated;
-                sum.other += verdict.phantom + verdict.corrupted + verdict.misplaced;
-            }
-            None => sum.stuck += 1,
-        }
-    }
-    println!(
-        "| fault | mode | runs | records | lost | duplicated | phantom, corrupted, misplaced | stuck | slowest calm |"
-    );
-    println!("|---|---|---:|---:|---:|---:|---:|---:|---:|");
-    for ((place, mode), sum) in sums {
-        let what = ROWS.get(place).map_or("", |row| row.what);
-        let Sum { runs, produced, lost, duplicated, other, stuck, calm_s } = sum;
-        println!(
-            "| {what} | {mode} | {runs} | {produced} | {lost} | {duplicated} | {other} | {stuck} | {calm_s:.1} s |"
-        );
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
