@@ -148,7 +148,12 @@ mod tests {
     #[test]
     fn no_record_is_lost_and_none_is_loaded_twice() {
         let worlds = [None, Some(0), Some(1), Some(2)].map(|refused| (refused, Mishaps::FEW));
-        for (refused, mishaps) in worlds.into_iter().chain([(Some(1), Mishaps::RESTART)]) {
+        let none = Mishaps { crashes: 0, expiries: 0, revocations: 0, timeouts: 0, repeats: 1, restarts: 1 };
+        let with_restarts = [
+            (Some(1), Mishaps { expiries: 1, ..none }),
+            (None, Mishaps { revocations: 1, timeouts: 1, ..none }),
+        ];
+        for (refused, mishaps) in worlds.into_iter().chain(with_restarts) {
             let explored = few(Driver::Correct, refused, mishaps);
             assert_eq!(explored.broken, None);
             assert!(explored.can_end);

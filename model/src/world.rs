@@ -69,7 +69,7 @@ impl Mishaps {
         Mishaps { crashes: 1, expiries: 0, revocations: 1, timeouts: 1, repeats: 1, restarts: 2 },
     ];
 
-    /// ClickHouse is killed as well, and a process.
+    /// ClickHouse is killed as well: enough to find every driver that is broken in this, too many to see all states.
     pub(crate) const RESTART: Mishaps =
         Mishaps { crashes: 1, expiries: 1, revocations: 1, timeouts: 1, repeats: 1, restarts: 1 };
 }
