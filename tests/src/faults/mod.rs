@@ -69,7 +69,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         name: "clickhouse-troubled",
-        what: "ClickHouse stalls, has too many parts, or its table is away or made anew",
+        what: "ClickHouse stalls, has too many parts or too little memory, is read-only, or its table is away",
         run: rows::clickhouse_troubled,
     },
 ];

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::scene::Scene;
-use crate::{Proxy, query};
+use crate::query;
 
 /// Places where a pipe may die: before and behind each arrow of the state machine.
 const FAILPOINTS: [&str; 6] =
@@ -85,9 +85,7 @@ pub(super) fn clickhouse_and_pipe_killed(scene: &mut Scene<'_>) {
 }
 
 pub(super) fn answers_lost(scene: &mut Scene<'_>) {
-    let server = scene.stack.clickhouse.url().trim_start_matches("http://").to_owned();
-    let proxy = Proxy::before(&server);
-    scene.reach_clickhouse_by(&server, &proxy.address().to_string());
+    let proxy = scene.before_clickhouse();
     let run = scene.start();
     for _ in 0..1 + scene.below(4) {
         let count = 1 + usize::try_from(scene.below(3)).unwrap_or(0);
@@ -179,11 +177,19 @@ pub(super) fn members(scene: &mut Scene<'_>) {
     frozen.wait();
 }
 
+/// What a server in trouble answers, which this one cannot be made to.
+const REFUSALS: [(i32, &str); 3] = [
+    (241, "(total) memory limit exceeded. (MEMORY_LIMIT_EXCEEDED)"),
+    (242, "Table is in readonly mode. (TABLE_IS_READ_ONLY)"),
+    (999, "Session expired. (KEEPER_EXCEPTION)"),
+];
+
 pub(super) fn clickhouse_troubled(scene: &mut Scene<'_>) {
     let table = scene.numbered.topic().to_owned();
+    let proxy = scene.before_clickhouse();
     let run = scene.start();
     scene.wait_for_some();
-    match scene.below(3) {
+    match scene.below(4) {
         0 => {
             scene.stack.clickhouse.freeze().unwrap_or_else(|error| panic!("{error}"));
             scene.pass_some(3_000);
@@ -201,6 +207,13 @@ pub(super) fn clickhouse_troubled(scene: &mut Scene<'_>) {
             scene.produce(2_000);
             scene.pass_some(3_000);
             query(scene.stack, &limit(3_000));
+        }
+        2 => {
+            let (code, text) = REFUSALS[usize::try_from(scene.below(3)).unwrap_or(0)];
+            proxy.refuse(code, text);
+            scene.produce(2_000);
+            scene.pass_some(3_000);
+            proxy.pass_on_again();
         }
         _ => {
             query(scene.stack, &format!("RENAME TABLE {table} TO {table}_away"));

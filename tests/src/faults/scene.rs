@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use housepipe_local_stack::{KafkaOptions, Stack};
 
 use crate::{
-    Housepipe, Network, Numbered, PipeText, Verdict, housepipe, housepipe_at, own_stack_with, unique,
+    Housepipe, Network, Numbered, PipeText, Proxy, Verdict, housepipe, housepipe_at, own_stack_with, unique,
 };
 
 /// Records of a run, before anything breaks.
@@ -122,9 +122,12 @@ impl<'a> Scene<'a> {
         self.random.below(end)
     }
 
-    /// Reaches ClickHouse another way.
-    pub(super) fn reach_clickhouse_by(&mut self, server: &str, address: &str) {
-        self.pipe = self.pipe.clone().replacing(server, address);
+    /// Puts a proxy before ClickHouse.
+    pub(super) fn before_clickhouse(&mut self) -> Proxy {
+        let server = self.stack.clickhouse.url().trim_start_matches("http://").to_owned();
+        let proxy = Proxy::before(&server);
+        self.pipe = self.pipe.clone().replacing(&server, &proxy.address().to_string());
+        proxy
     }
 
     /// Reaches Kafka over the network that can be broken.
