@@ -1,5 +1,6 @@
 //! `delivery: exactly_once`: each record is in its place once, whatever breaks.
 
+use housepipe_local_stack::Stack;
 use housepipe_tests::{
     Held, Numbered, PipeText, Proxy, committed, create_topic, housepipe, housepipe_at, own_stack, produce,
     query, query_number, shared_stack, unique, wait_until,
@@ -112,16 +113,22 @@ fn dying_between_an_insert_and_the_next_commit() {
     dies_at("insert_after");
 }
 
+/// A topic with the records of three batches, a pipe that loads it, and one that does so by a proxy.
+fn three_batches(stack: &Stack, name: &str) -> (Numbered, PipeText, PipeText, Proxy) {
+    let mut numbered = Numbered::new(stack, &unique(name), 1, false);
+    numbered.produce(stack, 3_000);
+    let direct = numbered.pipe(stack).with("delivery: exactly_once").with("batch: { max_rows: 1000 }");
+    let server = stack.clickhouse.url().trim_start_matches("http://").to_owned();
+    let proxy = Proxy::before(&server);
+    let by_proxy = direct.clone().replacing(&server, &proxy.address().to_string());
+    (numbered, direct, by_proxy, proxy)
+}
+
 /// The insert of a killed server is begun anew; whoever comes next knows under which token.
 #[test]
 fn dying_behind_an_insert_that_a_killed_server_had_not_done() {
     let mut stack = own_stack();
-    let mut numbered = Numbered::new(&stack, &unique("once_anew"), 1, false);
-    numbered.produce(&stack, 3_000);
-    let direct = numbered.pipe(&stack).with("delivery: exactly_once").with("batch: { max_rows: 1000 }");
-    let server = stack.clickhouse.url().trim_start_matches("http://").to_owned();
-    let proxy = Proxy::before(&server);
-    let pipe = direct.clone().replacing(&server, &proxy.address().to_string());
+    let (numbered, direct, pipe, proxy) = three_batches(&stack, "once_anew");
     proxy.hold(1, Held::Before);
     let run = housepipe_at("insert_rows", &["run", "pipe.yaml", "--session-timeout", "2"], &pipe);
     wait_until("an insert to be held up", || proxy.is_holding());
@@ -147,12 +154,7 @@ fn dying_behind_an_insert_that_a_killed_server_had_not_done() {
 #[test]
 fn an_insert_that_strays_to_the_next_server_loads_nothing() {
     let mut stack = own_stack();
-    let mut numbered = Numbered::new(&stack, &unique("once_astray"), 1, false);
-    numbered.produce(&stack, 3_000);
-    let direct = numbered.pipe(&stack).with("delivery: exactly_once").with("batch: { max_rows: 1000 }");
-    let server = stack.clickhouse.url().trim_start_matches("http://").to_owned();
-    let proxy = Proxy::before(&server);
-    let pipe = direct.replacing(&server, &proxy.address().to_string());
+    let (numbered, _, pipe, proxy) = three_batches(&stack, "once_astray");
     proxy.hold(2, Held::Astray);
     let run = housepipe(&["run", "pipe.yaml", "--json", "--session-timeout", "2"], Some(&pipe), b"");
     wait_until("an insert to be held up", || proxy.is_holding());
