@@ -1,5 +1,6 @@
 //! The binary under test.
 
+use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -191,11 +192,23 @@ impl Housepipe {
     }
 }
 
+thread_local! {
+    /// What the processes of this thread have said that have ended.
+    static ENDED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What those processes have said on standard error that this thread has started, and that have ended since it was asked
+/// last; in the order of their ends.
+pub fn take_ended() -> Vec<String> {
+    ENDED.take()
+}
+
 impl Drop for Housepipe {
     fn drop(&mut self) {
         // A test that failed must not leave its process behind.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        ENDED.with_borrow_mut(|ended| ended.push(self.said()));
     }
 }
 

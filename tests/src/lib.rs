@@ -19,7 +19,7 @@ mod topics;
 mod wait;
 
 pub use group::{commit, commit_late, committed};
-pub use housepipe::{Housepipe, Outcome, housepipe, housepipe_at};
+pub use housepipe::{Housepipe, Outcome, housepipe, housepipe_at, take_ended};
 pub use network::Network;
 pub use oracle::{Numbered, Verdict};
 pub use pipe::PipeText;

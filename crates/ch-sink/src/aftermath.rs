@@ -100,12 +100,14 @@ impl Sink {
         // Compared by their bytes: values such as NaN and JSON are not equal to themselves otherwise.
         let row = format!("formatRow('RowBinary', {})", compared.join(", "));
         let (database, table) = (&self.config().database, sample.table);
+        // Parts that are old are left out, and not those that are recent looked at: a merge between the question for parts and
+        // that for rows makes a part that the first one has not seen.
         let sql = format!(
             "WITH (SELECT groupArray(name) FROM system.parts WHERE database = {} AND table = {} AND active \
-                   AND modification_time >= toDateTime({})) AS recent, \
+                   AND modification_time < toDateTime({})) AS old, \
                   wanted AS (SELECT DISTINCT {row} AS r FROM format({}, {}, unhex('{hex}'))) \
              SELECT assumeNotNull((SELECT count() FROM wanted)) AS wanted, uniqExact(r) AS found \
-             FROM (SELECT {row} AS r FROM {} WHERE has(recent, _part)) WHERE r IN (SELECT r FROM wanted)",
+             FROM (SELECT {row} AS r FROM {} WHERE NOT has(old, _part)) WHERE r IN (SELECT r FROM wanted)",
             quote_string(database),
             quote_string(table),
             unix_s.saturating_sub(CLOCK_SKEW_S),

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub use scene::{Ground, Mode, Scene};
 pub use soak::soak;
 
-use crate::Verdict;
+use crate::{Verdict, take_ended};
 
 /// Time in which everything has to be in its place once nothing breaks any more.
 pub const CALM: Duration = Duration::from_secs(90);
@@ -101,6 +101,8 @@ impl Found {
 pub fn run(row: &Row, ground: &mut Ground, mode: Mode, seed: u64) -> Found {
     let since = Cell::new(Instant::now());
     let produced = Cell::new(0);
+    // Of the run before.
+    drop(take_ended());
     let judged = catch_unwind(AssertUnwindSafe(|| {
         let mut scene = Scene::new(ground, row.name, mode, seed);
         let broken = catch_unwind(AssertUnwindSafe(|| (row.run)(&mut scene))).err().map(message);
@@ -116,10 +118,25 @@ pub fn run(row: &Row, ground: &mut Ground, mode: Mode, seed: u64) -> Found {
         (Some((verdict, calm)), trouble)
     }));
     let (verdict, trouble) = judged.unwrap_or_else(|panic| (None, Some(message(panic))));
+    let trouble = trouble.map(|trouble| trouble + &what_was_said());
     let calm = verdict.map_or_else(|| since.get().elapsed(), |(_, calm)| calm);
     let verdict = verdict.map(|(verdict, _)| verdict);
     Found { verdict, produced: produced.get(), calm, trouble, note: String::new() }
 }
+
+/// What the pipes have said besides their progress.
+fn what_was_said() -> String {
+    let pipes = take_ended();
+    let told = (1..).zip(&pipes).map(|(number, said)| {
+        let lines: Vec<&str> = said.lines().filter(|line| !line.contains(" progress ")).collect();
+        let kept = &lines[lines.len().saturating_sub(SAID_LINES_MAX)..];
+        format!("\n  pipe {number}:\n    {}", kept.join("\n    "))
+    });
+    told.collect()
+}
+
+/// Lines of a pipe that are shown.
+const SAID_LINES_MAX: usize = 60;
 
 #[expect(clippy::needless_pass_by_value, reason = "a panic is passed on by value")]
 fn message(panic: Box<dyn std::any::Any + Send>) -> String {

@@ -114,3 +114,25 @@ async fn a_mark_counts_blocks_that_merges_have_dated_anew() {
     assert_eq!(sink.block_mark(&[name("m"), name("log")]).await.unwrap(), None);
     assert_eq!(sink.block_mark(&[]).await.unwrap(), None);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_are_found_while_parts_are_merged() {
+    let server = start();
+    let sink = sink(&server);
+    server.query("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n").unwrap();
+    let (columns, types) = (names(&["n"]), names(&["UInt64"]));
+    let insert = |n: u64| rows("t", &columns, &n.to_le_bytes(), 1);
+    for n in 0..300u64 {
+        sink.insert(&insert(n)).await.unwrap();
+        let sample = insert(n);
+        let merge = async {
+            tokio::task::block_in_place(|| server.query("OPTIMIZE TABLE t FINAL").unwrap());
+        };
+        let look = async {
+            for _ in 0..3 {
+                assert_eq!(sink.rows_left(&sample, &types, &[], 0).await.unwrap(), Left::All, "row {n}");
+            }
+        };
+        tokio::join!(look, merge);
+    }
+}
