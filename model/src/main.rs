@@ -47,27 +47,31 @@ struct Cli {
     /// Times that ClickHouse is killed, in the middle of an insert or not, and started again, at most [likewise 0]
     #[arg(long)]
     restarts: Option<u8>,
+    /// Views pass rows on to further tables
+    #[arg(long)]
+    views: bool,
     /// Threads
     #[arg(long, default_value_t = 2)]
     threads: usize,
 }
 
 impl Cli {
-    /// The mishaps of each world.
-    fn worlds(&self) -> Vec<Mishaps> {
+    /// The mishaps of each world, and whether it has views.
+    fn worlds(&self) -> Vec<(Mishaps, bool)> {
         let named =
             [self.crashes, self.expiries, self.revocations, self.timeouts, self.repeats, self.restarts];
         if named.iter().all(Option::is_none) {
             return Mishaps::WORLDS.to_vec();
         }
-        vec![Mishaps {
+        let mishaps = Mishaps {
             crashes: self.crashes.unwrap_or(1),
             expiries: self.expiries.unwrap_or(1),
             revocations: self.revocations.unwrap_or(1),
             timeouts: self.timeouts.unwrap_or(1),
             repeats: self.repeats.unwrap_or(1),
             restarts: self.restarts.unwrap_or(0),
-        }]
+        };
+        vec![(mishaps, self.views)]
     }
 }
 
@@ -95,11 +99,11 @@ fn explore(protocol: Protocol, threads: usize) -> Explored {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut states = 0;
-    for mishaps in cli.worlds() {
+    for (mishaps, views) in cli.worlds() {
         let began = Instant::now();
-        println!("{} records, {mishaps:?}", cli.records);
-        let protocol =
-            Protocol { records: cli.records, refused: cli.refused, driver: Driver::Correct, mishaps };
+        println!("{} records, {mishaps:?}{}", cli.records, if views { ", with views" } else { "" });
+        let (records, refused, driver) = (cli.records, cli.refused, Driver::Correct);
+        let protocol = Protocol { records, refused, driver, mishaps, views };
         let explored = explore(protocol, cli.threads);
         println!("  {} states in {:.1} s", explored.states, began.elapsed().as_secs_f64());
         states += explored.states;
@@ -115,7 +119,8 @@ fn main() -> ExitCode {
     println!("the core: {states} states; holds: {}", protocol::SAFETY.join(", "));
     let mut is_blind = false;
     for driver in Driver::BROKEN {
-        let broken = Protocol { driver, refused: None, mishaps: driver.mishaps(), records: FEW_RECORDS };
+        let (mishaps, views) = (driver.mishaps(), driver.needs_views());
+        let broken = Protocol { driver, refused: None, mishaps, views, records: FEW_RECORDS };
         let explored = explore(broken, cli.threads);
         match explored.broken {
             Some((name, steps)) => {
@@ -141,20 +146,21 @@ const FEW_RECORDS: usize = 3;
 mod tests {
     use super::*;
 
-    fn few(driver: Driver, refused: Option<i64>, mishaps: Mishaps) -> Explored {
-        explore(Protocol { records: FEW_RECORDS, refused, driver, mishaps }, 1)
+    fn few(driver: Driver, refused: Option<i64>, mishaps: Mishaps, views: bool) -> Explored {
+        explore(Protocol { records: FEW_RECORDS, refused, driver, mishaps, views }, 1)
     }
 
     #[test]
     fn no_record_is_lost_and_none_is_loaded_twice() {
-        let worlds = [None, Some(0), Some(1), Some(2)].map(|refused| (refused, Mishaps::FEW));
-        let none = Mishaps { crashes: 0, expiries: 0, revocations: 0, timeouts: 0, repeats: 1, restarts: 1 };
+        let worlds = [None, Some(0), Some(1), Some(2)].map(|refused| (refused, Mishaps::FEW, false));
+        let none = Mishaps::RESTART;
         let with_restarts = [
-            (Some(1), Mishaps { expiries: 1, ..none }),
-            (None, Mishaps { revocations: 1, timeouts: 1, ..none }),
+            (Some(1), Mishaps { expiries: 1, ..none }, true),
+            (None, Mishaps { expiries: 1, ..none }, false),
+            (None, Mishaps { revocations: 1, timeouts: 1, ..none }, false),
         ];
-        for (refused, mishaps) in worlds.into_iter().chain(with_restarts) {
-            let explored = few(Driver::Correct, refused, mishaps);
+        for (refused, mishaps, views) in worlds.into_iter().chain(with_restarts) {
+            let explored = few(Driver::Correct, refused, mishaps, views);
             assert_eq!(explored.broken, None);
             assert!(explored.can_end);
             assert!(explored.states > 100_000, "{} states are not all", explored.states);
@@ -164,7 +170,7 @@ mod tests {
     #[test]
     fn every_broken_driver_is_found() {
         for driver in Driver::BROKEN {
-            assert!(few(driver, None, driver.mishaps()).broken.is_some(), "{driver:?}");
+            assert!(few(driver, None, driver.mishaps(), driver.needs_views()).broken.is_some(), "{driver:?}");
         }
     }
 }

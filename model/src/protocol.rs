@@ -72,14 +72,19 @@ impl Driver {
         Driver::WithoutSessions,
     ];
 
+    /// Whether it takes views for the mistake to show.
+    pub(crate) fn needs_views(self) -> bool {
+        matches!(self, Driver::RepeatsUntold | Driver::TellsNobody)
+    }
+
     /// Mishaps with which the mistake is found.
     pub(crate) fn mishaps(self) -> Mishaps {
+        let restart = Mishaps::RESTART;
         match self {
-            Driver::TrustsTheToken
-            | Driver::TellsNobody
-            | Driver::RepeatsUntold
-            | Driver::TrustsTheFirstTry
-            | Driver::WithoutSessions => Mishaps::RESTART,
+            Driver::TrustsTheToken | Driver::WithoutSessions => restart,
+            Driver::TellsNobody => Mishaps { crashes: 1, revocations: 1, ..restart },
+            Driver::RepeatsUntold => Mishaps { expiries: 1, ..restart },
+            Driver::TrustsTheFirstTry => Mishaps { revocations: 1, timeouts: 1, ..restart },
             _ => Mishaps::FEW,
         }
     }
@@ -96,6 +101,8 @@ pub(crate) struct Protocol {
     pub(crate) driver: Driver,
     /// Mishaps, at most.
     pub(crate) mishaps: Mishaps,
+    /// Whether views pass rows on, so that those that are there have to be inserted once more, with their token.
+    pub(crate) views: bool,
 }
 
 /// One thing that happens.
@@ -172,6 +179,9 @@ impl Model for Protocol {
             if world.left.restarts > 0 {
                 for left_over in [LeftOver::Nothing, LeftOver::Token, LeftOver::Everything] {
                     steps.push(Step::Restart(*sent, left_over));
+                }
+                if !self.views {
+                    steps.push(Step::Restart(*sent, LeftOver::Rows));
                 }
             }
         }
@@ -390,13 +400,18 @@ impl Protocol {
             return;
         }
         if is_taken {
-            let open = &mut world.processes[sent.who].open;
-            *open = open.saturating_sub(1);
-            let now = world.now();
-            self.tell(world, sent.who, |core| core.stored(now));
+            self.stored(world, sent.who);
         } else {
             self.tell(world, sent.who, ExactlyOnce::refused);
         }
+    }
+
+    /// The range is in the table, and its owner knows.
+    fn stored(&self, world: &mut World, who: Who) {
+        let open = &mut world.processes[who].open;
+        *open = open.saturating_sub(1);
+        let now = world.now();
+        self.tell(world, who, |core| core.stored(now));
     }
 
     /// A process whose insert was under way when the server was killed finds out what is left of it.
@@ -414,6 +429,8 @@ impl Protocol {
         } else if self.driver == Driver::TellsNobody && !are_there {
             let token = Token { attempt: sent.token.attempt + 1, ..sent.token };
             world.inserts.insert(SentInsert { token, ..again });
+        } else if are_there && !self.views {
+            self.stored(world, sent.who);
         } else {
             let now = world.now();
             self.tell(world, sent.who, |core| core.prepare_again(are_there, now));

@@ -14,8 +14,8 @@ use crate::sink::Sink;
 /// Seconds by which the clocks of a pipe and of ClickHouse may differ.
 const CLOCK_SKEW_S: u64 = 30;
 
-/// Bytes of the statement that looks for rows, at most: those of the largest row, as hexadecimal digits, and room.
-const QUERY_BYTES_MAX: &str = "268435456";
+/// Bytes of the statement that looks for rows, at most: those of the largest batch, as hexadecimal digits, and room.
+const QUERY_BYTES_MAX: &str = "1073741824";
 
 /// How much of an insert a table has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

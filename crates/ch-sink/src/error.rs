@@ -227,6 +227,15 @@ impl SinkError {
         }
     }
 
+    /// Whether the server has not begun the insert: nothing listened, or it does not know the session.
+    pub fn was_not_begun(&self) -> bool {
+        match self {
+            SinkError::Server { error, .. } => matches!(error.code, 372 | 373),
+            SinkError::Network { fault, .. } => *fault == NetworkFault::Refused,
+            _ => false,
+        }
+    }
+
     /// Whose fault it is.
     pub fn domain(&self) -> ErrorDomain {
         match self {

@@ -66,7 +66,7 @@ pub enum Action {
     },
     /// Commit. While the answer is out, nothing else is committed for the partition.
     Commit(Commit),
-    /// Insert the rejects, then the rows of this range, with its token.
+    /// Insert the rows, then the rejects of this range, with its token.
     Insert(Sealed),
     /// ClickHouse refuses the range for what is in it: seal its halves in its place, or, where it is a single row, the
     /// row as a reject.
@@ -413,7 +413,7 @@ impl ExactlyOnce {
             plan: self.terms.plan,
             cut: batch.cut,
             attempt: batch.attempt,
-            prepared: batch.first.unwrap_or(now),
+            prepared: Moment { server_start_unix_s: now.server_start_unix_s, ..batch.first.unwrap_or(now) },
             renewed_unix_s: batch.first.map(|_| now.unix_s),
         };
         let commit = Commit {
@@ -467,7 +467,7 @@ fn age_s(commit: Commit, now: Moment) -> u64 {
 mod tests {
     use super::*;
 
-    const NOW: Moment = Moment { unix_s: 1_764_000_000, blocks: None };
+    const NOW: Moment = Moment { unix_s: 1_764_000_000, blocks: None, server_start_unix_s: None };
     const TERMS: Terms = Terms { plan: 7, fence_s: 300 };
 
     fn lineage() -> Lineage {

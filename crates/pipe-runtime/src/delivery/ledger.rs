@@ -12,7 +12,7 @@ pub struct BatchId(pub u64);
 ///
 /// A partition that was revoked and came back has a new epoch, so an insert that was sealed in the earlier life
 /// can never move offsets of the later one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Epoch(u64);
 
 /// The part of one partition that a batch holds: the half-open range `[start, end)`.

@@ -7,12 +7,13 @@
 //! 1;L=9f3a5c01d27e;s=1000;h=09dcfa56
 //! 1;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;t=1764000000;h=544d80ca
 //! 2;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;b=5eed1234:4711;h=466a9ec1
+//! 3;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;r=1764000100;h=ac4fa187
 //! ```
 //!
 //! Version, lineage and the committed offset; for a range whose insert may be under way also its end, rows, rejects, the
 //! plan's hash, why the batch was cut, how often it was begun anew, when it was prepared (seconds since 1970), and, where
-//! that is known, which tables store the rows and how many blocks they had given out together, and, where it was prepared
-//! once more for a server that was started anew, when that was (`r=1764000100`). The CRC-32 (ISO-HDLC, as in zip)
+//! that is known, when the server was started, which tables store the rows, how many blocks they had given out together, and
+//! when the range was prepared once more for a server that was started anew. The CRC-32 (ISO-HDLC, as in zip)
 //! covers the text before it. Keeping the range in the commit is an idea of eBay's Block Aggregator.
 
 use std::fmt::{self, Write};
@@ -23,10 +24,10 @@ use housepipe_kafka_source::Offset;
 use super::moment::Moment;
 
 /// Bytes of the text, at most, as long as offsets have 15 digits.
-pub const BYTES_MAX: usize = 180;
+pub const BYTES_MAX: usize = 200;
 
 /// The newest version. What an older one can say is written as that, so that older programs read it.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Names one life of a partition's offsets; part of every insert token.
 ///
@@ -94,7 +95,8 @@ pub struct Pending {
     pub cut: Cut,
     /// How often it was begun anew, with another token each time: after a server was killed.
     pub attempt: u32,
-    /// When it was prepared: when the commit was sent. What the tables took since tells whether they remember its token.
+    /// When it was prepared: when the commit was sent. What the tables took since tells whether they remember its token. The
+    /// server's start is that of the last time, where it was prepared more than once.
     pub prepared: Moment,
     /// When it was prepared once more, with the same token, where the server was started anew and has its rows. Seconds since
     /// 1970.
@@ -106,6 +108,15 @@ impl Pending {
     /// that was there then.
     pub fn last_unix_s(&self) -> u64 {
         self.renewed_unix_s.unwrap_or(self.prepared.unix_s)
+    }
+
+    /// The first version that can say this.
+    fn version(&self) -> u32 {
+        match (self.prepared.server_start_unix_s, self.renewed_unix_s) {
+            (None, None) if self.attempt == 0 && self.prepared.blocks.is_none() => 1,
+            (None, None) => 2,
+            _ => VERSION,
+        }
     }
 }
 
@@ -154,10 +165,7 @@ impl Metadata {
     /// assert_eq!(Recorded::read(&text, Offset(1000)), Recorded::Ours(clean));
     /// ```
     pub fn to_text(&self, committed: Offset) -> String {
-        let is_old = |pending: &Pending| {
-            pending.attempt == 0 && pending.prepared.blocks.is_none() && pending.renewed_unix_s.is_none()
-        };
-        let version = if self.pending.as_ref().is_none_or(is_old) { 1 } else { VERSION };
+        let version = self.pending.as_ref().map_or(1, Pending::version);
         let mut text = format!("{version};L={};s={committed}", self.lineage);
         if let Some(pending) = &self.pending {
             let Pending { end, rows, rejects, plan, cut, attempt, prepared, renewed_unix_s } = pending;
@@ -167,6 +175,9 @@ impl Metadata {
                 let _ = write!(text, ";a={attempt}");
             }
             let _ = write!(text, ";t={}", prepared.unix_s);
+            if let Some(start) = prepared.server_start_unix_s {
+                let _ = write!(text, ";u={start}");
+            }
             if let Some(BlockMark { tables, number, .. }) = prepared.blocks {
                 let _ = write!(text, ";b={tables:08x}:{number}");
             }
@@ -208,6 +219,12 @@ fn version(text: &str) -> Option<u32> {
     Some(version.parse().unwrap_or(0))
 }
 
+/// The number of a field that may be missing; none where it is no number.
+#[expect(clippy::option_option, reason = "a field may be missing, or damaged")]
+fn number(field: Option<&str>) -> Option<Option<u64>> {
+    field.map_or(Some(None), |digits| digits.parse().ok().map(Some))
+}
+
 fn parse(text: &str) -> Option<(Offset, Metadata)> {
     let (covered, checksum) = text.rsplit_once(";h=")?;
     if u32::from_str_radix(checksum, 16).ok()? != crc32fast::hash(covered.as_bytes()) {
@@ -234,6 +251,7 @@ fn parse(text: &str) -> Option<(Offset, Metadata)> {
             attempt: field("a").map_or(Some(0), |attempt| attempt.parse().ok())?,
             prepared: Moment {
                 unix_s: field("t")?.parse().ok()?,
+                server_start_unix_s: number(field("u"))?,
                 blocks: match field("b") {
                     None => None,
                     Some(mark) => {
@@ -242,10 +260,7 @@ fn parse(text: &str) -> Option<(Offset, Metadata)> {
                     }
                 },
             },
-            renewed_unix_s: match field("r") {
-                None => None,
-                Some(renewed) => Some(renewed.parse().ok()?),
-            },
+            renewed_unix_s: number(field("r"))?,
         }),
     };
     let metadata = Metadata { lineage, pending };
@@ -302,9 +317,16 @@ mod tests {
                 "2;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=1;t=1764000000;h=ecb1e132",
             ),
             (
-                metadata(Some(Pending { renewed_unix_s: Some(1_764_000_100), ..with_blocks(4_711) })),
+                metadata(Some(Pending {
+                    prepared: Moment {
+                        server_start_unix_s: Some(1_763_000_000),
+                        ..with_blocks(4_711).prepared
+                    },
+                    renewed_unix_s: Some(1_764_000_100),
+                    ..with_blocks(4_711)
+                })),
                 1_000,
-                "2;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;b=5eed1234:4711;r=1764000100;h=fba2d9ca",
+                "3;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;r=1764000100;h=ac4fa187",
             ),
         ];
         for (metadata, committed, text) in goldens {
@@ -320,7 +342,11 @@ mod tests {
             rows: 1_000_000,
             rejects: 1_000_000,
             attempt: 1_000,
-            prepared: Moment { unix_s: 9_999_999_999, ..with_blocks(999_999_999_999).prepared },
+            prepared: Moment {
+                unix_s: 9_999_999_999,
+                server_start_unix_s: Some(9_999_999_999),
+                ..with_blocks(999_999_999_999).prepared
+            },
             renewed_unix_s: Some(9_999_999_999),
             ..pending(0)
         };
@@ -338,7 +364,7 @@ mod tests {
         {
             assert_eq!(Recorded::read(text, Offset(5)), Recorded::Foreign, "{text}");
         }
-        assert_eq!(Recorded::read("3;L=anything", Offset(5)), Recorded::Newer { version: 3 });
+        assert_eq!(Recorded::read("4;L=anything", Offset(5)), Recorded::Newer { version: 4 });
         let upper = ours.to_uppercase().replace(";L=9F3A5C01D27E;S", ";L=9f3a5c01d27e;s");
         for text in [
             "1;L=",
@@ -362,12 +388,12 @@ mod tests {
         let cut = prop::sample::select(Cut::ALL.map(|(cut, _)| cut).to_vec());
         let pending = (
             0..i64::MAX,
-            any::<(u32, u32, u32, u32, (u64, Option<u64>))>(),
+            any::<(u32, u32, u32, u32, (u64, Option<u64>, Option<u64>))>(),
             any::<Option<(u32, u64)>>(),
             cut,
         )
             .prop_map(|(end, numbers, blocks, cut)| {
-                let (rows, rejects, plan, attempt, (unix_s, renewed_unix_s)) = numbers;
+                let (rows, rejects, plan, attempt, (unix_s, renewed_unix_s, server_start_unix_s)) = numbers;
                 let blocks = blocks.map(|(tables, number)| BlockMark::new(tables, number));
                 Pending {
                     end: Offset(end),
@@ -376,7 +402,7 @@ mod tests {
                     plan,
                     cut,
                     attempt,
-                    prepared: Moment { unix_s, blocks },
+                    prepared: Moment { unix_s, blocks, server_start_unix_s },
                     renewed_unix_s,
                 }
             });

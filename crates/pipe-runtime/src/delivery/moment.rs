@@ -10,12 +10,14 @@ pub struct Moment {
     pub unix_s: u64,
     /// The blocks that the tables had given out then, or shortly before; none where that is not known.
     pub blocks: Option<BlockMark>,
+    /// When the server was started, as last heard, in seconds since 1970; none where that is not known.
+    pub server_start_unix_s: Option<u64>,
 }
 
 impl Moment {
     /// A second of which nothing else is known.
     pub fn at(unix_s: u64) -> Moment {
-        Moment { unix_s, blocks: None }
+        Moment { unix_s, blocks: None, server_start_unix_s: None }
     }
 
     /// Seconds between two moments.

@@ -1,7 +1,7 @@
 //! Inserts a part of a partition in exactly-once mode: its rows, then its rejects, each with a token of the range.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use housepipe_ch_sink::{Insert, Left};
 use housepipe_kafka_source::{Offset, PartitionId};
@@ -81,17 +81,21 @@ pub(super) async fn deliver_part(
                 are_there,
                 "clickhouse was started anew since a range was prepared; it is prepared again"
             );
-            until_sure_of_start(&shared, started_unix_s).await;
+            until_sure_of_start(&shared, &guard, started_unix_s).await;
             deliveries.prepare_again(&shared, partition, epoch, part, are_there);
         }
         Err(Undelivered::Abandoned | Undelivered::ServerRestarted { .. }) => part.give_back(&shared),
     }
 }
 
-/// Waits until a moment can be told from the server's start.
-async fn until_sure_of_start(shared: &Shared, started_unix_s: u64) {
+/// Waits until a moment can be told from the server's start, for what was never sent as well.
+async fn until_sure_of_start(shared: &Shared, guard: &Guard, started_unix_s: u64) {
     let mut phase = shared.phase();
-    while shared.now().unix_s <= started_unix_s + START_JITTER_S {
+    let began = Instant::now();
+    while shared.now().unix_s <= started_unix_s + 2 * START_JITTER_S
+        && began.elapsed() < START_WAIT_MAX
+        && guard.is_owner(shared)
+    {
         tokio::select! {
             biased;
             _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => return,
@@ -102,6 +106,9 @@ async fn until_sure_of_start(shared: &Shared, started_unix_s: u64) {
 
 /// Time between two looks at the clock.
 const START_WAIT: Duration = Duration::from_millis(200);
+
+/// Time in which it comes, unless clocks jump.
+const START_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Stores rows, then rejects. In that order, since a part whose rows are refused is divided, and its rejects go with the
 /// halves: nothing of it may be stored by then.
@@ -136,6 +143,11 @@ async fn store(
 
 async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -> Result<(), Undelivered> {
     let all = 0..part.batch.row_count();
+    let feeds_others = shared.setup.feeds_others;
+    if part.renewed_unix_s.is_some() && !feeds_others {
+        // They are there; see below.
+        return Ok(());
+    }
     let (mut guard, token) = (guard.clone(), token.rows(&all));
     let insert = insert_of(shared, &part.batch, &all, &token);
     let started_unix_s = match persist(shared, Attempt::Rows(&insert), &mut guard).await {
@@ -145,6 +157,10 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
     if !guard.is_repetition() {
         // Prepared under the server before this one, and never tried.
         return Err(Undelivered::Outlived { started_unix_s, are_there: false });
+    }
+    if !shared.setup.target.is_of_one_server() {
+        // Its rows are elsewhere, or nowhere.
+        return Err(Undelivered::Overdue { age_s: shared.now().seconds_to(guard.since()) });
     }
     // Each partition of the table takes its rows by itself, so that all rows are looked for there.
     let (rows_max, bytes_max) = match shared.setup.target.is_partitioned {
@@ -159,9 +175,12 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
         let sink = &shared.setup.sink;
         guard.is_owner(shared).then(|| sink.rows_left(&sample, &target.types, &target.filled, since.unix_s))
     });
-    // Where they are there, they have brought their token: the table drops them, and its views get what they lack.
-    let are_there = is_there(shared, asked.await, target.keeps_rows(), since)?;
-    Err(Undelivered::Outlived { started_unix_s, are_there })
+    match is_there(shared, asked.await, target.keeps_rows(), since)? {
+        // Views may lack them: inserted once more, with the same token, the table drops them and its views do not.
+        true if feeds_others => Err(Undelivered::Outlived { started_unix_s, are_there: true }),
+        true => Ok(()),
+        false => Err(Undelivered::Outlived { started_unix_s, are_there: false }),
+    }
 }
 
 async fn rejects(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -> Result<(), Undelivered> {

@@ -120,7 +120,7 @@ impl Pipe {
         .map_err(|_| PipeError::WorkerPanicked)??;
         let provisioned = provision::provision(file, &sink).await?;
         let (terms, windows) = match file.delivery {
-            DeliveryMode::AtLeastOnce => (None, Vec::new()),
+            DeliveryMode::AtLeastOnce => (None, provision::Windows::default()),
             DeliveryMode::ExactlyOnce => {
                 let windows = provision::token_windows(file, &sink).await?;
                 (Some(Terms { plan: provisioned.plan_hash, fence_s: FENCE_S }), windows)
@@ -153,7 +153,8 @@ impl Pipe {
                 source_deadline_ms: file.deadlines.source_ms,
                 inserts_in_flight_max,
                 open_bytes_max: shares.open_bytes_max,
-                windows,
+                windows: windows.all,
+                feeds_others: windows.feeds_others,
             },
             terms,
             Handle::current(),

@@ -54,10 +54,16 @@ impl Attempt<'_> {
         if !guard.is_owner(shared) {
             return Err(Undelivered::Abandoned);
         }
-        guard.is_repetition = true;
+        let was_tried = std::mem::replace(&mut guard.is_repetition, true);
         let (sink, session) = (&shared.setup.sink, session.as_deref());
         Ok(match self {
-            Attempt::Rows(insert) => sink.insert(&Insert { session, ..(*insert).clone() }).await.map(|_| ()),
+            Attempt::Rows(insert) => {
+                let inserted = sink.insert(&Insert { session, ..(*insert).clone() }).await;
+                if inserted.as_ref().is_err_and(SinkError::was_not_begun) {
+                    guard.is_repetition = was_tried;
+                }
+                inserted.map(|_| ())
+            }
             Attempt::Errors(table, rows, token) => {
                 sink.insert_errors(table, rows, Some(token), session).await
             }
@@ -100,7 +106,7 @@ pub(super) struct Guard {
     last_unix_s: u64,
     /// It may have been tried before, so that the next try has to be asked for.
     is_repetition: bool,
-    /// The start of the server that has heard of the token, where that is known.
+    /// The start of the server that the range was prepared under, or that has heard of the token, where that is known.
     server: Option<u64>,
     /// The same, where the server was started anew after the first try.
     another: Option<u64>,
@@ -122,8 +128,14 @@ impl Guard {
 
     /// Of a prepared range of a partition; where `is_repetition`, an earlier owner may have tried it.
     pub(super) fn of(partition: PartitionId, epoch: Epoch, pending: &Pending, is_repetition: bool) -> Guard {
-        let (owner, last_unix_s) = (Some((partition, epoch)), pending.last_unix_s());
-        Guard { owner, since: pending.prepared, last_unix_s, is_repetition, server: None, another: None }
+        Guard {
+            owner: Some((partition, epoch)),
+            since: pending.prepared,
+            last_unix_s: pending.last_unix_s(),
+            is_repetition,
+            server: pending.prepared.server_start_unix_s,
+            another: None,
+        }
     }
 
     /// When the server was started anew after the first try, where it was.
@@ -158,6 +170,15 @@ impl Guard {
         self.owner.is_some() && shared.now().unix_s.abs_diff(self.last_unix_s) > LATE_S
     }
 
+    /// Whether the server that was started then is another one than that which the range was prepared under. Starts tell, as
+    /// far as they are known; moments do where a server runs for a few seconds only. What was never sent is held to more, so
+    /// that the same server is never taken for another one of what was.
+    fn is_another(&self, started_unix_s: u64) -> bool {
+        let jitter_s = if self.is_repetition { START_JITTER_S } else { 2 * START_JITTER_S };
+        self.server.is_some_and(|known| started_unix_s.abs_diff(known) > START_JITTER_S)
+            || (self.owner.is_some() && started_unix_s + jitter_s >= self.last_unix_s)
+    }
+
     /// Looks whether the insert may be tried: the partition is this process's own, the columns are of the types that they
     /// had, the server is the one that the range was prepared under, and it would know the token. Returns the session in
     /// which to try it, so that it does not come to a server that is started after this look.
@@ -169,32 +190,37 @@ impl Guard {
         shared: &Shared,
         attempt: &Attempt<'_>,
     ) -> Result<Result<Option<String>, Undelivered>, SinkError> {
+        let asks_for_memory = self.owner.is_some() && (self.is_repetition || self.is_late(shared));
+        if asks_for_memory {
+            // Of this server, and before the look that opens a session, whose time is short.
+            if let Err(undelivered) = self.look_once(shared, attempt, false).await? {
+                return Ok(Err(undelivered));
+            }
+            if recovery::memory(shared, self.since).await? == TokenMemory::Unsure {
+                return Ok(Err(Undelivered::Overdue { age_s: shared.now().seconds_to(self.since) }));
+            }
+        }
+        let opens_session = self.owner.is_some() && shared.setup.target.is_of_one_server();
+        self.look_once(shared, attempt, opens_session).await
+    }
+
+    async fn look_once(
+        &mut self,
+        shared: &Shared,
+        attempt: &Attempt<'_>,
+        opens_session: bool,
+    ) -> Result<Result<Option<String>, Undelivered>, SinkError> {
         if !self.is_owner(shared) {
             return Ok(Err(Undelivered::Abandoned));
         }
-        let opens_session = self.owner.is_some() && shared.setup.target.is_of_one_server();
         let columns = attempt.known_columns(shared);
         let look = shared.setup.sink.look(attempt.table(), columns, opens_session).await?;
         shared.know_server_clock(look.clock);
         let started_unix_s = look.clock.started_unix_s;
-        let is_another = match (self.server, &self.owner) {
-            (Some(known), _) => started_unix_s > known + START_JITTER_S,
-            (None, Some(_)) => started_unix_s + START_JITTER_S > self.last_unix_s,
-            // This server is the first one that hears of it.
-            (None, None) => {
-                self.server = Some(started_unix_s);
-                false
-            }
-        };
-        if is_another && !attempt.is_in_keeper(shared) {
+        if self.is_another(started_unix_s) && !attempt.is_in_keeper(shared) {
             return Ok(Err(Undelivered::ServerRestarted { started_unix_s }));
         }
-        if (self.is_repetition || self.is_late(shared))
-            && self.owner.is_some()
-            && recovery::memory(shared, self.since).await? == TokenMemory::Unsure
-        {
-            return Ok(Err(Undelivered::Overdue { age_s: shared.now().seconds_to(self.since) }));
-        }
+        self.server.get_or_insert(started_unix_s);
         Ok(Ok(look.session))
     }
 }
@@ -258,4 +284,39 @@ pub(super) fn jitter() -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
     let fraction = (bits >> 11) as f64 / (1u64 << 53) as f64;
     fraction
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(server: Option<u64>, last_unix_s: u64, is_repetition: bool) -> Guard {
+        let owner = Some((PartitionId(0), Epoch::default()));
+        let since = Moment::at(last_unix_s);
+        Guard { owner, since, last_unix_s, is_repetition, server, another: None }
+    }
+
+    #[test]
+    fn another_server_is_told_by_its_start_or_by_the_moment() {
+        // A start is told a second more or less exactly.
+        assert!(!guard(Some(1_000), 5_000, true).is_another(1_001));
+        assert!(guard(Some(1_000), 5_000, true).is_another(4_990));
+        // Also where its clock is behind that of the one before it.
+        assert!(guard(Some(4_000), 5_000, true).is_another(3_990));
+        // A server that ran for a moment only, and one of which nothing is known.
+        assert!(guard(Some(4_999), 5_000, true).is_another(5_001));
+        assert!(guard(None, 5_000, true).is_another(5_001));
+        assert!(!guard(None, 5_000, true).is_another(1_000));
+    }
+
+    #[test]
+    fn what_was_sent_under_a_server_is_always_taken_for_sent_under_it() {
+        // Whatever passes the first look passes every later one at the same server, whose start may be told a second later.
+        for last_unix_s in 990..1_020 {
+            for (first, later) in [(1_000, 1_000), (1_000, 1_001), (1_001, 1_000)] {
+                let sent = !guard(None, last_unix_s, false).is_another(first);
+                assert!(!sent || !guard(None, last_unix_s, true).is_another(later), "{last_unix_s}");
+            }
+        }
+    }
 }

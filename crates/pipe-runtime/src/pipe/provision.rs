@@ -78,10 +78,18 @@ pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisione
     Ok(Provisioned { target, plan: Arc::new(plan), plan_hash })
 }
 
+/// What has to remember tokens.
+#[derive(Debug, Default)]
+pub(super) struct Windows {
+    pub(super) all: Vec<TokenWindow>,
+    /// Views pass rows on to further tables.
+    pub(super) feeds_others: bool,
+}
+
 /// What has to remember the tokens of this pipe's inserts: the tables, those that views of theirs feed, and the error
 /// table's. Refuses what cannot hold.
-pub(super) async fn token_windows(file: &PipeFile, sink: &Sink) -> Result<Vec<TokenWindow>, PipeError> {
-    let mut windows = Vec::new();
+pub(super) async fn token_windows(file: &PipeFile, sink: &Sink) -> Result<Windows, PipeError> {
+    let mut windows = Windows::default();
     let errors = file.error_table.enabled.then(|| error_table(file));
     let tables = [Some(file.destination.table.as_str()), errors.as_ref().map(ErrorTable::name)];
     for table in tables.into_iter().flatten() {
@@ -90,7 +98,8 @@ pub(super) async fn token_windows(file: &PipeFile, sink: &Sink) -> Result<Vec<To
         if let Some(refusal) = judge(&facts, 1.0).refusals().next() {
             return Err(PipeError::CannotDeduplicate { problem: refusal.to_string(), mend: refusal.mend() });
         }
-        windows.extend(facts.tables().filter_map(|(table, _)| {
+        windows.feeds_others |= facts.tables().count() > 1;
+        windows.all.extend(facts.tables().filter_map(|(table, _)| {
             let blocks = match table.kind {
                 EngineKind::Plain | EngineKind::Replicated => Some(table.window_blocks),
                 EngineKind::Distributed { .. } => None,

@@ -139,6 +139,10 @@ where
                 shared.state.set(PipeState::Retrying { reason: explain(&error) });
                 backoff.next_delay_ms(jitter())
             }
+            Err(error) if shared.setup.until_caught_up => {
+                shared.fail(PipeError::Insert(Box::new(error)));
+                return None;
+            }
             Err(error) => {
                 shared.state.set(PipeState::Misconfigured { reason: explain(&error) });
                 HOLD_RETRY_MS

@@ -109,6 +109,8 @@ pub(super) struct Setup {
     pub(super) open_bytes_max: usize,
     /// In exactly-once mode, what remembers tokens.
     pub(super) windows: Vec<TokenWindow>,
+    /// Views pass rows on to further tables.
+    pub(super) feeds_others: bool,
 }
 
 impl Setup {
@@ -240,7 +242,12 @@ impl Shared {
     /// pipe, whatever their own clocks say.
     pub(super) fn now(&self) -> Moment {
         let blocks = *self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        Moment { unix_s: self.now_unix_s(), blocks }
+        Moment { unix_s: self.now_unix_s(), blocks, server_start_unix_s: self.server_start_unix_s() }
+    }
+
+    fn server_start_unix_s(&self) -> Option<u64> {
+        let clock = self.server_clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.map(|(clock, _)| clock.started_unix_s)
     }
 
     fn now_unix_s(&self) -> u64 {
