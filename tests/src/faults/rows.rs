@@ -137,6 +137,8 @@ pub(super) fn kafka_network(scene: &mut Scene<'_>) {
             _ => {
                 let count = 1 + usize::try_from(scene.below(5)).unwrap_or(0);
                 scene.network.lose_commit_answers(count);
+                scene.produce(1_000);
+                scene.pass_until(Duration::from_secs(5), |scene| scene.network.left_to_lose() == 0);
             }
         }
         scene.produce(2_000);
