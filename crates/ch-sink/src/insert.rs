@@ -53,7 +53,7 @@ pub struct Insert<'a> {
     /// Whether values of JSON columns are encoded as text.
     pub json_as_string: bool,
     /// The session that a [look](Sink::look) has opened: only the server that was looked at takes the insert, and only for
-    /// [`Insert::SESSION_S`].
+    /// [`Insert::SESSION_S`]. It ends with the insert.
     pub session: Option<&'a str>,
 }
 

@@ -3,6 +3,7 @@
 //! Sans-IO: no clock, no network, no threads, no randomness. The workers and the sink drive it, and its answers are
 //! values. A committed offset `s` means that everything below `s` is in the table or in the error table.
 
+mod action;
 mod exactly_once;
 mod ledger;
 mod metadata;
@@ -10,7 +11,8 @@ mod moment;
 mod reject_rule;
 mod token;
 
-pub use exactly_once::{Action, Commit, CommitOutcome, ExactlyOnce, Halt, Sealed, Terms, TokenMemory};
+pub use action::{Action, Commit, CommitOutcome, Halt, Sealed, Terms, TokenMemory};
+pub use exactly_once::ExactlyOnce;
 pub use ledger::{BatchId, Epoch, Ledger, Span};
 pub use metadata::{BYTES_MAX, Cut, Lineage, Metadata, Pending, Recorded};
 pub use moment::Moment;

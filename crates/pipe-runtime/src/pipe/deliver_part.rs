@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use housepipe_ch_sink::{Insert, Left};
 use housepipe_kafka_source::{Offset, PartitionId};
 
+use super::attempt::{Attempt, Undelivered};
 use super::exactly_once;
+use super::guard::{Guard, START_JITTER_S};
 use super::inserter::{insert_of, persist_rejects};
 use super::isolate;
 use super::part::{Part, RowsRefused};
-use super::persist::{Attempt, Guard, START_JITTER_S, Undelivered, persist};
+use super::persist::persist;
 use super::progress::Outcome;
 use super::recovery::until_answered;
 use super::shared::{PanicWatch, Shared};

@@ -16,8 +16,8 @@ use housepipe_kafka_source::{Offset, PartitionId, PartitionReader};
 
 use super::batch::SealedBatch;
 use super::deliver_part;
+use super::guard::Guard;
 use super::part::{Part, RowsRefused};
-use super::persist::Guard;
 use super::recovery;
 use super::shared::Shared;
 use super::worker::Share;
@@ -399,7 +399,7 @@ impl Deliveries {
                 if let (Some(mut part), Some((_, pending))) = (owned.parts.pop_front(), owned.prepared) {
                     part.sealed = sealed;
                     part.renewed_unix_s = pending.renewed_unix_s;
-                    let guard = Guard::of(partition, owned.epoch, &pending, part.is_repetition);
+                    let guard = Guard::of(shared, partition, owned.epoch, &pending, part.is_repetition);
                     shared.spawn(deliver_part::deliver_part(
                         Arc::clone(shared),
                         partition,
@@ -463,7 +463,8 @@ fn explain_halt(halt: Halt, prepared: Option<(Offset, Pending)>) -> String {
             "a batch that may be loaded already reads otherwise now (retention, compaction, or a new topic); {loaded}"
         ),
         Halt::TooOld { age_s } => format!(
-            "a batch that may be loaded already is {age_s} s old, and the table may have forgotten its token; {loaded}"
+            "a batch that may be loaded already is {age_s} s old, and the table may have forgotten its token, or have lost it \
+             when clickhouse was started anew; {loaded}"
         ),
     }
 }

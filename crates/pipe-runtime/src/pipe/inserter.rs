@@ -5,9 +5,11 @@ use std::sync::Arc;
 use housepipe_ch_sink::{ErrorRow, Insert, InsertFormat};
 use housepipe_transform::RowFormat;
 
+use super::attempt::{Attempt, Undelivered};
 use super::batch::SealedBatch;
+use super::guard::Guard;
 use super::isolate;
-use super::persist::{Attempt, Guard, Undelivered, persist};
+use super::persist::persist;
 use super::progress::Outcome;
 use super::shared::{PanicWatch, Shared};
 use crate::delivery::BatchToken;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use housepipe_ch_sink::{Bisection, ErrorRow, SinkError};
 use housepipe_kafka_source::{Offset, OwnedRecord, PartitionId, SourceError};
 
+use super::attempt::Undelivered;
 use super::batch::SealedBatch;
 use super::inserter::{insert_rejects, insert_rows};
-use super::persist::Undelivered;
 use super::record::{bare_error_row, error_row};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};

@@ -6,11 +6,13 @@
 //!        └───────────── ledger ◄───────────┴──────────── settled ◄────────────────┘
 //! ```
 
+mod attempt;
 mod batch;
 mod blocks;
 mod committer;
 mod deliver_part;
 mod exactly_once;
+mod guard;
 mod inserter;
 mod isolate;
 mod membership;

@@ -2,228 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use housepipe_ch_sink::{Backoff, ErrorRow, ErrorTable, FailureClass, Insert, SinkError, TableColumn};
-use housepipe_kafka_source::PartitionId;
+use housepipe_ch_sink::{Backoff, FailureClass, Insert, SinkError};
 
-use super::recovery;
+use super::attempt::{Attempt, Undelivered};
+use super::guard::Guard;
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
-use crate::delivery::{Epoch, Moment, Pending, TokenMemory};
 use crate::error::{PipeError, explain};
 
 /// Time between two tries of a pipe that holds because something must be mended, in milliseconds.
 pub(super) const HOLD_RETRY_MS: u64 = 10_000;
-
-/// Why something was not inserted.
-pub(super) enum Undelivered {
-    /// ClickHouse refuses these rows for what they contain.
-    Refused(SinkError),
-    /// The pipe ends, or the partition has another owner; what is not committed is read again.
-    Abandoned,
-    /// It was tried for so long that ClickHouse may have forgotten whether it has it.
-    Overdue {
-        /// Seconds since it may have been tried first.
-        age_s: u64,
-    },
-    /// The server was started anew since it was prepared, and it is known what is left of it: it is to be prepared again.
-    Outlived {
-        /// When the server was started, in seconds since 1970 by its clock.
-        started_unix_s: u64,
-        /// Whether its rows are there.
-        are_there: bool,
-    },
-    /// The server was started anew since it was prepared: what it remembers of the token is not sure.
-    ServerRestarted {
-        /// When, in seconds since 1970 by the server's clock.
-        started_unix_s: u64,
-    },
-}
-
-/// What is tried until it succeeds.
-pub(super) enum Attempt<'a> {
-    Rows(&'a Insert<'a>),
-    Errors(&'a ErrorTable, &'a [ErrorRow], &'a str),
-}
-
-impl Attempt<'_> {
-    async fn run(&self, shared: &Shared, guard: &mut Guard) -> Result<Result<(), SinkError>, Undelivered> {
-        let session = match guard.look(shared, self).await {
-            Ok(may_be_tried) => may_be_tried?,
-            Err(error) => return Ok(Err(error)),
-        };
-        if !guard.is_owner(shared) {
-            return Err(Undelivered::Abandoned);
-        }
-        let was_tried = std::mem::replace(&mut guard.is_repetition, true);
-        let (sink, session) = (&shared.setup.sink, session.as_deref());
-        Ok(match self {
-            Attempt::Rows(insert) => {
-                let inserted = sink.insert(&Insert { session, ..(*insert).clone() }).await;
-                if inserted.as_ref().is_err_and(SinkError::was_not_begun) {
-                    guard.is_repetition = was_tried;
-                }
-                inserted.map(|_| ())
-            }
-            Attempt::Errors(table, rows, token) => {
-                sink.insert_errors(table, rows, Some(token), session).await
-            }
-        })
-    }
-
-    fn table(&self) -> &str {
-        match self {
-            Attempt::Rows(insert) => insert.table,
-            Attempt::Errors(table, ..) => table.name(),
-        }
-    }
-
-    /// The columns whose types have to be those that rows are encoded for.
-    fn known_columns<'a>(&self, shared: &'a Shared) -> &'a [TableColumn] {
-        match self {
-            Attempt::Rows(_) => &shared.setup.target.known_columns,
-            Attempt::Errors(..) => &[],
-        }
-    }
-
-    /// Whether tokens of the table outlive its server.
-    fn is_in_keeper(&self, shared: &Shared) -> bool {
-        match self {
-            Attempt::Rows(_) => shared.setup.target.is_in_keeper(),
-            // The error table is ours, and not replicated.
-            Attempt::Errors(..) => false,
-        }
-    }
-}
-
-/// Under what an insert may be tried, and tried again.
-#[derive(Debug, Clone)]
-pub(super) struct Guard {
-    /// In exactly-once mode, in whose name.
-    owner: Option<(PartitionId, Epoch)>,
-    /// Since when it may have been tried, by whomever: in exactly-once mode, when its range was prepared first.
-    since: Moment,
-    /// When its range was prepared last, in seconds since 1970.
-    last_unix_s: u64,
-    /// It may have been tried before, so that the next try has to be asked for.
-    is_repetition: bool,
-    /// The start of the server that the range was prepared under, or that has heard of the token, where that is known.
-    server: Option<u64>,
-    /// The same, where the server was started anew after the first try.
-    another: Option<u64>,
-}
-
-/// Seconds after which a first try is taken for one of a process that was frozen meanwhile.
-const LATE_S: u64 = 30;
-
-/// Seconds by which a server's start, reckoned from its uptime, differs from one question to the next.
-pub(super) const START_JITTER_S: u64 = 2;
-
-impl Guard {
-    /// Of at-least-once mode: a repetition does no harm but the obvious one.
-    pub(super) fn of_nobody(shared: &Shared) -> Guard {
-        let since = shared.now();
-        let last_unix_s = since.unix_s;
-        Guard { owner: None, since, last_unix_s, is_repetition: false, server: None, another: None }
-    }
-
-    /// Of a prepared range of a partition; where `is_repetition`, an earlier owner may have tried it.
-    pub(super) fn of(partition: PartitionId, epoch: Epoch, pending: &Pending, is_repetition: bool) -> Guard {
-        Guard {
-            owner: Some((partition, epoch)),
-            since: pending.prepared,
-            last_unix_s: pending.last_unix_s(),
-            is_repetition,
-            server: pending.prepared.server_start_unix_s,
-            another: None,
-        }
-    }
-
-    /// When the server was started anew after the first try, where it was.
-    pub(super) fn another_start(&self) -> Option<u64> {
-        self.another
-    }
-
-    pub(super) fn since(&self) -> Moment {
-        self.since
-    }
-
-    /// Whether it may have been tried before.
-    pub(super) fn is_repetition(&self) -> bool {
-        self.is_repetition
-    }
-
-    /// Whether the partition is still this process's own.
-    pub(super) fn is_owner(&self, shared: &Shared) -> bool {
-        self.owner.is_none_or(|(partition, epoch)| {
-            shared.deliveries.as_ref().is_some_and(|all| all.owns(partition, epoch))
-        })
-    }
-
-    /// In at-least-once mode: the server was started anew, and the next try is the first one that this server hears of.
-    pub(super) fn restarted(&mut self, started_unix_s: u64) {
-        (self.server, self.another) = (Some(started_unix_s), Some(started_unix_s));
-        self.is_repetition = false;
-    }
-
-    /// Whether the process was frozen before its first try.
-    fn is_late(&self, shared: &Shared) -> bool {
-        self.owner.is_some() && shared.now().unix_s.abs_diff(self.last_unix_s) > LATE_S
-    }
-
-    /// Whether the server that was started then is another one than that which the range was prepared under. Starts tell, as
-    /// far as they are known; moments do where a server runs for a few seconds only. What was never sent is held to more, so
-    /// that the same server is never taken for another one of what was.
-    fn is_another(&self, started_unix_s: u64) -> bool {
-        let jitter_s = if self.is_repetition { START_JITTER_S } else { 2 * START_JITTER_S };
-        self.server.is_some_and(|known| started_unix_s.abs_diff(known) > START_JITTER_S)
-            || (self.owner.is_some() && started_unix_s + jitter_s >= self.last_unix_s)
-    }
-
-    /// Looks whether the insert may be tried: the partition is this process's own, the columns are of the types that they
-    /// had, the server is the one that the range was prepared under, and it would know the token. Returns the session in
-    /// which to try it, so that it does not come to a server that is started after this look.
-    ///
-    /// Of another type the server would take the same bytes for other values. An ALTER that comes between this look and
-    /// the insert is not seen.
-    async fn look(
-        &mut self,
-        shared: &Shared,
-        attempt: &Attempt<'_>,
-    ) -> Result<Result<Option<String>, Undelivered>, SinkError> {
-        let asks_for_memory = self.owner.is_some() && (self.is_repetition || self.is_late(shared));
-        if asks_for_memory {
-            // Of this server, and before the look that opens a session, whose time is short.
-            if let Err(undelivered) = self.look_once(shared, attempt, false).await? {
-                return Ok(Err(undelivered));
-            }
-            if recovery::memory(shared, self.since).await? == TokenMemory::Unsure {
-                return Ok(Err(Undelivered::Overdue { age_s: shared.now().seconds_to(self.since) }));
-            }
-        }
-        let opens_session = self.owner.is_some() && shared.setup.target.is_of_one_server();
-        self.look_once(shared, attempt, opens_session).await
-    }
-
-    async fn look_once(
-        &mut self,
-        shared: &Shared,
-        attempt: &Attempt<'_>,
-        opens_session: bool,
-    ) -> Result<Result<Option<String>, Undelivered>, SinkError> {
-        if !self.is_owner(shared) {
-            return Ok(Err(Undelivered::Abandoned));
-        }
-        let columns = attempt.known_columns(shared);
-        let look = shared.setup.sink.look(attempt.table(), columns, opens_session).await?;
-        shared.know_server_clock(look.clock);
-        let started_unix_s = look.clock.started_unix_s;
-        if self.is_another(started_unix_s) && !attempt.is_in_keeper(shared) {
-            return Ok(Err(Undelivered::ServerRestarted { started_unix_s }));
-        }
-        self.server.get_or_insert(started_unix_s);
-        Ok(Ok(look.session))
-    }
-}
 
 /// Runs `attempt` until it succeeds, ClickHouse refuses the rows themselves, or the pipe ends.
 pub(super) async fn persist(
@@ -238,7 +26,7 @@ pub(super) async fn persist(
         let outcome = tokio::select! {
             biased;
             _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => return Err(Undelivered::Abandoned),
-            outcome = attempt.run(shared, guard) => outcome?,
+            outcome = attempt_once(&attempt, shared, guard) => outcome?,
         };
         let error = match outcome {
             Ok(()) => {
@@ -286,37 +74,29 @@ pub(super) fn jitter() -> f64 {
     fraction
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn guard(server: Option<u64>, last_unix_s: u64, is_repetition: bool) -> Guard {
-        let owner = Some((PartitionId(0), Epoch::default()));
-        let since = Moment::at(last_unix_s);
-        Guard { owner, since, last_unix_s, is_repetition, server, another: None }
+/// Tries once, where it may be tried.
+async fn attempt_once(
+    attempt: &Attempt<'_>,
+    shared: &Shared,
+    guard: &mut Guard,
+) -> Result<Result<(), SinkError>, Undelivered> {
+    let session = match guard.look(shared, attempt).await {
+        Ok(may_be_tried) => may_be_tried?,
+        Err(error) => return Ok(Err(error)),
+    };
+    if !guard.is_owner(shared) {
+        return Err(Undelivered::Abandoned);
     }
-
-    #[test]
-    fn another_server_is_told_by_its_start_or_by_the_moment() {
-        // A start is told a second more or less exactly.
-        assert!(!guard(Some(1_000), 5_000, true).is_another(1_001));
-        assert!(guard(Some(1_000), 5_000, true).is_another(4_990));
-        // Also where its clock is behind that of the one before it.
-        assert!(guard(Some(4_000), 5_000, true).is_another(3_990));
-        // A server that ran for a moment only, and one of which nothing is known.
-        assert!(guard(Some(4_999), 5_000, true).is_another(5_001));
-        assert!(guard(None, 5_000, true).is_another(5_001));
-        assert!(!guard(None, 5_000, true).is_another(1_000));
-    }
-
-    #[test]
-    fn what_was_sent_under_a_server_is_always_taken_for_sent_under_it() {
-        // Whatever passes the first look passes every later one at the same server, whose start may be told a second later.
-        for last_unix_s in 990..1_020 {
-            for (first, later) in [(1_000, 1_000), (1_000, 1_001), (1_001, 1_000)] {
-                let sent = !guard(None, last_unix_s, false).is_another(first);
-                assert!(!sent || !guard(None, last_unix_s, true).is_another(later), "{last_unix_s}");
+    let was_tried = guard.tries();
+    let (sink, session) = (&shared.setup.sink, session.as_deref());
+    Ok(match attempt {
+        Attempt::Rows(insert) => {
+            let inserted = sink.insert(&Insert { session, ..(*insert).clone() }).await;
+            if inserted.as_ref().is_err_and(SinkError::was_not_begun) {
+                guard.was_not_begun(was_tried);
             }
+            inserted.map(|_| ())
         }
-    }
+        Attempt::Errors(table, rows, token) => sink.insert_errors(table, rows, Some(token), session).await,
+    })
 }

@@ -1,0 +1,62 @@
+//! What is inserted, and why it may end without.
+
+use housepipe_ch_sink::{ErrorRow, ErrorTable, Insert, SinkError, TableColumn};
+
+use super::shared::Shared;
+
+/// What is tried until it succeeds.
+pub(super) enum Attempt<'a> {
+    Rows(&'a Insert<'a>),
+    Errors(&'a ErrorTable, &'a [ErrorRow], &'a str),
+}
+
+impl Attempt<'_> {
+    pub(super) fn table(&self) -> &str {
+        match self {
+            Attempt::Rows(insert) => insert.table,
+            Attempt::Errors(table, ..) => table.name(),
+        }
+    }
+
+    /// The columns whose types have to be those that rows are encoded for.
+    pub(super) fn known_columns<'a>(&self, shared: &'a Shared) -> &'a [TableColumn] {
+        match self {
+            Attempt::Rows(_) => &shared.setup.target.known_columns,
+            Attempt::Errors(..) => &[],
+        }
+    }
+
+    /// Whether tokens of the table outlive its server.
+    pub(super) fn is_in_keeper(&self, shared: &Shared) -> bool {
+        match self {
+            Attempt::Rows(_) => shared.setup.target.is_in_keeper(),
+            // The error table is ours, and not replicated.
+            Attempt::Errors(..) => false,
+        }
+    }
+}
+
+/// Why something was not inserted.
+pub(super) enum Undelivered {
+    /// ClickHouse refuses these rows for what they contain.
+    Refused(SinkError),
+    /// The pipe ends, or the partition has another owner; what is not committed is read again.
+    Abandoned,
+    /// It was tried for so long that ClickHouse may have forgotten whether it has it.
+    Overdue {
+        /// Seconds since it may have been tried first.
+        age_s: u64,
+    },
+    /// The server was started anew since it was prepared, and it is known what is left of it: it is to be prepared again.
+    Outlived {
+        /// When the server was started, in seconds since 1970 by its clock.
+        started_unix_s: u64,
+        /// Whether its rows are there.
+        are_there: bool,
+    },
+    /// The server was started anew since it was prepared: what it remembers of the token is not sure.
+    ServerRestarted {
+        /// When, in seconds since 1970 by the server's clock.
+        started_unix_s: u64,
+    },
+}
