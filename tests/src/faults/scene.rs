@@ -187,6 +187,8 @@ impl<'a> Scene<'a> {
     pub(super) fn repair(&mut self) {
         self.network.lose_commit_answers(0);
         self.network.flow();
+        // The pipes of the row are gone; what they left open would add up from run to run.
+        self.network.cut();
         if self.stack.clickhouse.query("SELECT 1").is_err() {
             // Frozen or dead: one of both helps.
             let _ = self.stack.clickhouse.thaw();
