@@ -1,4 +1,4 @@
-//! Runs pipes: Kafka topics into ClickHouse tables, continuously, at least once.
+//! Runs pipes: Kafka topics into ClickHouse tables, continuously, at least once or exactly once.
 //!
 //! ```text
 //! kafka-source ─► worker threads ─► transform ─► batches ─► ch-sink ─► ClickHouse
@@ -37,7 +37,9 @@ mod offline;
 mod pipe;
 mod pipe_file;
 mod sample;
+mod server_start;
 mod summary;
+mod target;
 mod usage;
 
 pub use check::{Check, CheckReport, Verdict, check};

@@ -8,7 +8,7 @@ use housepipe_kafka_source::{Offset, PartitionId};
 
 use super::attempt::{Attempt, Undelivered};
 use super::exactly_once;
-use super::guard::{Guard, START_JITTER_S};
+use super::guard::Guard;
 use super::inserter::{insert_of, persist_rejects};
 use super::isolate;
 use super::part::{Part, RowsRefused};
@@ -20,6 +20,7 @@ use super::state::Phase;
 use crate::delivery::{BatchToken, Epoch, Moment};
 use crate::error::explain;
 use crate::failpoint::failpoint;
+use crate::server_start::is_surely_after_start;
 
 /// Rows of a batch that are looked for after the server was killed.
 const SAMPLE_ROWS_MAX: usize = 16;
@@ -94,7 +95,7 @@ pub(super) async fn deliver_part(
 async fn until_sure_of_start(shared: &Shared, guard: &Guard, started_unix_s: u64) {
     let mut phase = shared.phase();
     let began = Instant::now();
-    while shared.now().unix_s <= started_unix_s + 2 * START_JITTER_S
+    while !is_surely_after_start(shared.now().unix_s, started_unix_s)
         && began.elapsed() < START_WAIT_MAX
         && guard.is_owner(shared)
     {
@@ -186,7 +187,7 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
 }
 
 async fn rejects(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -> Result<(), Undelivered> {
-    let Some(table) = &shared.setup.target.error_table else { return Ok(()) };
+    let Some(table) = &shared.setup.error_table else { return Ok(()) };
     let wanted = part.batch.rejects.len() as u64;
     let are_there = async || {
         let asked = until_answered(shared, Phase::Aborted, || {

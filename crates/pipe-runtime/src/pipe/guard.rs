@@ -7,6 +7,7 @@ use super::attempt::{Attempt, Undelivered};
 use super::recovery;
 use super::shared::Shared;
 use crate::delivery::{Epoch, Moment, Pending, TokenMemory};
+use crate::server_start::is_another;
 
 /// Under what an insert may be tried, and tried again.
 #[derive(Debug, Clone)]
@@ -27,9 +28,6 @@ pub(super) struct Guard {
 
 /// Seconds after which a first try is taken for one of a process that was frozen meanwhile.
 const LATE_S: u64 = 30;
-
-/// Seconds by which a server's start, reckoned from its uptime, differs from one question to the next.
-pub(super) const START_JITTER_S: u64 = 2;
 
 impl Guard {
     /// Of at-least-once mode: a repetition does no harm but the obvious one.
@@ -101,13 +99,10 @@ impl Guard {
         self.owner.is_some() && shared.now().unix_s.abs_diff(self.last_unix_s) > LATE_S
     }
 
-    /// Whether the server that was started then is another one than that which the range was prepared under. Starts tell, as
-    /// far as they are known; moments do where a server runs for a few seconds only. What was never sent is held to more, so
-    /// that the same server is never taken for another one of what was.
+    /// Whether the server that was started then is another one than that which the range was prepared under.
     fn is_another(&self, started_unix_s: u64) -> bool {
-        let jitter_s = if self.is_repetition { START_JITTER_S } else { 2 * START_JITTER_S };
-        self.server.is_some_and(|known| started_unix_s.abs_diff(known) > START_JITTER_S)
-            || (self.owner.is_some() && started_unix_s + jitter_s >= self.last_unix_s)
+        let prepared_unix_s = self.owner.map(|_| self.last_unix_s);
+        is_another(started_unix_s, self.server, prepared_unix_s, self.is_repetition)
     }
 
     /// Looks whether the insert may be tried: the partition is this process's own, the columns are of the types that they
@@ -154,40 +149,5 @@ impl Guard {
             self.server.get_or_insert(started_unix_s);
         }
         Ok(Ok(look.session))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn guard(server: Option<u64>, last_unix_s: u64, is_repetition: bool) -> Guard {
-        let owner = Some((PartitionId(0), Epoch::default()));
-        let since = Moment::at(last_unix_s);
-        Guard { owner, since, last_unix_s, is_repetition, server, another: None }
-    }
-
-    #[test]
-    fn another_server_is_told_by_its_start_or_by_the_moment() {
-        // A start is told a second more or less exactly.
-        assert!(!guard(Some(1_000), 5_000, true).is_another(1_001));
-        assert!(guard(Some(1_000), 5_000, true).is_another(4_990));
-        // Also where its clock is behind that of the one before it.
-        assert!(guard(Some(4_000), 5_000, true).is_another(3_990));
-        // A server that ran for a moment only, and one of which nothing is known.
-        assert!(guard(Some(4_999), 5_000, true).is_another(5_001));
-        assert!(guard(None, 5_000, true).is_another(5_001));
-        assert!(!guard(None, 5_000, true).is_another(1_000));
-    }
-
-    #[test]
-    fn what_was_sent_under_a_server_is_always_taken_for_sent_under_it() {
-        // Whatever passes the first look passes every later one at the same server, whose start may be told a second later.
-        for last_unix_s in 990..1_020 {
-            for (first, later) in [(1_000, 1_000), (1_000, 1_001), (1_001, 1_000)] {
-                let sent = !guard(None, last_unix_s, false).is_another(first);
-                assert!(!sent || !guard(None, last_unix_s, true).is_another(later), "{last_unix_s}");
-            }
-        }
     }
 }

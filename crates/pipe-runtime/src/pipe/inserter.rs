@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use housepipe_ch_sink::{ErrorRow, Insert, InsertFormat};
-use housepipe_transform::RowFormat;
+use housepipe_ch_sink::{ErrorRow, Insert};
 
 use super::attempt::{Attempt, Undelivered};
 use super::batch::SealedBatch;
@@ -91,21 +90,7 @@ pub(super) fn insert_of<'a>(
     rows: &std::ops::Range<usize>,
     token: &'a str,
 ) -> Insert<'a> {
-    Insert {
-        table: &shared.setup.target.table,
-        columns: &shared.setup.target.columns,
-        format: if shared.setup.target.format == RowFormat::RowBinaryWithDefaults {
-            InsertFormat::RowBinaryWithDefaults
-        } else {
-            InsertFormat::RowBinary
-        },
-        body: batch.slice(rows),
-        rows: rows.len() as u64,
-        token: Some(token),
-        // JSON columns are encoded as text; the setting is nothing to tables without one.
-        json_as_string: true,
-        session: None,
-    }
+    shared.setup.target.insert(batch.slice(rows), rows.len(), token)
 }
 
 /// Inserts error rows, as often as it takes. Without an error table there is nothing to do. `token` makes the token for a
@@ -131,7 +116,7 @@ pub(super) async fn persist_rejects(
     token: &str,
     guard: &mut Guard,
 ) -> Result<(), Undelivered> {
-    let Some(table) = &shared.setup.target.error_table else { return Ok(()) };
+    let Some(table) = &shared.setup.error_table else { return Ok(()) };
     if rejects.is_empty() {
         return Ok(());
     }

@@ -148,6 +148,7 @@ impl Pipe {
                 reject_rule: RejectRule::new(file.error_table.stop_ratio, file.error_table.warn_ratio),
                 labels: record::Labels { pipe: file.name.to_string(), topic: file.source.topic.clone() },
                 target: provisioned.target,
+                error_table: provisioned.error_table,
                 sink,
                 source: source.clone(),
                 until_caught_up: options.until_caught_up,

@@ -8,13 +8,14 @@ use housepipe_ch_sink::{
 use housepipe_transform::{Column, Columns, DataType, DefaultKind, Plan, PlanOptions, RowFormat, TimeZone};
 
 use super::recovery::TokenWindow;
-use super::shared::Target;
 use crate::error::PipeError;
 use crate::pipe_file::{ColumnSpec, DestinationSpec, PipeFile};
+use crate::target::Target;
 
 /// A destination that is ready for inserts.
 pub(super) struct Provisioned {
     pub(super) target: Target,
+    pub(super) error_table: Option<ErrorTable>,
     pub(super) plan: Arc<Plan>,
     /// What rows are made by, in 32 bits: another plan may make other rows of the same records.
     pub(super) plan_hash: u32,
@@ -54,28 +55,9 @@ pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisione
         sink.create_error_table(table).await?;
         tracing::info!(table = table.name(), "error table created");
     }
-    let target = Target {
-        table: destination.table.clone(),
-        engine: existing.engine,
-        is_partitioned: existing.is_partitioned,
-        columns: columns.iter().map(|column| column.name.clone()).collect(),
-        known_columns: existing
-            .columns
-            .iter()
-            .filter(|known| columns.iter().any(|column| column.name == known.name))
-            .cloned()
-            .collect(),
-        types: columns.iter().map(|column| column.ty.to_string()).collect(),
-        filled: columns
-            .iter()
-            .filter(|column| column.default == DefaultKind::Expression)
-            .map(|column| column.name.clone())
-            .collect(),
-        format: row_format(&columns),
-        error_table,
-    };
+    let target = Target::new(&destination.table, existing, &columns, plan.options().format);
     let plan_hash = plan_hash(file, &columns, zone);
-    Ok(Provisioned { target, plan: Arc::new(plan), plan_hash })
+    Ok(Provisioned { target, error_table, plan: Arc::new(plan), plan_hash })
 }
 
 /// What has to remember tokens.
@@ -112,7 +94,7 @@ pub(super) async fn token_windows(file: &PipeFile, sink: &Sink) -> Result<Window
 }
 
 /// A hash of all that decides what becomes of a record.
-fn plan_hash(file: &PipeFile, columns: &[Column], zone: TimeZone) -> u32 {
+pub(crate) fn plan_hash(file: &PipeFile, columns: &[Column], zone: TimeZone) -> u32 {
     let mut text = format!("1|{:?}|{zone}", file.semantics);
     for column in columns {
         text.push_str(&format!("|{}|{}|{:?}|{:?}", column.name, column.ty, column.source, column.default));

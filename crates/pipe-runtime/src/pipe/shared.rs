@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::{Instant, SystemTime};
 
-use housepipe_ch_sink::{BlockMark, ErrorRow, ErrorTable, ServerClock, Sink, TableColumn, TableName};
+use housepipe_ch_sink::{BlockMark, ErrorRow, ErrorTable, ServerClock, Sink, TableName};
 use housepipe_kafka_source::{PartitionId, SourceConfig};
-use housepipe_transform::RowFormat;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -24,41 +23,7 @@ use super::state::{Phase, PipeState, StateCell};
 use crate::delivery::{BatchId, BatchToken, Cut, Moment, RejectRule, RejectVerdict, Sealed, Terms};
 use crate::error::{PipeError, explain};
 use crate::pipe_file::BatchLimits;
-
-/// Where rows go.
-#[derive(Debug)]
-pub(super) struct Target {
-    pub(super) table: String,
-    pub(super) engine: String,
-    /// It has a partition key.
-    pub(super) is_partitioned: bool,
-    pub(super) columns: Vec<String>,
-    /// The same as the server described them, with the types that rows are encoded for.
-    pub(super) known_columns: Vec<TableColumn>,
-    /// Their types as SQL.
-    pub(super) types: Vec<String>,
-    /// Those that the server may fill.
-    pub(super) filled: Vec<String>,
-    pub(super) format: RowFormat,
-    pub(super) error_table: Option<ErrorTable>,
-}
-
-impl Target {
-    /// Whether the table keeps every row as it was inserted, as a plain MergeTree does.
-    pub(super) fn keeps_rows(&self) -> bool {
-        self.engine == "MergeTree"
-    }
-
-    /// Whether one server has it, the same one for every request, and so its rows and its tokens.
-    pub(super) fn is_of_one_server(&self) -> bool {
-        self.engine.ends_with("MergeTree") && !self.is_in_keeper()
-    }
-
-    /// Whether the tokens that it remembers outlive its server.
-    pub(super) fn is_in_keeper(&self) -> bool {
-        self.engine.starts_with("Replicated") || self.engine.starts_with("Shared")
-    }
-}
+use crate::target::Target;
 
 #[derive(Default)]
 struct Spares {
@@ -98,6 +63,7 @@ pub(super) struct Setup {
     pub(super) reject_rule: RejectRule,
     pub(super) labels: Labels,
     pub(super) target: Target,
+    pub(super) error_table: Option<ErrorTable>,
     pub(super) sink: Sink,
     pub(super) source: SourceConfig,
     /// End once the lag has reached zero.

@@ -1,0 +1,76 @@
+//! Where rows go, as it was when the pipe was set up.
+
+use bytes::Bytes;
+use housepipe_ch_sink::{Insert, InsertFormat, TableColumn, TableInfo};
+use housepipe_transform::{Column, DefaultKind, RowFormat};
+
+/// A table, and the columns of it that are filled.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) table: String,
+    pub(crate) engine: String,
+    /// It has a partition key.
+    pub(crate) is_partitioned: bool,
+    pub(crate) columns: Vec<String>,
+    /// The same as the server described them, with the types that rows are encoded for.
+    pub(crate) known_columns: Vec<TableColumn>,
+    /// Their types as SQL.
+    pub(crate) types: Vec<String>,
+    /// Those that the server may fill.
+    pub(crate) filled: Vec<String>,
+    format: InsertFormat,
+}
+
+impl Target {
+    /// The table `name`, which `info` describes, and the `columns` of it that rows have, in `format`.
+    pub(crate) fn new(name: &str, info: TableInfo, columns: &[Column], format: RowFormat) -> Target {
+        let is_filled = |known: &TableColumn| columns.iter().any(|column| column.name == known.name);
+        Target {
+            table: name.to_owned(),
+            engine: info.engine,
+            is_partitioned: info.is_partitioned,
+            columns: columns.iter().map(|column| column.name.clone()).collect(),
+            known_columns: info.columns.into_iter().filter(is_filled).collect(),
+            types: columns.iter().map(|column| column.ty.to_string()).collect(),
+            filled: columns
+                .iter()
+                .filter(|column| column.default == DefaultKind::Expression)
+                .map(|column| column.name.clone())
+                .collect(),
+            format: match format {
+                RowFormat::RowBinaryWithDefaults => InsertFormat::RowBinaryWithDefaults,
+                _ => InsertFormat::RowBinary,
+            },
+        }
+    }
+
+    /// The insert of `rows` encoded rows.
+    pub(crate) fn insert<'a>(&'a self, body: Bytes, rows: usize, token: &'a str) -> Insert<'a> {
+        Insert {
+            table: &self.table,
+            columns: &self.columns,
+            format: self.format,
+            body,
+            rows: rows as u64,
+            token: Some(token),
+            // JSON columns are encoded as text; the setting is nothing to tables without one.
+            json_as_string: true,
+            session: None,
+        }
+    }
+
+    /// Whether the table keeps every row as it was inserted, as a plain MergeTree does.
+    pub(crate) fn keeps_rows(&self) -> bool {
+        self.engine == "MergeTree"
+    }
+
+    /// Whether one server has it, the same one for every request, and so its rows and its tokens.
+    pub(crate) fn is_of_one_server(&self) -> bool {
+        self.engine.ends_with("MergeTree") && !self.is_in_keeper()
+    }
+
+    /// Whether the tokens that it remembers outlive its server.
+    pub(crate) fn is_in_keeper(&self) -> bool {
+        self.engine.starts_with("Replicated") || self.engine.starts_with("Shared")
+    }
+}
