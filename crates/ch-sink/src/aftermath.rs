@@ -56,6 +56,11 @@ impl Counted {
 }
 
 impl ServerClock {
+    /// A clock as it was noted, in seconds since 1970.
+    pub const fn noted(now_unix_s: u64, started_unix_s: u64) -> ServerClock {
+        ServerClock { now_unix_s, started_unix_s }
+    }
+
     /// The columns of the answer.
     pub(crate) const SQL: &str = "toUInt64(toUnixTimestamp(now())) AS now_unix_s, \
                                   toUInt64(now_unix_s - uptime()) AS started_unix_s";

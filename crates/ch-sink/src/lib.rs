@@ -43,6 +43,7 @@ mod expression;
 mod grants;
 mod memory;
 mod quote;
+mod random_name;
 mod table;
 
 mod error_log;

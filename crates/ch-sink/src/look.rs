@@ -6,13 +6,11 @@
 //! a session of ClickHouse's HTTP interface: sessions live in the server's memory, so that an insert in one is refused
 //! where the server was started anew in between.
 
-use std::hash::{BuildHasher, RandomState};
-use std::time::SystemTime;
-
 use crate::aftermath::ServerClock;
 use crate::error::SinkError;
 use crate::insert::Insert;
 use crate::quote::{quote_identifier, quote_string};
+use crate::random_name::random_name;
 use crate::sink::Sink;
 use crate::table::TableColumn;
 
@@ -52,7 +50,7 @@ impl Sink {
             quote_string(&self.config().database),
             quote_string(table)
         );
-        let session = opens_session.then(session_id);
+        let session = opens_session.then(random_name);
         let mut query = self.client().query_raw(&sql);
         if let Some(session) = &session {
             let seconds = Insert::SESSION_S.to_string();
@@ -72,12 +70,6 @@ impl Sink {
             }),
         }
     }
-}
-
-/// A name that no other session has.
-fn session_id() -> String {
-    let bits = || RandomState::new().hash_one(SystemTime::now());
-    format!("housepipe-{:016x}{:016x}", bits(), bits())
 }
 
 /// The first column that has another type now, and that type.

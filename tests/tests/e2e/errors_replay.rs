@@ -16,11 +16,17 @@ struct Rejected {
     pipe: PipeText,
 }
 
-const WINDOW: &str = "SETTINGS non_replicated_deduplication_window = 100";
+pub(super) const WINDOW: &str = "SETTINGS non_replicated_deduplication_window = 100";
 
-/// Lets a pipe reject `count` records and one that no column can take, then mends table and pipe file.
 fn mended(name: &str, count: u64, layout: &str) -> Rejected {
     let stack = shared_stack();
+    let (topic, pipe) = mended_at(stack, name, count, layout);
+    Rejected { stack, topic, pipe }
+}
+
+/// Lets a pipe reject `count` records and one that no column can take, then mends table and pipe file. Returns the topic,
+/// which names the table too, and the pipe.
+pub(super) fn mended_at(stack: &Stack, name: &str, count: u64, layout: &str) -> (String, PipeText) {
     let topic = unique(name);
     create_topic(stack, &topic, 2);
     query(stack, &format!("CREATE TABLE {topic} (id UInt64, n UInt8) ENGINE = MergeTree {layout}"));
@@ -30,8 +36,7 @@ fn mended(name: &str, count: u64, layout: &str) -> Rejected {
     let outcome = housepipe(&["run", "pipe.yaml", "--until-caught-up", "--json"], Some(&pipe), b"").wait();
     assert_eq!(outcome.expect_success().number("rejected"), count + 1);
     query(stack, &format!("ALTER TABLE {topic} MODIFY COLUMN n UInt32"));
-    let pipe = pipe.with("batch: { max_rows: 3 }");
-    Rejected { stack, topic, pipe }
+    (topic, pipe.with("batch: { max_rows: 3 }"))
 }
 
 impl Rejected {
@@ -49,12 +54,8 @@ impl Rejected {
         query_number(self.stack, &format!("SELECT count() FROM {}_clickpipes_error", self.topic))
     }
 
-    /// The pipe file with a proxy before ClickHouse.
     fn behind_proxy(&self) -> (Proxy, PipeText) {
-        let server = self.stack.clickhouse.url().trim_start_matches("http://").to_owned();
-        let proxy = Proxy::before(&server);
-        let pipe = self.pipe.clone().replacing(&server, &proxy.address().to_string());
-        (proxy, pipe)
+        behind_proxy(self.stack, &self.pipe)
     }
 
     /// Kills a replay at its insert number `number`. Each batch has three: it is begun, its rows, it is loaded.
@@ -68,17 +69,30 @@ impl Rejected {
     }
 
     fn open_token(&self) -> String {
-        query(
-            self.stack,
-            &format!(
-                "SELECT batch_token FROM {}_clickpipes_error WHERE partition = -1 GROUP BY batch_token HAVING count() = 1",
-                self.topic
-            ),
-        )
+        open_token(self.stack, &self.topic)
     }
 }
 
-fn replay(pipe: &PipeText, arguments: &[&str]) -> Outcome {
+/// The pipe file with a proxy before ClickHouse.
+pub(super) fn behind_proxy(stack: &Stack, pipe: &PipeText) -> (Proxy, PipeText) {
+    let server = stack.clickhouse.url().trim_start_matches("http://").to_owned();
+    let proxy = Proxy::before(&server);
+    let pipe = pipe.clone().replacing(&server, &proxy.address().to_string());
+    (proxy, pipe)
+}
+
+/// The token of the batch that was begun and is neither loaded nor dropped.
+pub(super) fn open_token(stack: &Stack, topic: &str) -> String {
+    query(
+        stack,
+        &format!(
+            "SELECT batch_token FROM {topic}_clickpipes_error WHERE partition = -1 GROUP BY batch_token \
+             HAVING countIf(kind != 'replay') = 0"
+        ),
+    )
+}
+
+pub(super) fn replay(pipe: &PipeText, arguments: &[&str]) -> Outcome {
     let all = [&["errors", "replay", "pipe.yaml"], arguments].concat();
     housepipe(&all, Some(pipe), b"").wait()
 }

@@ -4,6 +4,7 @@ mod command_line;
 mod demo;
 mod errors_list;
 mod errors_replay;
+mod errors_replay_restart;
 mod exactly_once;
 mod existing_table;
 mod faults;

@@ -6,6 +6,7 @@ use crate::error::SinkError;
 use crate::error_row::{ErrorRow, RowKind};
 use crate::error_table::ErrorTable;
 use crate::quote::{quote_identifier, quote_string};
+use crate::random_name::random_name;
 use crate::sink::Sink;
 
 /// What is marked of a batch.
@@ -65,7 +66,9 @@ pub(super) fn replayed_sql(table: &str, pipe: &str) -> String {
 }
 
 impl Sink {
-    /// Marks the batch `token` with `mark`, and each of its records. All rows of a mark arrive together, or none.
+    /// Marks the batch `token` with `mark`, and each of its records. All rows of a mark arrive together, or none; a mark
+    /// that is added again says what it says once, so that each insert has a token of its own: a server that was killed
+    /// may remember that of a mark that it does not have.
     ///
     /// # Errors
     /// Any [`SinkError`] of an insert.
@@ -89,7 +92,8 @@ impl Sink {
             let place = (record.partition, record.offset, timestamp_ms);
             ErrorRow::mark(pipe, mark.kind(), &record.topic, place, token)
         }));
-        self.insert_errors(table, &rows, Some(&format!("{token}|{}", mark.kind().name())), None).await
+        let token_of_mark = format!("{token}|{}|{}", mark.kind().name(), random_name());
+        self.insert_errors(table, &rows, Some(&token_of_mark), None).await
     }
 
     /// Batches that were begun and of which nothing more is known, the oldest first.

@@ -1,6 +1,6 @@
 //! What can go wrong with an error table.
 
-use housepipe_ch_sink::SinkError;
+use housepipe_ch_sink::{Left, SinkError};
 
 use crate::error::PipeError;
 
@@ -75,6 +75,24 @@ pub enum ErrorsError {
         /// The last answer.
         source: Box<SinkError>,
     },
+    /// ClickHouse was killed behind an insert, and what is left of it does not tell whether it was done.
+    #[error(
+        "clickhouse was started anew behind the insert of the batch `{token}`, and {}; run the replay again to be told how \
+         to settle it",
+        untold(*.left)
+    )]
+    Untold {
+        /// The token of its insert.
+        token: String,
+        /// What is left of it.
+        left: Left,
+    },
+    /// ClickHouse is killed again and again.
+    #[error("clickhouse was started anew {times} times behind an insert; nothing of this batch was loaded")]
+    Restarting {
+        /// How often.
+        times: usize,
+    },
     /// Too much time passed before a batch could be inserted.
     #[error(
         "the batch `{token}` was begun too long ago to be inserted by this process (was it stopped?); run the replay \
@@ -115,5 +133,13 @@ impl ErrorsError {
             self,
             ErrorsError::Condition { .. } | ErrorsError::NoSuchBatch { .. } | ErrorsError::Disabled
         )
+    }
+}
+
+/// Why what is left of an insert does not tell whether it was done.
+pub(super) fn untold(left: Left) -> &'static str {
+    match left {
+        Left::Nothing => "none of its rows are there, which its engine may have merged into others",
+        Left::Some | Left::All => "some of its rows are there, and others are not",
     }
 }

@@ -4,14 +4,14 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use housepipe_ch_sink::{
-    Backoff, Bisection, ClaimConflict, DeduplicationFacts, ErrorTable, FailureClass, Insert, RecordId,
-    ReplayMark, Sink, SinkError,
+    Backoff, Bisection, ClaimConflict, DeduplicationFacts, ErrorTable, FailureClass, RecordId, ReplayMark,
+    Sink, SinkError,
 };
 
 use super::encode::Rows;
 use super::error::ErrorsError;
+use super::insert::{Attempted, Sent};
 use super::note::Note;
 use super::open::Destination;
 use super::report::ReplayReport;
@@ -26,6 +26,9 @@ const CODE_REFUSED: &str = "refused_by_clickhouse";
 /// not send what another has finished meanwhile, with a token that the table has forgotten.
 const RETRY_MS_MAX: u64 = 60_000;
 
+/// How often a batch is begun anew because ClickHouse was started anew behind its insert.
+const BEGUN_ANEW_MAX: usize = 5;
+
 /// Writes to both tables.
 pub(super) struct Loader<'a> {
     pub(super) sink: &'a Sink,
@@ -35,21 +38,6 @@ pub(super) struct Loader<'a> {
     pub(super) facts: DeduplicationFacts,
     random: RandomState,
     begun: u64,
-}
-
-/// Whether an insert may have been done before.
-pub(super) enum Attempted {
-    /// No: it was marked as begun at this time.
-    Never(Instant),
-    /// By a process that was cut off; that the table remembers it was found at this time.
-    Perhaps(Instant),
-}
-
-/// How an insert ended.
-pub(super) enum Sent {
-    Stored,
-    /// Nothing of it is stored, for what its rows contain.
-    Refused(SinkError),
 }
 
 impl<'a> Loader<'a> {
@@ -69,10 +57,7 @@ impl<'a> Loader<'a> {
     /// a kill does not depend on the table refusing the same rows then.
     pub(super) async fn load(&mut self, rows: &Rows, report: &mut ReplayReport) -> Result<(), ErrorsError> {
         let all = 0..rows.len();
-        let first = match self.attempt(rows, all.clone(), report).await? {
-            Sent::Stored => return Ok(()),
-            Sent::Refused(error) => error,
-        };
+        let Some(first) = self.attempt(rows, all.clone(), report).await? else { return Ok(()) };
         tracing::warn!(
             error = explain(&first),
             rows = all.len(),
@@ -81,8 +66,8 @@ impl<'a> Loader<'a> {
         let mut search = Bisection::after_refusal(all.len(), explain(&first), first.named_row());
         while let Some(range) = search.next_range() {
             match self.attempt(rows, range, report).await? {
-                Sent::Stored => search.accepted(),
-                Sent::Refused(error) => search.refused(explain(&error), error.named_row()),
+                None => search.accepted(),
+                Some(error) => search.refused(explain(&error), error.named_row()),
             }
         }
         let refused = search.finish().map_err(|too_many| ErrorsError::TooManyRefused {
@@ -95,16 +80,34 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// One batch through all its steps.
+    /// Rows under a token of their own, or several, until they are stored; or why they are refused.
     async fn attempt(
         &mut self,
         rows: &Rows,
         range: Range<usize>,
         report: &mut ReplayReport,
+    ) -> Result<Option<SinkError>, ErrorsError> {
+        for _ in 0..BEGUN_ANEW_MAX {
+            match self.attempt_once(rows, &range, report).await? {
+                Sent::Stored => return Ok(None),
+                Sent::Refused(error) => return Ok(Some(error)),
+                Sent::Nothing => {}
+            }
+        }
+        Err(ErrorsError::Restarting { times: BEGUN_ANEW_MAX })
+    }
+
+    /// One batch through all its steps.
+    async fn attempt_once(
+        &mut self,
+        rows: &Rows,
+        range: &Range<usize>,
+        report: &mut ReplayReport,
     ) -> Result<Sent, ErrorsError> {
-        let (ids, body) = (rows.ids(&range), rows.slice(&range));
+        let (ids, body) = (rows.ids(range), rows.slice(range));
+        let server = self.server().await?;
         let (token, began) = (self.new_token(), Instant::now());
-        let note = Note::new(self.destination.plan_hash, &body, &self.facts).text();
+        let note = Note::new(self.destination.plan_hash, &body, server, &self.facts).text();
         self.mark(ReplayMark::Begun, (&token, &note), ids).await?;
         // Between the mark and the insert: of two replays that begin at the same time one at least sees the other.
         if let Some(conflict) = self.sink.claim_conflict(self.errors.name(), self.pipe, &token).await? {
@@ -115,7 +118,8 @@ impl<'a> Loader<'a> {
             };
             return Err(ErrorsError::Conflict { by });
         }
-        let sent = match self.insert(&token, &body, range.len(), Attempted::Never(began)).await {
+        let insert = self.destination.target.insert(body, range.len(), &token);
+        let sent = match self.insert(&insert, server, Attempted::Never(began)).await {
             Ok(sent) => sent,
             Err(error @ ErrorsError::Insert(_)) => {
                 self.mark(ReplayMark::Dropped, (&token, ""), ids).await?;
@@ -129,7 +133,7 @@ impl<'a> Loader<'a> {
                 report.loaded += ids.len() as u64;
                 report.inserts += 1;
             }
-            Sent::Refused(_) => self.mark(ReplayMark::Dropped, (&token, ""), ids).await?,
+            Sent::Refused(_) | Sent::Nothing => self.mark(ReplayMark::Dropped, (&token, ""), ids).await?,
         }
         Ok(sent)
     }
@@ -140,51 +144,6 @@ impl<'a> Loader<'a> {
         format!("housepipe:replay:{}:{:016x}", self.pipe, self.random.hash_one(self.begun))
     }
 
-    /// Inserts rows until it is known what became of them.
-    ///
-    /// A refusal proves that nothing is stored only where no attempt before it can have been done: the table may have got
-    /// a new constraint between the two.
-    pub(super) async fn insert(
-        &self,
-        token: &str,
-        body: &Bytes,
-        rows: usize,
-        attempted: Attempted,
-    ) -> Result<Sent, ErrorsError> {
-        let insert = Insert {
-            table: &self.destination.table,
-            columns: &self.destination.columns,
-            format: self.destination.format,
-            body: body.clone(),
-            rows: rows as u64,
-            token: Some(token),
-            json_as_string: true,
-            session: None,
-        };
-        let unsure = |error| Err(ErrorsError::Unsure { token: token.to_owned(), source: Box::new(error) });
-        let (began, mut is_unknown) = match attempted {
-            Attempted::Never(began) => (began, false),
-            Attempted::Perhaps(looked_at) => (looked_at, true),
-        };
-        let mut backoff = Backoff::default();
-        loop {
-            if is_over(began) {
-                return Err(ErrorsError::Late { token: token.to_owned() });
-            }
-            let Err(error) = self.sink.insert(&insert).await else { return Ok(Sent::Stored) };
-            match error.class() {
-                FailureClass::Retry if is_over(began) => return unsure(error),
-                FailureClass::Retry => {
-                    is_unknown = true;
-                    pause(&mut backoff, &error).await;
-                }
-                _ if is_unknown || !error.has_stored_nothing() => return unsure(error),
-                FailureClass::IsolateRow => return Ok(Sent::Refused(error)),
-                FailureClass::Hold => return Err(ErrorsError::Insert(Box::new(error))),
-            }
-        }
-    }
-
     /// Adds a mark. It may arrive twice: the same mark twice says what it says once.
     pub(super) async fn mark(
         &self,
@@ -192,24 +151,31 @@ impl<'a> Loader<'a> {
         claim: (&str, &str),
         ids: &[RecordId],
     ) -> Result<(), ErrorsError> {
-        let (mut backoff, started) = (Backoff::default(), Instant::now());
-        loop {
-            match self.sink.mark_replay(self.errors, self.pipe, mark, claim, ids).await {
-                Ok(()) => return Ok(()),
-                Err(error) if error.class() == FailureClass::Retry && !is_over(started) => {
-                    pause(&mut backoff, &error).await;
-                }
-                Err(error) => return Err(error.into()),
+        Ok(until_answered(|| self.sink.mark_replay(self.errors, self.pipe, mark, claim, ids)).await?)
+    }
+}
+
+/// Asks until there is an answer, for as long as a request is tried.
+pub(super) async fn until_answered<T, F>(ask: impl Fn() -> F) -> Result<T, SinkError>
+where
+    F: Future<Output = Result<T, SinkError>>,
+{
+    let (mut backoff, started) = (Backoff::default(), Instant::now());
+    loop {
+        match ask().await {
+            Err(error) if error.class() == FailureClass::Retry && !is_over(started) => {
+                pause(&mut backoff, &error).await;
             }
+            answer => return answer,
         }
     }
 }
 
-fn is_over(started: Instant) -> bool {
+pub(super) fn is_over(started: Instant) -> bool {
     started.elapsed() >= Duration::from_millis(RETRY_MS_MAX)
 }
 
-async fn pause(backoff: &mut Backoff, error: &SinkError) {
+pub(super) async fn pause(backoff: &mut Backoff, error: &SinkError) {
     tracing::warn!(error = explain(error), "trying again");
     // One command at a terminal: there is nobody to keep out of step with.
     tokio::time::sleep(Duration::from_millis(backoff.next_delay_ms(0.5))).await;

@@ -5,15 +5,17 @@
 //!
 //! ```text
 //! begun (token, records) ─► no other replay is in the way ─► insert with the token ─► loaded
-//!            └──────────────── refused, or another is ───────────────────────────────► dropped
+//!            └───── refused, or another is, or ClickHouse was killed before it ──────► dropped
 //! ```
 //!
 //! Whoever comes after a process that was killed finds what was begun and neither loaded nor dropped, and inserts exactly
 //! that again, with the same token: the table drops it where it has it. So a record is loaded once as long as the table
-//! remembers the token, which is looked at before; where that cannot be told, the replay stops and says so.
+//! remembers the token, which is looked at before; where that cannot be told, the replay stops and says so. A ClickHouse
+//! that was killed meanwhile may remember tokens without their rows: then the rows themselves are looked for.
 
 mod encode;
 mod error;
+mod insert;
 mod list;
 mod load;
 mod moment;

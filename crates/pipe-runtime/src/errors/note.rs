@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use housepipe_ch_sink::{DeduplicationFacts, EngineKind, TableFacts, judge};
+use housepipe_ch_sink::{DeduplicationFacts, EngineKind, ServerClock, TableFacts, judge};
 use serde::{Deserialize, Serialize};
 
 /// The version that is written, and the only one that is read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Inserts a second that are assumed of everybody else, where this user may not see how many there were.
 const INSERTS_PER_SECOND_ASSUMED: f64 = 10.0;
@@ -21,12 +21,15 @@ pub(super) struct Note {
     /// CRC-32 and length of the rows.
     pub(super) rows_crc: u32,
     pub(super) rows_bytes: u64,
+    /// The server's clock, and when it was started, both in seconds since 1970.
+    noted_unix_s: u64,
+    started_unix_s: u64,
     /// How far each table's count of blocks was; those that could not be seen are missing.
     blocks: BTreeMap<String, i64>,
 }
 
 impl Note {
-    pub(super) fn new(plan: u32, rows: &Bytes, facts: &DeduplicationFacts) -> Note {
+    pub(super) fn new(plan: u32, rows: &Bytes, server: ServerClock, facts: &DeduplicationFacts) -> Note {
         let blocks =
             facts.tables().filter_map(|(table, _)| Some((table.name.to_string(), table.blocks_written?)));
         let blocks = blocks.collect();
@@ -35,6 +38,8 @@ impl Note {
             plan,
             rows_crc: crc32fast::hash(rows),
             rows_bytes: rows.len() as u64,
+            noted_unix_s: server.now_unix_s,
+            started_unix_s: server.started_unix_s,
             blocks,
         }
     }
@@ -47,6 +52,11 @@ impl Note {
 
     pub(super) fn parse(text: &str) -> Option<Note> {
         serde_json::from_str(text).ok().filter(|note: &Note| note.version == VERSION)
+    }
+
+    /// The server's clock when the batch was begun.
+    pub(super) fn server(&self) -> ServerClock {
+        ServerClock::noted(self.noted_unix_s, self.started_unix_s)
     }
 
     /// Whether these are the rows that were to be inserted.
@@ -145,7 +155,8 @@ mod tests {
     }
 
     fn noted(facts: &DeduplicationFacts) -> Note {
-        Note::new(7, &Bytes::from_static(b"rows"), facts)
+        let server = ServerClock::noted(1_764_000_000, 1_763_000_000);
+        Note::new(7, &Bytes::from_static(b"rows"), server, facts)
     }
 
     #[test]
@@ -153,11 +164,11 @@ mod tests {
         let note = noted(&plain(Some(5)));
         assert_eq!(
             note.text(),
-            r#"{"version":1,"plan":7,"rows_crc":176944289,"rows_bytes":4,"blocks":{"`d`.`t`":5}}"#
+            r#"{"version":2,"plan":7,"rows_crc":176944289,"rows_bytes":4,"noted_unix_s":1764000000,"started_unix_s":1763000000,"blocks":{"`d`.`t`":5}}"#
         );
         assert_eq!(Note::parse(&note.text()), Some(note.clone()));
         assert!(note.is_of(&Bytes::from_static(b"rows")) && !note.is_of(&Bytes::from_static(b"rowz")));
-        for text in ["", "{}", "null", &note.text().replace(":1,", ":2,"), &note.text()[1..]] {
+        for text in ["", "{}", "null", &note.text().replace(":2,", ":3,"), &note.text()[1..]] {
             assert_eq!(Note::parse(text), None, "{text}");
         }
     }

@@ -2,23 +2,21 @@
 
 use std::sync::Arc;
 
-use housepipe_ch_sink::{ErrorFilter, ErrorTable, InsertFormat, Sink, SinkError};
-use housepipe_transform::TimeZone;
-use housepipe_transform::{Plan, RowFormat};
+use housepipe_ch_sink::{ErrorFilter, ErrorTable, Sink, SinkError};
+use housepipe_transform::{Plan, TimeZone};
 
 use super::error::ErrorsError;
 use crate::error::PipeError;
-use crate::pipe::provision::{compile, error_table, match_columns};
+use crate::pipe::provision::{compile, error_table, match_columns, plan_hash};
 use crate::pipe::sink_config;
 use crate::pipe_file::PipeFile;
+use crate::target::Target;
 
 /// Where records go that are encoded once more.
 pub(super) struct Destination {
-    pub(super) table: String,
-    pub(super) columns: Vec<String>,
-    pub(super) format: InsertFormat,
+    pub(super) target: Target,
     pub(super) plan: Arc<Plan>,
-    /// A hash of the columns and of how values are read.
+    /// What rows are made by, in 32 bits.
     pub(super) plan_hash: u32,
 }
 
@@ -46,18 +44,8 @@ pub(super) async fn destination(file: &PipeFile, sink: &Sink) -> Result<Destinat
     };
     let columns = match_columns(file, &info.columns, zone)?;
     let plan = compile(file, &columns, zone)?;
-    let format = match plan.options().format {
-        RowFormat::RowBinaryWithDefaults => InsertFormat::RowBinaryWithDefaults,
-        _ => InsertFormat::RowBinary,
-    };
-    let described = format!("{columns:?} {:?} {zone}", file.semantics);
-    Ok(Destination {
-        table,
-        columns: columns.iter().map(|column| column.name.clone()).collect(),
-        format,
-        plan: Arc::new(plan),
-        plan_hash: crc32fast::hash(described.as_bytes()),
-    })
+    let target = Target::new(&table, info, &columns, plan.options().format);
+    Ok(Destination { target, plan_hash: plan_hash(file, &columns, zone), plan: Arc::new(plan) })
 }
 
 /// Checks the condition of `filter`, so that a mistake in it is told as one.

@@ -75,7 +75,7 @@ pub async fn replay_errors(
     let facts = facts_of(&sink, file).await?;
     let mut report = ReplayReport::default();
     report.pipe = file.name.to_string();
-    report.table.clone_from(&destination.table);
+    report.table.clone_from(&destination.target.table);
     errors.name().clone_into(&mut report.error_table);
     report.dry_run = options.dry_run;
     let judged = judge(&facts, inserts_per_second(&file.batch, 1));

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use bytes::Bytes;
-use housepipe_ch_sink::{Claim, KeptRecord, RecordId, ReplayMark};
+use housepipe_ch_sink::{Claim, KeptRecord, RecordId, ReplayMark, ServerClock};
 use housepipe_transform::Encoder;
 
 use super::encode::Batch;
 use super::error::ErrorsError;
-use super::load::{Attempted, Loader, Sent};
+use super::insert::{Attempted, Sent};
+use super::load::Loader;
 use super::note::Note;
 use super::report::ReplayReport;
 use crate::error::explain;
@@ -43,9 +44,21 @@ pub(super) async fn finish_interrupted(
                     .to_owned(),
             ));
         }
-        let rows = rows_again(loader, encoder, &claim, &ids, &records).map_err(problem)?;
-        match loader.insert(&claim.token, &rows, ids.len(), Attempted::Perhaps(looked_at)).await {
+        let (rows, server) = rows_again(loader, encoder, &claim, &ids, &records).map_err(problem)?;
+        let insert = loader.destination.target.insert(rows, ids.len(), &claim.token);
+        match loader.insert(&insert, server, Attempted::Perhaps(looked_at)).await {
             Ok(Sent::Stored) => {}
+            Ok(Sent::Nothing) => {
+                // They are records like the others again, and follow.
+                loader.mark(ReplayMark::Dropped, (&claim.token, ""), &ids).await?;
+                continue;
+            }
+            Err(ErrorsError::Untold { left, .. }) => {
+                return Err(problem(format!(
+                    "clickhouse was started anew since, and {}",
+                    super::error::untold(left)
+                )));
+            }
             // Not reached: a repeated insert that is refused is not known to be undone.
             Ok(Sent::Refused(error)) => return Err(problem(explain(&error))),
             Err(ErrorsError::Unsure { source, .. }) if !is_passing(&source) => {
@@ -68,7 +81,7 @@ fn is_passing(error: &housepipe_ch_sink::SinkError) -> bool {
     error.class() == housepipe_ch_sink::FailureClass::Retry
 }
 
-/// The rows that were to be inserted, where it is safe to insert them again.
+/// The rows that were to be inserted, where it is safe to insert them again, and the server's clock of when they were begun.
 ///
 /// A token stands for records. Where the columns have changed since, the rows differ; then the table keeps what came
 /// first, which is one row for each record in either case, as long as the token is looked for where the rows go: in a
@@ -79,7 +92,7 @@ fn rows_again(
     claim: &Claim,
     ids: &[RecordId],
     records: &[KeptRecord],
-) -> Result<Bytes, String> {
+) -> Result<(Bytes, ServerClock), String> {
     let note = Note::parse(&claim.note).ok_or_else(|| {
         "what was noted of it cannot be read; another version of housepipe has begun it".to_owned()
     })?;
@@ -110,5 +123,5 @@ fn rows_again(
             plans.0, plans.1
         ));
     }
-    Ok(body)
+    Ok((body, note.server()))
 }

@@ -1,0 +1,120 @@
+//! The insert of a batch of a replay, until it is known what became of it.
+
+use std::time::{Duration, Instant};
+
+use housepipe_ch_sink::{Backoff, FailureClass, Insert, Left, ServerClock, SinkError};
+
+use super::error::ErrorsError;
+use super::load::{Loader, is_over, pause, until_answered};
+use crate::server_start::{is_another, is_surely_after_start};
+
+/// Whether an insert may have been done before.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Attempted {
+    /// No: it was marked as begun at this time.
+    Never(Instant),
+    /// By a process that was cut off; that the table remembers it was found at this time.
+    Perhaps(Instant),
+}
+
+/// How an insert ended.
+#[derive(Debug)]
+pub(super) enum Sent {
+    Stored,
+    /// Nothing of it is stored, for what its rows contain.
+    Refused(SinkError),
+    /// Nothing of it is stored, and its token is not believed any more: ClickHouse was started anew.
+    Nothing,
+}
+
+/// Time between two looks at the server's clock.
+const CLOCK_WAIT: Duration = Duration::from_millis(200);
+
+impl Loader<'_> {
+    /// Inserts rows until it is known what became of them. `server` is the clock of when they were marked as begun.
+    ///
+    /// A refusal proves that nothing is stored only where no attempt before it can have been done: the table may have got
+    /// a new constraint between the two.
+    ///
+    /// A server that was started anew since then may remember a token without its rows, so that the rows are looked for
+    /// then. The insert goes out in a session of the server that was looked at before: one that was meant for the server
+    /// before is refused.
+    pub(super) async fn insert(
+        &self,
+        insert: &Insert<'_>,
+        mut server: ServerClock,
+        attempted: Attempted,
+    ) -> Result<Sent, ErrorsError> {
+        let token = insert.token.unwrap_or_default().to_owned();
+        let (began, mut is_unknown) = match attempted {
+            Attempted::Never(began) => (began, false),
+            Attempted::Perhaps(looked_at) => (looked_at, true),
+        };
+        let target = &self.destination.target;
+        let is_fenced = target.is_of_one_server();
+        let mut backoff = Backoff::default();
+        loop {
+            if is_over(began) {
+                return Err(ErrorsError::Late { token });
+            }
+            let error = match self.sink.look(&target.table, &target.known_columns, is_fenced).await {
+                Ok(look) if is_fenced && is_of_another(look.clock, server, is_unknown) => {
+                    if !is_unknown {
+                        return Ok(Sent::Nothing);
+                    }
+                    match self.left_of(insert, server).await? {
+                        Left::Nothing if target.keeps_rows() => return Ok(Sent::Nothing),
+                        Left::All if self.facts.tables().count() == 1 => return Ok(Sent::Stored),
+                        // Views may lack them: the table drops the repetition, and its views do not.
+                        Left::All => server = self.server().await?,
+                        left => return Err(ErrorsError::Untold { token, left }),
+                    }
+                    continue;
+                }
+                Ok(look) => {
+                    let session = look.session.as_deref();
+                    match self.sink.insert(&Insert { session, ..insert.clone() }).await {
+                        Ok(_) => return Ok(Sent::Stored),
+                        Err(error) => {
+                            is_unknown |= error.class() == FailureClass::Retry && !error.was_not_begun();
+                            error
+                        }
+                    }
+                }
+                // Nothing was sent.
+                Err(error) => error,
+            };
+            let unsure = |error| Err(ErrorsError::Unsure { token: token.clone(), source: Box::new(error) });
+            match error.class() {
+                FailureClass::Retry if is_over(began) => return unsure(error),
+                FailureClass::Retry => pause(&mut backoff, &error).await,
+                _ if is_unknown || !error.has_stored_nothing() => return unsure(error),
+                FailureClass::IsolateRow => return Ok(Sent::Refused(error)),
+                FailureClass::Hold => return Err(ErrorsError::Insert(Box::new(error))),
+            }
+        }
+    }
+
+    /// The server's clock, once it can be told from the server's start.
+    pub(super) async fn server(&self) -> Result<ServerClock, ErrorsError> {
+        let began = Instant::now();
+        loop {
+            let clock = until_answered(|| self.sink.server_clock()).await?;
+            if is_surely_after_start(clock.now_unix_s, clock.started_unix_s) || is_over(began) {
+                return Ok(clock);
+            }
+            tokio::time::sleep(CLOCK_WAIT).await;
+        }
+    }
+
+    /// What is left of an insert that was sent when the server's clock was `since`, or later.
+    async fn left_of(&self, insert: &Insert<'_>, since: ServerClock) -> Result<Left, ErrorsError> {
+        let (target, all) = (&self.destination.target, Insert { token: None, ..insert.clone() });
+        let ask = || self.sink.rows_left(&all, &target.types, &target.filled, since.now_unix_s);
+        Ok(until_answered(ask).await?)
+    }
+}
+
+fn is_of_another(now: ServerClock, then: ServerClock, was_sent: bool) -> bool {
+    is_another(now.started_unix_s, Some(then.started_unix_s), Some(then.now_unix_s), was_sent)
+}
