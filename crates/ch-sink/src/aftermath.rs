@@ -6,6 +6,8 @@
 //! is not repeated with its old token. Whether it was done is found by looking for its rows in the parts that were
 //! written since.
 
+use std::collections::BTreeSet;
+
 use crate::error::SinkError;
 use crate::insert::Insert;
 use crate::quote::{quote_identifier, quote_string};
@@ -132,18 +134,18 @@ impl Sink {
         Ok(counted.left())
     }
 
-    /// Looks for `wanted` error rows of a batch by its token, as their column `batch_token` has it.
+    /// The offsets of the error rows of a batch that are there, by its token, as their column `batch_token` has it.
     ///
     /// # Errors
     /// Any [`SinkError`] of a request.
-    pub async fn error_rows_left(&self, table: &str, token: &str, wanted: u64) -> Result<Left, SinkError> {
+    pub async fn error_offsets_left(&self, table: &str, token: &str) -> Result<BTreeSet<i64>, SinkError> {
         let sql = format!(
-            "SELECT toUInt64({wanted}) AS wanted, count() AS found FROM {} WHERE batch_token = {}",
+            "SELECT groupUniqArray(offset) FROM {} WHERE batch_token = {}",
             quote_identifier(table),
             quote_string(token)
         );
         let operation = format!("a search for rows of {}", quote_identifier(table));
-        let counted: Counted = self.fetch_one(&operation, &sql).await?;
-        Ok(counted.left())
+        let found: Vec<i64> = self.fetch_one(&operation, &sql).await?;
+        Ok(found.into_iter().collect())
     }
 }

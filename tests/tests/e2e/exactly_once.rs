@@ -263,3 +263,49 @@ fn a_table_that_remembers_nothing_is_refused() {
     }
     assert_eq!(query_number(stack, &format!("SELECT count() FROM {topic}")), 0);
 }
+
+/// The error rows of one batch are more than one insert: a server that is killed between them has some of them.
+#[test]
+fn error_rows_of_which_some_are_there_after_a_kill_are_completed() {
+    let mut stack = own_stack();
+    let topic = unique("once_rejects");
+    create_topic(&stack, &topic, 1);
+    query(
+        &stack,
+        &format!(
+            "CREATE TABLE {topic} (id UInt64) ENGINE = MergeTree ORDER BY id \
+             SETTINGS non_replicated_deduplication_window = 10000"
+        ),
+    );
+    let text = "?".repeat(900_000);
+    produce(&stack, &topic, 1, (0..50).map(|id| format!("{{\"id\": \"{id}{text}\"}}")));
+    let server = stack.clickhouse.url().trim_start_matches("http://").to_owned();
+    let proxy = Proxy::before(&server);
+    let pipe = PipeText::new(&stack, &topic)
+        .with("delivery: exactly_once")
+        .with("batch: { max_bytes: 128MB, max_wait: 5s }")
+        .replacing(&server, &proxy.address().to_string());
+    proxy.hold(2, Held::Before);
+    let arguments = ["run", "pipe.yaml", "--json", "--session-timeout", "2", "--memory-mib", "1024"];
+    let run = housepipe(&arguments, Some(&pipe), b"");
+    wait_until("the second insert of error rows", || proxy.is_holding());
+    let some: u64 = rows_of(&stack, &topic).split('\t').next().and_then(|count| count.parse().ok()).unwrap();
+    assert!((1..50).contains(&some), "{some} of 50");
+    stack.clickhouse.kill().unwrap();
+    proxy.release();
+    stack.clickhouse.restart().unwrap();
+    let all = format!("SELECT count() FROM {topic}_clickpipes_error");
+    wait_until("the other error rows", || query_number(&stack, &all) >= 50);
+    run.signal(Signal::SIGTERM);
+    let outcome = run.wait().expect_success();
+    assert_eq!((outcome.number("read"), outcome.number("rejected")), (50, 50));
+    assert_eq!(rows_of(&stack, &topic), "50\t50\t1");
+}
+
+/// Error rows, different offsets and batches among them.
+fn rows_of(stack: &Stack, topic: &str) -> String {
+    query(
+        stack,
+        &format!("SELECT count(), uniqExact(offset), uniqExact(batch_token) FROM {topic}_clickpipes_error"),
+    )
+}

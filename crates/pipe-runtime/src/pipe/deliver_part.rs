@@ -138,9 +138,9 @@ async fn store(
     }
     read_raw(shared, partition, part).await?;
     part.batch.rejects.iter_mut().for_each(|row| token.as_str().clone_into(&mut row.batch_token));
+    outcome.count_codes(&part.batch.rejects);
     rejects(shared, guard, part, &token).await?;
     failpoint("insert_rejects");
-    outcome.count_codes(&part.batch.rejects);
     Ok(outcome)
 }
 
@@ -186,29 +186,37 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
     }
 }
 
-async fn rejects(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -> Result<(), Undelivered> {
+async fn rejects(
+    shared: &Shared,
+    guard: &Guard,
+    part: &mut Part,
+    token: &BatchToken,
+) -> Result<(), Undelivered> {
     let Some(table) = &shared.setup.error_table else { return Ok(()) };
-    let wanted = part.batch.rejects.len() as u64;
-    let are_there = async || {
+    let those_there = async || {
         let asked = until_answered(shared, Phase::Aborted, || {
             let sink = &shared.setup.sink;
-            guard.is_owner(shared).then(|| sink.error_rows_left(table.name(), token.as_str(), wanted))
+            guard.is_owner(shared).then(|| sink.error_offsets_left(table.name(), token.as_str()))
         });
-        is_there(shared, asked.await, true, guard.since())
+        asked.await.ok_or(Undelivered::Abandoned)
     };
     let mut current = token.rejects();
     if let Some(renewed_unix_s) = part.renewed_unix_s {
         // With the same token for rows that are there. What the server remembers of that for rejects is not believed.
-        if are_there().await? {
-            return Ok(());
-        }
+        let there = those_there().await?;
+        part.batch.rejects.retain(|row| !there.contains(&row.offset));
         current = format!("{current}@{renewed_unix_s}");
     }
     match persist_rejects(shared, &part.batch.rejects, &current, &mut guard.clone()).await {
-        Err(Undelivered::ServerRestarted { started_unix_s }) => match are_there().await? {
-            true => Ok(()),
-            false => Err(Undelivered::Outlived { started_unix_s, are_there: part.batch.row_count() > 0 }),
-        },
+        Err(Undelivered::ServerRestarted { started_unix_s }) => {
+            let there = those_there().await?;
+            if part.batch.rejects.iter().all(|row| there.contains(&row.offset)) {
+                return Ok(());
+            }
+            // Where nothing is there, not a row either, another token does no harm, and needs no look at the next try.
+            let are_there = part.batch.row_count() > 0 || !there.is_empty();
+            Err(Undelivered::Outlived { started_unix_s, are_there })
+        }
         other => other,
     }
 }
