@@ -47,6 +47,7 @@ mod table;
 
 mod error_log;
 mod error_row;
+mod error_system;
 mod error_table;
 mod row_binary;
 

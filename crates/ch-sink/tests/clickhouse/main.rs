@@ -4,6 +4,7 @@
 mod aftermath;
 mod deduplication;
 mod error_log;
+mod error_system;
 mod look;
 
 use bytes::Bytes;
