@@ -35,10 +35,12 @@ mod sink;
 
 mod insert;
 mod look;
+mod session;
 mod settings;
 
 mod ddl;
 mod deduplication;
+mod exactly_once_check;
 mod expression;
 mod grants;
 mod memory;
@@ -81,5 +83,6 @@ pub use look::Look;
 pub use memory::{BlockMark, TakenSince};
 pub use named_row::{NamedRow, cuts};
 pub use quote::{quote_identifier, quote_string};
+pub use session::SessionFault;
 pub use sink::{ServerInfo, Sink};
 pub use table::{DefaultKind, TableColumn, TableInfo};

@@ -75,7 +75,7 @@ impl Sink {
 }
 
 /// A name that no other session has.
-fn session_id() -> String {
+pub(crate) fn session_id() -> String {
     let bits = || RandomState::new().hash_one(SystemTime::now());
     format!("housepipe-{:016x}{:016x}", bits(), bits())
 }
