@@ -130,6 +130,7 @@ impl Pipe {
             DeliveryMode::AtLeastOnce => (None, provision::Windows::default()),
             DeliveryMode::ExactlyOnce => {
                 let windows = provision::token_windows(file, &sink).await?;
+                provision::look_back(file, &sink, &provisioned).await?;
                 (Some(Terms { plan: provisioned.plan_hash, fence_s: FENCE_S }), windows)
             }
         };

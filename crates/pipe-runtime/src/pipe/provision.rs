@@ -9,6 +9,8 @@ use housepipe_transform::{Column, Columns, DataType, DefaultKind, Plan, PlanOpti
 
 use super::recovery::TokenWindow;
 use super::shared::Target;
+pub(crate) use super::shared::is_of_one_server;
+use crate::check::exactly_once::obstacles;
 use crate::error::PipeError;
 use crate::pipe_file::{ColumnSpec, DestinationSpec, PipeFile};
 
@@ -16,6 +18,8 @@ use crate::pipe_file::{ColumnSpec, DestinationSpec, PipeFile};
 pub(super) struct Provisioned {
     pub(super) target: Target,
     pub(super) plan: Arc<Plan>,
+    /// The columns that it fills.
+    pub(super) columns: Vec<Column>,
     /// What rows are made by, in 32 bits: another plan may make other rows of the same records.
     pub(super) plan_hash: u32,
 }
@@ -75,7 +79,7 @@ pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisione
         error_table,
     };
     let plan_hash = plan_hash(file, &columns, zone);
-    Ok(Provisioned { target, plan: Arc::new(plan), plan_hash })
+    Ok(Provisioned { target, plan: Arc::new(plan), columns, plan_hash })
 }
 
 /// What has to remember tokens.
@@ -109,6 +113,18 @@ pub(super) async fn token_windows(file: &PipeFile, sink: &Sink) -> Result<Window
         }));
     }
     Ok(windows)
+}
+
+/// Refuses what exactly once needs of ClickHouse beside tokens and cannot have.
+pub(super) async fn look_back(
+    file: &PipeFile,
+    sink: &Sink,
+    provisioned: &Provisioned,
+) -> Result<(), PipeError> {
+    let obstacles = obstacles(sink, file, &provisioned.target.engine, &provisioned.columns).await?;
+    let Some(first) = obstacles.first() else { return Ok(()) };
+    let mends: Vec<&str> = obstacles.iter().map(|obstacle| obstacle.mend.as_str()).collect();
+    Err(PipeError::CannotDeduplicate { problem: first.problem.clone(), mend: mends.join("; ") })
 }
 
 /// A hash of all that decides what becomes of a record.
