@@ -258,8 +258,9 @@ mod tests {
             let at = start + Duration::from_secs(after_s);
             log.tell_at(SystemCode::RecordsSkipped, Some((PartitionId(partition), Offset(7))), "gone", at);
         };
-        [(0, 0), (0, 1), (1, 2), (0, 59), (0, 60), (0, 120)]
-            .map(|(partition, after_s)| tell(partition, after_s));
+        for (partition, after_s) in [(0, 0), (0, 1), (1, 2), (0, 59), (0, 60), (0, 120)] {
+            tell(partition, after_s);
+        }
         let row = |partition, message: &str| ("records_skipped".to_owned(), partition, 7, message.to_owned());
         assert_eq!(
             taken(&mut receiver),
@@ -294,7 +295,9 @@ mod tests {
         let mut fails = |after_s| outage.fails(start + Duration::from_secs(after_s)).is_some();
         assert_eq!([0, 29, 30, 31, 3_600].map(&mut fails), [false, false, true, false, false]);
         let (log, mut receiver) = log();
-        [1, 31, 32].map(|away_s| log.source_fails(Duration::from_secs(away_s), "no broker"));
+        for away_s in [1, 31, 32] {
+            log.source_fails(Duration::from_secs(away_s), "no broker");
+        }
         log.source_works();
         log.source_fails(Duration::from_secs(1), "no broker");
         let message = "kafka has not answered for 31s, and is asked again: no broker";

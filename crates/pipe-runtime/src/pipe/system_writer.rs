@@ -115,10 +115,16 @@ impl Destination {
             Err(_) => (format!("no answer within {TRY_MS_MAX} ms"), true),
         };
         if !std::mem::replace(&mut self.failed, true) {
-            tracing::warn!(
-                reason,
-                "what happened to the pipe cannot be written into its error table yet; its records are not concerned"
-            );
+            match may_pass {
+                true => tracing::warn!(
+                    reason,
+                    "what happened to the pipe cannot be written into its error table now; that is tried again while the pipe runs"
+                ),
+                false => tracing::warn!(
+                    reason,
+                    "the error table refuses rows about the pipe, and they are dropped"
+                ),
+            }
         }
         let is_old = events.iter().all(|event| event.at.elapsed() >= Duration::from_millis(AGE_MS_MAX));
         !may_pass || is_old
