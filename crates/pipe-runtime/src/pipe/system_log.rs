@@ -238,6 +238,8 @@ impl Outage {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::*;
 
     fn log() -> (SystemLog, mpsc::Receiver<SystemEvent>) {
@@ -248,6 +250,30 @@ mod tests {
         std::iter::from_fn(|| receiver.try_recv().ok())
             .map(|SystemEvent { row, .. }| (row.code, row.partition, row.offset, row.message))
             .collect()
+    }
+
+    #[test]
+    fn codes_are_as_published() {
+        let all = [
+            SystemCode::PipeHolds,
+            SystemCode::DestinationAway,
+            SystemCode::SourceAway,
+            SystemCode::PartitionStopped,
+            SystemCode::RecordsSkipped,
+            SystemCode::NewLineage,
+            SystemCode::TopicMadeAnew,
+            SystemCode::PipeFailed,
+        ];
+        expect![[r"
+            pipe_holds
+            destination_away
+            source_away
+            partition_stopped
+            records_skipped
+            new_lineage
+            topic_made_anew
+            pipe_failed"]]
+        .assert_eq(&all.map(SystemCode::name).join("\n"));
     }
 
     #[test]
