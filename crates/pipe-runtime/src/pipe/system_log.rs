@@ -162,7 +162,7 @@ impl SystemLog {
             message.push_str(&format!("; {repetitions} more of the kind since the last row"));
         }
         if *left_out > 0 {
-            message.push_str(&format!("; {left_out} rows of other kinds had no room before this one"));
+            message.push_str(&format!("; {left_out} rows before this one had no room"));
         }
         let Labels { pipe, topic } = &self.labels;
         let mut row = ErrorRow::system(pipe, topic, code.name(), &message);
@@ -308,7 +308,7 @@ mod tests {
         assert_eq!(taken(&mut receiver).len(), QUEUE_ROWS_MAX);
         tell(300);
         let after = taken(&mut receiver);
-        assert!(after[0].3.ends_with("44 rows of other kinds had no room before this one"), "{after:?}");
+        assert!(after[0].3.ends_with("44 rows before this one had no room"), "{after:?}");
         // What is remembered of partitions has a limit as well.
         (0..10_000).for_each(tell);
         assert_eq!(log.lock().told.last.len(), REMEMBERED_MAX);
