@@ -99,7 +99,7 @@ impl ErrorRow {
         }
     }
 
-    /// A row about the operation of the pipe.
+    /// A row about the operation of the pipe; see [`Sink::insert_system_errors`](crate::Sink::insert_system_errors).
     pub fn system(pipe: &str, topic: &str, code: &str, message: &str) -> Self {
         let mut row = Self::record(pipe, topic, -1, -1, code);
         row.kind = RowKind::System;
@@ -136,7 +136,7 @@ impl ErrorRow {
         }
     }
 
-    /// The columns of the encoding. `_time` is the server's to fill.
+    /// The columns of the encoding. `_time` is the server's to fill, except for rows about the operation.
     pub(crate) const COLUMNS: [&'static str; 16] = [
         "pipe",
         "kind",

@@ -15,21 +15,27 @@ use crate::table::UNKNOWN_TABLE;
 /// Code of ClickHouse's SYNTAX_ERROR: servers before 24.9 have no CHECK GRANT.
 const SYNTAX_ERROR: i32 = 62;
 
+/// Code of ClickHouse's ACCESS_DENIED.
+pub(crate) const ACCESS_DENIED: i32 = 497;
+
 /// Something that the user may not do, or that stands in the way of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GrantProblem {
     /// The table.
     pub table: String,
-    /// What is missing: `INSERT` or `CREATE TABLE`.
+    /// What is missing, such as `INSERT`.
     pub privilege: &'static str,
-    /// What the server said, or what to run.
+    /// What the server said.
     pub detail: String,
+    /// The statement that grants it, where that is what is missing.
+    pub statement: Option<String>,
 }
 
 impl fmt::Display for GrantProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on {}: {}", self.privilege, quote_identifier(&self.table), self.detail)
+        write!(f, "{} on {}: {}", self.privilege, quote_identifier(&self.table), self.detail)?;
+        self.statement.as_ref().map_or(Ok(()), |statement| write!(f, "; to mend it: {statement}"))
     }
 }
 
@@ -63,30 +69,58 @@ impl Sink {
             json_as_string: false,
             session: None,
         };
-        let problem =
-            |privilege, detail| Ok(Some(GrantProblem { table: table.to_owned(), privilege, detail }));
+        let place = self.place(table);
         match self.send(&insert, true).await {
             Ok(()) => Ok(None),
             Err(error) if error.code() == Some(UNKNOWN_TABLE) => match self.may_create(table).await? {
                 true => Ok(None),
-                false => problem(
-                    "CREATE TABLE",
-                    "the table is missing and this user may not create it; GRANT it".to_owned(),
-                ),
+                false => {
+                    let detail = "the table is missing, and this user may not create it".to_owned();
+                    Ok(Some(self.missing("CREATE TABLE", table, &place, detail)))
+                }
             },
             Err(error) if error.class() == FailureClass::Retry || error.code().is_none() => Err(error),
-            Err(error) => problem("INSERT", error.to_string()),
+            Err(error) if error.code() == Some(ACCESS_DENIED) => {
+                Ok(Some(self.missing("INSERT", table, &place, error.to_string())))
+            }
+            Err(error) => Ok(Some(GrantProblem {
+                table: table.to_owned(),
+                privilege: "INSERT",
+                detail: error.to_string(),
+                statement: None,
+            })),
         }
     }
 
     async fn may_create(&self, table: &str) -> Result<bool, SinkError> {
-        let database = quote_identifier(&self.config().database);
-        let sql = format!("CHECK GRANT CREATE TABLE ON {database}.{}", quote_identifier(table));
-        match self.fetch_one::<u8>("a question for grants", &sql).await {
+        self.is_granted(&format!("CREATE TABLE ON {}", self.place(table))).await
+    }
+
+    /// Whether `grant` is this user's, as far as the server tells.
+    pub(crate) async fn is_granted(&self, grant: &str) -> Result<bool, SinkError> {
+        match self.fetch_one::<u8>("a question for grants", &format!("CHECK GRANT {grant}")).await {
             Ok(granted) => Ok(granted == 1),
-            // Without CHECK GRANT nothing is known; the creation itself will tell.
+            // Without CHECK GRANT nothing is known; what it is needed for will tell.
             Err(error) if error.code() == Some(SYNTAX_ERROR) => Ok(true),
             Err(error) => Err(error),
         }
+    }
+
+    /// A table of the sink's database, in full.
+    pub(crate) fn place(&self, table: &str) -> String {
+        format!("{}.{}", quote_identifier(&self.config().database), quote_identifier(table))
+    }
+
+    /// This user lacks `privilege` on `place`.
+    pub(crate) fn missing(
+        &self,
+        privilege: &'static str,
+        table: &str,
+        place: &str,
+        detail: String,
+    ) -> GrantProblem {
+        let user = quote_identifier(&self.config().username);
+        let statement = Some(format!("GRANT {privilege} ON {place} TO {user}"));
+        GrantProblem { table: table.to_owned(), privilege, detail, statement }
     }
 }

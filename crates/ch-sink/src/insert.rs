@@ -48,7 +48,7 @@ pub struct Insert<'a> {
     /// How many rows `body` holds.
     pub rows: u64,
     /// The deduplication token: an insert that is repeated with the same token and bytes is applied once, where the
-    /// table has a deduplication window.
+    /// table has a deduplication window. Without one it is applied each time, and the table remembers nothing of it.
     pub token: Option<&'a str>,
     /// Whether values of JSON columns are encoded as text.
     pub json_as_string: bool,

@@ -35,10 +35,12 @@ mod sink;
 
 mod insert;
 mod look;
+mod session;
 mod settings;
 
 mod ddl;
 mod deduplication;
+mod exactly_once_check;
 mod expression;
 mod grants;
 mod memory;
@@ -48,6 +50,7 @@ mod table;
 
 mod error_log;
 mod error_row;
+mod error_system;
 mod error_table;
 mod row_binary;
 
@@ -81,5 +84,6 @@ pub use look::Look;
 pub use memory::{BlockMark, TakenSince};
 pub use named_row::{NamedRow, cuts};
 pub use quote::{quote_identifier, quote_string};
+pub use session::SessionFault;
 pub use sink::{ServerInfo, Sink};
 pub use table::{DefaultKind, TableColumn, TableInfo};

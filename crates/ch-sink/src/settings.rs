@@ -47,12 +47,20 @@ pub(crate) fn of_insert<'a>(
     if insert.json_as_string {
         settings.push(("input_format_binary_read_json_as_string", "1"));
     }
-    if let Some(token) = insert.token {
-        settings.push(("insert_deduplicate", "1"));
-        settings.push(("deduplicate_insert", "enable"));
-        settings.push(("insert_deduplication_token", token));
-        // Or a repetition that the table drops would never reach a view that failed the first time.
-        settings.push(("deduplicate_blocks_in_dependent_materialized_views", "1"));
+    match insert.token {
+        Some(token) => {
+            settings.push(("insert_deduplicate", "1"));
+            settings.push(("deduplicate_insert", "enable"));
+            settings.push(("insert_deduplication_token", token));
+            // Or a repetition that the table drops would never reach a view that failed the first time.
+            settings.push(("deduplicate_blocks_in_dependent_materialized_views", "1"));
+        }
+        // Else the server makes a token out of the rows: it would drop other inserts of the same rows, and forget a token of
+        // somebody else for it.
+        None => {
+            settings.push(("insert_deduplicate", "0"));
+            settings.push(("deduplicate_insert", "disable"));
+        }
     }
     settings.retain(|(name, _)| known.contains(*name));
     settings
@@ -76,10 +84,9 @@ mod tests {
         let sent = of_insert(&insert(Some("t"), true), "9", &all);
         assert_eq!(sent.len(), WANTED.len());
         assert!(of_insert(&insert(Some("t"), true), "9", &HashSet::new()).is_empty());
-        assert!(
-            !of_insert(&insert(None, false), "9", &all)
-                .iter()
-                .any(|(name, _)| name.contains("dedup") || name.contains("json"))
-        );
+        let without = of_insert(&insert(None, false), "9", &all);
+        assert!(!without.iter().any(|(name, _)| name.contains("token") || name.contains("json")));
+        assert!(without.contains(&("insert_deduplicate", "0")));
+        assert!(without.contains(&("deduplicate_insert", "disable")));
     }
 }

@@ -4,8 +4,8 @@ use crate::{Offset, PartitionId, PartitionReader};
 
 /// Told which partitions this member owns.
 ///
-/// Every method runs inside librdkafka's rebalance callback, on the thread that called [`Source::poll`] (or that
-/// closes the source). While it runs, the group waits: return well before the session timeout.
+/// Every method runs on the thread that called [`Source::poll`] (or that closes the source), most of them inside librdkafka's
+/// rebalance callback. While one runs, the group waits: return well before the session timeout.
 ///
 /// [`Source::poll`]: crate::Source::poll
 pub trait Assignment: Send + Sync + 'static {
@@ -19,4 +19,10 @@ pub trait Assignment: Send + Sync + 'static {
     /// These partitions are gone already: another member may be reading them. Drop what is under way; nothing may be
     /// committed.
     fn lost(&self, partitions: &[PartitionId]);
+
+    /// The log does not have `from`, the position of the group, any more, and reading goes on at `to`, its earliest record. Told
+    /// under [`GonePolicy::Earliest`](crate::GonePolicy::Earliest) alone; nothing has to be done about it.
+    fn skipped(&self, partition: PartitionId, from: Offset, to: Offset) {
+        let _ = (partition, from, to);
+    }
 }

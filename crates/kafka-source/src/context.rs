@@ -122,6 +122,11 @@ impl GroupContext {
         !lock(&self.waiting).is_empty()
     }
 
+    /// Tells that records between two offsets are gone.
+    pub(crate) fn tell_skipped(&self, partition: PartitionId, from: Offset, to: Offset) {
+        self.assignment.skipped(partition, from, to);
+    }
+
     pub(crate) fn take_repositions(&self) -> Vec<Reposition> {
         std::mem::take(&mut *lock(&self.repositions))
     }

@@ -155,13 +155,20 @@ pub(crate) fn reposition(
     config: &SourceConfig,
     wanted: Reposition,
 ) -> Result<(), SourceError> {
-    let Reposition { partition, to, gone } = wanted;
-    let to = if gone { earliest(consumer, config, partition, to)? } else { to };
+    let Reposition { partition, to: from, gone } = wanted;
+    let to = if gone { earliest(consumer, config, partition, from)? } else { from };
     let internal = |error: KafkaError| SourceError::Internal { reason: error.to_string() };
     let mut list = TopicPartitionList::with_capacity(1);
     list.add_partition_offset(&config.topic, partition.0, Raw::Offset(to.0)).map_err(internal)?;
     // A partition whose fetcher gave up cannot be sought, only assigned anew. Its queue stays the same.
-    consumer.incremental_unassign(&list).and_then(|()| consumer.incremental_assign(&list)).map_err(internal)
+    consumer
+        .incremental_unassign(&list)
+        .and_then(|()| consumer.incremental_assign(&list))
+        .map_err(internal)?;
+    if gone {
+        consumer.context().tell_skipped(partition, from, to);
+    }
+    Ok(())
 }
 
 /// Where to go on when a position is gone: the *earliest-available policy*.

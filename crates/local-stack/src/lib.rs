@@ -42,6 +42,7 @@ mod wait;
 
 pub use clickhouse::{
     Clickhouse, ClickhouseOptions, DATABASE, USER_APP, USER_DEFAULT, USER_LIMITED, USER_NARROW, USER_READER,
+    USER_WRITER,
 };
 pub use error::{Result, StackError};
 pub use kafka::{Kafka, KafkaOptions, MTLS_PRINCIPAL, USER_ADMIN, USER_PLAIN, USER_SCRAM};

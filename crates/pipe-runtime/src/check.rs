@@ -1,6 +1,7 @@
 //! The preflight: everything that a pipe needs, looked at before it runs. Nothing is written.
 
 pub(crate) mod deduplication;
+pub(crate) mod exactly_once;
 
 use std::time::Duration;
 
@@ -134,7 +135,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
         return Some(sink);
     };
     let table = &file.destination.table;
-    let columns = match sink.describe(table).await {
+    let (engine, columns) = match sink.describe(table).await {
         Err(error) => {
             checks.add("table", Verdict::Failed, explain(&error));
             return Some(sink);
@@ -142,7 +143,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
         Ok(Some(info)) => {
             checks.ok("table", format!("`{table}` exists ({}, {} columns)", info.engine, info.columns.len()));
             match match_columns(file, &info.columns, zone) {
-                Ok(columns) => columns,
+                Ok(columns) => (info.engine, columns),
                 Err(error) => {
                     checks.add("columns", Verdict::Failed, explain(&error));
                     return Some(sink);
@@ -156,7 +157,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
                     return Some(sink);
                 }
                 checks.ok("table", format!("`{table}` is missing and will be created: {}", create.sql()));
-                spec_columns(&file.destination.columns)
+                (create.engine, spec_columns(&file.destination.columns))
             }
             None => {
                 let detail =
@@ -171,6 +172,12 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
         Err(error) => checks.add("columns", Verdict::Failed, explain(&error)),
     }
     grants(file, &sink, checks).await;
+    if file.delivery == DeliveryMode::ExactlyOnce {
+        // A planned engine may have arguments.
+        let engine = engine.split('(').next().unwrap_or_default().trim();
+        let found = exactly_once::obstacles(&sink, file, engine, &columns).await;
+        checks.0.extend(exactly_once::verdicts(found));
+    }
     Some(sink)
 }
 

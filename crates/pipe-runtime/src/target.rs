@@ -66,11 +66,20 @@ impl Target {
 
     /// Whether one server has it, the same one for every request, and so its rows and its tokens.
     pub(crate) fn is_of_one_server(&self) -> bool {
-        self.engine.ends_with("MergeTree") && !self.is_in_keeper()
+        is_of_one_server(&self.engine)
     }
 
     /// Whether the tokens that it remembers outlive its server.
     pub(crate) fn is_in_keeper(&self) -> bool {
-        self.engine.starts_with("Replicated") || self.engine.starts_with("Shared")
+        is_in_keeper(&self.engine)
     }
+}
+
+/// Whether one server has a table of this engine.
+pub(crate) fn is_of_one_server(engine: &str) -> bool {
+    engine.ends_with("MergeTree") && !is_in_keeper(engine)
+}
+
+fn is_in_keeper(engine: &str) -> bool {
+    engine.starts_with("Replicated") || engine.starts_with("Shared")
 }

@@ -15,6 +15,7 @@ mod rebalance;
 mod rejects;
 mod security;
 mod stopping;
+mod system_errors;
 mod table_changes;
 mod topic_changes;
 mod topic_gaps;

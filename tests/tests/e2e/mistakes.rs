@@ -1,8 +1,8 @@
 //! Wrong set-ups end in one clear message and the documented exit code, without a panic and without a secret.
 
-use housepipe_local_stack::{USER_APP, USER_LIMITED, USER_SCRAM, User};
+use housepipe_local_stack::{USER_APP, USER_LIMITED, USER_SCRAM, USER_WRITER, User};
 use housepipe_tests::{
-    Outcome, PipeText, create_topic, housepipe, query, query_number, shared_stack, unique,
+    Outcome, PipeText, create_topic, housepipe, own_stack, produce, query, query_number, shared_stack, unique,
 };
 
 /// Runs the pipe and expects it to fail with exit code 1 and all of `words` in its message.
@@ -96,6 +96,77 @@ fn missing_grant() {
     query(stack, &format!("CREATE TABLE {topic} (id UInt64) ENGINE = MergeTree ORDER BY id"));
     fails_with(&pipe.with_clickhouse_user(USER_LIMITED), &["limited"]);
     assert_eq!(query_number(stack, &format!("SELECT count() FROM {topic}")), 0);
+}
+
+/// What the preflight says that failed.
+#[expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
+fn failed_checks(pipe: &PipeText) -> Vec<String> {
+    let outcome = housepipe(&["check", "pipe.yaml", "--json"], Some(pipe), b"").wait();
+    let checks = outcome.json()["checks"].as_array().unwrap().clone();
+    let failed: Vec<String> = checks
+        .iter()
+        .filter(|check| check["verdict"] == "failed")
+        .map(|check| check["detail"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(outcome.code, Some(i32::from(!failed.is_empty())), "{}", outcome.stderr);
+    failed
+}
+
+#[test]
+fn a_user_that_may_not_look_back_delivers_at_least_once_and_not_exactly_once() {
+    let stack = shared_stack();
+    let topic = unique("no_look_back");
+    create_topic(stack, &topic, 1);
+    produce(stack, &topic, 1, ["{\"id\":1}"]);
+    let settings = "SETTINGS non_replicated_deduplication_window = 100";
+    query(stack, &format!("CREATE TABLE {topic} (id UInt64) ENGINE = MergeTree ORDER BY id {settings}"));
+    let owned = PipeText::new(stack, &topic);
+    let pipe = owned.clone().with_clickhouse_user(USER_WRITER);
+    let exactly_once = pipe.clone().with("delivery: exactly_once");
+    // The error table is made by who may.
+    let run = |pipe: &PipeText| housepipe(&["run", "pipe.yaml", "--until-caught-up"], Some(pipe), b"").wait();
+    run(&owned).expect_success();
+    let grants = [
+        format!("GRANT SELECT ON `housepipe`.`{topic}` TO `writer`"),
+        "GRANT SELECT ON system.parts TO `writer`".to_owned(),
+        "GRANT CREATE TEMPORARY TABLE ON *.* TO `writer`".to_owned(),
+        format!("GRANT SELECT ON `housepipe`.`{topic}_clickpipes_error` TO `writer`"),
+    ];
+    let words: Vec<&str> = grants.iter().map(String::as_str).chain(["exactly_once"]).collect();
+    fails_with(&exactly_once, &words);
+    let failed = failed_checks(&exactly_once);
+    assert_eq!(failed.len(), grants.len(), "{failed:?}");
+    for grant in &grants {
+        assert!(failed.iter().any(|detail| detail.ends_with(grant.as_str())), "no `{grant}` in {failed:?}");
+    }
+    assert_eq!(failed_checks(&pipe), Vec::<String>::new());
+    produce(stack, &topic, 1, ["{\"id\":2}"]);
+    run(&pipe).expect_success();
+    assert_eq!(query_number(stack, &format!("SELECT count() FROM {topic}")), 2);
+}
+
+#[test]
+fn a_server_without_long_sessions_is_refused_exactly_once_until_it_has_them() {
+    let mut stack = own_stack();
+    let topic = "short_sessions";
+    create_topic(&stack, topic, 1);
+    produce(&stack, topic, 1, ["{\"id\":1}"]);
+    let file = stack.clickhouse.folder().join(".clickhouse-local/config.xml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let mut allow = |seconds: u32| {
+        let setting = format!("<max_session_timeout>{seconds}</max_session_timeout></clickhouse>");
+        std::fs::write(&file, text.replace("</clickhouse>", &setting)).unwrap();
+        stack.clickhouse.restart().unwrap();
+        PipeText::new(&stack, topic).with_new_table("id UInt64", "id").with("delivery: exactly_once")
+    };
+    let pipe = allow(20);
+    let mend = "set <max_session_timeout>30</max_session_timeout>";
+    fails_with(&pipe, &["opens no session of 30 s", mend]);
+    let failed = failed_checks(&pipe);
+    assert!(failed.len() == 1 && failed[0].contains(mend), "{failed:?}");
+    let pipe = allow(30);
+    assert_eq!(failed_checks(&pipe), Vec::<String>::new());
+    housepipe(&["run", "pipe.yaml", "--until-caught-up"], Some(&pipe), b"").wait().expect_success();
 }
 
 #[test]

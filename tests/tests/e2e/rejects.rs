@@ -93,7 +93,10 @@ fn a_pipe_whose_records_are_mostly_rejected_stops_and_keeps_its_offsets() {
     assert!(stopped.stderr.contains("records were rejected, which is more than 50 %"), "{}", stopped.stderr);
     assert!(stopped.stderr.contains("such as invalid_number in column `n`"), "{}", stopped.stderr);
     let rows = |table: &str| query_number(stack, &format!("SELECT count() FROM {table}"));
-    assert_eq!((rows(&topic), rows(&format!("{topic}_clickpipes_error"))), (0, 0));
+    let errors = format!("{topic}_clickpipes_error WHERE kind = 'record'");
+    assert_eq!((rows(&topic), rows(&errors)), (0, 0));
+    let codes = format!("SELECT code, position(message, 'invalid_number') > 0 FROM {topic}_clickpipes_error");
+    assert_eq!(query(stack, &codes), "pipe_failed\t1");
 
     // Nothing was committed: with the rule turned off, and a warning instead, all of them are read again.
     let pipe = pipe.with("error_table: { stop_ratio: off, warn_ratio: 0.1 }");
@@ -103,7 +106,7 @@ fn a_pipe_whose_records_are_mostly_rejected_stops_and_keeps_its_offsets() {
         (outcome.number("read"), outcome.number("loaded"), outcome.number("rejected")),
         (3_000, 1_000, 2_000)
     );
-    assert_eq!((rows(&topic), rows(&format!("{topic}_clickpipes_error"))), (1_000, 2_000));
+    assert_eq!((rows(&topic), rows(&errors)), (1_000, 2_000));
 }
 
 #[test]

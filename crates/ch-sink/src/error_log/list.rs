@@ -60,7 +60,7 @@ pub struct ErrorGroup {
     pub shape: String,
     /// Rows.
     pub rows: u64,
-    /// Different records among them.
+    /// Different records among them; of the kind `system` every row is something that happened.
     pub records: u64,
     /// When the first was written, as RFC 3339 in UTC.
     pub first: String,
@@ -127,7 +127,7 @@ impl Sink {
         // Two rows of one record, of two reads, are one record.
         let sql = format!(
             "SELECT kind, code, column, shape, count() AS number, \
-             uniqExact({IDENTITY}), {first}, {last}, toValidUTF8(argMax(message, _time)), argMax(topic, _time), \
+             if(kind = 'system', count(), uniqExact({IDENTITY})), {first}, {last}, toValidUTF8(argMax(message, _time)), argMax(topic, _time), \
              argMax(partition, _time), argMax(offset, _time) \
              FROM (SELECT _time, kind, code, column, message, topic, partition, offset, timestamp, \
              toValidUTF8(replaceRegexpAll(replaceRegexpAll(message, {quoted}, '…'), '[0-9]+', 'N')) AS shape \

@@ -4,6 +4,8 @@
 mod aftermath;
 mod deduplication;
 mod error_log;
+mod error_system;
+mod exactly_once_check;
 mod look;
 
 use bytes::Bytes;

@@ -37,6 +37,8 @@ pub const USER_READER: User = User { name: "reader", password: "reader-secret" }
 pub const USER_LIMITED: User = User { name: "limited", password: "limited-secret" };
 /// May read and insert in [`DATABASE`], and sees no other.
 pub const USER_NARROW: User = User { name: "narrow", password: "narrow-secret" };
+/// May insert in [`DATABASE`], and reads nothing of it.
+pub const USER_WRITER: User = User { name: "writer", password: "writer-secret" };
 
 /// The working database, made at the start. `default` is an overlay in chdb-core and refuses tables of some engines.
 pub const DATABASE: &str = "housepipe";

@@ -20,6 +20,7 @@ use super::guard::Guard;
 use super::part::{Part, RowsRefused};
 use super::recovery;
 use super::shared::Shared;
+use super::system_log::SystemCode;
 use super::worker::Share;
 use crate::delivery::{
     Action, BatchToken, Commit, CommitOutcome, Epoch, ExactlyOnce, Halt, Lineage, Pending, Recorded, Sealed,
@@ -51,6 +52,8 @@ pub(super) struct Deliveries {
 struct Owned {
     epoch: Epoch,
     core: ExactlyOnce,
+    /// The offset that the group has committed, or is about to.
+    committed: Offset,
     /// Sealed and not being inserted, in the order in which the core knows them.
     parts: VecDeque<Part>,
     /// The range that was prepared last, by this owner or the one before it, and its start; none where it is stored.
@@ -97,6 +100,7 @@ impl Deliveries {
         let owned = Owned {
             epoch,
             core: ExactlyOnce::assigned(self.terms),
+            committed: position,
             parts: VecDeque::new(),
             prepared: None,
             reader: Some(reader),
@@ -123,17 +127,18 @@ impl Deliveries {
         memory: TokenMemory,
     ) {
         match recorded {
-            Recorded::Foreign => tracing::warn!(
-                partition = partition.0,
-                offset = position.0,
-                "the committed offset was set by another program; reading goes on there, in a new lineage"
-            ),
-            Recorded::Moved { from } => tracing::warn!(
-                partition = partition.0,
-                offset = position.0,
-                from = from.0,
-                "the committed offset was moved by a tool; reading goes on there, in a new lineage"
-            ),
+            Recorded::Foreign => {
+                let message = "the committed offset was set by another program; reading goes on there, in a new lineage";
+                tracing::warn!(partition = partition.0, offset = position.0, "{message}");
+                shared.system_log.tell_of(SystemCode::NewLineage, partition, position, message);
+            }
+            Recorded::Moved { from } => {
+                let message =
+                    "the committed offset was moved by a tool; reading goes on there, in a new lineage";
+                tracing::warn!(partition = partition.0, offset = position.0, from = from.0, "{message}");
+                let message = format!("{message}: from offset {from} to offset {position}");
+                shared.system_log.tell_of(SystemCode::NewLineage, partition, position, &message);
+            }
             Recorded::Nothing | Recorded::Ours(_) | Recorded::Newer { .. } | Recorded::Damaged => {}
         }
         let fresh = Lineage::from_bits(RandomState::new().hash_one((SystemTime::now(), partition)));
@@ -282,6 +287,11 @@ impl Deliveries {
         self.step(shared, partition, epoch, |owned| owned.core.overdue(age_s));
     }
 
+    /// The offset that the group has committed for the partition.
+    pub(super) fn committed_offset(&self, partition: PartitionId) -> Option<Offset> {
+        self.lock().get(&partition).map(|owned| owned.committed)
+    }
+
     /// The range that is being read again, in words, where there is one: it may be loaded.
     pub(super) fn range_read_again(&self, partition: PartitionId) -> Option<String> {
         let all = self.lock();
@@ -388,6 +398,7 @@ impl Deliveries {
                 read(shared, owned, Some(pending));
             }
             Action::Commit(commit) => {
+                owned.committed = commit.offset;
                 owned.prepared = commit.metadata.pending.map(|pending| (commit.offset, pending));
                 let commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(commits) = commits.as_ref() {
@@ -417,7 +428,7 @@ impl Deliveries {
             Action::Halt(halt) => {
                 owned.drop_all(shared);
                 shared.orders.release_later(partition);
-                shared.halt(partition, explain_halt(halt, owned.prepared));
+                shared.halt(partition, owned.committed, explain_halt(halt, owned.prepared));
             }
         }
     }

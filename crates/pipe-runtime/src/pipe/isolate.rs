@@ -143,7 +143,11 @@ async fn reread(
                     shared.fail(PipeError::SourceUnreachable { after, last });
                     return Err(Undelivered::Abandoned);
                 }
-                Err(error) => shared.state.set(PipeState::Retrying { reason: explain(&error) }),
+                Err(error) => {
+                    let reason = explain(&error);
+                    shared.system_log.source_fails(started.elapsed(), &reason);
+                    shared.state.show(PipeState::Retrying { reason });
+                }
             }
             tokio::select! {
                 biased;

@@ -14,6 +14,7 @@ use super::exactly_once::Deliveries;
 use super::progress::{Position, Progress};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
+use super::system_log::SystemCode;
 use super::worker::Share;
 use crate::error::{PipeError, explain};
 use crate::failpoint::failpoint;
@@ -114,6 +115,15 @@ impl Assignment for Dispatcher {
             tracing::warn!(partitions = ?numbers, "partitions lost without a hand-over; what was in flight may be loaded twice");
         }
     }
+
+    fn skipped(&self, partition: PartitionId, from: Offset, to: Offset) {
+        let gone = to.0.saturating_sub(from.0).max(0);
+        let message = format!(
+            "the position of the group is not in the log any more; reading goes on at the earliest record that is left: \
+             from offset {from} to offset {to}, at most {gone} records are gone"
+        );
+        self.shared.system_log.tell_of(SystemCode::RecordsSkipped, partition, from, &message);
+    }
 }
 
 impl Dispatcher {
@@ -165,9 +175,10 @@ pub(super) fn run(
             End::Pipe => None,
             End::Membership => join_again(shared, dispatcher, Source::open),
             End::TopicMadeAnew => {
-                tracing::warn!(
-                    "the topic was deleted and created anew; the group is joined again to read the new one"
-                );
+                let message =
+                    "the topic was deleted and created anew; the group is joined again to read the new one";
+                tracing::warn!("{message}");
+                shared.system_log.tell(SystemCode::TopicMadeAnew, message);
                 join_again(shared, dispatcher, Source::open_made_anew)
             }
         };
@@ -204,6 +215,7 @@ fn join_again(
             return None;
         }
         tracing::warn!(error = explain(&error), "the group cannot be joined yet");
+        shared.system_log.source_fails(since.elapsed(), &explain(&error));
         #[expect(clippy::disallowed_methods, reason = "a broker that was away is not asked without a pause")]
         std::thread::sleep(Duration::from_millis(JOIN_AGAIN_MS));
     }
@@ -240,14 +252,7 @@ fn serve(shared: &Shared, source: &Source) -> End {
         }
         commits.send(shared, source);
         look_at_ends(shared, source);
-        if let Some(down) = source.health().unreachable_for()
-            && down >= Duration::from_millis(shared.setup.source_deadline_ms)
-        {
-            shared.fail(PipeError::SourceUnreachable {
-                after: down,
-                last: source.health().last_error().to_owned(),
-            });
-        }
+        look_at_brokers(shared, source);
         if shared.setup.until_caught_up && !source.is_starting() && is_caught_up(shared) {
             shared.advance(Phase::Stopping);
         }
@@ -313,6 +318,18 @@ impl Commits {
             tracing::warn!(error = explain(&error), "a commit could not be sent; it is sent again");
         }
         failpoint("commit_after");
+    }
+}
+
+fn look_at_brokers(shared: &Shared, source: &Source) {
+    let health = source.health();
+    let Some(down) = health.unreachable_for() else {
+        shared.system_log.source_works();
+        return;
+    };
+    shared.system_log.source_fails(down, health.last_error());
+    if down >= Duration::from_millis(shared.setup.source_deadline_ms) {
+        shared.fail(PipeError::SourceUnreachable { after: down, last: health.last_error().to_owned() });
     }
 }
 

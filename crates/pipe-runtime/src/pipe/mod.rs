@@ -26,6 +26,8 @@ mod record;
 mod recovery;
 mod shared;
 mod state;
+mod system_log;
+mod system_writer;
 mod worker;
 
 use std::sync::Arc;
@@ -48,6 +50,7 @@ use membership::Dispatcher;
 use memory::Shares;
 use shared::{PanicWatch, Setup, Shared};
 use state::Phase;
+use system_writer::SystemWriter;
 
 /// How a pipe runs; the pipe file says what it does.
 #[derive(Debug, Clone)]
@@ -92,6 +95,8 @@ pub struct Pipe {
     options: RunOptions,
     started: Instant,
     name: String,
+    /// None without an error table.
+    system_writer: Option<SystemWriter>,
 }
 
 /// Stops a pipe from elsewhere, and looks at it.
@@ -125,6 +130,7 @@ impl Pipe {
             DeliveryMode::AtLeastOnce => (None, provision::Windows::default()),
             DeliveryMode::ExactlyOnce => {
                 let windows = provision::token_windows(file, &sink).await?;
+                provision::look_back(file, &sink, &provisioned).await?;
                 (Some(Terms { plan: provisioned.plan_hash, fence_s: FENCE_S }), windows)
             }
         };
@@ -142,7 +148,7 @@ impl Pipe {
         );
         let mut source = source;
         source.prefetch_bytes_max = shares.prefetch_bytes_max;
-        let shared = Shared::new(
+        let (shared, events) = Shared::new(
             Setup {
                 limits: BatchLimits { bytes_max: shares.batch_bytes_max, ..file.batch },
                 reject_rule: RejectRule::new(file.error_table.stop_ratio, file.error_table.warn_ratio),
@@ -180,7 +186,18 @@ impl Pipe {
             .name("housepipe-group".to_owned())
             .spawn(move || membership::run(&for_membership, source, &dispatcher, workers))
             .map_err(PipeError::Thread)?;
-        Ok(Pipe { shared, membership, options, started, name: file.name.to_string() })
+        let system_writer = match &shared.setup.error_table {
+            Some(table) => {
+                let sink = shared.setup.sink.clone();
+                Some(SystemWriter::spawn(&shared.system_log, sink, table.clone(), events))
+            }
+            None => {
+                shared.system_log.end();
+                None
+            }
+        };
+        let name = file.name.to_string();
+        Ok(Pipe { shared, membership, options, started, name, system_writer })
     }
 
     /// A handle that outlives this value, for signal handlers and progress displays.
@@ -196,7 +213,7 @@ impl Pipe {
     /// [`PipeError`] where the pipe failed, or a stop ran into its deadline. The summary of what was done comes in
     /// either case.
     pub async fn finished(self) -> (Summary, Result<(), PipeError>) {
-        let Pipe { shared, membership, options, started, name } = self;
+        let Pipe { shared, membership, options, started, name, system_writer } = self;
         let mut ended = tokio::task::spawn_blocking(move || membership.join().is_err());
         let panicked = tokio::select! {
             panicked = &mut ended => panicked.unwrap_or(true),
@@ -211,7 +228,14 @@ impl Pipe {
                 }
             }
         };
-        finish(&shared, started, name, panicked)
+        if panicked {
+            shared.fail(PipeError::WorkerPanicked);
+        }
+        let summary = Summary::new(snapshot(&shared, started, name), usage::of_this_process());
+        if let Some(writer) = system_writer {
+            writer.finish(&shared.system_log).await;
+        }
+        (summary, shared.take_failure().map_or(Ok(()), Err))
     }
 }
 
@@ -231,20 +255,6 @@ async fn overdue(shared: &Shared, stop_deadline_ms: u64) {
             }
         }
     }
-}
-
-fn finish(
-    shared: &Shared,
-    started: Instant,
-    name: String,
-    panicked: bool,
-) -> (Summary, Result<(), PipeError>) {
-    if panicked {
-        shared.fail(PipeError::WorkerPanicked);
-    }
-    let summary = Summary::new(snapshot(shared, started, name), usage::of_this_process());
-    let result = shared.take_failure().map_or(Ok(()), Err);
-    (summary, result)
 }
 
 /// Seconds after the commit of a range in which its insert may begin.

@@ -8,6 +8,7 @@ use housepipe_ch_sink::{
 use housepipe_transform::{Column, Columns, DataType, DefaultKind, Plan, PlanOptions, RowFormat, TimeZone};
 
 use super::recovery::TokenWindow;
+use crate::check::exactly_once::obstacles;
 use crate::error::PipeError;
 use crate::pipe_file::{ColumnSpec, DestinationSpec, PipeFile};
 use crate::target::Target;
@@ -17,6 +18,8 @@ pub(super) struct Provisioned {
     pub(super) target: Target,
     pub(super) error_table: Option<ErrorTable>,
     pub(super) plan: Arc<Plan>,
+    /// The columns that it fills.
+    pub(super) columns: Vec<Column>,
     /// What rows are made by, in 32 bits: another plan may make other rows of the same records.
     pub(super) plan_hash: u32,
 }
@@ -57,7 +60,7 @@ pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisione
     }
     let target = Target::new(&destination.table, existing, &columns, plan.options().format);
     let plan_hash = plan_hash(file, &columns, zone);
-    Ok(Provisioned { target, error_table, plan: Arc::new(plan), plan_hash })
+    Ok(Provisioned { target, error_table, plan: Arc::new(plan), columns, plan_hash })
 }
 
 /// What has to remember tokens.
@@ -91,6 +94,18 @@ pub(super) async fn token_windows(file: &PipeFile, sink: &Sink) -> Result<Window
         }));
     }
     Ok(windows)
+}
+
+/// Refuses what exactly once needs of ClickHouse beside tokens and cannot have.
+pub(super) async fn look_back(
+    file: &PipeFile,
+    sink: &Sink,
+    provisioned: &Provisioned,
+) -> Result<(), PipeError> {
+    let obstacles = obstacles(sink, file, &provisioned.target.engine, &provisioned.columns).await?;
+    let Some(first) = obstacles.first() else { return Ok(()) };
+    let mends: Vec<&str> = obstacles.iter().map(|obstacle| obstacle.mend.as_str()).collect();
+    Err(PipeError::CannotDeduplicate { problem: first.problem.clone(), mend: mends.join("; ") })
 }
 
 /// A hash of all that decides what becomes of a record.

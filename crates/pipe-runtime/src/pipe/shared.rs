@@ -8,9 +8,9 @@ use std::thread::Thread;
 use std::time::{Instant, SystemTime};
 
 use housepipe_ch_sink::{BlockMark, ErrorRow, ErrorTable, ServerClock, Sink, TableName};
-use housepipe_kafka_source::{PartitionId, SourceConfig};
+use housepipe_kafka_source::{Offset, PartitionId, SourceConfig};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::batch::BatchBuilder;
 use super::exactly_once::Deliveries;
@@ -20,6 +20,7 @@ use super::progress::SharedProgress;
 use super::record::Labels;
 use super::recovery::TokenWindow;
 use super::state::{Phase, PipeState, StateCell};
+use super::system_log::{SystemCode, SystemEvent, SystemLog};
 use crate::delivery::{BatchId, BatchToken, Cut, Moment, RejectRule, RejectVerdict, Sealed, Terms};
 use crate::error::{PipeError, explain};
 use crate::pipe_file::BatchLimits;
@@ -36,6 +37,8 @@ pub(super) struct Shared {
     pub(super) setup: Setup,
     pub(super) progress: SharedProgress,
     pub(super) state: StateCell,
+    /// What happened to the pipe itself, for the error table.
+    pub(super) system_log: Arc<SystemLog>,
     pub(super) orders: Orders,
     /// The partitions' delivery in exactly-once mode.
     pub(super) deliveries: Option<Deliveries>,
@@ -89,14 +92,21 @@ impl Setup {
 }
 
 impl Shared {
-    /// `terms` are those of exactly-once mode; none is at-least-once.
-    pub(super) fn new(setup: Setup, terms: Option<Terms>, runtime: Handle) -> Arc<Shared> {
+    /// `terms` are those of exactly-once mode; none is at-least-once. What happens comes out of the receiver.
+    pub(super) fn new(
+        setup: Setup,
+        terms: Option<Terms>,
+        runtime: Handle,
+    ) -> (Arc<Shared>, mpsc::Receiver<SystemEvent>) {
         let rule = setup.reject_rule.clone();
+        let (system_log, events) = SystemLog::new(setup.labels.clone());
+        let system_log = Arc::new(system_log);
         let buffers = (0..setup.inserts_in_flight_max).map(|_| BatchBuilder::default()).collect();
-        Arc::new(Shared {
+        let shared = Arc::new(Shared {
             setup,
             progress: SharedProgress::new(rule),
-            state: StateCell::default(),
+            state: StateCell::new(Arc::clone(&system_log)),
+            system_log,
             orders: Orders::default(),
             deliveries: terms.map(Deliveries::new),
             leaves_group: AtomicBool::new(false),
@@ -108,7 +118,8 @@ impl Shared {
             sleepers: Mutex::new(Vec::new()),
             phase: watch::Sender::new(Phase::Running),
             failure: Mutex::new(None),
-        })
+        });
+        (shared, events)
     }
 
     /// The tokens of a batch.
@@ -143,7 +154,10 @@ impl Shared {
 
     /// Ends the pipe with `error`; the first error counts.
     pub(super) fn fail(&self, error: PipeError) {
-        tracing::error!(error = explain(&error), "the pipe stops as failed; its offsets are kept");
+        let reason = explain(&error);
+        tracing::error!(error = reason, "the pipe stops as failed; its offsets are kept");
+        let message = format!("the pipe stops as failed; its offsets are kept: {reason}");
+        self.system_log.tell(SystemCode::PipeFailed, &message);
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.advance(Phase::Aborted);
     }
@@ -238,16 +252,20 @@ impl Shared {
 
     /// Something has succeeded that had failed before.
     pub(super) fn is_well(&self) {
+        self.system_log.destination_works();
         if !self.is_stopping() && self.progress.lock().halted.is_empty() {
             self.state.set(PipeState::Running);
         }
     }
 
-    /// A partition is not read any more, while the others go on.
-    pub(super) fn halt(&self, partition: PartitionId, reason: String) {
+    /// A partition is not read any more, while the others go on. Its group stands at `offset`.
+    pub(super) fn halt(&self, partition: PartitionId, offset: Offset, reason: String) {
         tracing::error!(partition = partition.0, reason, "a partition stops; its offset is kept");
-        self.state
-            .set(PipeState::Misconfigured { reason: format!("partition {partition} has stopped: {reason}") });
+        let message = format!("a partition stops; its offset is kept: {reason}");
+        self.system_log.tell_of(SystemCode::PartitionStopped, partition, offset, &message);
+        self.state.show(PipeState::Misconfigured {
+            reason: format!("partition {partition} has stopped: {reason}"),
+        });
         self.progress.lock().halted.insert(partition, reason);
         self.progress.notify();
     }

@@ -1,8 +1,10 @@
 //! The state of a pipe, as users see it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+
+use super::system_log::{SystemCode, SystemLog};
 
 /// How far a pipe has come in its life; it only moves forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,20 +61,38 @@ impl PipeState {
     }
 }
 
-/// The state behind its lock; changes are logged once.
-#[derive(Debug, Default)]
-pub(super) struct StateCell(Mutex<PipeState>);
+/// The state behind its lock; changes are logged once, and told to the error table.
+#[derive(Debug)]
+pub(super) struct StateCell {
+    state: Mutex<PipeState>,
+    system_log: Arc<SystemLog>,
+}
 
 impl StateCell {
+    pub(super) fn new(system_log: Arc<SystemLog>) -> StateCell {
+        StateCell { state: Mutex::default(), system_log }
+    }
+
     pub(super) fn get(&self) -> PipeState {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sets the state; a stopping pipe stays stopping unless something is wrong that a person should know of.
     pub(super) fn set(&self, next: PipeState) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let PipeState::Retrying { reason } = &next {
+            self.system_log.destination_fails(reason);
+        }
+        if let Some(PipeState::Misconfigured { reason }) = self.show(next) {
+            let message = format!("the pipe holds; mend this and it goes on: {reason}");
+            self.system_log.tell(SystemCode::PipeHolds, &message);
+        }
+    }
+
+    /// The same, for what the error table is told otherwise. Returns the state where it is news.
+    pub(super) fn show(&self, next: PipeState) -> Option<PipeState> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if *state == next || (*state == PipeState::Stopping && next == PipeState::Running) {
-            return;
+            return None;
         }
         match &next {
             PipeState::Misconfigured { reason } => {
@@ -81,6 +101,7 @@ impl StateCell {
             PipeState::Retrying { reason } => tracing::warn!(reason, "an insert failed and is tried again"),
             other => tracing::info!(state = other.as_str(), "the pipe's state changed"),
         }
-        *state = next;
+        state.clone_from(&next);
+        Some(next)
     }
 }

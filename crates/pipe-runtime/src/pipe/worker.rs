@@ -217,7 +217,9 @@ impl Worker {
             let range = deliveries.and_then(|deliveries| deliveries.range_read_again(partition));
             let may_be_loaded =
                 range.map_or_else(String::new, |range| format!("; {range} may be loaded already"));
-            self.shared.halt(partition, explain(&error) + &may_be_loaded);
+            let offset = deliveries.and_then(|deliveries| deliveries.committed_offset(partition));
+            let reason = explain(&error) + &may_be_loaded;
+            self.shared.halt(partition, offset.unwrap_or(Offset(-1)), reason);
         } else {
             self.shared.fail(error.into());
         }

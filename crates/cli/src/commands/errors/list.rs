@@ -112,8 +112,9 @@ fn show_group(group: &ErrorGroup, ui: &Ui) -> std::io::Result<()> {
     };
     let rows =
         if group.rows == group.records { String::new() } else { format!(" in {} rows", count(group.rows)) };
+    let kind = if group.kind == "record" { String::new() } else { format!("{}  ", group.kind) };
     ui.line(&format!(
-        "{} × {}{column}{rows}  from {} to {}",
+        "{} × {kind}{}{column}{rows}  from {} to {}",
         count(group.records),
         shown(&group.code, RAW_WIDTH),
         group.first,
