@@ -51,7 +51,7 @@ pub use errors::{
 pub use housepipe_ch_sink::{ErrorGroup, ListedError, RowKind};
 pub use housepipe_transform::Semantics;
 pub use offline::{LineTransform, OfflineError, OfflineOptions, OfflineSummary};
-pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, RunOptions};
+pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, Recoveries, RunOptions};
 pub use pipe_file::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
     PipeFile, PipeFileError, PipeName, Problem, SourceSpec,

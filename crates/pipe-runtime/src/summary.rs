@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::pipe::{Counters, PartitionProgress, PipeState};
+use crate::pipe::{Counters, PartitionProgress, PipeState, Recoveries};
 use crate::usage::Usage;
 
 /// How a pipe stands at one moment. Its counters agree with each other: they were read under one lock.
@@ -65,6 +65,8 @@ pub struct Summary {
     pub bytes_read: u64,
     /// Encoded bytes of acknowledged rows.
     pub bytes_loaded: u64,
+    /// What exactly-once delivery did beside the usual.
+    pub recoveries: Recoveries,
     /// Seconds from the start to the end.
     pub wall_seconds: f64,
     /// CPU seconds of the whole process, user and system.
@@ -90,6 +92,7 @@ impl Summary {
             retries,
             bytes_read,
             bytes_loaded,
+            recoveries,
         } = last.counters;
         #[expect(clippy::cast_precision_loss, reason = "a rate for display")]
         let rate = |seconds: f64| if seconds > 0.0 { loaded as f64 / seconds } else { 0.0 };
@@ -105,6 +108,7 @@ impl Summary {
             retries,
             bytes_read,
             bytes_loaded,
+            recoveries,
             wall_seconds: last.wall_seconds,
             cpu_seconds: usage.cpu_seconds,
             rows_per_second: rate(last.wall_seconds),

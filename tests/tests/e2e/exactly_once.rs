@@ -141,6 +141,7 @@ fn dying_behind_an_insert_that_a_killed_server_had_not_done() {
     let arguments = ["run", "pipe.yaml", "--until-caught-up", "--json", "--session-timeout", "2"];
     let outcome = housepipe(&arguments, Some(&direct), b"").wait().expect_success();
     assert!(outcome.stderr.contains("read again"), "{}", outcome.stderr);
+    assert_eq!(outcome.json()["recoveries"]["ranges_replayed"], 1, "{}", outcome.stderr);
     assert!(
         numbered.verdict(&stack).is_exact(),
         "{:?}\n{}",

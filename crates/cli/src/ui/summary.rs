@@ -1,6 +1,6 @@
 //! The summary of a run as text.
 
-use housepipe_runtime::Summary;
+use housepipe_runtime::{Recoveries, Summary};
 
 use super::numbers::{bytes, count, rate, seconds};
 
@@ -36,6 +36,15 @@ pub(super) fn text(summary: &Summary) -> String {
         count(summary.batches),
         count(summary.retries)
     ));
+    let Recoveries { ranges_replayed, ranges_prepared_again, memberships_renewed, .. } = summary.recoveries;
+    if ranges_replayed + ranges_prepared_again + memberships_renewed > 0 {
+        lines.push(format!(
+            "  recoveries    {} ranges read again, {} prepared again, group joined anew {} times",
+            count(ranges_replayed),
+            count(ranges_prepared_again),
+            count(memberships_renewed)
+        ));
+    }
     lines.push(format!(
         "  bytes         {} of JSON read, {} of rows stored",
         bytes(summary.bytes_read),

@@ -274,6 +274,7 @@ impl Deliveries {
             if action != Action::Wait {
                 owned.parts.extend(left.take());
                 owned.parts.rotate_right(1);
+                shared.progress.lock().counters.recoveries.ranges_prepared_again += 1;
             }
             action
         });
@@ -395,6 +396,7 @@ impl Deliveries {
                     end = pending.end.0,
                     "a range that may be loaded already is read again"
                 );
+                shared.progress.lock().counters.recoveries.ranges_replayed += 1;
                 read(shared, owned, Some(pending));
             }
             Action::Commit(commit) => {

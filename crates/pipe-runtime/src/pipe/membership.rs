@@ -248,6 +248,7 @@ fn serve(shared: &Shared, source: &Source) -> End {
             tracing::warn!(error = explain(&error), "the source reports an error");
         }
         if shared.takes_leave() {
+            shared.progress.lock().counters.recoveries.memberships_renewed += 1;
             return End::Membership;
         }
         commits.send(shared, source);

@@ -38,7 +38,7 @@ use housepipe_ch_sink::{Sink, SinkConfig};
 use housepipe_kafka_source::{GonePolicy, Source, SourceConfig};
 use tokio::runtime::Handle;
 
-pub use progress::{Counters, PartitionProgress};
+pub use progress::{Counters, PartitionProgress, Recoveries};
 pub use state::PipeState;
 
 use crate::delivery::{RejectRule, Terms};

@@ -36,6 +36,20 @@ pub struct Counters {
     pub bytes_read: u64,
     /// Encoded bytes of acknowledged rows.
     pub bytes_loaded: u64,
+    /// What exactly-once delivery did beside the usual.
+    pub recoveries: Recoveries,
+}
+
+/// What exactly-once delivery did because something had broken. All of it is 0 in at-least-once mode.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Recoveries {
+    /// Ranges that an earlier owner may have loaded, and that were read again.
+    pub ranges_replayed: u64,
+    /// Ranges that were prepared again since ClickHouse was started anew.
+    pub ranges_prepared_again: u64,
+    /// Times that the group was left and joined anew, since the outcome of a commit was unknown.
+    pub memberships_renewed: u64,
 }
 
 impl Counters {
