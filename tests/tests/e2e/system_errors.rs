@@ -102,6 +102,30 @@ fn what_happened_while_the_destination_was_broken_is_written_when_it_is_back() {
     assert_eq!(query(stack, &time), "1", "it has the time at which it happened");
 }
 
+/// Short hiccups leave no row; this one lasts for as long as it takes.
+#[test]
+fn a_destination_that_is_away_for_long_is_told_of_once() {
+    let stack = shared_stack();
+    let (numbered, pipe) = numbered("system_away", 100);
+    let server = stack.clickhouse.url().trim_start_matches("http://").to_owned();
+    let proxy = Proxy::before(&server);
+    let through = pipe.clone().replacing(&server, &proxy.address().to_string());
+    proxy.refuse(252, "Too many parts");
+    let running = housepipe(&["--log", "info", "run", "pipe.yaml", "--json"], Some(&through), b"");
+    wait_until("an outage that is worth a row", || {
+        running.has_said("cannot be written into its error table now")
+    });
+    proxy.pass_on_again();
+    let rows = |table: &str| query_number(stack, &format!("SELECT count() FROM {}{table}", numbered.topic()));
+    wait_until("the rows", || rows("") == 100);
+    wait_until("the row about it", || rows("_clickpipes_error") == 1);
+    running.signal(Signal::SIGTERM);
+    assert_eq!(running.wait().expect_success().number("rejected"), 0);
+    let told = told(&pipe);
+    assert_eq!(codes(&told), [("destination_away", -1, -1)], "{told:?}");
+    assert!(told[0].3.contains("Too many parts"), "{told:?}");
+}
+
 #[test]
 fn a_partition_that_stops_says_where_and_which_range() {
     let (numbered, pipe) = numbered("system_stop", 5_000);

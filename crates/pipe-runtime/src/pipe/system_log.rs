@@ -111,20 +111,24 @@ impl SystemLog {
 
     /// Something happened to the pipe as a whole.
     pub(super) fn tell(&self, code: SystemCode, message: &str) {
-        self.tell_at(code, None, message, Instant::now());
+        self.lock().put(&self.labels, code, None, message, Instant::now());
     }
 
     /// Something happened to a partition, at an offset.
     pub(super) fn tell_of(&self, code: SystemCode, partition: PartitionId, offset: Offset, message: &str) {
-        self.tell_at(code, Some((partition, offset)), message, Instant::now());
+        self.lock().put(&self.labels, code, Some((partition, offset)), message, Instant::now());
     }
 
     /// An insert failed and is tried again.
     pub(super) fn destination_fails(&self, reason: &str) {
-        let now = Instant::now();
-        if let Some(away) = self.lock().destination.fails(now) {
+        self.destination_fails_at(reason, Instant::now());
+    }
+
+    fn destination_fails_at(&self, reason: &str, now: Instant) {
+        let mut inner = self.lock();
+        if let Some(away) = inner.destination.fails(now) {
             let message = format!("nothing was stored for {away:.0?}, and inserts are tried again: {reason}");
-            self.tell_at(SystemCode::DestinationAway, None, &message, now);
+            inner.put(&self.labels, SystemCode::DestinationAway, None, &message, now);
         }
     }
 
@@ -136,9 +140,10 @@ impl SystemLog {
 
     /// Kafka has not answered for `away`, as `last` says.
     pub(super) fn source_fails(&self, away: Duration, last: &str) {
-        if self.lock().source.lasts(away) {
+        let mut inner = self.lock();
+        if inner.source.lasts(away) {
             let message = format!("kafka has not answered for {away:.0?}, and is asked again: {last}");
-            self.tell(SystemCode::SourceAway, &message);
+            inner.put(&self.labels, SystemCode::SourceAway, None, &message, Instant::now());
         }
     }
 
@@ -153,31 +158,41 @@ impl SystemLog {
         self.works.notify_one();
     }
 
-    fn tell_at(&self, code: SystemCode, place: Option<(PartitionId, Offset)>, message: &str, at: Instant) {
-        let mut inner = self.lock();
-        let Inner { queue: Some(queue), told, left_out, .. } = &mut *inner else { return };
-        let Some(repetitions) = told.admits(code, place.map(|(partition, _)| partition), at) else { return };
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Hands a row to the writer, unless one of the kind was a moment ago. Nothing here waits, or locks.
+    fn put(
+        &mut self,
+        labels: &Labels,
+        code: SystemCode,
+        place: Option<(PartitionId, Offset)>,
+        message: &str,
+        at: Instant,
+    ) {
+        let Some(queue) = &self.queue else { return };
+        let Some(repetitions) = self.told.admits(code, place.map(|(partition, _)| partition), at) else {
+            return;
+        };
         let mut message = cut(message).to_owned();
         if repetitions > 0 {
             message.push_str(&format!("; {repetitions} more of the kind since the last row"));
         }
-        if *left_out > 0 {
-            message.push_str(&format!("; {left_out} rows before this one had no room"));
+        if self.left_out > 0 {
+            message.push_str(&format!("; {} rows before this one had no room", self.left_out));
         }
-        let Labels { pipe, topic } = &self.labels;
-        let mut row = ErrorRow::system(pipe, topic, code.name(), &message);
+        let mut row = ErrorRow::system(&labels.pipe, &labels.topic, code.name(), &message);
         if let Some((partition, offset)) = place {
             (row.partition, row.offset) = (partition.0, offset.0);
         }
         match queue.try_send(SystemEvent { row, at }) {
-            Ok(()) => *left_out = 0,
+            Ok(()) => self.left_out = 0,
             // Full, or nobody writes.
-            Err(_) => *left_out += 1,
+            Err(_) => self.left_out += 1,
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -282,7 +297,8 @@ mod tests {
         let start = Instant::now();
         let tell = |partition, after_s| {
             let at = start + Duration::from_secs(after_s);
-            log.tell_at(SystemCode::RecordsSkipped, Some((PartitionId(partition), Offset(7))), "gone", at);
+            let place = Some((PartitionId(partition), Offset(7)));
+            log.lock().put(&log.labels, SystemCode::RecordsSkipped, place, "gone", at);
         };
         for (partition, after_s) in [(0, 0), (0, 1), (1, 2), (0, 59), (0, 60), (0, 120)] {
             tell(partition, after_s);
@@ -321,6 +337,11 @@ mod tests {
         let mut fails = |after_s| outage.fails(start + Duration::from_secs(after_s)).is_some();
         assert_eq!([0, 29, 30, 31, 3_600].map(&mut fails), [false, false, true, false, false]);
         let (log, mut receiver) = log();
+        for after_s in [0, 29, 31, 32] {
+            log.destination_fails_at("too many parts", start + Duration::from_secs(after_s));
+        }
+        let message = "nothing was stored for 31s, and inserts are tried again: too many parts";
+        assert_eq!(taken(&mut receiver), [("destination_away".to_owned(), -1, -1, message.to_owned())]);
         for away_s in [1, 31, 32] {
             log.source_fails(Duration::from_secs(away_s), "no broker");
         }
