@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::{
-    ACL_PROPERTIES, JAVA_VARIABLES, Kafka, KafkaFiles, KafkaOptions, SERVER_PROPERTIES, USER_SCRAM, settings,
-};
+use super::files::{ACL_PROPERTIES, JAVA_VARIABLES, SERVER_PROPERTIES, settings};
+use super::{Kafka, KafkaFiles, KafkaOptions, USER_SCRAM};
 use crate::User;
 use crate::command::Growth;
 use crate::error::{Result, StackError};
