@@ -44,7 +44,7 @@ pub use clickhouse::{
     Clickhouse, ClickhouseOptions, DATABASE, USER_APP, USER_DEFAULT, USER_LIMITED, USER_NARROW, USER_READER,
 };
 pub use error::{Result, StackError};
-pub use kafka::{Kafka, KafkaOptions, MTLS_PRINCIPAL, USER_ADMIN, USER_PLAIN, USER_SCRAM};
+pub use kafka::{Broker, Kafka, KafkaOptions, MTLS_PRINCIPAL, USER_ADMIN, USER_PLAIN, USER_SCRAM};
 pub use prepare::{Parts, Wanted, prepare, prepare_wanted};
 pub use progress::{Lines, Progress, Silent};
 pub use stack::Stack;

@@ -13,11 +13,12 @@ use crate::wait;
 /// A start takes about a second, one after a kill five; a machine under load gets this long.
 pub(super) const READY_MAX: Duration = Duration::from_secs(90);
 /// A stop in order takes about a second; then the broker is killed, which it survives without loss.
-const STOP_MAX: Duration = Duration::from_secs(20);
+pub(super) const STOP_MAX: Duration = Duration::from_secs(20);
 
-/// A broker of our own. Dropping it kills the process and removes its folder.
+/// A broker of our own, one of those of a [`Kafka`](super::Kafka). Dropping it kills the process and removes its folder.
 #[derive(Debug)]
-pub(super) struct Broker {
+pub struct Broker {
+    id: u16,
     keeper: Mutex<Keeper>,
     launch: Launch,
     /// Of the plain listener.
@@ -29,6 +30,7 @@ pub(super) struct Broker {
 impl Broker {
     /// Starts the process in `run`, whose files are written; [`Broker::wait_ready`] waits for it.
     pub(super) fn start(
+        id: u16,
         run: RunFolder,
         python: &Path,
         launch: Launch,
@@ -37,7 +39,7 @@ impl Broker {
     ) -> Result<Self> {
         let mut keeper = Keeper::new(SERVER, python, run, &[])?;
         keeper.start(&launch)?;
-        Ok(Self { keeper: Mutex::new(keeper), launch, port, cluster_id })
+        Ok(Self { id, keeper: Mutex::new(keeper), launch, port, cluster_id })
     }
 
     fn keeper(&self) -> MutexGuard<'_, Keeper> {
@@ -45,14 +47,20 @@ impl Broker {
         self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Its number in the cluster, from 1.
+    #[must_use]
+    pub fn id(&self) -> u16 {
+        self.id
+    }
+
     /// The port of its plain listener.
-    #[cfg(test)]
     pub(super) fn port(&self) -> u16 {
         self.port
     }
 
     /// Process id; `None` where it does not run.
-    pub(super) fn pid(&self) -> Option<u32> {
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
         self.keeper().pid()
     }
 
@@ -66,12 +74,16 @@ impl Broker {
         self.keeper().explain(error)
     }
 
-    /// Waits until it answers, and not another one that took its port, and every partition has a leader.
-    pub(super) fn wait_ready(&self, deadline: Instant) -> Result<()> {
+    /// Waits until it answers, and not another one that took its port, and is one of its cluster again, where every
+    /// partition has a leader.
+    ///
+    /// # Errors
+    /// [`StackError::Ended`] where it has ended, [`StackError::NotReady`] at the deadline.
+    pub fn wait_ready(&self, deadline: Instant) -> Result<()> {
         let began = Instant::now();
         let mut last = String::new();
         let ready = wait::until(deadline, || {
-            match wire::ask(self.port, &self.cluster_id) {
+            match wire::check_ready(self.port, self.id, &self.cluster_id) {
                 Ok(()) => return Some(Ok(())),
                 Err(reason) => last = reason.to_string(),
             }
@@ -82,30 +94,50 @@ impl Broker {
         })
     }
 
-    /// SIGTERM, and SIGKILL where that does not end it in time. Its folder stays.
-    pub(super) fn stop(&self) -> Result<()> {
-        self.stop_until(Instant::now() + STOP_MAX).map(drop)
+    /// SIGTERM: it hands over what it leads and ends; SIGKILL where it does not in time. Its folder stays.
+    ///
+    /// # Errors
+    /// [`StackError::Keeper`] where it cannot be ended.
+    pub fn stop(&self) -> Result<()> {
+        self.terminate();
+        self.wait_end(Instant::now() + STOP_MAX).map(drop)
     }
 
-    /// Whether it ended by itself, and had not to be killed.
-    pub(super) fn stop_until(&self, deadline: Instant) -> Result<bool> {
+    /// SIGTERM. Where that cannot be sent, [`Broker::wait_end`] ends it by other means.
+    pub(super) fn terminate(&self) {
         let mut keeper = self.keeper();
-        if keeper.pid().is_none() {
-            return Ok(true);
+        if keeper.pid().is_some() {
+            let _ = keeper.signal(Signal::Terminate);
         }
-        if keeper.signal(Signal::Terminate).is_err() || !keeper.wait_exit(deadline) {
-            keeper.kill()?;
-            return Ok(false);
-        }
-        Ok(true)
+    }
+
+    /// Waits for the end of a broker that was told to, and kills it at the deadline; whether it ended by itself.
+    pub(super) fn wait_end(&self, deadline: Instant) -> Result<bool> {
+        let mut keeper = self.keeper();
+        let ended = keeper.wait_exit(deadline);
+        keeper.kill()?;
+        Ok(ended)
     }
 
     /// SIGKILL, and wait until the process is gone. Its folder stays.
-    pub(super) fn kill(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`StackError::Keeper`] where it cannot be ended.
+    pub fn kill(&self) -> Result<()> {
         self.keeper().kill()
     }
 
-    /// Kills it where it runs, and starts it again on the same data and ports; does not wait until it is ready.
+    /// Kills it where it runs, starts it again on the same data and ports, and waits until it is ready: after a kill
+    /// four to five seconds, since its old session has to end first.
+    ///
+    /// # Errors
+    /// As [`Broker::wait_ready`]; [`StackError::Keeper`] where it cannot be started.
+    pub fn restart(&self) -> Result<()> {
+        self.start_again()?;
+        self.wait_ready(Instant::now() + READY_MAX)
+    }
+
+    /// As [`Broker::restart`], and does not wait.
     pub(super) fn start_again(&self) -> Result<()> {
         let mut keeper = self.keeper();
         keeper.kill()?;
@@ -113,12 +145,18 @@ impl Broker {
     }
 
     /// SIGSTOP: it keeps its ports and answers nothing.
-    pub(super) fn freeze(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`StackError::Keeper`] where it does not run.
+    pub fn freeze(&self) -> Result<()> {
         self.keeper().signal(Signal::Stop)
     }
 
     /// SIGCONT: undoes [`Broker::freeze`].
-    pub(super) fn thaw(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// As [`Broker::freeze`].
+    pub fn thaw(&self) -> Result<()> {
         self.keeper().signal(Signal::Continue)
     }
 }

@@ -45,12 +45,51 @@ impl KafkaFiles {
 /// Ports of the controller, of the plain, the SASL and the mTLS listener, and of the one behind a proxy.
 pub(super) const PORTS: usize = 5;
 
+/// Heap of a broker that is alone, in MiB.
+const HEAP_MIB: u16 = 160;
+/// Heap of a broker that bears a part of the load only, in MiB.
+const HEAP_OF_SEVERAL_MIB: u16 = 96;
+/// Heap of a broker for benchmarks, in MiB.
+const HEAP_OF_THROUGHPUT_MIB: u16 = 1_024;
+
+/// Where a broker is, and who is beside it.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    /// Its number in the cluster, from 1.
+    pub(super) id: u16,
+    pub(super) folder: &'a Path,
+    pub(super) ports: [u16; PORTS],
+    /// The folder with the certificates that all brokers share.
+    pub(super) certificates: &'a Path,
+    /// The ports of all controllers, in the order of their ids.
+    pub(super) controllers: &'a [u16],
+}
+
+impl Place<'_> {
+    /// The controllers with their ids, as Kafka writes them.
+    fn voters(&self) -> String {
+        let voter = |(id, port): (u16, &u16)| format!("{id}@127.0.0.1:{port}");
+        (1..).zip(self.controllers).map(voter).collect::<Vec<_>>().join(",")
+    }
+
+    /// Replicas of each partition that must have a record before it is acknowledged: most of them.
+    fn in_sync(&self) -> usize {
+        self.controllers.len() / 2 + 1
+    }
+}
+
 /// The broker's settings.
-pub(super) fn settings(folder: &Path, ports: [u16; PORTS], options: &KafkaOptions) -> String {
-    let [controller, plaintext, sasl_ssl, mtls, behind] = ports.map(|port| port.to_string());
+pub(super) fn settings(place: &Place<'_>, options: &KafkaOptions) -> String {
+    let [controller, plaintext, sasl_ssl, mtls, behind] = place.ports.map(|port| port.to_string());
+    // A backslash starts an escape in a file of properties.
+    let path = |path: &Path| path.to_string_lossy().replace('\\', r"\\");
     let mut text = SERVER_PROPERTIES
-        // A backslash starts an escape in a file of properties.
-        .replace("@FOLDER@", &folder.to_string_lossy().replace('\\', r"\\"))
+        .replace("@FOLDER@", &path(place.folder))
+        .replace("@CERTIFICATES@", &path(place.certificates))
+        .replace("@ID@", &place.id.to_string())
+        .replace("@VOTERS@", &place.voters())
+        .replace("@REPLICAS@", &place.controllers.len().to_string())
+        .replace("@IN_SYNC@", &place.in_sync().to_string())
         .replace("@CONTROLLER@", &controller)
         .replace("@PLAINTEXT@", &plaintext)
         .replace("@SASL_SSL@", &sasl_ssl)
@@ -73,16 +112,11 @@ pub(super) fn settings(folder: &Path, ports: [u16; PORTS], options: &KafkaOption
     text
 }
 
-pub(super) fn write_files(
-    files: &KafkaFiles,
-    folder: &Path,
-    ports: [u16; PORTS],
-    options: &KafkaOptions,
-) -> Result<()> {
-    for (name, text) in [
-        ("server.properties", settings(folder, ports, options)),
-        ("log4j2.properties", LOG_PROPERTIES.to_owned()),
-    ] {
+pub(super) fn write_files(files: &KafkaFiles, place: &Place<'_>, options: &KafkaOptions) -> Result<()> {
+    let folder = place.folder;
+    for (name, text) in
+        [("server.properties", settings(place, options)), ("log4j2.properties", LOG_PROPERTIES.to_owned())]
+    {
         let path = folder.join(name);
         fs::write(&path, text).map_err(StackError::file("write", &path))?;
     }
@@ -106,15 +140,20 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
 
 pub(super) fn launch(
     files: &KafkaFiles,
-    folder: &Path,
+    place: &Place<'_>,
     options: &KafkaOptions,
     java: &[String],
 ) -> Result<Launch> {
+    let folder = place.folder;
+    let heap_mib = match place.controllers.len() {
+        _ if options.throughput => HEAP_OF_THROUGHPUT_MIB,
+        0 | 1 => HEAP_MIB,
+        _ => HEAP_OF_SEVERAL_MIB,
+    };
     let mut argv = vec![files.java.to_string_lossy().into_owned(), "-XX:+UseSerialGC".to_owned()];
-    if options.throughput {
-        argv.push("-Xmx1g".to_owned());
-    } else {
-        argv.extend(["-Xmx160m".to_owned(), "-XX:TieredStopAtLevel=1".to_owned()]);
+    argv.push(format!("-Xmx{heap_mib}m"));
+    if !options.throughput {
+        argv.push("-XX:TieredStopAtLevel=1".to_owned());
     }
     if let Some(classes) = &files.classes {
         argv.push(format!("-XX:AOTCache={}", classes.display()));
