@@ -2,7 +2,7 @@
 
 use housepipe_local_stack::Stack;
 
-use crate::{PipeText, create_topic, produce, query};
+use crate::{PipeText, create_topic, delete_topic, produce, query};
 
 /// One record in so many has a value that its column cannot hold.
 const REJECTED_EVERY: u64 = 101;
@@ -18,6 +18,8 @@ pub struct Numbered {
     partitions: i32,
     /// With records that are rejected, and others that ClickHouse refuses.
     has_bad: bool,
+    /// Length of a text that the table has too; without one, the records have a short text that it has not.
+    text_bytes: Option<usize>,
     produced: u64,
 }
 
@@ -58,27 +60,48 @@ impl Numbered {
         Numbered::on(stack, topic, partitions, has_bad)
     }
 
+    /// The same with a text of so many bytes in each record and each row.
+    ///
+    /// # Panics
+    /// As [`Numbered::new`].
+    pub fn with_text(stack: &Stack, topic: &str, partitions: i32, text_bytes: usize) -> Numbered {
+        create_topic(stack, topic, partitions);
+        Numbered::into_table(stack, topic, partitions, true, Some(text_bytes))
+    }
+
     /// The same on a topic that is there.
     ///
     /// # Panics
     /// Where ClickHouse does not.
     pub fn on(stack: &Stack, topic: &str, partitions: i32, has_bad: bool) -> Numbered {
+        Numbered::into_table(stack, topic, partitions, has_bad, None)
+    }
+
+    fn into_table(
+        stack: &Stack,
+        topic: &str,
+        partitions: i32,
+        has_bad: bool,
+        text_bytes: Option<usize>,
+    ) -> Numbered {
+        let text = if text_bytes.is_some() { "text String, " } else { "" };
         query(
             stack,
             &format!(
-                "CREATE TABLE {topic} (id UInt64, n UInt8, check UInt64, at DateTime DEFAULT now(), \
+                "CREATE TABLE {topic} (id UInt64, n UInt8, check UInt64, {text}at DateTime DEFAULT now(), \
                  CONSTRAINT refuses CHECK check % {REFUSED_EVERY} != 1) \
                  ENGINE = MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 10000"
             ),
         );
-        Numbered { topic: topic.to_owned(), partitions, has_bad, produced: 0 }
+        Numbered { topic: topic.to_owned(), partitions, has_bad, text_bytes, produced: 0 }
     }
 
     /// The pipe into the table.
     pub fn pipe(&self, stack: &Stack) -> PipeText {
         // The server fills `at`.
-        let columns = "  columns: \"id UInt64, n UInt8, check UInt64\"\n";
-        PipeText::new(stack, &self.topic).with_columns(columns)
+        let text = if self.text_bytes.is_some() { ", text String" } else { "" };
+        let columns = format!("  columns: \"id UInt64, n UInt8, check UInt64{text}\"\n");
+        PipeText::new(stack, &self.topic).with_columns(&columns)
     }
 
     /// The topic, and the table.
@@ -127,7 +150,24 @@ impl Numbered {
     fn record(&self, id: u64) -> String {
         let n = if self.is_rejected(id) { 300 } else { id % 256 };
         let check = if self.is_refused(id) { 1 } else { check(id) };
-        format!("{{\"id\":{id},\"n\":{n},\"check\":{check},\"text\":\"record number {id}\"}}")
+        let text = format!("record number {id}");
+        let text_bytes = self.text_bytes.unwrap_or(0);
+        format!("{{\"id\":{id},\"n\":{n},\"check\":{check},\"text\":\"{text:.<text_bytes$}\"}}")
+    }
+
+    /// Bytes that a record has at least.
+    pub fn record_bytes_min(&self) -> u64 {
+        // Its numbers are the shortest.
+        self.record(0).len() as u64
+    }
+
+    /// Deletes the topic and the table, to have the space.
+    ///
+    /// # Panics
+    /// Where a server does not.
+    pub fn remove(self, stack: &Stack) {
+        delete_topic(stack, &self.topic);
+        query(stack, &format!("DROP TABLE {} SYNC", self.topic));
     }
 
     /// Rows and error rows, repetitions left out; 0 of a table that does not answer at the moment.
@@ -186,10 +226,11 @@ impl Numbered {
             (0..self.produced).filter(|id| self.is_rejected(*id) || self.is_refused(*id)).count() as u64;
         let rows = numbers(&format!(
             "SELECT count(), uniqExact(id), countIf(id >= {produced}), \
-                    countIf(n != id % 256 OR check != {check}), countIf({bad}), \
+                    countIf(n != id % 256 OR check != {check}{text}), countIf({bad}), \
                     uniqExactIf(id, id < {produced} AND NOT {bad}) FROM {topic}",
             produced = self.produced,
             check = check_sql("id"),
+            text = self.text_bytes.map(text_sql).unwrap_or_default(),
         ));
         let errors = numbers(&format!(
             "SELECT count(), uniqExact(partition, offset), \
@@ -222,4 +263,9 @@ fn check(id: u64) -> u64 {
 
 fn check_sql(id: &str) -> String {
     format!("{id} * {}", 10 * REFUSED_EVERY)
+}
+
+/// Whether a row has another text than its record.
+fn text_sql(text_bytes: usize) -> String {
+    format!(" OR text != rightPad(concat('record number ', toString(id)), {text_bytes}, '.')")
 }

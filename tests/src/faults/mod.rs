@@ -3,6 +3,8 @@
 //! Everything that is random follows from a seed. Safety and liveness are judged apart: after the faults have stopped,
 //! every record has to be in its place within [`CALM`], and then the tables are looked at row by row.
 
+mod backlog;
+mod memory;
 mod rows;
 mod scene;
 mod soak;
@@ -11,6 +13,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+pub use backlog::backlog;
 pub use scene::{Ground, Mode, Scene};
 pub use soak::soak;
 
