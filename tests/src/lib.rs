@@ -15,6 +15,7 @@ mod oracle;
 mod pipe;
 mod proxy;
 mod stack;
+mod text;
 mod topics;
 mod wait;
 
@@ -24,6 +25,7 @@ pub use network::Network;
 pub use oracle::{Numbered, Verdict};
 pub use pipe::PipeText;
 pub use proxy::{Held, Proxy};
+pub(crate) use stack::create_topic_with;
 pub use stack::{
     create_topic, fill, own_cluster, own_stack, own_stack_with, produce, query, query_number, shared_stack,
     unique,

@@ -2,7 +2,8 @@
 
 use housepipe_local_stack::Stack;
 
-use crate::{PipeText, create_topic, delete_topic, produce, query};
+use crate::text::{text, text_sql};
+use crate::{PipeText, create_topic, create_topic_with, delete_topic, produce, query};
 
 /// One record in so many has a value that its column cannot hold.
 const REJECTED_EVERY: u64 = 101;
@@ -18,8 +19,8 @@ pub struct Numbered {
     partitions: i32,
     /// With records that are rejected, and others that ClickHouse refuses.
     has_bad: bool,
-    /// Length of a text that the table has too; without one, the records have a short text that it has not.
-    text_bytes: Option<usize>,
+    /// Phrases of a text that the table has too; without one, the records have a short text that it has not.
+    phrases: Option<u64>,
     produced: u64,
 }
 
@@ -60,13 +61,20 @@ impl Numbered {
         Numbered::on(stack, topic, partitions, has_bad)
     }
 
-    /// The same with a text of so many bytes in each record and each row.
+    /// The same with a text of so many phrases, of some 70 bytes each, in each record and each row. The topic's
+    /// `compression.type` is `compression`; zstd makes the records ten times as small.
     ///
     /// # Panics
     /// As [`Numbered::new`].
-    pub fn with_text(stack: &Stack, topic: &str, partitions: i32, text_bytes: usize) -> Numbered {
-        create_topic(stack, topic, partitions);
-        Numbered::into_table(stack, topic, partitions, true, Some(text_bytes))
+    pub fn with_text(
+        stack: &Stack,
+        topic: &str,
+        partitions: i32,
+        phrases: u64,
+        compression: &str,
+    ) -> Numbered {
+        create_topic_with(stack, topic, partitions, &[("compression.type", compression)]);
+        Numbered::into_table(stack, topic, partitions, true, Some(phrases))
     }
 
     /// The same on a topic that is there.
@@ -82,9 +90,9 @@ impl Numbered {
         topic: &str,
         partitions: i32,
         has_bad: bool,
-        text_bytes: Option<usize>,
+        phrases: Option<u64>,
     ) -> Numbered {
-        let text = if text_bytes.is_some() { "text String, " } else { "" };
+        let text = if phrases.is_some() { "text String, " } else { "" };
         query(
             stack,
             &format!(
@@ -93,13 +101,13 @@ impl Numbered {
                  ENGINE = MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 10000"
             ),
         );
-        Numbered { topic: topic.to_owned(), partitions, has_bad, text_bytes, produced: 0 }
+        Numbered { topic: topic.to_owned(), partitions, has_bad, phrases, produced: 0 }
     }
 
     /// The pipe into the table.
     pub fn pipe(&self, stack: &Stack) -> PipeText {
         // The server fills `at`.
-        let text = if self.text_bytes.is_some() { ", text String" } else { "" };
+        let text = if self.phrases.is_some() { ", text String" } else { "" };
         let columns = format!("  columns: \"id UInt64, n UInt8, check UInt64{text}\"\n");
         PipeText::new(stack, &self.topic).with_columns(&columns)
     }
@@ -150,15 +158,24 @@ impl Numbered {
     fn record(&self, id: u64) -> String {
         let n = if self.is_rejected(id) { 300 } else { id % 256 };
         let check = if self.is_refused(id) { 1 } else { check(id) };
-        let text = format!("record number {id}");
-        let text_bytes = self.text_bytes.unwrap_or(0);
-        format!("{{\"id\":{id},\"n\":{n},\"check\":{check},\"text\":\"{text:.<text_bytes$}\"}}")
+        let text = self.phrases.map_or_else(|| format!("record number {id}"), |count| text(id, count));
+        format!("{{\"id\":{id},\"n\":{n},\"check\":{check},\"text\":\"{text}\"}}")
     }
 
-    /// Bytes that a record has at least.
-    pub fn record_bytes_min(&self) -> u64 {
-        // Its numbers are the shortest.
-        self.record(0).len() as u64
+    /// Writes records until they have `bytes` or more.
+    ///
+    /// # Panics
+    /// As [`Numbered::produce`].
+    pub fn produce_bytes(&mut self, stack: &Stack, bytes: u64) {
+        let (topic, partitions) = (self.topic.clone(), self.partitions);
+        let mut left = bytes;
+        let records = std::iter::from_fn(|| {
+            let record = (left > 0).then(|| self.record(self.produced))?;
+            self.produced += 1;
+            left = left.saturating_sub(record.len() as u64);
+            Some(record)
+        });
+        produce(stack, &topic, partitions, records);
     }
 
     /// Deletes the topic and the table, to have the space.
@@ -230,7 +247,7 @@ impl Numbered {
                     uniqExactIf(id, id < {produced} AND NOT {bad}) FROM {topic}",
             produced = self.produced,
             check = check_sql("id"),
-            text = self.text_bytes.map(text_sql).unwrap_or_default(),
+            text = self.phrases.map(text_sql).unwrap_or_default(),
         ));
         let errors = numbers(&format!(
             "SELECT count(), uniqExact(partition, offset), \
@@ -263,9 +280,4 @@ fn check(id: u64) -> u64 {
 
 fn check_sql(id: &str) -> String {
     format!("{id} * {}", 10 * REFUSED_EVERY)
-}
-
-/// Whether a row has another text than its record.
-fn text_sql(text_bytes: usize) -> String {
-    format!(" OR text != rightPad(concat('record number ', toString(id)), {text_bytes}, '.')")
 }

@@ -73,8 +73,16 @@ pub(crate) fn config(stack: &Stack, topic: &str) -> SourceConfig {
 /// # Panics
 /// Where the broker refuses.
 pub fn create_topic(stack: &Stack, topic: &str, partitions: i32) {
+    create_topic_with(stack, topic, partitions, &[]);
+}
+
+/// The same with settings of the topic.
+///
+/// # Panics
+/// Where the broker refuses.
+pub(crate) fn create_topic_with(stack: &Stack, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
     let count = usize::try_from(partitions).unwrap_or_else(|error| panic!("{error}"));
-    TopicAdmin::create_topic(&config(stack, topic), topic, count)
+    TopicAdmin::create_topic_with(&config(stack, topic), topic, count, settings)
         .unwrap_or_else(|error| panic!("topic {topic}: {error}"));
 }
 

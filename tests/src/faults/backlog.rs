@@ -1,13 +1,13 @@
-//! A backlog of 100 times the memory that a pipe may use, beside a ClickHouse that stands still every other moment.
+//! A backlog of 100 times the memory that a pipe may use, beside a ClickHouse that stands still again and again.
 
 use std::time::{Duration, Instant};
 
 use housepipe_local_stack::Stack;
 
-use super::Found;
 use super::memory::{Memory, Sample};
 use super::scene::{Mode, Random};
-use crate::{Housepipe, Numbered, housepipe, unique};
+use super::{Found, what_was_said};
+use crate::{Housepipe, Numbered, housepipe, take_ended, unique};
 
 /// Size of the backlog's JSON, in budgets.
 const BUDGETS: u64 = 100;
@@ -18,18 +18,31 @@ const LOAD_MAX: Duration = Duration::from_secs(1_800);
 /// Time between two samples of the memory.
 const SAMPLE_EVERY: Duration = Duration::from_millis(50);
 
-/// Writes the backlog, has a pipe with a budget of `budget_mib` load it, and looks at its memory and at every row.
+/// What a backlog is like.
+#[derive(Debug, Clone, Copy)]
+pub struct Backlog<'a> {
+    /// Memory of the pipe, in MiB. The backlog is 100 times that.
+    pub budget_mib: u64,
+    /// The topic's `compression.type`.
+    pub compression: &'a str,
+}
+
+/// Writes the backlog, has a pipe load it, and looks at its memory and at every row.
 ///
-/// ClickHouse stands still and takes inserts in turns, so that the pipe is full again and again.
+/// ClickHouse stands still and takes inserts in turns, from the beginning to the end alike, so that the pipe is full again
+/// and again and the thirds of the run may be compared.
 ///
 /// # Panics
 /// Where a server or the pipe does not do what it has to.
-pub fn backlog(stack: &Stack, budget_mib: u64, mode: Mode, seed: u64) -> Found {
+pub fn backlog(stack: &Stack, backlog: Backlog<'_>, mode: Mode, seed: u64) -> Found {
+    let Backlog { budget_mib, compression } = backlog;
+    // Of the run before.
+    drop(take_ended());
     let mut random = Random::new(seed);
-    let text_bytes = 300 + usize::try_from(random.below(2_000)).unwrap_or(0);
-    let mut numbered = Numbered::with_text(stack, &unique("backlog"), PARTITIONS, text_bytes);
-    let records = (BUDGETS * (budget_mib << 20)).div_ceil(numbered.record_bytes_min());
-    numbered.produce(stack, records);
+    let phrases = 4 + random.below(28);
+    let mut numbered = Numbered::with_text(stack, &unique("backlog"), PARTITIONS, phrases, compression);
+    let bytes = BUDGETS * (budget_mib << 20);
+    numbered.produce_bytes(stack, bytes);
 
     let pipe = numbered.pipe(stack).with(&format!("delivery: {}", mode.name()));
     let memory_mib = budget_mib.to_string();
@@ -42,7 +55,7 @@ pub fn backlog(stack: &Stack, budget_mib: u64, mode: Mode, seed: u64) -> Found {
 
     let mut trouble = Vec::new();
     if outcome.code != Some(0) {
-        trouble.push(format!("the pipe ended with {:?}: {}", outcome.code, outcome.stderr));
+        trouble.push(format!("the pipe ended with {:?}", outcome.code));
     }
     let memory = Memory::of(&samples);
     let complaint =
@@ -53,14 +66,15 @@ pub fn backlog(stack: &Stack, budget_mib: u64, mode: Mode, seed: u64) -> Found {
         trouble.push(numbered.evidence(stack));
     }
     let note = format!(
-        "{} for a budget of {budget_mib} MiB; {records} records of {} bytes in {:.0} s, ClickHouse stood still {stalls} times",
+        "{} for a budget of {budget_mib} MiB; {} records of {} bytes in {:.0} s, ClickHouse stood still {stalls} times",
         memory.map_or_else(|few| few, |memory| memory.to_string()),
-        numbered.record_bytes_min(),
+        numbered.produced(),
+        bytes / numbered.produced(),
         took.as_secs_f64()
     );
     let produced = numbered.produced();
     numbered.remove(stack);
-    let trouble = (!trouble.is_empty()).then(|| trouble.join("\n"));
+    let trouble = (!trouble.is_empty()).then(|| trouble.join("\n") + &what_was_said());
     Found { verdict: Some(verdict), produced, calm: took, trouble, note }
 }
 
@@ -77,7 +91,8 @@ fn watch(run: &mut Housepipe, stack: &Stack, random: &mut Random) -> (Vec<Sample
             turn.unwrap_or_else(|error| panic!("{error}"));
             stalls += u32::from(!is_still);
             is_still = !is_still;
-            next_turn = Instant::now() + Duration::from_millis(300 + random.below(1_200));
+            let turn_ms = if is_still { 300 + random.below(700) } else { 1_000 + random.below(2_000) };
+            next_turn = Instant::now() + Duration::from_millis(turn_ms);
         }
         pause();
     }

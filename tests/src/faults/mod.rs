@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-pub use backlog::backlog;
+pub use backlog::{Backlog, backlog};
 pub use scene::{Ground, Mode, Scene};
 pub use soak::soak;
 

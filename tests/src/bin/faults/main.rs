@@ -18,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use clap::Parser;
-use housepipe_tests::faults::{self, Ground, Mode, ROWS, Row};
+use housepipe_tests::faults::{self, Backlog, Ground, Mode, ROWS, Row};
 use housepipe_tests::own_stack;
 use record::{Record, Records};
 
@@ -45,13 +45,17 @@ struct Cli {
     #[arg(long, value_name = "RECORDS")]
     soak: Option<u64>,
     /// Instead of the matrix: have a pipe with little memory load a backlog of 100 times that, beside a ClickHouse that stands
-    /// still every other moment, and look at its memory too. Linux only.
+    /// still again and again, and look at its memory too. Linux only.
     #[arg(long, conflicts_with = "soak")]
     backlog: bool,
     /// The memory of that pipe, in MiB; 16 is the least that a pipe takes. The backlog of 64 MiB needs 7 GB of disk.
     #[arg(long, value_name = "MIB", requires = "backlog", default_value_t = 16,
           value_parser = clap::value_parser!(u64).range(16..=1_024))]
     memory_mib: u64,
+    /// The compression of that backlog's topic. The memory that a pipe is given does not bound what it fetches there.
+    #[arg(long, value_name = "TYPE", requires = "backlog", default_value = "uncompressed",
+          value_parser = ["uncompressed", "gzip", "snappy", "lz4", "zstd"])]
+    compression: String,
     /// Runs at the same time, each with servers of its own.
     #[arg(long, default_value_t = 3)]
     stacks: usize,
@@ -149,10 +153,11 @@ fn work(tasks: &Mutex<VecDeque<Task>>, keep: impl Fn(Record)) {
 
 fn backlog(cli: &Cli) -> ExitCode {
     let stack = own_stack();
+    let backlog = Backlog { budget_mib: cli.memory_mib, compression: &cli.compression };
     let mut is_right = true;
     for seed in cli.seeds() {
         for mode in cli.modes() {
-            let found = faults::backlog(&stack, cli.memory_mib, mode, seed);
+            let found = faults::backlog(&stack, backlog, mode, seed);
             println!("{} seed {seed}: {}; {:?}", mode.name(), found.note, found.verdict.unwrap_or_default());
             if let Some(trouble) = &found.trouble {
                 println!("WRONG: {trouble}");
