@@ -43,8 +43,12 @@ impl Assignment for Readers {
 }
 
 fn config(stack: &Stack, topic: &str) -> SourceConfig {
-    let group = format!("housepipe-{}", topic.replace('_', "-"));
-    SourceConfig::new(stack.kafka.bootstrap(), topic, group)
+    SourceConfig::new(stack.kafka.bootstrap(), topic, group_of(topic))
+}
+
+/// The group of the pipe of `topic`.
+pub fn group_of(topic: &str) -> String {
+    format!("housepipe-{}", topic.replace('_', "-"))
 }
 
 /// Commits for partition 0 in the group of the pipe of `topic`, which does not run, as a member of the group would.

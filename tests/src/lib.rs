@@ -15,17 +15,20 @@ mod oracle;
 mod pipe;
 mod proxy;
 mod stack;
+mod text;
 mod topics;
 mod wait;
 
-pub use group::{commit, commit_late, committed};
+pub use group::{commit, commit_late, committed, group_of};
 pub use housepipe::{Housepipe, Outcome, housepipe, housepipe_at, take_ended};
 pub use network::Network;
 pub use oracle::{Numbered, Verdict};
 pub use pipe::PipeText;
 pub use proxy::{Held, Proxy};
+pub(crate) use stack::create_topic_with;
 pub use stack::{
-    create_topic, fill, own_stack, own_stack_with, produce, query, query_number, shared_stack, unique,
+    create_topic, fill, own_cluster, own_stack, own_stack_with, produce, query, query_number, shared_stack,
+    unique,
 };
 pub use topics::{
     Compacted, TransactionEnd, Transactions, delete_records, delete_topic, grow_topic, recreate_topic,

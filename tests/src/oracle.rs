@@ -2,7 +2,8 @@
 
 use housepipe_local_stack::Stack;
 
-use crate::{PipeText, create_topic, produce, query};
+use crate::text::{text, text_sql};
+use crate::{PipeText, create_topic, create_topic_with, delete_topic, produce, query};
 
 /// One record in so many has a value that its column cannot hold.
 const REJECTED_EVERY: u64 = 101;
@@ -18,6 +19,8 @@ pub struct Numbered {
     partitions: i32,
     /// With records that are rejected, and others that ClickHouse refuses.
     has_bad: bool,
+    /// Phrases of a text that the table has too; without one, the records have a short text that it has not.
+    phrases: Option<u64>,
     produced: u64,
 }
 
@@ -58,27 +61,55 @@ impl Numbered {
         Numbered::on(stack, topic, partitions, has_bad)
     }
 
+    /// The same with a text of so many phrases, of some 70 bytes each, in each record and each row. The topic's
+    /// `compression.type` is `compression`; zstd makes the records ten times as small.
+    ///
+    /// # Panics
+    /// As [`Numbered::new`].
+    pub fn with_text(
+        stack: &Stack,
+        topic: &str,
+        partitions: i32,
+        phrases: u64,
+        compression: &str,
+    ) -> Numbered {
+        create_topic_with(stack, topic, partitions, &[("compression.type", compression)]);
+        Numbered::into_table(stack, topic, partitions, true, Some(phrases))
+    }
+
     /// The same on a topic that is there.
     ///
     /// # Panics
     /// Where ClickHouse does not.
     pub fn on(stack: &Stack, topic: &str, partitions: i32, has_bad: bool) -> Numbered {
+        Numbered::into_table(stack, topic, partitions, has_bad, None)
+    }
+
+    fn into_table(
+        stack: &Stack,
+        topic: &str,
+        partitions: i32,
+        has_bad: bool,
+        phrases: Option<u64>,
+    ) -> Numbered {
+        let text = if phrases.is_some() { "text String, " } else { "" };
         query(
             stack,
             &format!(
-                "CREATE TABLE {topic} (id UInt64, n UInt8, check UInt64, at DateTime DEFAULT now(), \
+                "CREATE TABLE {topic} (id UInt64, n UInt8, check UInt64, {text}at DateTime DEFAULT now(), \
                  CONSTRAINT refuses CHECK check % {REFUSED_EVERY} != 1) \
                  ENGINE = MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 10000"
             ),
         );
-        Numbered { topic: topic.to_owned(), partitions, has_bad, produced: 0 }
+        Numbered { topic: topic.to_owned(), partitions, has_bad, phrases, produced: 0 }
     }
 
     /// The pipe into the table.
     pub fn pipe(&self, stack: &Stack) -> PipeText {
         // The server fills `at`.
-        let columns = "  columns: \"id UInt64, n UInt8, check UInt64\"\n";
-        PipeText::new(stack, &self.topic).with_columns(columns)
+        let text = if self.phrases.is_some() { ", text String" } else { "" };
+        let columns = format!("  columns: \"id UInt64, n UInt8, check UInt64{text}\"\n");
+        PipeText::new(stack, &self.topic).with_columns(&columns)
     }
 
     /// The topic, and the table.
@@ -127,7 +158,33 @@ impl Numbered {
     fn record(&self, id: u64) -> String {
         let n = if self.is_rejected(id) { 300 } else { id % 256 };
         let check = if self.is_refused(id) { 1 } else { check(id) };
-        format!("{{\"id\":{id},\"n\":{n},\"check\":{check},\"text\":\"record number {id}\"}}")
+        let text = self.phrases.map_or_else(|| format!("record number {id}"), |count| text(id, count));
+        format!("{{\"id\":{id},\"n\":{n},\"check\":{check},\"text\":\"{text}\"}}")
+    }
+
+    /// Writes records until they have `bytes` or more.
+    ///
+    /// # Panics
+    /// As [`Numbered::produce`].
+    pub fn produce_bytes(&mut self, stack: &Stack, bytes: u64) {
+        let (topic, partitions) = (self.topic.clone(), self.partitions);
+        let mut left = bytes;
+        let records = std::iter::from_fn(|| {
+            let record = (left > 0).then(|| self.record(self.produced))?;
+            self.produced += 1;
+            left = left.saturating_sub(record.len() as u64);
+            Some(record)
+        });
+        produce(stack, &topic, partitions, records);
+    }
+
+    /// Deletes the topic and the table, to have the space.
+    ///
+    /// # Panics
+    /// Where a server does not.
+    pub fn remove(self, stack: &Stack) {
+        delete_topic(stack, &self.topic);
+        query(stack, &format!("DROP TABLE {} SYNC", self.topic));
     }
 
     /// Rows and error rows, repetitions left out; 0 of a table that does not answer at the moment.
@@ -186,10 +243,11 @@ impl Numbered {
             (0..self.produced).filter(|id| self.is_rejected(*id) || self.is_refused(*id)).count() as u64;
         let rows = numbers(&format!(
             "SELECT count(), uniqExact(id), countIf(id >= {produced}), \
-                    countIf(n != id % 256 OR check != {check}), countIf({bad}), \
+                    countIf(n != id % 256 OR check != {check}{text}), countIf({bad}), \
                     uniqExactIf(id, id < {produced} AND NOT {bad}) FROM {topic}",
             produced = self.produced,
             check = check_sql("id"),
+            text = self.phrases.map(text_sql).unwrap_or_default(),
         ));
         let errors = numbers(&format!(
             "SELECT count(), uniqExact(partition, offset), \

@@ -7,7 +7,9 @@ use std::time::Duration;
 use housepipe_kafka_source::seed::{self, SeedRecord, TopicAdmin};
 use housepipe_kafka_source::{PartitionId, SourceConfig};
 use housepipe_local_stack::corpus::Corpus;
-use housepipe_local_stack::{ClickhouseOptions, KafkaOptions, Silent, Stack, Wanted, prepare_wanted};
+use housepipe_local_stack::{
+    ClickhouseOptions, Kafka, KafkaOptions, Parts, Silent, Stack, Wanted, prepare_wanted,
+};
 
 /// Timestamp of the first record of each call, 2026-01-01 UTC; the others follow a millisecond apart, so that "newest"
 /// means the same in every run.
@@ -38,11 +40,22 @@ pub fn own_stack() -> Stack {
 /// # Panics
 /// Where it does not start.
 pub fn own_stack_with(kafka: KafkaOptions) -> Stack {
-    // The pinned servers, also where the environment names others, which a test must not kill or fill.
-    let parts = prepare_wanted(&Wanted::pinned(), &mut Silent)
-        .unwrap_or_else(|error| panic!("the parts of the stack: {error}"));
-    Stack::start_with(&parts, &ClickhouseOptions::default(), &kafka)
+    Stack::start_with(&pinned_parts(), &ClickhouseOptions::default(), &kafka)
         .unwrap_or_else(|error| panic!("the stack: {error}"))
+}
+
+/// Three brokers, of which one may be away.
+///
+/// # Panics
+/// Where they do not start.
+pub fn own_cluster() -> Kafka {
+    Kafka::start_cluster(&pinned_parts()).unwrap_or_else(|error| panic!("the brokers: {error}"))
+}
+
+/// The pinned servers, also where the environment names others, which a test must not kill or fill.
+fn pinned_parts() -> Parts {
+    prepare_wanted(&Wanted::pinned(), &mut Silent)
+        .unwrap_or_else(|error| panic!("the parts of the stack: {error}"))
 }
 
 /// `name` with a number that no other test of this process has: for topics, tables and pipes.
@@ -60,8 +73,16 @@ pub(crate) fn config(stack: &Stack, topic: &str) -> SourceConfig {
 /// # Panics
 /// Where the broker refuses.
 pub fn create_topic(stack: &Stack, topic: &str, partitions: i32) {
+    create_topic_with(stack, topic, partitions, &[]);
+}
+
+/// The same with settings of the topic.
+///
+/// # Panics
+/// Where the broker refuses.
+pub(crate) fn create_topic_with(stack: &Stack, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
     let count = usize::try_from(partitions).unwrap_or_else(|error| panic!("{error}"));
-    TopicAdmin::create_topic(&config(stack, topic), topic, count)
+    TopicAdmin::create_topic_with(&config(stack, topic), topic, count, settings)
         .unwrap_or_else(|error| panic!("topic {topic}: {error}"));
 }
 

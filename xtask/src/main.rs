@@ -91,7 +91,7 @@ enum Command {
         args: Vec<String>,
     },
     /// Break what a pipe depends on, in every way of the fault matrix, and look for lost and doubled records:
-    /// `--seeds N [--seed S] [--row NAME] [--mode MODE] [--stacks N]`.
+    /// `--seeds N [--seed S] [--row NAME] [--mode MODE] [--stacks N]`; `--soak RECORDS` and `--backlog` do something else.
     #[command(disable_help_flag = true)]
     Faults {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]

@@ -45,7 +45,7 @@ pub use clickhouse::{
     USER_WRITER,
 };
 pub use error::{Result, StackError};
-pub use kafka::{Kafka, KafkaOptions, MTLS_PRINCIPAL, USER_ADMIN, USER_PLAIN, USER_SCRAM};
+pub use kafka::{Broker, Kafka, KafkaOptions, MTLS_PRINCIPAL, USER_ADMIN, USER_PLAIN, USER_SCRAM};
 pub use prepare::{Parts, Wanted, prepare, prepare_wanted};
 pub use progress::{Lines, Progress, Silent};
 pub use stack::Stack;

@@ -3,6 +3,8 @@
 //! Everything that is random follows from a seed. Safety and liveness are judged apart: after the faults have stopped,
 //! every record has to be in its place within [`CALM`], and then the tables are looked at row by row.
 
+mod backlog;
+mod memory;
 mod rows;
 mod scene;
 mod soak;
@@ -11,10 +13,11 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+pub use backlog::{Backlog, backlog};
 pub use scene::{Ground, Mode, Scene};
 pub use soak::soak;
 
-use crate::{Verdict, take_ended};
+use crate::{Verdict, own_cluster, take_ended};
 
 /// Time in which everything has to be in its place once nothing breaks any more.
 pub const CALM: Duration = Duration::from_secs(90);
@@ -26,50 +29,71 @@ pub struct Row {
     pub name: &'static str,
     /// What is broken.
     pub what: &'static str,
+    /// Whether it needs several brokers. They are started for a run of this row alone.
+    pub is_on_cluster: bool,
     run: fn(&mut Scene<'_>),
 }
 
 /// Every row.
 pub const ROWS: &[Row] = &[
-    Row { name: "pipe-killed", what: "the pipe is killed with -9 at random times", run: rows::pipe_killed },
+    Row {
+        name: "pipe-killed",
+        what: "the pipe is killed with -9 at random times",
+        is_on_cluster: false,
+        run: rows::pipe_killed,
+    },
     Row {
         name: "pipe-killed-at",
         what: "the pipe is killed with -9 at an arrow of its state machine",
+        is_on_cluster: false,
         run: rows::pipe_killed_at,
     },
     Row {
         name: "clickhouse-killed",
         what: "ClickHouse is killed with -9 in the middle of inserts, and started again",
+        is_on_cluster: false,
         run: rows::clickhouse_killed,
     },
     Row {
         name: "both-killed",
         what: "ClickHouse is killed with -9 and started again, and then the pipe is, while it finds out",
+        is_on_cluster: false,
         run: rows::clickhouse_and_pipe_killed,
     },
     Row {
         name: "answers-lost",
         what: "answers to inserts are lost after the inserts were done",
+        is_on_cluster: false,
         run: rows::answers_lost,
     },
     Row {
         name: "broker-killed",
         what: "the broker is killed with -9 and comes back",
+        is_on_cluster: false,
         run: rows::broker_killed,
+    },
+    Row {
+        name: "coordinator-moves",
+        what: "of three brokers, the one that coordinates the group is killed with -9 or stopped, and comes back",
+        is_on_cluster: true,
+        run: rows::coordinator_moves,
     },
     Row {
         name: "kafka-network",
         what: "the network to Kafka is cut, stalls, and loses the answers to commits",
+        is_on_cluster: false,
         run: rows::kafka_network,
     },
     Row {
         name: "members",
         what: "other members join, leave, and are frozen past their session",
+        is_on_cluster: false,
         run: rows::members,
     },
     Row {
         name: "clickhouse-troubled",
         what: "ClickHouse stalls, has too many parts or too little memory, is read-only, or its table is away",
+        is_on_cluster: false,
         run: rows::clickhouse_troubled,
     },
 ];
@@ -90,6 +114,12 @@ pub struct Found {
 }
 
 impl Found {
+    /// Of a run that did not begin.
+    fn nothing(trouble: String) -> Found {
+        let (verdict, calm, note) = (None, Duration::ZERO, String::new());
+        Found { verdict, produced: 0, calm, trouble: Some(trouble), note }
+    }
+
     /// Whether what the mode promises was found.
     pub fn is_right(&self, mode: Mode) -> bool {
         self.trouble.is_none() && self.verdict.is_some_and(|verdict| mode.allows(verdict))
@@ -99,6 +129,22 @@ impl Found {
 /// Runs one row on the ground, whose servers are up afterwards. Whatever is waited for in vain ends the run by a panic, which
 /// is then its trouble.
 pub fn run(row: &Row, ground: &mut Ground, mode: Mode, seed: u64) -> Found {
+    if !row.is_on_cluster {
+        return run_here(row, ground, mode, seed);
+    }
+    let cluster = match catch_unwind(own_cluster) {
+        Ok(cluster) => cluster,
+        Err(panic) => return Found::nothing(message(panic)),
+    };
+    let usual = std::mem::replace(&mut ground.stack.kafka, cluster);
+    let found = run_here(row, ground, mode, seed);
+    // Its brokers end here, and cost the rows after it nothing.
+    ground.stack.kafka = usual;
+    found
+}
+
+/// The same on the servers that are there.
+fn run_here(row: &Row, ground: &mut Ground, mode: Mode, seed: u64) -> Found {
     let since = Cell::new(Instant::now());
     let produced = Cell::new(0);
     // Of the run before.

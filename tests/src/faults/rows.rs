@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use housepipe_local_stack::Broker;
 use nix::sys::signal::Signal;
 
 use super::scene::Scene;
@@ -16,6 +17,9 @@ const UNTIL_DEATH: Duration = Duration::from_secs(30);
 
 /// Longer than a member's session.
 const PAST_SESSION: Duration = Duration::from_millis(3_500);
+
+/// Longer than it takes until a broker leads again what it led before it went; where it never did so, this much is waited.
+const UNTIL_BACK: Duration = Duration::from_secs(10);
 
 pub(super) fn pipe_killed(scene: &mut Scene<'_>) {
     for _ in 0..1 + scene.below(3) {
@@ -119,6 +123,38 @@ pub(super) fn broker_killed(scene: &mut Scene<'_>) {
     scene.pass_some(3_000);
     run.signal(Signal::SIGKILL);
     run.wait();
+}
+
+pub(super) fn coordinator_moves(scene: &mut Scene<'_>) {
+    let (first, second) = (scene.start(), scene.start());
+    for _ in 0..2 + scene.below(3) {
+        scene.wait_for_some();
+        scene.produce(2_000);
+        scene.pass_some(300);
+        let away = scene.coordinator(|_| true);
+        let how = scene.below(3);
+        let end = if how == 0 { Broker::stop } else { Broker::kill };
+        end(scene.broker(away)).unwrap_or_else(|error| panic!("{error}"));
+        // To the brokers that are left, as soon as they lead what it led.
+        scene.produce(2_000);
+        if scene.below(2) == 0 {
+            scene.coordinator(|id| id != away);
+            scene.wait_for_some();
+        } else {
+            scene.pass_some(3_000);
+        }
+        scene.broker(away).restart().unwrap_or_else(|error| panic!("{error}"));
+        if scene.below(2) == 0 {
+            // Nothing is away, and the group moves back to the broker that it is meant to be at.
+            scene.produce(1_000);
+            scene.pass_until(UNTIL_BACK, |scene| scene.is_coordinator(away));
+        }
+    }
+    scene.pass_some(2_000);
+    first.signal(if scene.below(2) == 0 { Signal::SIGKILL } else { Signal::SIGTERM });
+    second.signal(if scene.below(2) == 0 { Signal::SIGKILL } else { Signal::SIGTERM });
+    first.wait();
+    second.wait();
 }
 
 pub(super) fn kafka_network(scene: &mut Scene<'_>) {

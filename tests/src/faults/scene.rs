@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use housepipe_local_stack::{KafkaOptions, Stack};
+use housepipe_local_stack::{Broker, KafkaOptions, Stack};
 
 use crate::{
-    Housepipe, Network, Numbered, PipeText, Proxy, Verdict, housepipe, housepipe_at, own_stack_with, unique,
+    Housepipe, Network, Numbered, PipeText, Proxy, Verdict, group_of, housepipe, housepipe_at,
+    own_stack_with, unique, wait_until,
 };
 
 /// Records of a run, before anything breaks.
@@ -146,6 +147,35 @@ impl<'a> Scene<'a> {
         housepipe_at(failpoint, &["run", "pipe.yaml", "--json", "--session-timeout", SESSION], &self.pipe)
     }
 
+    /// The id of the broker that coordinates the pipes' group, once there is one and it `is_wanted`.
+    ///
+    /// # Panics
+    /// Where there is none for long.
+    pub(super) fn coordinator(&self, is_wanted: impl Fn(u16) -> bool) -> u16 {
+        let group = group_of(self.numbered.topic());
+        let mut found = None;
+        wait_until("a broker that coordinates the group", || {
+            found = self.stack.kafka.coordinator(&group).map(Broker::id).filter(|id| is_wanted(*id));
+            found.is_some()
+        });
+        found.unwrap_or_default()
+    }
+
+    /// Whether this broker coordinates the pipes' group.
+    pub(super) fn is_coordinator(&self, id: u16) -> bool {
+        let group = group_of(self.numbered.topic());
+        self.stack.kafka.coordinator(&group).is_some_and(|broker| broker.id() == id)
+    }
+
+    /// A broker by its id.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub(super) fn broker(&self, id: u16) -> &Broker {
+        let found = self.stack.kafka.brokers().iter().find(|broker| broker.id() == id);
+        found.unwrap_or_else(|| panic!("no broker {id}"))
+    }
+
     /// Writes some records more.
     pub(super) fn produce(&mut self, count: u64) {
         self.numbered.produce(self.stack, count);
@@ -196,8 +226,8 @@ impl<'a> Scene<'a> {
                 let _ = self.stack.clickhouse.restart();
             }
         }
-        if self.stack.kafka.pid().is_none() {
-            let _ = self.stack.kafka.restart();
+        for broker in self.stack.kafka.brokers().iter().filter(|broker| broker.pid().is_none()) {
+            let _ = broker.restart();
         }
     }
 

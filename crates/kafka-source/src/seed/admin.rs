@@ -19,6 +19,9 @@ use crate::{Offset, PartitionId, SourceConfig, SourceError, client};
 /// Time for an administrative request, in milliseconds.
 const ADMIN_TIMEOUT_MS: u64 = 15_000;
 
+/// In place of a number of replicas: what `default.replication.factor` of the brokers says; since Kafka 2.4.
+const BROKERS_DEFAULT: i32 = -1;
+
 /// Makes, empties and deletes topics. The broker and credentials come from the configuration.
 pub struct TopicAdmin;
 
@@ -26,7 +29,7 @@ pub struct TopicAdmin;
 type Answers = KafkaResult<Vec<Result<String, (String, Code)>>>;
 
 impl TopicAdmin {
-    /// Creates the topic `name`, unreplicated.
+    /// Creates the topic `name`, with as many replicas as the brokers give a topic by default.
     ///
     /// # Errors
     /// [`SourceError::Request`] where the broker refuses, for instance because the topic exists.
@@ -45,7 +48,7 @@ impl TopicAdmin {
         settings: &[(&str, &str)],
     ) -> Result<(), SourceError> {
         let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
-        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(BROKERS_DEFAULT));
         let topic = settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
         let made = block_on(admin(config)?.create_topics([&topic], &options()));
         outcome(config, made, "the creation of a topic")

@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::{
-    ACL_PROPERTIES, JAVA_VARIABLES, Kafka, KafkaFiles, KafkaOptions, SERVER_PROPERTIES, USER_SCRAM, settings,
-};
+use super::files::{ACL_PROPERTIES, JAVA_VARIABLES, Place, SERVER_PROPERTIES, settings};
+use super::{Kafka, KafkaFiles, KafkaOptions, USER_SCRAM};
 use crate::User;
 use crate::command::Growth;
 use crate::error::{Result, StackError};
@@ -19,7 +18,7 @@ use crate::manifest::fingerprint;
 use crate::prepare::{ClickhousePart, KafkaPart, Maker, Parts, Tools};
 use crate::progress::Progress;
 
-/// Any 16 bytes in Kafka's own base 64; each run gives itself another id, see [`name_cluster`].
+/// Any 16 bytes in Kafka's own base 64; each run gives itself another id, see [`name_broker`].
 const CLUSTER_ID: &str = "aG91c2VwaXBlLWxvY2Fscw";
 /// Writing the class cache takes about five seconds on an idle core.
 const CLASSES_MAX: Duration = Duration::from_secs(180);
@@ -53,7 +52,9 @@ pub(crate) fn ensure(maker: &mut Maker<'_>, jars: &Path, runtime: &Path) -> Resu
 
 fn format(files: &KafkaFiles, tools: &Tools<'_>, folder: &Path, progress: &mut dyn Progress) -> Result<()> {
     let properties = folder.join("server.properties");
-    fs::write(&properties, settings(folder, [1, 2, 3, 4, 5], &KafkaOptions::default()))
+    // None of it stays: a broker has its own id, ports and folders.
+    let place = Place { id: 1, folder, ports: [1, 2, 3, 4, 5], certificates: folder, controllers: &[1] };
+    fs::write(&properties, settings(&place, &KafkaOptions::default()))
         .map_err(StackError::file("write", &properties))?;
     let mut java = Command::new(&files.java);
     java.args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"])
@@ -73,11 +74,14 @@ fn format(files: &KafkaFiles, tools: &Tools<'_>, folder: &Path, progress: &mut d
     edit_meta(folder, |line| (!line.starts_with("directory.id")).then(|| line.to_owned()))
 }
 
-/// Gives the broker in `folder` a cluster id of its own, by which it is told from a stranger at its port.
-pub(super) fn name_cluster(folder: &Path, cluster_id: &str) -> Result<()> {
+/// Gives the broker in `folder` its id, and a cluster id of its own, by which it is told from a stranger at its port.
+pub(super) fn name_broker(folder: &Path, id: u16, cluster_id: &str) -> Result<()> {
     edit_meta(folder, |line| {
-        let is_id = line.starts_with("cluster.id=");
-        Some(if is_id { format!("cluster.id={cluster_id}") } else { line.to_owned() })
+        Some(match line.split_once('=') {
+            Some(("cluster.id", _)) => format!("cluster.id={cluster_id}"),
+            Some(("node.id", _)) => format!("node.id={id}"),
+            _ => line.to_owned(),
+        })
     })
 }
 
@@ -99,7 +103,7 @@ fn cache_classes(files: &KafkaFiles, tools: &Tools<'_>, folder: &Path) -> Result
         kafka: KafkaPart::Local(files.clone()),
     };
     let java = [format!("-XX:AOTCacheOutput={}", classes.display())];
-    let mut broker = Kafka::attempt(&parts, &KafkaOptions::default(), &java)?;
+    let mut broker = Kafka::attempt(&parts, 1, &KafkaOptions::default(), &java)?;
     // Java writes it at its end. What it had of it when it was killed would be kept for good.
     let ended = broker.stop_until(Instant::now() + CLASSES_MAX)?;
     if ended && classes.is_file() {

@@ -1,8 +1,9 @@
-//! One question to a broker, in Kafka's own protocol: which cluster is it, and does every partition have a leader?
+//! Two questions to a broker, in Kafka's own protocol: which cluster is it, with a leader for every partition? And who
+//! coordinates a group?
 //!
 //! A request is its length, then API key, version, correlation id, client id and the body, all big-endian; see
 //! <https://kafka.apache.org/protocol#protocol_messages>. Metadata version 2 is old enough to have no compact
-//! fields, and Kafka 4 still speaks it.
+//! fields, and so is FindCoordinator version 0; Kafka 4 still speaks both.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -10,18 +11,47 @@ use std::time::Duration;
 
 /// A broker that answers at all answers within milliseconds.
 const ANSWER_MAX: Duration = Duration::from_millis(1000);
-/// Far more than the metadata of one node with the topics of a test.
+/// Far more than the metadata of the topics of a test.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
-/// Length 25: API key 3 (Metadata), version 2, correlation id 1, client id "local-stack", all topics (null array).
-const METADATA_REQUEST: &[u8] = b"\0\0\0\x19\0\x03\0\x02\0\0\0\x01\0\x0blocal-stack\xff\xff\xff\xff";
+/// API key 3 (Metadata), version 2, correlation id 1, client id "local-stack".
+const METADATA: &[u8] = b"\0\x03\0\x02\0\0\0\x01\0\x0blocal-stack";
+/// The null array.
+const ALL_TOPICS: &[u8] = b"\xff\xff\xff\xff";
+/// The error of a broker that knows no coordinator, or is about to make the topic that has one.
+const COORDINATOR_NOT_AVAILABLE: i16 = 15;
+/// API key 10 (FindCoordinator), version 0, correlation id 1, client id "local-stack".
+const FIND_COORDINATOR: &[u8] = b"\0\x0a\0\0\0\0\0\x01\0\x0blocal-stack";
 
-/// Asks the broker on 127.0.0.1, which has to be of the cluster `cluster_id`; an error says what is not yet right.
-pub(super) fn ask(port: u16, cluster_id: &str) -> io::Result<()> {
+/// Asks the broker `id` on 127.0.0.1, which has to be of the cluster `cluster_id`; an error says what is not yet right.
+pub(super) fn check_ready(port: u16, id: u16, cluster_id: &str) -> io::Result<()> {
+    check_metadata(&ask(port, METADATA, ALL_TOPICS)?, id, cluster_id)
+}
+
+/// Asks the broker on 127.0.0.1 for the id of the one that coordinates `group`; none where it knows none at the moment.
+pub(super) fn find_coordinator(port: u16, group: &str) -> io::Result<Option<u16>> {
+    let length = u16::try_from(group.len()).map_err(io::Error::other)?;
+    let body = [&length.to_be_bytes(), group.as_bytes()].concat();
+    let answer = ask(port, FIND_COORDINATOR, &body)?;
+    let mut reader = Reader(&answer);
+    reader.skip(4)?; // correlation id
+    let error_code = reader.i16()?;
+    let id = reader.i32()?;
+    match error_code {
+        0 => u16::try_from(id).map(Some).map_err(io::Error::other),
+        COORDINATOR_NOT_AVAILABLE => Ok(None),
+        _ => Err(io::Error::other(format!("the broker answered with error {error_code}"))),
+    }
+}
+
+/// Sends a request to the broker on 127.0.0.1, and returns its answer without the length.
+fn ask(port: u16, header: &[u8], body: &[u8]) -> io::Result<Vec<u8>> {
+    let length = u32::try_from(header.len() + body.len()).map_err(io::Error::other)?;
+    let request = [&length.to_be_bytes(), header, body].concat();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, ANSWER_MAX)?;
     stream.set_read_timeout(Some(ANSWER_MAX))?;
     stream.set_write_timeout(Some(ANSWER_MAX))?;
-    stream.write_all(METADATA_REQUEST)?;
+    stream.write_all(&request)?;
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
     let length = u32::from_be_bytes(length) as usize;
@@ -30,16 +60,17 @@ pub(super) fn ask(port: u16, cluster_id: &str) -> io::Result<()> {
     }
     let mut answer = Vec::new();
     stream.take(length as u64).read_to_end(&mut answer)?;
-    check_metadata(&answer, cluster_id)
+    Ok(answer)
 }
 
-/// Fails unless it is our cluster, there is a broker and each partition of each topic has a leader.
-fn check_metadata(answer: &[u8], cluster_id: &str) -> io::Result<()> {
+/// Fails unless it is our cluster, the broker is in it and each partition of each topic has a leader.
+fn check_metadata(answer: &[u8], id: u16, cluster_id: &str) -> io::Result<()> {
     let mut reader = Reader(answer);
     reader.skip(4)?; // correlation id
     let brokers = reader.i32()?;
+    let mut is_registered = false;
     for _ in 0..brokers {
-        reader.skip(4)?;
+        is_registered |= reader.i32()? == i32::from(id);
         reader.string()?;
         reader.skip(4)?;
         reader.string()?;
@@ -48,8 +79,8 @@ fn check_metadata(answer: &[u8], cluster_id: &str) -> io::Result<()> {
         return Err(io::Error::other("a broker of another cluster answers"));
     }
     let controller = reader.i32()?;
-    if brokers < 1 || controller < 0 {
-        return Err(io::Error::other("no broker is registered yet"));
+    if !is_registered || controller < 0 {
+        return Err(io::Error::other("the broker is not registered yet"));
     }
     for _ in 0..reader.i32()? {
         reader.skip(2)?;

@@ -89,10 +89,15 @@ pub(crate) fn string(text: &str) -> Vec<u8> {
     [&u16::try_from(text.len()).unwrap().to_be_bytes(), text.as_bytes()].concat()
 }
 
-/// CreateTopics, version 2: one partition.
+/// CreateTopics, version 2: one partition with one replica.
 pub(crate) fn create_topic(bootstrap: &str, topic: &str) {
-    let body =
-        [&[0, 0, 0, 1], &string(topic)[..], &[0, 0, 0, 1, 0, 1], &[0; 8], &[0, 0, 0x27, 0x10, 0]].concat();
+    create_replicated_topic(bootstrap, topic, 1);
+}
+
+/// The same with replicas on so many brokers.
+pub(crate) fn create_replicated_topic(bootstrap: &str, topic: &str, replicas: u8) {
+    let counts = [0, 0, 0, 1, 0, replicas];
+    let body = [&[0, 0, 0, 1], &string(topic)[..], &counts, &[0; 8], &[0, 0, 0x27, 0x10, 0]].concat();
     let answer = ask_kafka(&mut TcpStream::connect(bootstrap).unwrap(), 19, 2, &body).unwrap();
     // Throttle time, count, name, then the error code.
     let code = &answer[4 + 4 + 2 + topic.len()..][..2];

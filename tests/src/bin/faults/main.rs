@@ -10,6 +10,7 @@ mod record;
 mod table;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use clap::Parser;
-use housepipe_tests::faults::{self, Ground, Mode, ROWS, Row};
+use housepipe_tests::faults::{self, Backlog, Ground, Mode, ROWS, Row};
 use housepipe_tests::own_stack;
 use record::{Record, Records};
 
@@ -43,6 +44,18 @@ struct Cli {
     /// Instead of the matrix: write so many records while three replicas are killed with -9 every few seconds.
     #[arg(long, value_name = "RECORDS")]
     soak: Option<u64>,
+    /// Instead of the matrix: have a pipe with little memory load a backlog of 100 times that, beside a ClickHouse that stands
+    /// still again and again, and look at its memory too. Linux only.
+    #[arg(long, conflicts_with = "soak")]
+    backlog: bool,
+    /// The memory of that pipe, in MiB; 16 is the least that a pipe takes. The backlog of 64 MiB needs 7 GB of disk.
+    #[arg(long, value_name = "MIB", requires = "backlog", default_value_t = 16,
+          value_parser = clap::value_parser!(u64).range(16..=1_024))]
+    memory_mib: u64,
+    /// The compression of that backlog's topic. The memory that a pipe is given does not bound what it fetches there.
+    #[arg(long, value_name = "TYPE", requires = "backlog", default_value = "uncompressed",
+          value_parser = ["uncompressed", "gzip", "snappy", "lz4", "zstd"])]
+    compression: String,
     /// Runs at the same time, each with servers of its own.
     #[arg(long, default_value_t = 3)]
     stacks: usize,
@@ -57,14 +70,17 @@ impl Cli {
         Mode::ALL.into_iter().filter(|mode| self.mode.as_ref().is_none_or(|name| name == mode.name()))
     }
 
+    fn seeds(&self) -> Range<u64> {
+        self.seed..self.seed.saturating_add(self.seeds)
+    }
+
     /// Every run that is asked for.
     fn tasks(&self) -> VecDeque<Task> {
         let rows: Vec<&Row> =
             ROWS.iter().filter(|row| self.row.as_ref().is_none_or(|name| name == row.name)).collect();
-        let seeds = self.seed..self.seed.saturating_add(self.seeds);
         let of_seed =
             |seed| rows.iter().flat_map(move |row| self.modes().map(move |mode| Task { row, mode, seed }));
-        seeds.flat_map(of_seed).collect()
+        self.seeds().flat_map(of_seed).collect()
     }
 }
 
@@ -79,6 +95,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Some(records) = cli.soak {
         return soak(&cli, records);
+    }
+    if cli.backlog {
+        return backlog(&cli);
     }
     let records = match Records::open(cli.results.as_deref()) {
         Ok(records) => records,
@@ -130,6 +149,23 @@ fn work(tasks: &Mutex<VecDeque<Task>>, keep: impl Fn(Record)) {
         let Some(Task { row, mode, seed }) = lock(tasks).pop_front() else { return };
         keep(Record::new(row, mode, seed, faults::run(row, &mut ground, mode, seed)));
     }
+}
+
+fn backlog(cli: &Cli) -> ExitCode {
+    let stack = own_stack();
+    let backlog = Backlog { budget_mib: cli.memory_mib, compression: &cli.compression };
+    let mut is_right = true;
+    for seed in cli.seeds() {
+        for mode in cli.modes() {
+            let found = faults::backlog(&stack, backlog, mode, seed);
+            println!("{} seed {seed}: {}; {:?}", mode.name(), found.note, found.verdict.unwrap_or_default());
+            if let Some(trouble) = &found.trouble {
+                println!("WRONG: {trouble}");
+            }
+            is_right &= found.is_right(mode);
+        }
+    }
+    if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn soak(cli: &Cli, records: u64) -> ExitCode {
