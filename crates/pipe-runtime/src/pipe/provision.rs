@@ -76,8 +76,9 @@ pub(super) struct Windows {
 pub(super) async fn token_windows(file: &PipeFile, sink: &Sink) -> Result<Windows, PipeError> {
     let mut windows = Windows::default();
     let errors = file.error_table.enabled.then(|| error_table(file));
-    let tables = [Some(file.destination.table.as_str()), errors.as_ref().map(ErrorTable::name)];
-    for table in tables.into_iter().flatten() {
+    let of_rows = (file.destination.table.as_str(), false);
+    let of_errors = errors.as_ref().map(|table| (table.name(), true));
+    for (table, is_of_errors) in std::iter::once(of_rows).chain(of_errors) {
         let Some(facts) = sink.deduplication_facts(table).await? else { continue };
         // The rate is for people alone, and nothing of it is used here.
         if let Some(refusal) = judge(&facts, 1.0).refusals().next() {
@@ -90,7 +91,8 @@ pub(super) async fn token_windows(file: &PipeFile, sink: &Sink) -> Result<Window
                 EngineKind::Distributed { .. } => None,
                 EngineKind::Null | EngineKind::Other => return None,
             };
-            Some(TokenWindow { table: table.name.clone(), blocks, seconds: table.window_seconds })
+            let (table, seconds) = (table.name.clone(), table.window_seconds);
+            Some(TokenWindow { table, blocks, seconds, is_of_errors })
         }));
     }
     Ok(windows)

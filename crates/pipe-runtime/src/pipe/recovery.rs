@@ -22,6 +22,8 @@ pub(super) struct TokenWindow {
     pub(super) blocks: Option<u64>,
     /// Seconds; none where only the blocks count.
     pub(super) seconds: Option<u64>,
+    /// It is for rejects, and not for rows.
+    pub(super) is_of_errors: bool,
 }
 
 /// Seconds for which tables that cannot be seen are trusted to remember a token.
@@ -73,17 +75,23 @@ pub(super) async fn memory(shared: &Shared, since: Moment) -> Result<TokenMemory
 }
 
 /// The same of a moment of an earlier owner. A table that has taken the place of the one that it knew (made anew, or by a
-/// swap) does not know its tokens, and may have its rows: only where nothing is in it, nothing can be twice.
+/// swap) does not know its tokens, and may have its rows: only where no row is in the tables, none can be twice.
 async fn memory_of_earlier(shared: &Shared, since: Moment) -> Result<TokenMemory, SinkError> {
     if let Some(before) = since.blocks
         && let Some(now) = blocks::look(shared).await?
         && now.tables != before.tables
-        && now.number > 0
+        && !has_no_rows(shared).await?
     {
         tracing::warn!("a batch was prepared for other tables than those that are there now");
         return Ok(TokenMemory::Unsure);
     }
     memory(shared, since).await
+}
+
+/// Whether the tables for rows are sure to have none, whatever is in the error table.
+async fn has_no_rows(shared: &Shared) -> Result<bool, SinkError> {
+    let tables = shared.setup.counted_tables(|window| !window.is_of_errors);
+    Ok(shared.setup.sink.block_mark(&tables).await?.is_some_and(|mark| mark.number == 0))
 }
 
 /// Recovers a partition whose last owner left a range that may have been inserted.
@@ -163,7 +171,8 @@ mod tests {
     #[test]
     fn half_of_a_window_is_sure() {
         let table = TableName { database: "d".to_owned(), table: "t".to_owned() };
-        let window = |blocks, seconds| TokenWindow { table: table.clone(), blocks, seconds };
+        let window =
+            |blocks, seconds| TokenWindow { table: table.clone(), blocks, seconds, is_of_errors: false };
         assert!(window(Some(100), None).is_sure(50, 1_000_000));
         assert!(!window(Some(100), None).is_sure(51, 0));
         assert!(!window(Some(0), None).is_sure(1, 0));

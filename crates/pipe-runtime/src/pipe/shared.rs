@@ -83,9 +83,9 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    /// The tables that remember tokens and count their blocks as a whole.
-    pub(super) fn counted_tables(&self) -> Vec<TableName> {
-        let counted = self.windows.iter().filter(|window| window.is_counted());
+    /// The tables that remember tokens and count their blocks as a whole, as far as they are `wanted`.
+    pub(super) fn counted_tables(&self, wanted: impl Fn(&TokenWindow) -> bool) -> Vec<TableName> {
+        let counted = self.windows.iter().filter(|window| window.is_counted() && wanted(window));
         let tables: BTreeSet<TableName> = counted.map(|window| window.table.clone()).collect();
         tables.into_iter().collect()
     }
