@@ -90,6 +90,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         args: Vec<String>,
     },
+    /// Simulate exactly-once delivery with seeds, everything going wrong at once in larger worlds than the model's, and that
+    /// broken drivers are found: `--seeds N [--seed S] [--trace] [--json] [--mistake NAME] [--threads N]`.
+    #[command(disable_help_flag = true)]
+    Simulate {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        args: Vec<String>,
+    },
     /// Break what a pipe depends on, in every way of the fault matrix, and look for lost and doubled records:
     /// `--seeds N [--seed S] [--row NAME] [--mode MODE] [--stacks N]`; `--soak RECORDS` and `--backlog` do something else.
     #[command(disable_help_flag = true)]
@@ -134,6 +141,7 @@ fn dispatch() -> anyhow::Result<()> {
         Command::Miri => sanitize::miri(),
         Command::Conformance { args } => conformance::run(&args),
         Command::Model { args } => run::model(&args),
+        Command::Simulate { args } => run::simulate(&args),
         Command::Faults { args } => run::faults(&args),
         Command::Zones => zones::run(),
         Command::Stack => stack::run(),

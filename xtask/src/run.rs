@@ -112,6 +112,13 @@ pub(crate) fn model(args: &[String]) -> anyhow::Result<()> {
     succeed(command.args(args))
 }
 
+/// Simulates exactly-once delivery, by the simulator in `model/src/simulator/`.
+pub(crate) fn simulate(args: &[String]) -> anyhow::Result<()> {
+    let mut command = cargo();
+    command.args(["run", "--release", "--locked", "--quiet", "--package", "housepipe-model"]);
+    succeed(command.args(["--bin", "simulate", "--"]).args(args))
+}
+
 /// Runs the fault matrix on real servers.
 pub(crate) fn faults(args: &[String]) -> anyhow::Result<()> {
     crate::setup::tools()?;

@@ -1,0 +1,84 @@
+//! What a process does beside its threads, each a row of questions to ClickHouse.
+
+use housepipe_ch_sink::Backoff;
+use housepipe_runtime::delivery::Metadata;
+
+use super::clickhouse::Target;
+use super::guard::Guard;
+use super::process::Part;
+
+/// A task, and the question or pause that it waits for.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) serial: u64,
+    /// When the question was asked.
+    pub(crate) asked_ms: u64,
+    pub(crate) backoff: Backoff,
+    pub(crate) work: Work,
+}
+
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// A process begins.
+    Start,
+    /// It looks how many blocks the tables have given out.
+    Watch,
+    /// It asks whether ClickHouse remembers what the last owner may have inserted.
+    Recover { partition: usize, epoch: u64, position: i64, metadata: Metadata },
+    /// It inserts a part.
+    Deliver(Box<Delivery>),
+}
+
+/// The insert of a part: rows, then rejects.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) partition: usize,
+    pub(crate) epoch: u64,
+    pub(crate) part: Part,
+    /// As the range was prepared.
+    pub(crate) prepared: Guard,
+    /// Of what is tried now.
+    pub(crate) guard: Guard,
+    pub(crate) target: Target,
+    pub(crate) token: String,
+    pub(crate) step: Step,
+    /// Blocks that the tables had given out when the server was asked for its memory, where it was.
+    pub(crate) sure_at_blocks: Option<u64>,
+    /// A driver with a mistake does it, and nobody waits for it.
+    pub(crate) is_stray: bool,
+}
+
+/// What it waits for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step {
+    /// A pause before the next try.
+    Pause,
+    /// A look at the server before the question for its memory.
+    FirstLook,
+    Memory,
+    /// The look that opens a session.
+    Look,
+    Insert {
+        was_tried: bool,
+    },
+    /// Rows are looked for, after the server was started anew then.
+    RowsLeft {
+        started_unix_s: u64,
+    },
+    /// Error rows are; without a start where the range was renewed.
+    ErrorsLeft {
+        started_unix_s: Option<u64>,
+    },
+    /// Until a moment can be told from the server's start.
+    SureOfStart {
+        started_unix_s: u64,
+        are_there: bool,
+        since_ms: u64,
+    },
+    /// Everything is stored, and the next range may not be prepared yet.
+    Done,
+    /// A refused record is read again.
+    Reread {
+        named: Option<usize>,
+    },
+}
