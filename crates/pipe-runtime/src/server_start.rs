@@ -1,11 +1,30 @@
 //! Whether the server that answers is the one that has heard of an insert, told by its start.
 
+use std::time::Duration;
+
+use housepipe_ch_sink::ServerClock;
+
 /// Seconds by which a server's start, reckoned from its uptime, differs from one question to the next.
-pub(crate) const START_JITTER_S: u64 = 2;
+const START_JITTER_S: u64 = 2;
+
+/// Seconds for which a server runs before anything is inserted. Of two that are told apart by so little that they are taken for
+/// one the first had ended by then, and has heard of nothing.
+const SETTLED_S: u64 = 3 * START_JITTER_S;
+
+/// Whether the server has run for so long that its start tells it from every other that may have heard of an insert.
+pub(crate) fn is_settled(clock: ServerClock) -> bool {
+    clock.now_unix_s > clock.started_unix_s + SETTLED_S
+}
+
+/// Time after which one that is not is looked at again.
+pub(crate) const SETTLING: Duration = Duration::from_millis(500);
 
 /// Whether the server that was started at `started_unix_s` is another one than that which was `known` when an insert was
-/// prepared, at `prepared_unix_s`, each where it is known. Starts tell; moments do where a server runs for a few seconds
-/// only. What `was_sent` is held to less, so that the same server is never taken for another one of what was.
+/// prepared, at `prepared_unix_s`, each where it is known.
+///
+/// Starts tell, for everybody the same: two that are told of one server differ by the jitter at most, and two of two servers by
+/// more, unless the first was never [settled](is_settled). Where the start is not known the moment has to tell, and what `was_sent` is
+/// held to less, so that the same server is never taken for another one of what was.
 pub(crate) fn is_another(
     started_unix_s: u64,
     known: Option<u64>,
@@ -13,13 +32,10 @@ pub(crate) fn is_another(
     was_sent: bool,
 ) -> bool {
     let jitter_s = if was_sent { START_JITTER_S } else { 2 * START_JITTER_S };
-    known.is_some_and(|known| started_unix_s.abs_diff(known) > START_JITTER_S)
-        || prepared_unix_s.is_some_and(|prepared| started_unix_s + jitter_s >= prepared)
-}
-
-/// Whether a moment, by the server's clock, can be told from the server's start, for what was never sent as well.
-pub(crate) fn is_surely_after_start(now_unix_s: u64, started_unix_s: u64) -> bool {
-    now_unix_s > started_unix_s + 2 * START_JITTER_S
+    match known {
+        Some(known) => started_unix_s.abs_diff(known) > START_JITTER_S,
+        None => prepared_unix_s.is_some_and(|prepared| started_unix_s + jitter_s >= prepared),
+    }
 }
 
 #[cfg(test)]
@@ -28,13 +44,23 @@ mod tests {
 
     #[test]
     fn another_server_is_told_by_its_start_or_by_the_moment() {
-        // A start is told a second more or less exactly.
-        assert!(!is_another(1_001, Some(1_000), Some(5_000), true));
+        // A start is told a second more or less exactly, by whomever: also right behind it.
+        for told in 999..=1_001 {
+            for known in 999..=1_001 {
+                assert!(!is_another(told, Some(known), Some(1_003), true));
+                assert!(!is_another(told, Some(known), Some(1_003), false));
+            }
+        }
         assert!(is_another(4_990, Some(1_000), Some(5_000), true));
         // Also where its clock is behind that of the one before it.
         assert!(is_another(3_990, Some(4_000), Some(5_000), true));
-        // A server that ran for a moment only, and one of which nothing is known.
-        assert!(is_another(5_001, Some(4_999), Some(5_000), true));
+        // One that ran for a moment cannot be told from the next, and has heard of nothing.
+        assert!(!is_another(1_002, Some(1_000), Some(1_001), true));
+        assert!(
+            !is_settled(ServerClock::noted(1_002, 1_000)) && !is_settled(ServerClock::noted(1_006, 1_000))
+        );
+        assert!(is_settled(ServerClock::noted(1_007, 1_000)));
+        // One of which nothing is known.
         assert!(is_another(5_001, None, Some(5_000), true));
         assert!(!is_another(1_000, None, Some(5_000), true));
         assert!(!is_another(1_000, None, None, true));
@@ -47,8 +73,6 @@ mod tests {
             for (first, later) in [(1_000, 1_000), (1_000, 1_001), (1_001, 1_000)] {
                 let sent = !is_another(first, None, Some(prepared), false);
                 assert!(!sent || !is_another(later, None, Some(prepared), true), "{prepared}");
-                // And what is surely after the start passes.
-                assert!(!is_surely_after_start(prepared, first) || sent, "{prepared}");
             }
         }
     }

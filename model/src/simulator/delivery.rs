@@ -15,13 +15,11 @@ use super::world::World;
 /// Rows of a batch that are looked for after the server was killed, about.
 const SAMPLE_ROWS_MAX: usize = 16;
 
-/// Seconds after a start of the server in which no range is prepared: its start is told by everybody so that a range of
-/// later is never taken for one of the server before it.
-const SURE_S: u64 = 3 * START_JITTER_S;
+/// Seconds for which a server runs before anything is inserted.
+const SETTLED_S: u64 = 3 * START_JITTER_S;
 
-/// Time between two looks at the clock, and the longest wait for it, in milliseconds.
-const START_WAIT_MS: u64 = 200;
-const START_WAIT_MS_MAX: u64 = 10_000;
+/// Time until it is looked at again, in milliseconds.
+const SETTLED_MS: u64 = 1_000;
 
 /// What a delivery does next.
 enum Next {
@@ -123,7 +121,7 @@ impl World {
                     return self.attempt(who, delivery);
                 };
                 delivery.token = format!("{}@{renewed_unix_s}", delivery.token);
-                self.look_for_errors(who, delivery, None)
+                self.look_for_errors(who, delivery, false)
             }
         }
     }
@@ -136,7 +134,7 @@ impl World {
             _ => was_rows && !delivery.part.rejects.is_empty(),
         };
         if !other {
-            return self.end_when_sure(who, delivery, End::Stored);
+            return Next::End(End::Stored);
         }
         delivery.target = if was_rows { Target::Errors } else { Target::Rows };
         if self.setting.has(Mistake::CommitsBeforeRejects) {
@@ -156,26 +154,6 @@ impl World {
         self.ask_as_owner(who, delivery, Ask::Look { opens_session: !asks })
     }
 
-    /// What may prepare the next range waits until a moment can be told from the server's start.
-    fn end_when_sure(&mut self, who: usize, delivery: &mut Delivery, end: End) -> Next {
-        if !self.is_unsure_of_start(who) || !self.is_owner(who, delivery) {
-            return Next::End(end);
-        }
-        if let End::Stored = end {
-            delivery.step = Step::Done;
-        }
-        Next::Pause(START_WAIT_MS)
-    }
-
-    /// Whether the server was started so shortly ago, as far as the process knows, that a range which is prepared now could be
-    /// taken for one of the server before it.
-    pub(crate) fn is_unsure_of_start(&self, who: usize) -> bool {
-        let now = self.processes[who].now(self.clock.now_ms());
-        let is_new =
-            now.server_start_unix_s.is_some_and(|started_unix_s| now.unix_s <= started_unix_s + SURE_S);
-        is_new && !self.setting.has(Mistake::PreparesTooSoon)
-    }
-
     fn ask_as_owner(&self, who: usize, delivery: &Delivery, ask: Ask) -> Next {
         if self.is_owner(who, delivery) { Next::Ask(ask) } else { Next::End(End::Abandoned) }
     }
@@ -186,20 +164,9 @@ impl World {
 
     fn resume(&mut self, who: usize, delivery: &mut Delivery) -> Next {
         match delivery.step {
-            Step::SureOfStart { started_unix_s, are_there, since_ms } => {
-                let now_ms = self.clock.now_ms();
-                let sure_s =
-                    if self.setting.has(Mistake::PreparesTooSoon) { 2 * START_JITTER_S } else { SURE_S };
-                let is_unsure = self.processes[who].now(now_ms).unix_s <= started_unix_s + sure_s;
-                if is_unsure && now_ms - since_ms < START_WAIT_MS_MAX && self.is_owner(who, delivery) {
-                    return Next::Pause(START_WAIT_MS);
-                }
-                Next::End(End::Outlived { are_there })
-            }
-            Step::Reread { named } => self.end_when_sure(who, delivery, End::Refused { named }),
-            Step::Done => self.end_when_sure(who, delivery, End::Stored),
-            Step::RowsLeft { started_unix_s } => self.look_for_rows(who, delivery, started_unix_s),
-            Step::ErrorsLeft { started_unix_s } => self.look_for_errors(who, delivery, started_unix_s),
+            Step::Reread { named } => Next::End(End::Refused { named }),
+            Step::RowsLeft => self.look_for_rows(who, delivery),
+            Step::ErrorsLeft { is_after_restart } => self.look_for_errors(who, delivery, is_after_restart),
             _ => self.attempt(who, delivery),
         }
     }
@@ -219,8 +186,12 @@ impl World {
             }
             (Step::FirstLook | Step::Look, Reply::Look { now_unix_s, started_unix_s, session, blocks }) => {
                 self.know_server_clock(who, task.asked_ms, now_unix_s, started_unix_s);
+                if now_unix_s <= started_unix_s + SETTLED_S && !self.setting.has(Mistake::InsertsAtOnce) {
+                    delivery.step = Step::Pause;
+                    return Next::Pause(SETTLED_MS);
+                }
                 if self.is_another(delivery, started_unix_s) {
-                    return self.server_restarted(who, delivery, started_unix_s);
+                    return self.server_restarted(who, delivery);
                 }
                 delivery.guard.server.get_or_insert(started_unix_s);
                 if let Step::FirstLook = delivery.step {
@@ -254,21 +225,20 @@ impl World {
             }
             (Step::Insert { .. }, Reply::Refused { named }) => {
                 if delivery.part.sealed.rows != 1 {
-                    delivery.step = Step::Reread { named };
-                    return self.end_when_sure(who, delivery, End::Refused { named });
+                    return Next::End(End::Refused { named });
                 }
                 delivery.step = Step::Reread { named };
                 Next::Pause(self.random.trip_ms(50))
             }
-            (Step::RowsLeft { started_unix_s }, Reply::Left { found, wanted }) => {
-                self.rows_found(who, task, delivery, started_unix_s, (found, wanted))
+            (Step::RowsLeft, Reply::Left { found, wanted }) => {
+                self.rows_found(who, task, delivery, (found, wanted))
             }
-            (Step::ErrorsLeft { started_unix_s }, Reply::Left { found, wanted }) => {
-                match (found >= wanted, found, started_unix_s) {
+            (Step::ErrorsLeft { is_after_restart }, Reply::Left { found, wanted }) => {
+                match (found >= wanted, found, is_after_restart) {
                     (true, ..) => self.attempted(who, task, delivery),
-                    (false, 0, None) => self.attempt(who, delivery),
-                    (false, 0, Some(started_unix_s)) => {
-                        self.outlived(delivery, started_unix_s, !delivery.part.rows.is_empty())
+                    (false, 0, false) => self.attempt(who, delivery),
+                    (false, 0, true) => {
+                        Next::End(End::Outlived { are_there: !delivery.part.rows.is_empty() })
                     }
                     _ => Next::End(End::Overdue),
                 }
@@ -292,23 +262,20 @@ impl World {
     }
 
     /// The server was started anew since the range was prepared.
-    fn server_restarted(&mut self, who: usize, delivery: &mut Delivery, started_unix_s: u64) -> Next {
+    fn server_restarted(&mut self, who: usize, delivery: &mut Delivery) -> Next {
         if self.setting.has(Mistake::NeverLooks) {
-            return self.outlived(delivery, started_unix_s, false);
+            return Next::End(End::Outlived { are_there: false });
         }
         match delivery.target {
-            Target::Rows
-                if !delivery.guard.is_repetition && self.setting.has(Mistake::TrustsItWasNeverSent) =>
-            {
-                self.outlived(delivery, started_unix_s, false)
-            }
-            Target::Rows => self.look_for_rows(who, delivery, started_unix_s),
-            Target::Errors => self.look_for_errors(who, delivery, Some(started_unix_s)),
+            // Nobody else has: whoever reads it again commits it before.
+            Target::Rows if !delivery.guard.is_repetition => Next::End(End::Outlived { are_there: false }),
+            Target::Rows => self.look_for_rows(who, delivery),
+            Target::Errors => self.look_for_errors(who, delivery, true),
         }
     }
 
-    fn look_for_rows(&mut self, who: usize, delivery: &mut Delivery, started_unix_s: u64) -> Next {
-        delivery.step = Step::RowsLeft { started_unix_s };
+    fn look_for_rows(&mut self, who: usize, delivery: &mut Delivery) -> Next {
+        delivery.step = Step::RowsLeft;
         let rows = &delivery.part.rows;
         let step = (rows.len() / SAMPLE_ROWS_MAX).max(1);
         let mut offsets: Vec<i64> = rows.iter().step_by(step).copied().collect();
@@ -317,8 +284,8 @@ impl World {
         self.ask_as_owner(who, delivery, Ask::RowsLeft { partition, offsets, since_unix_s })
     }
 
-    fn look_for_errors(&mut self, who: usize, delivery: &mut Delivery, started_unix_s: Option<u64>) -> Next {
-        delivery.step = Step::ErrorsLeft { started_unix_s };
+    fn look_for_errors(&mut self, who: usize, delivery: &mut Delivery, is_after_restart: bool) -> Next {
+        delivery.step = Step::ErrorsLeft { is_after_restart };
         let (batch, wanted) = (token_of(delivery).as_str().to_owned(), delivery.part.rejects.len());
         self.ask_as_owner(who, delivery, Ask::ErrorsLeft { batch, wanted })
     }
@@ -328,21 +295,14 @@ impl World {
         who: usize,
         task: &mut Task,
         delivery: &mut Delivery,
-        started_unix_s: u64,
         (found, wanted): (usize, usize),
     ) -> Next {
         match found {
-            0 => self.outlived(delivery, started_unix_s, false),
+            0 => Next::End(End::Outlived { are_there: false }),
             _ if found < wanted => Next::End(End::Overdue),
-            _ if self.setting.views => self.outlived(delivery, started_unix_s, true),
+            _ if self.setting.views => Next::End(End::Outlived { are_there: true }),
             _ => self.attempted(who, task, delivery),
         }
-    }
-
-    /// It is to be prepared again, once a moment can be told from the server's start.
-    fn outlived(&mut self, delivery: &mut Delivery, started_unix_s: u64, are_there: bool) -> Next {
-        delivery.step = Step::SureOfStart { started_unix_s, are_there, since_ms: self.clock.now_ms() };
-        Next::Pause(1)
     }
 
     fn insert_of(&self, delivery: &Delivery, session: Option<u64>, sure_at_blocks: u64) -> Insert {

@@ -68,6 +68,7 @@ impl World {
 
     /// A worker has closed a batch.
     pub(crate) fn sealed(&mut self, who: usize, partition: usize, epoch: u64, mut part: Part) {
+        let is_unconfirmed = self.setting.has(Mistake::ReplaysUnconfirmed);
         self.step(who, partition, epoch, |owned, now| {
             if !owned.core.takes_batches() {
                 return Action::Wait;
@@ -77,9 +78,14 @@ impl World {
                 part.is_repetition = true;
             }
             part.lineage = owned.core.lineage();
-            let sealed = part.sealed;
+            let (sealed, replays) = (part.sealed, owned.core.replaying().is_some());
             owned.parts.push_back(part);
-            owned.core.seal(sealed, now)
+            match owned.core.seal(sealed, now) {
+                Action::Commit(_) if replays && is_unconfirmed => {
+                    owned.core.committed(CommitOutcome::Acknowledged, now)
+                }
+                action => action,
+            }
         });
     }
 

@@ -36,8 +36,6 @@ impl Guard {
 
     /// Whether the server that was started then is another one than that which the range was prepared under.
     pub(crate) fn is_another(&self, started_unix_s: u64, jitter_s: u64) -> bool {
-        let moment_jitter_s = if self.is_repetition { jitter_s } else { 2 * jitter_s };
         self.server.is_some_and(|known| started_unix_s.abs_diff(known) > jitter_s)
-            || started_unix_s + moment_jitter_s >= self.last_unix_s
     }
 }

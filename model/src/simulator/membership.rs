@@ -19,9 +19,6 @@ const COMMIT_ANSWER_MS_MAX: u64 = 20_000;
 /// Pause after a commit that was refused, in milliseconds.
 const REFUSED_PAUSE_MS: u64 = 250;
 
-/// Time until the answer to a commit is looked at again, where the next range may not be prepared yet, in milliseconds.
-const UNSURE_MS: u64 = 200;
-
 /// Longest time on the way of a commit that is late, in milliseconds.
 const LATE_MS_MAX: u64 = 60_000;
 
@@ -370,9 +367,6 @@ impl World {
 
     /// A commit was answered, or nobody waits for its answer any more.
     pub(crate) fn commit_answered(&mut self, who: usize, serial: u64, outcomes: Vec<CommitOutcome>) {
-        if self.is_unsure_of_start(who) {
-            return self.tell_after(who, UNSURE_MS, News::Committed { serial, outcomes });
-        }
         let committer = &mut self.processes[who].committer;
         let Some(sent) = committer.out.take_if(|sent| sent.serial == serial) else { return };
         if outcomes.contains(&CommitOutcome::Refused) {

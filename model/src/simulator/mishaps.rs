@@ -11,9 +11,8 @@ use super::world::{Operator, World};
 /// Until whoever stops the pipe everywhere sets offsets: longer than any session, request and insert, in milliseconds.
 const OPERATOR_MS: u64 = 260_000;
 
-/// Time between two starts of ClickHouse, at least, in milliseconds: what is told of them differs by two seconds at most, so
-/// that those of two servers are never taken for one.
-const STARTS_APART_MS: u64 = 5_000;
+/// Time between two starts of ClickHouse, at least, in milliseconds.
+const STARTS_APART_MS: u64 = 500;
 
 /// Longest time until a frozen process that wakes up hears from the group, in milliseconds.
 const HEARTBEAT_MS: u64 = 3_000;

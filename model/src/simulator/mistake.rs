@@ -41,10 +41,10 @@ pub(crate) enum Mistake {
     ExactStarts,
     /// Takes the server's clock from an answer that came before the process was frozen
     BelievesLateClocks,
-    /// Prepares a range right after a start of the server, so that it may be taken for one of the server before it
-    PreparesTooSoon,
-    /// Does not look for rows that it has not sent itself, though a process that has lost the partition may have
-    TrustsItWasNeverSent,
+    /// Inserts right behind a start of the server, which a next one may be taken for
+    InsertsAtOnce,
+    /// Inserts a range that it has read again without a commit before, though it may have lost the partition
+    ReplaysUnconfirmed,
     /// Keeps the lineage where an operator has moved the offset
     KeepsTheLineage,
     /// Cuts a range that is read again as if it were new
@@ -56,8 +56,15 @@ pub(crate) enum Mistake {
 }
 
 impl Mistake {
-    /// The seed from which on it is looked for. One shows in about one run of forty thousand, and is looked for where it does.
+    /// The seed from which on it is looked for: some show in one of thousands of runs, and are looked for where they do.
     pub(crate) fn first_seed(self) -> u64 {
-        if self == Mistake::TrustsItWasNeverSent { 1_003_000 } else { 1 }
+        match self {
+            Mistake::SendsCommitsAgain => 11_500,
+            Mistake::RecoversInPlace => 1_000,
+            Mistake::ExactStarts => 1_500,
+            Mistake::InsertsAtOnce => 12_000,
+            Mistake::ReplaysUnconfirmed => 13_000,
+            _ => 1,
+        }
     }
 }

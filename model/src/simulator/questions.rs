@@ -266,10 +266,13 @@ impl World {
         started_unix_s: u64,
     ) {
         let now_ms = self.clock.now_ms();
-        let is_old =
-            now_ms - asked_ms > CLOCK_ANSWER_MS_MAX && !self.setting.has(Mistake::BelievesLateClocks);
-        if !is_old || self.processes[who].server.is_none() {
-            self.processes[who].server = Some((now_unix_s, started_unix_s, now_ms));
+        let told = match self.setting.has(Mistake::BelievesLateClocks) {
+            true => now_ms,
+            false => asked_ms,
+        };
+        match self.processes[who].server.as_mut().filter(|_| now_ms - told > CLOCK_ANSWER_MS_MAX) {
+            Some((.., known, _)) => *known = started_unix_s,
+            None => self.processes[who].server = Some((now_unix_s, started_unix_s, told)),
         }
     }
 

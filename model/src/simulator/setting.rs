@@ -115,7 +115,7 @@ impl Setting {
                 self.start_jitter = true;
                 self.views |= mistake == Mistake::RepeatsUntold;
             }
-            Mistake::PreparesTooSoon => {
+            Mistake::ReplaysUnconfirmed | Mistake::InsertsAtOnce => {
                 (self.processes, self.partitions, self.records) = (3, 4, 300);
                 (self.session_ms, self.mishaps_ms, self.batch_records_max) = (6_000, 240_000, 8);
                 (self.server_kills_ms, self.server_stalls_ms) = (Some(12_000), Some(30_000));

@@ -61,22 +61,12 @@ pub(crate) enum Step {
     Insert {
         was_tried: bool,
     },
-    /// Rows are looked for, after the server was started anew then.
-    RowsLeft {
-        started_unix_s: u64,
-    },
-    /// Error rows are; without a start where the range was renewed.
+    /// Rows are looked for, after the server was started anew.
+    RowsLeft,
+    /// Error rows are, then or where the range was renewed.
     ErrorsLeft {
-        started_unix_s: Option<u64>,
+        is_after_restart: bool,
     },
-    /// Until a moment can be told from the server's start.
-    SureOfStart {
-        started_unix_s: u64,
-        are_there: bool,
-        since_ms: u64,
-    },
-    /// Everything is stored, and the next range may not be prepared yet.
-    Done,
     /// A refused record is read again.
     Reread {
         named: Option<usize>,

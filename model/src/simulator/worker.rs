@@ -16,9 +16,6 @@ const PARTS_MAX: usize = 2;
 /// Records that are read at once, at most.
 const CHUNK_RECORDS_MAX: u64 = 20;
 
-/// Time until a worker looks again whether a batch may be closed, in milliseconds.
-const UNSURE_MS: u64 = 200;
-
 impl World {
     /// The worker has something to do soon.
     pub(crate) fn wake_reader(&mut self, who: usize, partition: usize) {
@@ -47,7 +44,6 @@ impl World {
             self.setting.has(Mistake::CutsReplaysAnew),
         );
         let (records_max, wait_ms) = (self.setting.batch_records_max, self.setting.batch_wait_ms);
-        let is_unsure = self.is_unsure_of_start(who);
         let log = &self.kafka.logs[partition];
         let Some(owned) = self.processes[who].owned.get_mut(&partition).filter(|owned| owned.epoch == epoch)
         else {
@@ -58,9 +54,6 @@ impl World {
         reader.is_woken = false;
         if !has_room {
             return;
-        }
-        if is_unsure && reader.replay.is_none() {
-            return self.wake_reader_in(who, partition, UNSURE_MS);
         }
         let replay = reader.replay.filter(|_| !replays_anew);
         let mut whole = None;

@@ -3,12 +3,14 @@
 //! ```text
 //! recovering ─ clean ─► filling ─ sealed ─► preparing ─ acknowledged ─► inserting ─ stored ─┬─► preparing the next
 //!      │                   ▲                   ▲                            │                 └─► clearing ─► filling
-//!      └─ pending ─► replaying ─ the same range again ─────────────────────►┘
+//!      └─ pending ─► replaying ─ the same range ─► confirming ─ acknowledged ►┘
 //! ```
 //!
 //! A range is *prepared* by a commit of its start with the range in the metadata, and inserted only once that commit is
 //! acknowledged, with a token made of the range. Whoever owns the partition next finds the range, reads it again and
-//! inserts it with the same token: ClickHouse drops what it has. The commit that ends a range prepares the next one.
+//! inserts it with the same token: ClickHouse drops what it has. Before that it commits the range once more as it stands:
+//! whoever has lost the partition without knowing is refused, and inserts nothing. The commit that ends a range prepares the next
+//! one.
 //!
 //! Time comes with the events, as a [`Moment`], as the lineage's random bits do. The driver checks that it still
 //! owns the partition at every step, carries out the [`Action`]s, and tells what became of them.
@@ -41,6 +43,8 @@ enum Phase {
     Recovering,
     /// A recorded range is read again.
     Replaying(Pending),
+    /// The commit is out that says once more what is read again, since then.
+    Confirming { commit: Commit, since_unix_s: u64 },
     /// Nothing is under way.
     Filling,
     /// The commit is out that prepares the front batch.
@@ -118,8 +122,7 @@ impl ExactlyOnce {
                     return self.halt(Halt::OtherRecords);
                 }
                 self.sealed.push_back(recorded);
-                self.phase = Phase::Inserting(pending.prepared);
-                Action::Insert(recorded)
+                self.confirm(pending, now)
             }
             Phase::Recovering | Phase::Over => Action::Wait,
             _ if self.is_draining => Action::Wait,
@@ -132,7 +135,11 @@ impl ExactlyOnce {
 
     /// A commit was answered, or its answer did not come in time.
     pub fn committed(&mut self, outcome: CommitOutcome, now: Moment) -> Action {
-        let (Phase::Preparing(commit) | Phase::Clearing(commit)) = self.phase else { return Action::Wait };
+        let (Phase::Preparing(commit) | Phase::Confirming { commit, .. } | Phase::Clearing(commit)) =
+            self.phase
+        else {
+            return Action::Wait;
+        };
         match outcome {
             CommitOutcome::Unknown => self.leave(),
             // Not applied, and nothing else was done in its name. Whoever has lost the partition hears so from the group.
@@ -141,8 +148,18 @@ impl ExactlyOnce {
             CommitOutcome::Acknowledged => match self.phase {
                 // The next owner finds the range.
                 _ if self.is_draining => self.release(),
+                Phase::Confirming { commit, since_unix_s } => {
+                    match (self.sealed.front().copied(), commit.metadata.pending) {
+                        (Some(front), Some(pending)) if self.is_in_time(since_unix_s, now) => {
+                            self.phase = Phase::Inserting(pending.prepared);
+                            Action::Insert(front)
+                        }
+                        (_, Some(pending)) => self.confirm(pending, now),
+                        (_, None) => self.fill(now),
+                    }
+                }
                 Phase::Preparing(_) => match self.sealed.front().copied() {
-                    Some(front) if age_s(commit, now) <= self.terms.fence_s => {
+                    Some(front) if self.is_in_time(prepared_last_unix_s(commit, now), now) => {
                         let prepared = commit.metadata.pending.map_or(now, |pending| pending.prepared);
                         self.phase = Phase::Inserting(prepared);
                         Action::Insert(front)
@@ -232,6 +249,7 @@ impl ExactlyOnce {
         match self.phase {
             Phase::Recovering
             | Phase::Preparing(_)
+            | Phase::Confirming { .. }
             | Phase::Inserting(_)
             | Phase::Dividing
             | Phase::Clearing(_) => Action::Wait,
@@ -243,7 +261,7 @@ impl ExactlyOnce {
     /// commit that is under way must not come behind those of the next owner.
     pub fn give_up(&mut self) -> Action {
         match self.phase {
-            Phase::Preparing(_) | Phase::Clearing(_) => self.leave(),
+            Phase::Preparing(_) | Phase::Confirming { .. } | Phase::Clearing(_) => self.leave(),
             _ => self.release(),
         }
     }
@@ -275,7 +293,11 @@ impl ExactlyOnce {
     pub fn is_idle(&self) -> bool {
         let waits = matches!(
             self.phase,
-            Phase::Preparing(_) | Phase::Inserting(_) | Phase::Dividing | Phase::Clearing(_)
+            Phase::Preparing(_)
+                | Phase::Confirming { .. }
+                | Phase::Inserting(_)
+                | Phase::Dividing
+                | Phase::Clearing(_)
         );
         !waits && self.sealed.is_empty()
     }
@@ -304,6 +326,19 @@ impl ExactlyOnce {
         };
         self.phase = Phase::Preparing(commit);
         Action::Commit(commit)
+    }
+
+    /// Commits the range that was read again as it stands: an insert of it comes from whoever owns the partition.
+    fn confirm(&mut self, pending: Pending, now: Moment) -> Action {
+        let metadata = Metadata { lineage: self.lineage, pending: Some(pending) };
+        let commit = Commit { offset: self.settled, metadata };
+        self.phase = Phase::Confirming { commit, since_unix_s: now.unix_s };
+        Action::Commit(commit)
+    }
+
+    /// Whether an insert may begin now on the grounds of a commit that was sent then.
+    fn is_in_time(&self, since_unix_s: u64, now: Moment) -> bool {
+        since_unix_s.abs_diff(now.unix_s) <= self.terms.fence_s
     }
 
     fn clear(&mut self) -> Action {
@@ -340,9 +375,9 @@ impl ExactlyOnce {
     }
 }
 
-/// Seconds since the range of the commit was prepared last.
-fn age_s(commit: Commit, now: Moment) -> u64 {
-    commit.metadata.pending.map_or(0, |pending| pending.last_unix_s().abs_diff(now.unix_s))
+/// When the range of the commit was prepared last.
+fn prepared_last_unix_s(commit: Commit, now: Moment) -> u64 {
+    commit.metadata.pending.map_or(now.unix_s, |pending| pending.last_unix_s())
 }
 
 #[cfg(test)]
@@ -457,8 +492,29 @@ mod tests {
         assert_eq!(core.lineage(), lineage());
         // However the driver came to cut it there.
         let again = Sealed { cut: Cut::Drain, ..batch(0, 10) };
-        assert_eq!(core.seal(again, NOW), Action::Insert(batch(0, 10)));
+        assert_eq!(core.seal(again, NOW), prepares(batch(0, 10)));
+        assert_eq!(core.committed(CommitOutcome::Acknowledged, NOW), Action::Insert(batch(0, 10)));
         assert_eq!(core.stored(NOW), clears(10));
+    }
+
+    #[test]
+    fn a_range_that_is_read_again_is_confirmed_before_it_is_inserted() {
+        let old = Pending { prepared: Moment::at(NOW.unix_s - 1_000), ..pending(10, 10) };
+        let (mut core, _) = recovered(ours(old));
+        let Action::Commit(commit) = core.seal(batch(0, 10), NOW) else { panic!("no commit") };
+        assert_eq!((commit.offset, commit.metadata.pending), (Offset(0), Some(old)), "its age counts on");
+        // A member that was thrown out, one that does not know, and one that is asked for the partition.
+        assert_eq!(core.clone().committed(CommitOutcome::Refused, NOW), Action::Commit(commit));
+        assert_eq!(core.clone().committed(CommitOutcome::Unknown, NOW), Action::LeaveGroup);
+        assert_eq!(core.clone().give_up(), Action::LeaveGroup);
+        let mut asked = core.clone();
+        assert_eq!(asked.revoke(), Action::Wait);
+        assert_eq!(asked.committed(CommitOutcome::Acknowledged, NOW), Action::Release);
+        // One that was frozen asks once more.
+        let woken = Moment::at(NOW.unix_s + 301);
+        assert_eq!(core.committed(CommitOutcome::Acknowledged, woken), Action::Commit(commit));
+        assert!(!core.is_idle());
+        assert_eq!(core.committed(CommitOutcome::Acknowledged, woken), Action::Insert(batch(0, 10)));
     }
 
     #[test]
@@ -523,7 +579,8 @@ mod tests {
         // The next owner takes the token of the last attempt.
         let (mut next, action) = recovered(ours(pending));
         assert_eq!(action, Action::Replay { start: Offset(0), pending });
-        assert_eq!(next.seal(batch(0, 10), NOW), Action::Insert(again));
+        assert_eq!(next.seal(batch(0, 10), NOW), Action::Commit(commit));
+        assert_eq!(next.committed(CommitOutcome::Acknowledged, NOW), Action::Insert(again));
         // On its way out it leaves the range to the next owner, with the new token.
         let mut core = inserting();
         core.revoke();
@@ -542,7 +599,8 @@ mod tests {
         assert_eq!(core.committed(CommitOutcome::Acknowledged, later), Action::Insert(again));
         // The next owner goes on with the same range, and may have to renew it too, or begin anew.
         let (mut next, _) = recovered(ours(renewed));
-        assert_eq!(next.seal(batch(0, 10), later), Action::Insert(again));
+        assert_eq!(next.seal(batch(0, 10), later), Action::Commit(commit));
+        assert_eq!(next.committed(CommitOutcome::Acknowledged, later), Action::Insert(again));
         let Action::Commit(commit) = next.clone().prepare_again(true, NOW) else { panic!("no commit") };
         assert_eq!(commit.metadata.pending.unwrap().prepared, NOW);
         let Action::Commit(commit) = next.prepare_again(false, later) else { panic!("no commit") };

@@ -1,12 +1,12 @@
 //! The insert of a batch of a replay, until it is known what became of it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use housepipe_ch_sink::{Backoff, FailureClass, Insert, Left, ServerClock, SinkError};
 
 use super::error::ErrorsError;
 use super::load::{Loader, is_over, pause, until_answered};
-use crate::server_start::{is_another, is_surely_after_start};
+use crate::server_start::{SETTLING, is_another, is_settled};
 
 /// Whether an insert may have been done before.
 #[derive(Debug, Clone, Copy)]
@@ -26,9 +26,6 @@ pub(super) enum Sent {
     /// Nothing of it is stored, and its token is not believed any more: ClickHouse was started anew.
     Nothing,
 }
-
-/// Time between two looks at the server's clock.
-const CLOCK_WAIT: Duration = Duration::from_millis(200);
 
 impl Loader<'_> {
     /// Inserts rows until it is known what became of them. `server` is the clock of when they were marked as begun.
@@ -66,9 +63,13 @@ impl Loader<'_> {
                         Left::Nothing if target.keeps_rows() => return Ok(Sent::Nothing),
                         Left::All if self.facts.tables().count() == 1 => return Ok(Sent::Stored),
                         // Views may lack them: the table drops the repetition, and its views do not.
-                        Left::All => server = self.server().await?,
+                        Left::All => server = look.clock,
                         left => return Err(ErrorsError::Untold { token, left }),
                     }
+                    continue;
+                }
+                Ok(look) if is_fenced && !is_settled(look.clock) => {
+                    tokio::time::sleep(SETTLING).await;
                     continue;
                 }
                 Ok(look) => {
@@ -92,18 +93,6 @@ impl Loader<'_> {
                 FailureClass::IsolateRow => return Ok(Sent::Refused(error)),
                 FailureClass::Hold => return Err(ErrorsError::Insert(Box::new(error))),
             }
-        }
-    }
-
-    /// The server's clock, once it can be told from the server's start.
-    pub(super) async fn server(&self) -> Result<ServerClock, ErrorsError> {
-        let began = Instant::now();
-        loop {
-            let clock = until_answered(|| self.sink.server_clock()).await?;
-            if is_surely_after_start(clock.now_unix_s, clock.started_unix_s) || is_over(began) {
-                return Ok(clock);
-            }
-            tokio::time::sleep(CLOCK_WAIT).await;
         }
     }
 

@@ -105,7 +105,7 @@ impl<'a> Loader<'a> {
         report: &mut ReplayReport,
     ) -> Result<Sent, ErrorsError> {
         let (ids, body) = (rows.ids(range), rows.slice(range));
-        let server = self.server().await?;
+        let server = until_answered(|| self.sink.server_clock()).await?;
         let (token, began) = (self.new_token(), Instant::now());
         let note = Note::new(self.destination.plan_hash, &body, server, &self.facts).text();
         self.mark(ReplayMark::Begun, (&token, &note), ids).await?;

@@ -49,8 +49,6 @@ pub(super) enum Undelivered {
     },
     /// The server was started anew since it was prepared, and it is known what is left of it: it is to be prepared again.
     Outlived {
-        /// When the server was started, in seconds since 1970 by its clock.
-        started_unix_s: u64,
         /// Whether its rows are there.
         are_there: bool,
     },

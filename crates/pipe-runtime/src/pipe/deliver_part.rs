@@ -1,7 +1,6 @@
 //! Inserts a part of a partition in exactly-once mode: its rows, then its rejects, each with a token of the range.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use housepipe_ch_sink::{Insert, Left};
 use housepipe_kafka_source::{Offset, PartitionId};
@@ -20,7 +19,6 @@ use super::state::Phase;
 use crate::delivery::{BatchToken, Epoch, Moment};
 use crate::error::explain;
 use crate::failpoint::failpoint;
-use crate::server_start::is_surely_after_start;
 
 /// Rows of a batch that are looked for after the server was killed.
 const SAMPLE_ROWS_MAX: usize = 16;
@@ -76,7 +74,7 @@ pub(super) async fn deliver_part(
             part.give_back(&shared);
             deliveries.overdue(&shared, partition, epoch, age_s);
         }
-        Err(Undelivered::Outlived { started_unix_s, are_there }) => {
+        Err(Undelivered::Outlived { are_there }) => {
             tracing::info!(
                 partition = partition.0,
                 start = part.sealed.start.0,
@@ -84,34 +82,11 @@ pub(super) async fn deliver_part(
                 are_there,
                 "clickhouse was started anew since a range was prepared; it is prepared again"
             );
-            until_sure_of_start(&shared, &guard, started_unix_s).await;
             deliveries.prepare_again(&shared, partition, epoch, part, are_there);
         }
         Err(Undelivered::Abandoned | Undelivered::ServerRestarted { .. }) => part.give_back(&shared),
     }
 }
-
-/// Waits until a moment can be told from the server's start, for what was never sent as well.
-async fn until_sure_of_start(shared: &Shared, guard: &Guard, started_unix_s: u64) {
-    let mut phase = shared.phase();
-    let began = Instant::now();
-    while !is_surely_after_start(shared.now().unix_s, started_unix_s)
-        && began.elapsed() < START_WAIT_MAX
-        && guard.is_owner(shared)
-    {
-        tokio::select! {
-            biased;
-            _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => return,
-            () = tokio::time::sleep(START_WAIT) => {}
-        }
-    }
-}
-
-/// Time between two looks at the clock.
-const START_WAIT: Duration = Duration::from_millis(200);
-
-/// Time in which it comes, unless clocks jump.
-const START_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Stores rows, then rejects. In that order, since a part whose rows are refused is divided, and its rejects go with the
 /// halves: nothing of it may be stored by then.
@@ -153,13 +128,13 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
     }
     let (mut guard, token) = (guard.clone(), token.rows(&all));
     let insert = insert_of(shared, &part.batch, &all, &token);
-    let started_unix_s = match persist(shared, Attempt::Rows(&insert), &mut guard).await {
-        Err(Undelivered::ServerRestarted { started_unix_s }) => started_unix_s,
+    match persist(shared, Attempt::Rows(&insert), &mut guard).await {
+        Err(Undelivered::ServerRestarted { .. }) => {}
         other => return other,
-    };
+    }
     if !guard.is_repetition() {
         // Prepared under the server before this one, and never tried.
-        return Err(Undelivered::Outlived { started_unix_s, are_there: false });
+        return Err(Undelivered::Outlived { are_there: false });
     }
     if !shared.setup.target.is_of_one_server() {
         // Its rows are elsewhere, or nowhere.
@@ -180,9 +155,9 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
     });
     match is_there(shared, asked.await, target.keeps_rows(), since)? {
         // Views may lack them: inserted once more, with the same token, the table drops them and its views do not.
-        true if feeds_others => Err(Undelivered::Outlived { started_unix_s, are_there: true }),
+        true if feeds_others => Err(Undelivered::Outlived { are_there: true }),
         true => Ok(()),
-        false => Err(Undelivered::Outlived { started_unix_s, are_there: false }),
+        false => Err(Undelivered::Outlived { are_there: false }),
     }
 }
 
@@ -208,14 +183,14 @@ async fn rejects(
         current = format!("{current}@{renewed_unix_s}");
     }
     match persist_rejects(shared, &part.batch.rejects, &current, &mut guard.clone()).await {
-        Err(Undelivered::ServerRestarted { started_unix_s }) => {
+        Err(Undelivered::ServerRestarted { .. }) => {
             let there = those_there().await?;
             if part.batch.rejects.iter().all(|row| there.contains(&row.offset)) {
                 return Ok(());
             }
             // Where nothing is there, not a row either, another token does no harm, and needs no look at the next try.
             let are_there = part.batch.row_count() > 0 || !there.is_empty();
-            Err(Undelivered::Outlived { started_unix_s, are_there })
+            Err(Undelivered::Outlived { are_there })
         }
         other => other,
     }

@@ -1,5 +1,7 @@
 //! Whether an insert may be tried: whose it is, which server it was prepared for, and what that remembers.
 
+use std::time::Instant;
+
 use housepipe_ch_sink::SinkError;
 use housepipe_kafka_source::PartitionId;
 
@@ -7,7 +9,7 @@ use super::attempt::{Attempt, Undelivered};
 use super::recovery;
 use super::shared::Shared;
 use crate::delivery::{Epoch, Moment, Pending, TokenMemory};
-use crate::server_start::is_another;
+use crate::server_start::{SETTLING, is_another, is_settled};
 
 /// Under what an insert may be tried, and tried again.
 #[derive(Debug, Clone)]
@@ -126,7 +128,8 @@ impl Guard {
                 return Ok(Err(Undelivered::Overdue { age_s: shared.now().seconds_to(self.since) }));
             }
         }
-        self.look_once(shared, attempt, self.owner.is_some() && shared.setup.target.is_of_one_server()).await
+        let opens_session = self.owner.is_some() && shared.setup.target.is_of_one_server();
+        self.look_once(shared, attempt, opens_session).await
     }
 
     async fn look_once(
@@ -139,8 +142,18 @@ impl Guard {
             return Ok(Err(Undelivered::Abandoned));
         }
         let columns = attempt.known_columns(shared);
-        let look = shared.setup.sink.look(attempt.table(), columns, opens_session).await?;
-        shared.know_server_clock(look.clock);
+        let look = loop {
+            let asked = Instant::now();
+            let look = shared.setup.sink.look(attempt.table(), columns, opens_session).await?;
+            shared.know_server_clock(look.clock, asked);
+            if !opens_session || is_settled(look.clock) {
+                break look;
+            }
+            tokio::time::sleep(SETTLING).await;
+            if !self.is_owner(shared) {
+                return Ok(Err(Undelivered::Abandoned));
+            }
+        };
         let started_unix_s = look.clock.started_unix_s;
         if self.is_another(started_unix_s) && !attempt.is_in_keeper(shared) {
             return Ok(Err(Undelivered::ServerRestarted { started_unix_s }));

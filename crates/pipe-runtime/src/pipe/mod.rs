@@ -168,7 +168,8 @@ impl Pipe {
             terms,
             Handle::current(),
         );
-        shared.know_server_clock(shared.setup.sink.server_clock().await?);
+        let asked = Instant::now();
+        shared.know_server_clock(shared.setup.sink.server_clock().await?, asked);
         if shared.is_exactly_once() {
             blocks::look(&shared).await?;
             blocks::watch(&shared);

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use housepipe_ch_sink::{BlockMark, ErrorRow, ErrorTable, ServerClock, Sink, TableName};
 use housepipe_kafka_source::{Offset, PartitionId, SourceConfig};
@@ -44,7 +44,7 @@ pub(super) struct Shared {
     pub(super) deliveries: Option<Deliveries>,
     /// The membership has to be ended and begun anew.
     leaves_group: AtomicBool,
-    /// ClickHouse's clock, as last heard, and when that was.
+    /// ClickHouse's clock, as last heard, and when it was asked for that.
     server_clock: Mutex<Option<(ServerClock, Instant)>>,
     /// The blocks that the tables had given out when they were last looked at.
     blocks: Mutex<Option<BlockMark>>,
@@ -58,6 +58,9 @@ pub(super) struct Shared {
     phase: watch::Sender<Phase>,
     failure: Mutex<Option<PipeError>>,
 }
+
+/// Time after which an answer does not tell the time any more.
+const CLOCK_ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// What is settled before the pipe runs and does not change any more.
 pub(super) struct Setup {
@@ -209,9 +212,14 @@ impl Shared {
         self.runtime.spawn(task);
     }
 
-    pub(super) fn know_server_clock(&self, clock: ServerClock) {
-        let heard = Some((clock, Instant::now()));
-        *self.server_clock.lock().unwrap_or_else(PoisonError::into_inner) = heard;
+    /// The server has told its clock, to a question that was `asked` then. An answer that was long on its way tells a former
+    /// time: a process that was frozen meanwhile would not see how late it is.
+    pub(super) fn know_server_clock(&self, clock: ServerClock, asked: Instant) {
+        let mut known = self.server_clock.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.as_mut().filter(|_| asked.elapsed() > CLOCK_ANSWER_MAX) {
+            Some((known, _)) => known.started_unix_s = clock.started_unix_s,
+            None => *known = Some((clock, asked)),
+        }
     }
 
     pub(super) fn know_blocks(&self, blocks: Option<BlockMark>) {
