@@ -2,8 +2,9 @@
 
 use housepipe_local_stack::Stack;
 
+use crate::stack::produce_from;
 use crate::text::{text, text_sql};
-use crate::{PipeText, create_topic, create_topic_with, delete_topic, produce, query};
+use crate::{PipeText, create_topic, create_topic_with, delete_topic, produce, query, query_number};
 
 /// One record in so many has a value that its column cannot hold.
 const REJECTED_EVERY: u64 = 101;
@@ -22,6 +23,8 @@ pub struct Numbered {
     /// Phrases of a text that the table has too; without one, the records have a short text that it has not.
     phrases: Option<u64>,
     produced: u64,
+    /// Each record is in the partition of its number, modulo their number.
+    is_round_robin: bool,
 }
 
 /// What was found in the tables. All zero is right.
@@ -37,15 +40,18 @@ pub struct Verdict {
     pub corrupted: u64,
     /// Records in the table that belong into the error table, or the other way round.
     pub misplaced: u64,
+    /// Rows that were inserted before one of an earlier record of their partition.
+    #[serde(default)]
+    pub disordered: u64,
 }
 
 impl Verdict {
-    /// Nothing lost, nothing made up; repetitions are allowed.
+    /// Nothing lost, nothing made up; repetitions are allowed, and with them another order.
     pub fn is_complete(&self) -> bool {
-        Verdict { duplicated: 0, ..*self } == Verdict::default()
+        Verdict { duplicated: 0, disordered: 0, ..*self } == Verdict::default()
     }
 
-    /// Each record is in its place once.
+    /// Each record is in its place once, in the order of its partition.
     pub fn is_exact(&self) -> bool {
         *self == Verdict::default()
     }
@@ -96,12 +102,12 @@ impl Numbered {
         query(
             stack,
             &format!(
-                "CREATE TABLE {topic} (id UInt64, n UInt8, check UInt64, {text}at DateTime DEFAULT now(), \
+                "CREATE TABLE {topic} (id UInt64, n UInt8, check UInt64, {text}at DateTime64(6) DEFAULT now64(6), \
                  CONSTRAINT refuses CHECK check % {REFUSED_EVERY} != 1) \
                  ENGINE = MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 10000"
             ),
         );
-        Numbered { topic: topic.to_owned(), partitions, has_bad, phrases, produced: 0 }
+        Numbered { topic: topic.to_owned(), partitions, has_bad, phrases, produced: 0, is_round_robin: true }
     }
 
     /// The pipe into the table.
@@ -136,11 +142,14 @@ impl Numbered {
     /// Where the broker does not take them.
     pub fn produce(&mut self, stack: &Stack, count: u64) {
         let ids = self.take_ids(count);
-        produce(stack, &self.topic, self.partitions, ids.map(|id| self.record(id)));
+        let partitions = u64::from(self.partitions.unsigned_abs());
+        let first = usize::try_from(ids.start % partitions).unwrap_or(0);
+        produce_from(stack, &self.topic, self.partitions, first, ids.map(|id| self.record(id)));
     }
 
     /// The next `count` records, for the caller to write.
     pub fn records(&mut self, count: u64) -> Vec<String> {
+        self.is_round_robin = false;
         self.take_ids(count).map(|id| self.record(id)).collect()
     }
 
@@ -228,6 +237,20 @@ impl Numbered {
         }
     }
 
+    /// Rows that were inserted before one of an earlier record of their partition; 0 where it is not known which that is.
+    fn disordered(&self, stack: &Stack) -> u64 {
+        if !self.is_round_robin {
+            return 0;
+        }
+        let (topic, partitions) = (&self.topic, self.partitions);
+        let sql = format!(
+            "SELECT countIf(first < before) FROM (SELECT first, max(first) OVER (PARTITION BY id % {partitions} ORDER BY id \
+             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before \
+             FROM (SELECT id, min(at) AS first FROM {topic} GROUP BY id))"
+        );
+        query_number(stack, &sql)
+    }
+
     /// Looks at every row of both tables.
     ///
     /// # Panics
@@ -269,6 +292,7 @@ impl Numbered {
             phantom,
             corrupted,
             misplaced: misplaced + good_as_bad,
+            disordered: self.disordered(stack),
         }
     }
 }

@@ -96,9 +96,20 @@ pub fn produce<R: AsRef<[u8]>>(
     partitions: i32,
     records: impl IntoIterator<Item = R>,
 ) {
+    produce_from(stack, topic, partitions, 0, records);
+}
+
+/// The same, the first of them into the partition `first`.
+pub(crate) fn produce_from<R: AsRef<[u8]>>(
+    stack: &Stack,
+    topic: &str,
+    partitions: i32,
+    first: usize,
+    records: impl IntoIterator<Item = R>,
+) {
     let producer =
         seed::Producer::connect(&config(stack, topic)).unwrap_or_else(|error| panic!("producer: {error}"));
-    for ((index, timestamp), record) in (0..partitions).cycle().zip(0..).zip(records) {
+    for ((index, timestamp), record) in (0..partitions).cycle().skip(first).zip(0..).zip(records) {
         producer
             .send(SeedRecord {
                 partition: Some(PartitionId(index)),

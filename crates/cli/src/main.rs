@@ -1,5 +1,6 @@
 //! The command line of Housepipe. Thin: everything that a service would need as well lives in `housepipe-runtime`.
 
+mod allocator;
 mod args;
 mod commands;
 mod exit;
@@ -13,6 +14,7 @@ use args::{Cli, Command, ErrorsCommand};
 use exit::Exit;
 
 fn main() -> std::process::ExitCode {
+    allocator::limit_arenas();
     let cli = Cli::parse();
     let json = cli.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use housepipe_tests::faults::ROWS;
+use housepipe_tests::faults::{Mode, ROWS};
 
 use crate::record::Record;
 
@@ -31,12 +31,15 @@ pub(crate) fn print(records: &[Record]) {
                 sum.lost += verdict.lost;
                 sum.duplicated += verdict.duplicated;
                 sum.other += verdict.phantom + verdict.corrupted + verdict.misplaced;
+                if record.mode == Mode::ExactlyOnce {
+                    sum.other += verdict.disordered;
+                }
             }
             None => sum.stuck += 1,
         }
     }
     println!(
-        "| fault | mode | runs | records | lost | duplicated | phantom, corrupted, misplaced | stuck | slowest calm |"
+        "| fault | mode | runs | records | lost | duplicated | phantom, corrupted, misplaced, out of order | stuck | slowest calm |"
     );
     println!("|---|---|---:|---:|---:|---:|---:|---:|---:|");
     for ((place, mode), sum) in sums {
