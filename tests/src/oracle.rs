@@ -4,7 +4,7 @@ use housepipe_local_stack::Stack;
 
 use crate::stack::produce_from;
 use crate::text::{text, text_sql};
-use crate::{PipeText, create_topic, create_topic_with, delete_topic, produce, query, query_number};
+use crate::{PipeText, create_topic, create_topic_with, delete_topic, query, query_number};
 
 /// One record in so many has a value that its column cannot hold.
 const REJECTED_EVERY: u64 = 101;
@@ -178,13 +178,14 @@ impl Numbered {
     pub fn produce_bytes(&mut self, stack: &Stack, bytes: u64) {
         let (topic, partitions) = (self.topic.clone(), self.partitions);
         let mut left = bytes;
+        let first = usize::try_from(self.produced % u64::from(partitions.unsigned_abs())).unwrap_or(0);
         let records = std::iter::from_fn(|| {
             let record = (left > 0).then(|| self.record(self.produced))?;
             self.produced += 1;
             left = left.saturating_sub(record.len() as u64);
             Some(record)
         });
-        produce(stack, &topic, partitions, records);
+        produce_from(stack, &topic, partitions, first, records);
     }
 
     /// Deletes the topic and the table, to have the space.

@@ -134,15 +134,20 @@ impl Sink {
         Ok(counted.left())
     }
 
-    /// The offsets of the error rows of a batch that are there, by its token, as their column `batch_token` has it.
+    /// The offsets of the error rows of a batch that are there, by its tokens, as their column `batch_token` has them.
     ///
     /// # Errors
     /// Any [`SinkError`] of a request.
-    pub async fn error_offsets_left(&self, table: &str, token: &str) -> Result<BTreeSet<i64>, SinkError> {
+    pub async fn error_offsets_left(
+        &self,
+        table: &str,
+        tokens: &[String],
+    ) -> Result<BTreeSet<i64>, SinkError> {
+        let tokens: Vec<String> = tokens.iter().map(|token| quote_string(token)).collect();
         let sql = format!(
-            "SELECT groupUniqArray(offset) FROM {} WHERE batch_token = {}",
+            "SELECT groupUniqArray(offset) FROM {} WHERE batch_token IN ({})",
             quote_identifier(table),
-            quote_string(token)
+            tokens.join(", ")
         );
         let operation = format!("a search for rows of {}", quote_identifier(table));
         let found: Vec<i64> = self.fetch_one(&operation, &sql).await?;

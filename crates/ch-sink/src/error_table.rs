@@ -94,10 +94,11 @@ impl Sink {
     ) -> Result<(), SinkError> {
         let columns: Vec<String> = ErrorRow::COLUMNS.iter().map(|name| (*name).to_owned()).collect();
         let mut rest = rows;
-        let mut number = 0_u32;
         while !rest.is_empty() {
             let (body, taken) = encode_some(rest);
-            let token = token.map(|token| format!("{token}/{number}"));
+            // By its first row, and not by its number: where some rows are there already, the others begin elsewhere.
+            let ErrorRow { partition, offset, .. } = rest[0];
+            let token = token.map(|token| format!("{token}/{partition}:{offset}"));
             let insert = Insert {
                 table: &table.name,
                 columns: &columns,
@@ -110,7 +111,6 @@ impl Sink {
             };
             rest = &rest[taken..];
             self.insert_one(&insert, rest.is_empty()).await?;
-            number += 1;
         }
         Ok(())
     }

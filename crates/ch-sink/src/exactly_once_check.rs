@@ -79,9 +79,9 @@ impl Sink {
     /// # Errors
     /// As [`Self::rows_check`].
     pub async fn error_rows_check(&self, table: &ErrorTable) -> Result<Vec<GrantProblem>, SinkError> {
-        let sql = format!("SELECT batch_token FROM {} LIMIT 0", quote_identifier(table.name()));
+        let sql = format!("SELECT offset, batch_token FROM {} LIMIT 0", quote_identifier(table.name()));
         let tried = self.execute("a look at the error table", &sql).await;
-        let right = Right::select(self.place(table.name()), &["batch_token".to_owned()]);
+        let right = Right::select(self.place(table.name()), &["offset".to_owned(), "batch_token".to_owned()]);
         self.reading_problems(table.name(), tried, &[right]).await
     }
 

@@ -9,6 +9,10 @@ const ARENAS_MAX: std::ffi::c_int = 2;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "glibc has this setting in its interface for C alone")]
 pub(crate) fn limit_arenas() {
+    if ["MALLOC_ARENA_MAX", "GLIBC_TUNABLES"].iter().any(|name| std::env::var_os(name).is_some()) {
+        // Whoever runs it has a wish.
+        return;
+    }
     // SAFETY: two numbers are handed over, and no other thread runs. Where it is refused, everything stays as it was.
     unsafe { nix::libc::mallopt(nix::libc::M_ARENA_MAX, ARENAS_MAX) };
 }

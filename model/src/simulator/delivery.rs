@@ -61,6 +61,7 @@ impl World {
             token: String::new(),
             step: Step::Pause,
             sure_at_blocks: None,
+            known_unix_s: None,
             is_stray,
         };
         let task = self.begin(who, Work::Deliver(Box::new(delivery)));
@@ -148,7 +149,7 @@ impl World {
     /// Tries once, where it may be tried.
     fn attempt(&mut self, who: usize, delivery: &mut Delivery) -> Next {
         let now = self.processes[who].now(self.clock.now_ms());
-        delivery.sure_at_blocks = None;
+        (delivery.sure_at_blocks, delivery.known_unix_s) = (None, None);
         let asks = delivery.guard.asks_for_memory(now) && !self.setting.has(Mistake::IgnoresTheMemory);
         delivery.step = if asks { Step::FirstLook } else { Step::Look };
         self.ask_as_owner(who, delivery, Ask::Look { opens_session: !asks })
@@ -195,11 +196,21 @@ impl World {
                 }
                 delivery.guard.server.get_or_insert(started_unix_s);
                 if let Step::FirstLook = delivery.step {
+                    delivery.known_unix_s = Some(now_unix_s);
                     delivery.step = Step::Memory;
                     return Next::Ask(Ask::Memory { since: delivery.guard.since, of_earlier: false });
                 }
                 if !self.is_owner(who, delivery) {
                     return Next::End(End::Abandoned);
+                }
+                let known_unix_s = delivery.known_unix_s.unwrap_or(delivery.guard.last_unix_s);
+                let is_late = now_unix_s.saturating_sub(known_unix_s) > LATE_S;
+                let asks =
+                    [Mistake::IgnoresTheMemory, Mistake::InsertsLate].iter().all(|m| !self.setting.has(*m));
+                if is_late && asks {
+                    // Frozen in between: what the server remembers is asked for anew.
+                    delivery.step = Step::FirstLook;
+                    return self.ask_as_owner(who, delivery, Ask::Look { opens_session: false });
                 }
                 let was_tried = std::mem::replace(&mut delivery.guard.is_repetition, true);
                 delivery.step = Step::Insert { was_tried };

@@ -39,8 +39,9 @@ pub(crate) enum Mistake {
     IgnoresTheMemory,
     /// Takes the server's start for told exactly
     ExactStarts,
-    /// Takes the server's clock from an answer that came before the process was frozen
-    BelievesLateClocks,
+    /// Does not see that it was frozen before its insert: it takes the server's clock from an answer that came before that, and
+    /// does not compare the last look with when the server was asked for its memory
+    InsertsLate,
     /// Inserts right behind a start of the server, which a next one may be taken for
     InsertsAtOnce,
     /// Inserts a range that it has read again without a commit before, though it may have lost the partition

@@ -266,7 +266,7 @@ impl World {
         started_unix_s: u64,
     ) {
         let now_ms = self.clock.now_ms();
-        let told = match self.setting.has(Mistake::BelievesLateClocks) {
+        let told = match self.setting.has(Mistake::InsertsLate) {
             true => now_ms,
             false => asked_ms,
         };

@@ -123,7 +123,7 @@ impl Setting {
                 (self.kills_ms, self.moves_ms, self.operator_ms, self.deploys_ms) = (None, None, None, None);
                 (self.network_permille, self.start_jitter) = (80, true);
             }
-            Mistake::IgnoresTheMemory | Mistake::BelievesLateClocks => {
+            Mistake::IgnoresTheMemory | Mistake::InsertsLate => {
                 (self.processes, self.partitions, self.records) = (3, 4, 300);
                 (self.window_blocks, self.batch_records_max) = (random.between(6, 12), 4);
                 (self.session_ms, self.mishaps_ms) = (6_000, 240_000);

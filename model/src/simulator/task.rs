@@ -42,7 +42,9 @@ pub(crate) struct Delivery {
     pub(crate) target: Target,
     pub(crate) token: String,
     pub(crate) step: Step,
-    /// Blocks that the tables had given out when the server was asked for its memory, where it was.
+    /// The server's clock when it was asked for its memory, where it was.
+    pub(crate) known_unix_s: Option<u64>,
+    /// Blocks that the tables had given out then.
     pub(crate) sure_at_blocks: Option<u64>,
     /// A driver with a mistake does it, and nobody waits for it.
     pub(crate) is_stray: bool,

@@ -57,10 +57,13 @@ async fn error_rows_are_found_by_their_batch() {
     let clock = sink.server_clock().await.unwrap();
     assert!(clock.started_unix_s <= clock.now_unix_s);
     let before = clock.started_unix_s;
-    assert!(sink.error_offsets_left("e", "it's one").await.unwrap().is_empty());
+    assert!(sink.error_offsets_left("e", &["x".to_owned(), "it's one".to_owned()]).await.unwrap().is_empty());
     sink.insert_errors(&table, &[row.clone()], None, None).await.unwrap();
-    assert_eq!(sink.error_offsets_left("e", "it's one").await.unwrap(), [1].into());
-    assert!(sink.error_offsets_left("e", "another").await.unwrap().is_empty());
+    assert_eq!(
+        sink.error_offsets_left("e", &["x".to_owned(), "it's one".to_owned()]).await.unwrap(),
+        [1].into()
+    );
+    assert!(sink.error_offsets_left("e", &["another".to_owned()]).await.unwrap().is_empty());
     // Blocks count from a moment on; what was before does not.
     let name = TableName { database: server.database().to_owned(), table: "e".to_owned() };
     assert_eq!(sink.taken_since(&name, before).await.unwrap().blocks_max, 1);

@@ -54,46 +54,58 @@ impl Loader<'_> {
             if is_over(began) {
                 return Err(ErrorsError::Late { token });
             }
-            let error = match self.sink.look(&target.table, &target.known_columns, is_fenced).await {
-                Ok(look) if is_fenced && is_of_another(look.clock, server, is_unknown) => {
-                    if !is_unknown {
-                        return Ok(Sent::Nothing);
+            let (error, was_sent) =
+                match self.sink.look(&target.table, &target.known_columns, is_fenced).await {
+                    Ok(look) if is_fenced && is_of_another(look.clock, server, is_unknown) => {
+                        // Also where this process has not sent it: another replay may have finished it.
+                        match self.left_of(insert, server).await? {
+                            Left::Nothing if target.keeps_rows() => return Ok(Sent::Nothing),
+                            Left::All if !self.is_open(&token).await? => {
+                                let by = "it has loaded these records meanwhile".to_owned();
+                                return Err(ErrorsError::Conflict { by });
+                            }
+                            Left::All if self.facts.tables().count() == 1 => return Ok(Sent::Stored),
+                            // Views may lack them: the table drops the repetition, and its views do not.
+                            Left::All => server = look.clock,
+                            left => return Err(ErrorsError::Untold { token, left }),
+                        }
+                        continue;
                     }
-                    match self.left_of(insert, server).await? {
-                        Left::Nothing if target.keeps_rows() => return Ok(Sent::Nothing),
-                        Left::All if self.facts.tables().count() == 1 => return Ok(Sent::Stored),
-                        // Views may lack them: the table drops the repetition, and its views do not.
-                        Left::All => server = look.clock,
-                        left => return Err(ErrorsError::Untold { token, left }),
+                    Ok(look) if is_fenced && !is_settled(look.clock) => {
+                        tokio::time::sleep(SETTLING).await;
+                        continue;
                     }
-                    continue;
-                }
-                Ok(look) if is_fenced && !is_settled(look.clock) => {
-                    tokio::time::sleep(SETTLING).await;
-                    continue;
-                }
-                Ok(look) => {
-                    let session = look.session.as_deref();
-                    match self.sink.insert(&Insert { session, ..insert.clone() }).await {
-                        Ok(_) => return Ok(Sent::Stored),
-                        Err(error) => {
-                            is_unknown |= error.class() == FailureClass::Retry && !error.was_not_begun();
-                            error
+                    Ok(look) => {
+                        let session = look.session.as_deref();
+                        match self.sink.insert(&Insert { session, ..insert.clone() }).await {
+                            Ok(_) => return Ok(Sent::Stored),
+                            Err(error) => {
+                                is_unknown |= error.class() == FailureClass::Retry && !error.was_not_begun();
+                                (error, true)
+                            }
                         }
                     }
-                }
-                // Nothing was sent.
-                Err(error) => error,
-            };
+                    Err(error) => (error, false),
+                };
             let unsure = |error| Err(ErrorsError::Unsure { token: token.clone(), source: Box::new(error) });
             match error.class() {
                 FailureClass::Retry if is_over(began) => return unsure(error),
                 FailureClass::Retry => pause(&mut backoff, &error).await,
-                _ if is_unknown || !error.has_stored_nothing() => return unsure(error),
-                FailureClass::IsolateRow => return Ok(Sent::Refused(error)),
-                FailureClass::Hold => return Err(ErrorsError::Insert(Box::new(error))),
+                _ if is_unknown || (was_sent && !error.has_stored_nothing()) => return unsure(error),
+                FailureClass::IsolateRow if was_sent => return Ok(Sent::Refused(error)),
+                FailureClass::IsolateRow | FailureClass::Hold => {
+                    return Err(ErrorsError::Insert(Box::new(error)));
+                }
             }
         }
+    }
+
+    /// Whether the batch is begun still, and none of its records is loaded by another one: whoever gives it up does so before.
+    async fn is_open(&self, token: &str) -> Result<bool, ErrorsError> {
+        let (errors, pipe) = (self.errors.name(), self.pipe);
+        let claims = until_answered(|| self.sink.open_claims(errors, pipe)).await?;
+        let loaded = until_answered(|| self.sink.records_loaded_meanwhile(errors, pipe, token)).await?;
+        Ok(loaded == 0 && claims.iter().any(|claim| claim.token == token))
     }
 
     /// What is left of an insert that was sent when the server's clock was `since`, or later.

@@ -84,6 +84,13 @@ pub async fn replay_errors(
         (problems, true) => problems,
         (problems, false) => return Err(ErrorsError::NotRemembered { problems: problems.join("; ") }),
     };
+    if destination.target.is_of_one_server()
+        && let Some(fault) = sink.session_fault().await?
+        && !options.dry_run
+    {
+        let problems = format!("{fault}; to mend it: {}", fault.mend());
+        return Err(ErrorsError::NotRemembered { problems });
+    }
     let mut encoder = Encoder::new(Arc::clone(&destination.plan));
     let mut loader = Loader::new(&sink, file.name.as_str(), &errors, &destination, facts);
     if options.dry_run {

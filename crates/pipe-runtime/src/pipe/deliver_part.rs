@@ -1,8 +1,9 @@
 //! Inserts a part of a partition in exactly-once mode: its rows, then its rejects, each with a token of the range.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use housepipe_ch_sink::{Insert, Left};
+use housepipe_ch_sink::{ErrorRow, Insert, Left};
 use housepipe_kafka_source::{Offset, PartitionId};
 
 use super::attempt::{Attempt, Undelivered};
@@ -114,7 +115,7 @@ async fn store(
     read_raw(shared, partition, part).await?;
     part.batch.rejects.iter_mut().for_each(|row| token.as_str().clone_into(&mut row.batch_token));
     outcome.count_codes(&part.batch.rejects);
-    rejects(shared, guard, part, &token).await?;
+    rejects(shared, guard, partition, part, &token).await?;
     failpoint("insert_rejects");
     Ok(outcome)
 }
@@ -164,32 +165,41 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
 async fn rejects(
     shared: &Shared,
     guard: &Guard,
-    part: &mut Part,
+    partition: PartitionId,
+    part: &Part,
     token: &BatchToken,
 ) -> Result<(), Undelivered> {
     let Some(table) = &shared.setup.error_table else { return Ok(()) };
-    let those_there = async || {
+    // Of this attempt, and of those before it: a table for rows may have been made anew, and this one not.
+    let tokens: Vec<String> = (0..=part.sealed.attempt)
+        .map(|attempt| exactly_once::token_of_attempt(shared, partition, part, attempt).as_str().to_owned())
+        .collect();
+    let those_missing = async || {
         let asked = until_answered(shared, Phase::Aborted, || {
             let sink = &shared.setup.sink;
-            guard.is_owner(shared).then(|| sink.error_offsets_left(table.name(), token.as_str()))
+            guard.is_owner(shared).then(|| sink.error_offsets_left(table.name(), &tokens))
         });
-        asked.await.ok_or(Undelivered::Abandoned)
+        let there = asked.await.ok_or(Undelivered::Abandoned)?;
+        let missing = part.batch.rejects.iter().filter(|row| !there.contains(&row.offset));
+        Ok::<Vec<ErrorRow>, Undelivered>(missing.cloned().collect())
     };
+    let mut wanted = Cow::Borrowed(part.batch.rejects.as_slice());
     let mut current = token.rejects();
+    if part.renewed_unix_s.is_some() || part.sealed.attempt > 0 {
+        wanted = Cow::Owned(those_missing().await?);
+    }
     if let Some(renewed_unix_s) = part.renewed_unix_s {
         // With the same token for rows that are there. What the server remembers of that for rejects is not believed.
-        let there = those_there().await?;
-        part.batch.rejects.retain(|row| !there.contains(&row.offset));
         current = format!("{current}@{renewed_unix_s}");
     }
-    match persist_rejects(shared, &part.batch.rejects, &current, &mut guard.clone()).await {
+    match persist_rejects(shared, &wanted, &current, &mut guard.clone()).await {
         Err(Undelivered::ServerRestarted { .. }) => {
-            let there = those_there().await?;
-            if part.batch.rejects.iter().all(|row| there.contains(&row.offset)) {
+            let missing = those_missing().await?.len();
+            if missing == 0 {
                 return Ok(());
             }
             // Where nothing is there, not a row either, another token does no harm, and needs no look at the next try.
-            let are_there = part.batch.row_count() > 0 || !there.is_empty();
+            let are_there = part.batch.row_count() > 0 || missing < part.batch.rejects.len();
             Err(Undelivered::Outlived { are_there })
         }
         other => other,

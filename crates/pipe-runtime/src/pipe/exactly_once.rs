@@ -447,8 +447,18 @@ fn read(shared: &Shared, owned: &mut Owned, replay: Option<Pending>) {
 
 /// The token of a part.
 pub(super) fn token(shared: &Shared, partition: PartitionId, part: &Part) -> BatchToken {
+    token_of_attempt(shared, partition, part, part.sealed.attempt)
+}
+
+/// The token of a part when it was begun for the time number `attempt`, counted from 0.
+pub(super) fn token_of_attempt(
+    shared: &Shared,
+    partition: PartitionId,
+    part: &Part,
+    attempt: u32,
+) -> BatchToken {
     let labels = &shared.setup.labels;
-    let Sealed { start, end, attempt, .. } = part.sealed;
+    let Sealed { start, end, .. } = part.sealed;
     BatchToken::of_range(&labels.pipe, &labels.topic, part.lineage, partition, start, end).attempt(attempt)
 }
 

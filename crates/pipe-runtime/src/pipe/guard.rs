@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use housepipe_ch_sink::SinkError;
+use housepipe_ch_sink::{Look, SinkError};
 use housepipe_kafka_source::PartitionId;
 
 use super::attempt::{Attempt, Undelivered};
@@ -118,18 +118,32 @@ impl Guard {
         shared: &Shared,
         attempt: &Attempt<'_>,
     ) -> Result<Result<Option<String>, Undelivered>, SinkError> {
-        let asks_for_memory = self.owner.is_some() && (self.is_repetition || self.is_late(shared));
-        if asks_for_memory {
-            // Of this server, and before the look that opens a session, whose time is short.
-            if let Err(undelivered) = self.look_once(shared, attempt, false).await? {
-                return Ok(Err(undelivered));
+        let opens_session = self.owner.is_some() && shared.setup.target.is_of_one_server();
+        let mut was_late = false;
+        loop {
+            // Until when, by the server's clock, it is known that the server remembers what may have been tried.
+            let mut known_unix_s = self.last_unix_s;
+            if self.owner.is_some() && (self.is_repetition || was_late || self.is_late(shared)) {
+                // Of this server, and before the look that opens a session, whose time is short.
+                let first = match self.look_once(shared, attempt, false).await? {
+                    Ok(look) => look,
+                    Err(undelivered) => return Ok(Err(undelivered)),
+                };
+                known_unix_s = first.clock.now_unix_s;
+                if recovery::memory(shared, self.since).await? == TokenMemory::Unsure {
+                    return Ok(Err(Undelivered::Overdue { age_s: shared.now().seconds_to(self.since) }));
+                }
             }
-            if recovery::memory(shared, self.since).await? == TokenMemory::Unsure {
-                return Ok(Err(Undelivered::Overdue { age_s: shared.now().seconds_to(self.since) }));
+            let look = match self.look_once(shared, attempt, opens_session).await? {
+                Ok(look) => look,
+                Err(undelivered) => return Ok(Err(undelivered)),
+            };
+            // A process that was frozen in between, or suspended with its clock, asks again.
+            was_late = look.clock.now_unix_s.saturating_sub(known_unix_s) > LATE_S;
+            if self.owner.is_none() || !was_late {
+                return Ok(Ok(look.session));
             }
         }
-        let opens_session = self.owner.is_some() && shared.setup.target.is_of_one_server();
-        self.look_once(shared, attempt, opens_session).await
     }
 
     async fn look_once(
@@ -137,7 +151,7 @@ impl Guard {
         shared: &Shared,
         attempt: &Attempt<'_>,
         opens_session: bool,
-    ) -> Result<Result<Option<String>, Undelivered>, SinkError> {
+    ) -> Result<Result<Look, Undelivered>, SinkError> {
         if !self.is_owner(shared) {
             return Ok(Err(Undelivered::Abandoned));
         }
@@ -146,7 +160,7 @@ impl Guard {
             let asked = Instant::now();
             let look = shared.setup.sink.look(attempt.table(), columns, opens_session).await?;
             shared.know_server_clock(look.clock, asked);
-            if !opens_session || is_settled(look.clock) {
+            if !shared.setup.target.is_of_one_server() || is_settled(look.clock) {
                 break look;
             }
             tokio::time::sleep(SETTLING).await;
@@ -161,6 +175,6 @@ impl Guard {
         if self.owner.is_none() || shared.setup.target.is_of_one_server() {
             self.server.get_or_insert(started_unix_s);
         }
-        Ok(Ok(look.session))
+        Ok(Ok(look))
     }
 }

@@ -131,7 +131,10 @@ impl Pipe {
             DeliveryMode::ExactlyOnce => {
                 let windows = provision::token_windows(file, &sink).await?;
                 provision::look_back(file, &sink, &provisioned).await?;
-                (Some(Terms { plan: provisioned.plan_hash, fence_s: FENCE_S }), windows)
+                (
+                    Some(Terms { plan: provisioned.plan_hash, fence_s: fence_s(options.session_timeout_ms) }),
+                    windows,
+                )
             }
         };
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -258,7 +261,12 @@ async fn overdue(shared: &Shared, stop_deadline_ms: u64) {
     }
 }
 
-/// Seconds after the commit of a range in which its insert may begin.
+/// Seconds after the commit of a range in which its insert may begin: more than an answer to a commit is waited for.
+fn fence_s(session_timeout_ms: u32) -> u64 {
+    FENCE_S.max(u64::from(session_timeout_ms).div_ceil(1_000) + FENCE_S)
+}
+
+/// The least of them, and those beside a member's session.
 const FENCE_S: u64 = 30;
 
 /// Time that an aborted pipe may take to leave the group, in milliseconds.

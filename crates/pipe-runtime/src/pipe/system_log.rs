@@ -39,6 +39,9 @@ const REMEMBERED_MAX: usize = 4_096;
 /// Time after which an end that is away is told of, in milliseconds; shorter hiccups are not.
 const AWAY_MS: u64 = 30_000;
 
+/// Time after which a failure is one of its own, in milliseconds: more than lies between two tries.
+const FORGOTTEN_MS: u64 = 600_000;
+
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum SystemCode {
@@ -223,7 +226,7 @@ impl Told {
         if self.last.len() >= REMEMBERED_MAX {
             self.last.retain(|_, (at, _)| !is_over(*at));
         }
-        if self.last.len() >= REMEMBERED_MAX {
+        if self.last.len() >= REMEMBERED_MAX && partition.is_some() {
             return None;
         }
         self.last.insert((code, partition), (now, 0));
@@ -234,14 +237,22 @@ impl Told {
 /// An end that may be away; told of once.
 #[derive(Debug, Default)]
 struct Outage {
-    since: Option<Instant>,
+    /// Its first failure, and the last one.
+    since: Option<(Instant, Instant)>,
     is_told: bool,
 }
 
 impl Outage {
     /// It has failed again; how long it has by now, where that is to be told.
     fn fails(&mut self, now: Instant) -> Option<Duration> {
-        let away = now.saturating_duration_since(*self.since.get_or_insert(now));
+        let is_old =
+            |last: Instant| now.saturating_duration_since(last) > Duration::from_millis(FORGOTTEN_MS);
+        if self.since.is_some_and(|(_, last)| is_old(last)) {
+            *self = Outage::default();
+        }
+        let (first, last) = self.since.get_or_insert((now, now));
+        *last = now;
+        let away = now.saturating_duration_since(*first);
         self.lasts(away).then_some(away)
     }
 
@@ -335,7 +346,9 @@ mod tests {
         let mut outage = Outage::default();
         let start = Instant::now();
         let mut fails = |after_s| outage.fails(start + Duration::from_secs(after_s)).is_some();
-        assert_eq!([0, 29, 30, 31, 3_600].map(&mut fails), [false, false, true, false, false]);
+        assert_eq!([0, 29, 30, 31].map(&mut fails), [false, false, true, false]);
+        // One failure an hour later is another outage.
+        assert_eq!([3_600, 3_629, 3_630].map(&mut fails), [false, false, true]);
         let (log, mut receiver) = log();
         for after_s in [0, 29, 31, 32] {
             log.destination_fails_at("too many parts", start + Duration::from_secs(after_s));
