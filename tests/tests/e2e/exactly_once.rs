@@ -279,29 +279,34 @@ fn error_rows_of_which_some_are_there_after_a_kill_are_completed() {
         ),
     );
     let text = "?".repeat(900_000);
-    produce(&stack, &topic, 1, (0..50).map(|id| format!("{{\"id\": \"{id}{text}\"}}")));
+    let bad = |id: u32| format!("{{\"id\": \"{id}{text}\"}}");
     let server = stack.clickhouse.url().trim_start_matches("http://").to_owned();
     let proxy = Proxy::before(&server);
+    // Closed when it has all 50 records, however slowly they come.
     let pipe = PipeText::new(&stack, &topic)
         .with("delivery: exactly_once")
-        .with("batch: { max_bytes: 128MB, max_wait: 60s }")
+        .with("batch: { max_rows: 50, max_bytes: 128MB, max_wait: 60s }")
         .replacing(&server, &proxy.address().to_string());
-    proxy.hold(2, Held::Before);
     let arguments = ["run", "pipe.yaml", "--json", "--session-timeout", "2", "--memory-mib", "1024"];
     let run = housepipe(&arguments, Some(&pipe), b"");
+    let count = format!("SELECT count() FROM {topic}_clickpipes_error");
+    let there = || stack.clickhouse.query(&count).ok().and_then(|count| count.trim().parse::<u64>().ok());
+    // The first batch of a process is closed early, and would be a part of the 50.
+    produce(&stack, &topic, 1, [bad(0)]);
+    wait_until("the first batch", || there() == Some(1));
+    proxy.hold(2, Held::Before);
+    produce(&stack, &topic, 1, (1..51).map(bad));
     wait_until("the second insert of error rows", || proxy.is_holding());
-    let some: u64 = rows_of(&stack, &topic).split('\t').next().and_then(|count| count.parse().ok()).unwrap();
-    assert!((1..50).contains(&some), "{some} of 50");
+    let some = there().unwrap();
+    assert!((2..51).contains(&some), "{some} of 51");
     stack.clickhouse.kill().unwrap();
     proxy.release();
     stack.clickhouse.restart().unwrap();
-    let all = format!("SELECT count() FROM {topic}_clickpipes_error");
-    wait_until("the other error rows", || query_number(&stack, &all) >= 50);
+    wait_until("the other error rows", || query_number(&stack, &count) >= 51);
     run.signal(Signal::SIGTERM);
     let outcome = run.wait().expect_success();
-    assert_eq!((outcome.number("read"), outcome.number("rejected")), (50, 50));
-    let there = rows_of(&stack, &topic);
-    assert!(there.starts_with("50\t50\t"), "{there}\n{}", outcome.stderr);
+    assert_eq!((outcome.number("read"), outcome.number("rejected")), (51, 51));
+    assert_eq!(rows_of(&stack, &topic), "51\t51\t2", "{}", outcome.stderr);
 }
 
 /// Error rows, different offsets and batches among them.
