@@ -56,7 +56,7 @@ impl Loader<'_> {
             }
             let (error, was_sent) =
                 match self.sink.look(&target.table, &target.known_columns, is_fenced).await {
-                    Ok(look) if is_fenced && is_of_another(look.clock, server, is_unknown) => {
+                    Ok(look) if is_fenced && is_of_another(look.clock, server) => {
                         // Also where this process has not sent it: another replay may have finished it.
                         match self.left_of(insert, server).await? {
                             Left::Nothing if target.keeps_rows() => return Ok(Sent::Nothing),
@@ -75,6 +75,8 @@ impl Loader<'_> {
                         tokio::time::sleep(SETTLING).await;
                         continue;
                     }
+                    // Stopped behind the look before: not sent any more.
+                    Ok(_) if is_over(began) => continue,
                     Ok(look) => {
                         let session = look.session.as_deref();
                         match self.sink.insert(&Insert { session, ..insert.clone() }).await {
@@ -116,6 +118,6 @@ impl Loader<'_> {
     }
 }
 
-fn is_of_another(now: ServerClock, then: ServerClock, was_sent: bool) -> bool {
-    is_another(now.started_unix_s, Some(then.started_unix_s), Some(then.now_unix_s), was_sent)
+fn is_of_another(now: ServerClock, then: ServerClock) -> bool {
+    is_another(now.started_unix_s, Some(then.started_unix_s), None, true)
 }
