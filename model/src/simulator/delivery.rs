@@ -198,7 +198,7 @@ impl World {
                 if let Step::FirstLook = delivery.step {
                     delivery.known_unix_s = Some(now_unix_s);
                     delivery.step = Step::Memory;
-                    return Next::Ask(Ask::Memory { since: delivery.guard.since, of_earlier: false });
+                    return Next::Ask(Ask::Memory { since: delivery.guard.since });
                 }
                 if !self.is_owner(who, delivery) {
                     return Next::End(End::Abandoned);

@@ -109,7 +109,6 @@ pub(crate) enum Ask {
     },
     Memory {
         since: Moment,
-        of_earlier: bool,
     },
     Insert(Insert),
     RowsLeft {

@@ -43,7 +43,7 @@ impl World {
             Work::Watch => Some(Ask::Mark),
             Work::Recover { metadata, .. } => {
                 let since = metadata.pending.map_or_else(|| Moment::at(0), |pending| pending.prepared);
-                Some(Ask::Memory { since, of_earlier: true })
+                Some(Ask::Memory { since })
             }
             Work::Deliver(_) => None,
         }
@@ -137,8 +137,8 @@ impl World {
                 let blocks = self.clickhouse.mark().number;
                 Reply::Look { now_unix_s, started_unix_s, session, blocks }
             }
-            Ask::Memory { since, of_earlier } => {
-                Reply::Memory { memory: self.memory(*since, *of_earlier), mark: self.clickhouse.mark() }
+            Ask::Memory { since } => {
+                Reply::Memory { memory: self.memory(*since), mark: self.clickhouse.mark() }
             }
             Ask::RowsLeft { partition, offsets, since_unix_s } => Reply::Left {
                 found: self.clickhouse.rows_left(*partition, offsets, *since_unix_s),
@@ -164,14 +164,9 @@ impl World {
         self.answer(&asked, reply);
     }
 
-    /// The rules of `crates/pipe-runtime/src/pipe/recovery.rs`.
-    fn memory(&self, since: Moment, of_earlier: bool) -> TokenMemory {
-        let mark = self.clickhouse.mark();
-        let is_other = |before: housepipe_ch_sink::BlockMark| before.tables != mark.tables && mark.number > 0;
-        if of_earlier && since.blocks.is_some_and(is_other) {
-            return TokenMemory::Unsure;
-        }
-        let together = since.blocks.and_then(|before| mark.since(before));
+    /// The rules of `crates/pipe-runtime/src/pipe/recovery.rs`. The tables are always the same ones.
+    fn memory(&self, since: Moment) -> TokenMemory {
+        let together = since.blocks.and_then(|before| self.clickhouse.mark().since(before));
         let half = self.setting.window_blocks / 2;
         let is_sure = together.is_some_and(|blocks| blocks <= half)
             || self.clickhouse.taken_since(since.unix_s) <= half
