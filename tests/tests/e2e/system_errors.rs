@@ -1,23 +1,12 @@
 //! What happened to a pipe itself stands in its error table, and concerns no record.
 
 use housepipe_tests::{
-    Held, Numbered, Outcome, PipeText, Proxy, commit, delete_records, housepipe, housepipe_at, query,
-    query_number, shared_stack, unique, wait_until,
+    Held, PipeText, Proxy, commit, delete_records, housepipe, housepipe_at, query, query_number,
+    shared_stack, wait_until,
 };
 use nix::sys::signal::Signal;
 
-fn numbered(name: &str, records: u64) -> (Numbered, PipeText) {
-    let stack = shared_stack();
-    let mut numbered = Numbered::new(stack, &unique(name), 1, false);
-    numbered.produce(stack, records);
-    let pipe = numbered.pipe(stack).with("batch: { max_rows: 1000 }");
-    (numbered, pipe)
-}
-
-fn run(pipe: &PipeText) -> Outcome {
-    let arguments = ["run", "pipe.yaml", "--until-caught-up", "--json", "--session-timeout", "2"];
-    housepipe(&arguments, Some(pipe), b"").wait()
-}
+use super::topic_retention::{numbered, run};
 
 /// Code, partition, offset and message of each, the oldest first.
 #[expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]

@@ -9,7 +9,8 @@ use nix::sys::signal::Signal;
 /// What a pipe says that goes on behind the gap.
 const GOES_ON: &str = "reading goes on at the earliest record that is left";
 
-fn numbered(name: &str, records: u64) -> (Numbered, PipeText) {
+/// A topic of one partition with records, and the pipe into a table of its own.
+pub(super) fn numbered(name: &str, records: u64) -> (Numbered, PipeText) {
     let stack = shared_stack();
     let mut numbered = Numbered::new(stack, &unique(name), 1, false);
     numbered.produce(stack, records);
@@ -23,7 +24,8 @@ fn exactly_once(pipe: &PipeText) -> PipeText {
 
 const RUN: [&str; 6] = ["run", "pipe.yaml", "--until-caught-up", "--json", "--session-timeout", "2"];
 
-fn run(pipe: &PipeText) -> Outcome {
+/// Runs the pipe until it has caught up.
+pub(super) fn run(pipe: &PipeText) -> Outcome {
     housepipe(&RUN, Some(pipe), b"").wait()
 }
 
