@@ -47,7 +47,7 @@ use world::{Stats, World};
 #[command(name = "simulate", max_term_width = 110)]
 struct Cli {
     /// Runs, each with a seed of its own
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// The first seed; mistakes are looked for in the same runs each time
     #[arg(long, default_value_t = 1)]
@@ -56,7 +56,7 @@ struct Cli {
     #[arg(long, value_enum)]
     mistake: Option<Mistake>,
     /// Runs in which a mistake has to be found
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
     mistake_seeds: u64,
     /// Print every event of a run, of one seed
     #[arg(long)]

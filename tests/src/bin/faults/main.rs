@@ -30,7 +30,7 @@ use record::{Record, Records};
 #[command(name = "cargo xtask faults", max_term_width = 110)]
 struct Cli {
     /// Runs of each row in each mode.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// The first seed.
     #[arg(long, default_value_t = 1)]
