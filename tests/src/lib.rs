@@ -10,6 +10,7 @@
 pub mod faults;
 mod group;
 mod housepipe;
+mod layout;
 mod network;
 mod oracle;
 mod pipe;
@@ -21,6 +22,7 @@ mod wait;
 
 pub use group::{commit, commit_late, committed, group_of};
 pub use housepipe::{Housepipe, Outcome, housepipe, housepipe_at, take_ended};
+pub use layout::Layout;
 pub use network::Network;
 pub use oracle::{Numbered, Verdict};
 pub use pipe::PipeText;

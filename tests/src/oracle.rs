@@ -4,7 +4,7 @@ use housepipe_local_stack::Stack;
 
 use crate::stack::produce_from;
 use crate::text::{text, text_sql};
-use crate::{PipeText, create_topic, create_topic_with, delete_topic, query, query_number};
+use crate::{Layout, PipeText, create_topic, create_topic_with, delete_topic, query, query_number};
 
 /// One record in so many has a value that its column cannot hold.
 const REJECTED_EVERY: u64 = 101;
@@ -22,6 +22,7 @@ pub struct Numbered {
     has_bad: bool,
     /// Phrases of a text that the table has too; without one, the records have a short text that it has not.
     phrases: Option<u64>,
+    layout: Layout,
     produced: u64,
     /// Each record is in the partition of its number, modulo their number.
     is_round_robin: bool,
@@ -67,6 +68,15 @@ impl Numbered {
         Numbered::on(stack, topic, partitions, has_bad)
     }
 
+    /// The same with bad records and a table of this layout.
+    ///
+    /// # Panics
+    /// As [`Numbered::new`].
+    pub fn laid_out(stack: &Stack, topic: &str, partitions: i32, layout: Layout) -> Numbered {
+        create_topic(stack, topic, partitions);
+        Numbered::into_table(stack, topic, partitions, true, None, layout)
+    }
+
     /// The same with a text of so many phrases, of some 70 bytes each, in each record and each row. The topic's
     /// `compression.type` is `compression`; zstd makes the records ten times as small.
     ///
@@ -80,7 +90,7 @@ impl Numbered {
         compression: &str,
     ) -> Numbered {
         create_topic_with(stack, topic, partitions, &[("compression.type", compression)]);
-        Numbered::into_table(stack, topic, partitions, true, Some(phrases))
+        Numbered::into_table(stack, topic, partitions, true, Some(phrases), Layout::Plain)
     }
 
     /// The same on a topic that is there.
@@ -88,7 +98,7 @@ impl Numbered {
     /// # Panics
     /// Where ClickHouse does not.
     pub fn on(stack: &Stack, topic: &str, partitions: i32, has_bad: bool) -> Numbered {
-        Numbered::into_table(stack, topic, partitions, has_bad, None)
+        Numbered::into_table(stack, topic, partitions, has_bad, None, Layout::Plain)
     }
 
     fn into_table(
@@ -97,6 +107,7 @@ impl Numbered {
         partitions: i32,
         has_bad: bool,
         phrases: Option<u64>,
+        layout: Layout,
     ) -> Numbered {
         let text = if phrases.is_some() { "text String, " } else { "" };
         query(
@@ -104,10 +115,15 @@ impl Numbered {
             &format!(
                 "CREATE TABLE {topic} (id UInt64, n UInt8, check UInt64, {text}at DateTime64(6) DEFAULT now64(6), \
                  CONSTRAINT refuses CHECK check % {REFUSED_EVERY} != 1) \
-                 ENGINE = MergeTree ORDER BY id SETTINGS non_replicated_deduplication_window = 10000"
+                 ENGINE = MergeTree {}ORDER BY id SETTINGS non_replicated_deduplication_window = 10000",
+                layout.partition_by()
             ),
         );
-        Numbered { topic: topic.to_owned(), partitions, has_bad, phrases, produced: 0, is_round_robin: true }
+        for statement in layout.beside(topic) {
+            query(stack, &statement);
+        }
+        let topic = topic.to_owned();
+        Numbered { topic, partitions, has_bad, phrases, layout, produced: 0, is_round_robin: true }
     }
 
     /// The pipe into the table.
@@ -212,7 +228,7 @@ impl Numbered {
     /// Some of the rows that are wrong, for whoever looks for the reason.
     pub fn evidence(&self, stack: &Stack) -> String {
         let (topic, bad) = (&self.topic, self.bad_sql());
-        let questions = [
+        let mut questions = vec![
             format!(
                 "SELECT 'row', id, count(), groupArray(_part) FROM {topic} GROUP BY id HAVING count() > 1 LIMIT 5"
             ),
@@ -226,6 +242,13 @@ impl Numbered {
                 bad.replace("id ", "JSONExtractUInt(raw_message, 'id') ")
             ),
         ];
+        if let Some(copy) = self.layout.copy_of(topic) {
+            questions.push(format!(
+                "SELECT 'passed on by the view', id, countIf(is_copy), countIf(NOT is_copy) \
+                 FROM (SELECT id, false AS is_copy FROM {topic} UNION ALL SELECT id, true FROM {copy}) \
+                 GROUP BY id HAVING countIf(is_copy) != 1 LIMIT 5"
+            ));
+        }
         let answer = |sql: &String| stack.clickhouse.query(sql).unwrap_or_else(|error| error.to_string());
         questions.iter().map(answer).collect()
     }
@@ -287,12 +310,24 @@ impl Numbered {
             unreachable!("four columns")
         };
         let expected_good = self.produced - expected_bad;
+        // What a view has made of the rows.
+        let (mut lost_copies, mut doubled_copies, mut strange_copies) = (0, 0, 0);
+        if let Some(copy) = self.layout.copy_of(topic) {
+            let copies = numbers(&format!(
+                "SELECT count(), uniqExact(id), uniqExactIf(id, id < {} AND NOT {bad}) FROM {copy}",
+                self.produced
+            ));
+            let [count, distinct, good] = copies[..] else { unreachable!("three columns") };
+            lost_copies = expected_good.saturating_sub(good);
+            doubled_copies = count - distinct;
+            strange_copies = distinct - good;
+        }
         Verdict {
-            lost: expected_good.saturating_sub(good) + expected_bad.saturating_sub(bad_found),
-            duplicated: count - distinct + (error_count - error_distinct),
+            lost: expected_good.saturating_sub(good) + expected_bad.saturating_sub(bad_found) + lost_copies,
+            duplicated: count - distinct + (error_count - error_distinct) + doubled_copies,
             phantom,
             corrupted,
-            misplaced: misplaced + good_as_bad,
+            misplaced: misplaced + good_as_bad + strange_copies,
             disordered: self.disordered(stack),
         }
     }

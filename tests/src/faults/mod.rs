@@ -17,7 +17,7 @@ pub use backlog::{Backlog, backlog};
 pub use scene::{Ground, Mode, Scene};
 pub use soak::soak;
 
-use crate::{Verdict, own_cluster, take_ended};
+use crate::{Layout, Verdict, own_cluster, take_ended};
 
 /// Time in which everything has to be in its place once nothing breaks any more.
 pub const CALM: Duration = Duration::from_secs(90);
@@ -31,7 +31,21 @@ pub struct Row {
     pub what: &'static str,
     /// Whether it needs several brokers. They are started for a run of this row alone.
     pub is_on_cluster: bool,
+    /// Whether ClickHouse is killed.
+    kills_clickhouse: bool,
     run: fn(&mut Scene<'_>),
+}
+
+impl Row {
+    /// Tables in which a mode keeps its promise: a table of partitions may have a part of an insert only when its server is
+    /// killed, and exactly once stops there; and what a view passes on is not promised then.
+    fn layouts(&self, mode: Mode) -> &'static [Layout] {
+        match (self.kills_clickhouse, mode) {
+            (false, _) => &Layout::ALL,
+            (true, Mode::AtLeastOnce) => &[Layout::Plain, Layout::Partitioned],
+            (true, Mode::ExactlyOnce) => &[Layout::Plain],
+        }
+    }
 }
 
 /// Every row.
@@ -40,60 +54,70 @@ pub const ROWS: &[Row] = &[
         name: "pipe-killed",
         what: "the pipe is killed with -9 at random times",
         is_on_cluster: false,
+        kills_clickhouse: false,
         run: rows::pipe_killed,
     },
     Row {
         name: "pipe-killed-at",
         what: "the pipe is killed with -9 at an arrow of its state machine",
         is_on_cluster: false,
+        kills_clickhouse: false,
         run: rows::pipe_killed_at,
     },
     Row {
         name: "clickhouse-killed",
         what: "ClickHouse is killed with -9 in the middle of inserts, and started again",
         is_on_cluster: false,
+        kills_clickhouse: true,
         run: rows::clickhouse_killed,
     },
     Row {
         name: "both-killed",
         what: "ClickHouse is killed with -9 and started again, and then the pipe is, while it finds out",
         is_on_cluster: false,
+        kills_clickhouse: true,
         run: rows::clickhouse_and_pipe_killed,
     },
     Row {
         name: "answers-lost",
         what: "answers to inserts are lost after the inserts were done",
         is_on_cluster: false,
+        kills_clickhouse: false,
         run: rows::answers_lost,
     },
     Row {
         name: "broker-killed",
         what: "the broker is killed with -9 and comes back",
         is_on_cluster: false,
+        kills_clickhouse: false,
         run: rows::broker_killed,
     },
     Row {
         name: "coordinator-moves",
         what: "of three brokers, the one that coordinates the group is killed with -9 or stopped, and comes back",
         is_on_cluster: true,
+        kills_clickhouse: false,
         run: rows::coordinator_moves,
     },
     Row {
         name: "kafka-network",
         what: "the network to Kafka is cut, stalls, and loses the answers to commits",
         is_on_cluster: false,
+        kills_clickhouse: false,
         run: rows::kafka_network,
     },
     Row {
         name: "members",
         what: "other members join, leave, and are frozen past their session",
         is_on_cluster: false,
+        kills_clickhouse: false,
         run: rows::members,
     },
     Row {
         name: "clickhouse-troubled",
         what: "ClickHouse stalls, has too many parts or too little memory, is read-only, or its table is away",
         is_on_cluster: false,
+        kills_clickhouse: false,
         run: rows::clickhouse_troubled,
     },
 ];
@@ -150,7 +174,7 @@ fn run_here(row: &Row, ground: &mut Ground, mode: Mode, seed: u64) -> Found {
     // Of the run before.
     drop(take_ended());
     let judged = catch_unwind(AssertUnwindSafe(|| {
-        let mut scene = Scene::new(ground, row.name, mode, seed);
+        let mut scene = Scene::new(ground, row, mode, seed);
         let broken = catch_unwind(AssertUnwindSafe(|| (row.run)(&mut scene))).err().map(message);
         scene.repair();
         produced.set(scene.produced());

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use housepipe_local_stack::{Broker, KafkaOptions, Stack};
 
+use super::Row;
 use crate::{
     Housepipe, Network, Numbered, PipeText, Proxy, Verdict, group_of, housepipe, housepipe_at,
     own_stack_with, unique, wait_until,
@@ -101,13 +102,15 @@ pub struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     /// A topic with records, a table, and a pipe between them.
-    pub(super) fn new(ground: &'a mut Ground, row: &str, mode: Mode, seed: u64) -> Scene<'a> {
+    pub(super) fn new(ground: &'a mut Ground, row: &Row, mode: Mode, seed: u64) -> Scene<'a> {
         let Ground { stack, network } = ground;
-        let topic = unique(&format!("{}_{seed}", row.replace('-', "_")));
-        let mut numbered = Numbered::new(stack, &topic, PARTITIONS, true);
+        let topic = unique(&format!("{}_{seed}", row.name.replace('-', "_")));
+        let mut random = Random::new(seed);
+        let layouts = row.layouts(mode);
+        let layout = layouts[usize::try_from(random.below(layouts.len() as u64)).unwrap_or(0)];
+        let mut numbered = Numbered::laid_out(stack, &topic, PARTITIONS, layout);
         numbered.produce(stack, RECORDS);
-        let mut scene =
-            Scene { stack, network, numbered, pipe: PipeText::default(), random: Random::new(seed) };
+        let mut scene = Scene { stack, network, numbered, pipe: PipeText::default(), random };
         let rows_max = 300 + scene.below(1_500);
         let wait_ms = 50 + scene.below(400);
         scene.pipe = scene

@@ -1,8 +1,8 @@
 //! Exactly-once delivery where it cannot go on by itself: the partition stops, says why, and loads nothing twice.
 
 use housepipe_tests::{
-    Numbered, Outcome, PipeText, commit, housepipe, housepipe_at, query, query_number, shared_stack, unique,
-    wait_until,
+    Layout, Numbered, Outcome, PipeText, commit, housepipe, housepipe_at, query, query_number, shared_stack,
+    unique, wait_until,
 };
 
 /// A table with a small window, and a pipe in exactly-once mode.
@@ -202,4 +202,22 @@ fn the_judge_of_these_tests_sees_what_is_wrong() {
     let seen = (verdict.lost, verdict.duplicated, verdict.phantom, verdict.corrupted);
     assert_eq!((seen, verdict.disordered), ((3, 3, 1, 1), 1), "{verdict:?}");
     assert!(!verdict.is_complete() && !verdict.is_exact());
+}
+
+#[test]
+fn the_judge_sees_what_a_view_has_not_passed_on_and_what_it_has_twice() {
+    let stack = shared_stack();
+    let mut numbered = Numbered::laid_out(stack, &unique("judge_view"), 2, Layout::Viewed);
+    numbered.produce(stack, 2_000);
+    let pipe = numbered.pipe(stack).with("delivery: exactly_once");
+    run(&pipe).expect_success();
+    assert!(numbered.verdict(stack).is_exact());
+    let topic = numbered.topic().to_owned();
+    query(stack, &format!("INSERT INTO {topic}_seen SELECT id FROM {topic}_seen WHERE id IN (20, 21)"));
+    query(stack, &format!("DELETE FROM {topic}_seen WHERE id IN (30, 31, 32)"));
+    // Among the records that are rejected, and beyond all that were written.
+    query(stack, &format!("INSERT INTO {topic}_seen VALUES (7), (2000)"));
+    let verdict = numbered.verdict(stack);
+    assert_eq!((verdict.lost, verdict.duplicated, verdict.misplaced), (3, 2, 2), "{verdict:?}");
+    assert!(numbered.evidence(stack).contains("passed on by the view\t20\t2\t1"));
 }
