@@ -5,6 +5,7 @@
 
 mod backlog;
 mod memory;
+mod replays;
 mod rows;
 mod scene;
 mod soak;
@@ -37,6 +38,12 @@ pub struct Row {
 }
 
 impl Row {
+    /// Modes that this row tells apart.
+    pub fn modes(&self) -> &'static [Mode] {
+        // Records of the error table are loaded once, however a pipe delivers.
+        if self.name == "replays" { &[Mode::ExactlyOnce] } else { &Mode::ALL }
+    }
+
     /// Tables in which a mode keeps its promise: a table of partitions may have a part of an insert only when its server is
     /// killed, and exactly once stops there; and what a view passes on is not promised then.
     fn layouts(&self, mode: Mode) -> &'static [Layout] {
@@ -119,6 +126,13 @@ pub const ROWS: &[Row] = &[
         is_on_cluster: false,
         kills_clickhouse: false,
         run: rows::clickhouse_troubled,
+    },
+    Row {
+        name: "replays",
+        what: "`errors replay` is killed with -9 at any of its inserts, ClickHouse is, or both, or two of them run at once",
+        is_on_cluster: false,
+        kills_clickhouse: true,
+        run: replays::killed,
     },
 ];
 

@@ -234,27 +234,49 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Pipes that nothing disturbs bring every record to its place.
+    /// Loads every record, and makes room for those that were rejected: from then on they are the ones that are brought to
+    /// their places, by `errors replay`, in batches of up to `rows_max` rows.
+    ///
+    /// # Panics
+    /// As [`Scene::calm_down`].
+    pub(super) fn reject_and_mend(&mut self, patience: Duration, rows_max: u64) {
+        self.calm_down(patience);
+        self.numbered.mend(self.stack);
+        self.pipe = self.numbered.pipe(self.stack).with(&format!("batch: {{ max_rows: {rows_max} }}"));
+    }
+
+    /// Starts a replay of the error table.
+    pub(super) fn start_replay(&self) -> Housepipe {
+        housepipe(&["errors", "replay", "pipe.yaml", "--json"], Some(&self.pipe), b"")
+    }
+
+    /// Pipes and replays that nothing disturbs bring every record to its place.
     ///
     /// # Panics
     /// Where they do not within `patience`, or one does not end well.
     pub(super) fn calm_down(&mut self, patience: Duration) {
         let deadline = Instant::now() + patience;
         loop {
-            let arguments = ["run", "pipe.yaml", "--until-caught-up", "--json", "--session-timeout", SESSION];
-            let outcome = housepipe(&arguments, Some(&self.pipe), b"").wait();
-            assert_eq!(outcome.code, Some(0), "a pipe did not end well: {}", outcome.stderr);
-            // The first one may have had a share only, beside a member that was dead and not yet known to be.
-            let (settled, produced) = (self.numbered.settled(self.stack), self.numbered.produced());
-            if settled >= produced {
+            let run =
+                if self.numbered.is_mended() { self.start_replay() } else { self.start_until_caught_up() };
+            let outcome = run.wait();
+            assert_eq!(outcome.code, Some(0), "a process did not end well: {}", outcome.stderr);
+            // The first pipe may have had a share only, beside a member that was dead and not yet known to be.
+            let (settled, expected) = (self.numbered.settled(self.stack), self.numbered.expected());
+            if settled >= expected {
                 return;
             }
             assert!(
                 Instant::now() < deadline,
-                "{settled} of {produced} records were in their places after {patience:?}; the last pipe said {}",
+                "{settled} of {expected} rows were in their places after {patience:?}; the last process said {}",
                 outcome.stderr
             );
         }
+    }
+
+    fn start_until_caught_up(&self) -> Housepipe {
+        let arguments = ["run", "pipe.yaml", "--until-caught-up", "--json", "--session-timeout", SESSION];
+        housepipe(&arguments, Some(&self.pipe), b"")
     }
 
     /// What is in the tables.

@@ -193,6 +193,29 @@ fn a_row_that_only_clickhouse_refuses_costs_nothing_but_itself() {
     assert_eq!(all.rows(), (10, 10));
 }
 
+/// The second insert of a replay has the rows of its first batch. It was done or not when the replay is killed there, and
+/// refuses to be repeated; so the rows themselves have to tell.
+#[test]
+fn a_killed_insert_that_clickhouse_refuses_later_is_finished_by_what_is_in_the_table() {
+    for (held, finished) in [(Held::Before, 0), (Held::After, 3)] {
+        let all = mended("replay_refused_later", 7, &format!("ORDER BY id {WINDOW}"));
+        all.kill_at(2, held);
+        query(all.stack, &format!("ALTER TABLE {} ADD CONSTRAINT not_300 CHECK n != 300", all.topic));
+        let first: Vec<u64> = query(all.stack, &format!("SELECT id FROM {} ORDER BY id", all.topic))
+            .lines()
+            .map(|id| id.parse().unwrap())
+            .collect();
+        assert_eq!(first.len(), finished);
+        let outcome = all.replay(&["--json"]).expect_success();
+        // The record whose number is refused was loaded before that, or is not loaded at all, among two that are refused.
+        let refused = u64::from(!first.contains(&0));
+        assert_eq!(outcome.number("finished"), finished as u64, "{held:?}");
+        assert_eq!(outcome.number("loaded"), 7 - finished as u64 - refused, "{held:?}");
+        assert_eq!(outcome.number("refused"), 1 + refused, "{held:?}");
+        assert_eq!(all.rows(), (7 - refused, 7 - refused), "{held:?}");
+    }
+}
+
 #[test]
 fn a_view_that_refuses_leaves_nothing_twice_before_it() {
     let all = mended("replay_view", 3, &format!("ORDER BY id {WINDOW}"));

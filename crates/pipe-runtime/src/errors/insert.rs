@@ -31,7 +31,7 @@ impl Loader<'_> {
     /// Inserts rows until it is known what became of them. `server` is the clock of when they were marked as begun.
     ///
     /// A refusal proves that nothing is stored only where no attempt before it can have been done: the table may have got
-    /// a new constraint between the two.
+    /// a new constraint between the two. So the rows are looked for then, where one server has the table.
     ///
     /// A server that was started anew since then may remember a token without its rows, so that the rows are looked for
     /// then. The insert goes out in a session of the server that was looked at before: one that was meant for the server
@@ -49,6 +49,7 @@ impl Loader<'_> {
         };
         let target = &self.destination.target;
         let is_fenced = target.is_of_one_server();
+        let since = server;
         let mut backoff = Backoff::default();
         loop {
             if is_over(began) {
@@ -93,6 +94,17 @@ impl Loader<'_> {
             match error.class() {
                 FailureClass::Retry if is_over(began) => return unsure(error),
                 FailureClass::Retry => pause(&mut backoff, &error).await,
+                FailureClass::IsolateRow
+                    if is_unknown && is_fenced && was_sent && error.has_stored_nothing() =>
+                {
+                    match self.left_of(insert, since).await? {
+                        Left::Nothing if target.keeps_rows() => return Ok(Sent::Refused(error)),
+                        Left::All if self.facts.tables().count() == 1 && self.is_open(&token).await? => {
+                            return Ok(Sent::Stored);
+                        }
+                        _ => return unsure(error),
+                    }
+                }
                 _ if is_unknown || (was_sent && !error.has_stored_nothing()) => return unsure(error),
                 FailureClass::IsolateRow if was_sent => return Ok(Sent::Refused(error)),
                 FailureClass::IsolateRow | FailureClass::Hold => {

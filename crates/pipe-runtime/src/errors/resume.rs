@@ -48,8 +48,8 @@ pub(super) async fn finish_interrupted(
         let insert = loader.destination.target.insert(rows, ids.len(), &claim.token);
         match loader.insert(&insert, server, Attempted::Perhaps(looked_at)).await {
             Ok(Sent::Stored) => {}
-            Ok(Sent::Nothing) => {
-                // They are records like the others again, and follow.
+            Ok(Sent::Nothing | Sent::Refused(_)) => {
+                // They are records like the others again, and follow; rows that are refused are told apart then.
                 loader.mark(ReplayMark::Dropped, (&claim.token, ""), &ids).await?;
                 continue;
             }
@@ -59,8 +59,6 @@ pub(super) async fn finish_interrupted(
                     super::error::untold(left)
                 )));
             }
-            // Not reached: a repeated insert that is refused is not known to be undone.
-            Ok(Sent::Refused(error)) => return Err(problem(explain(&error))),
             Err(ErrorsError::Unsure { source, .. }) if !is_passing(&source) => {
                 return Err(problem(format!(
                     "the table refuses it now, which does not tell whether it took it before ({})",
