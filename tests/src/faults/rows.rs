@@ -18,6 +18,10 @@ const UNTIL_DEATH: Duration = Duration::from_secs(30);
 /// Longer than a member's session.
 const PAST_SESSION: Duration = Duration::from_millis(3_500);
 
+/// Longer than an insert may be late: its session in ClickHouse has ended, and a commit that was acknowledged before it
+/// counts no more.
+const PAST_FENCE: Duration = Duration::from_secs(33);
+
 /// Longer than it takes until a broker leads again what it led before it went; where it never did so, this much is waited.
 const UNTIL_BACK: Duration = Duration::from_secs(10);
 
@@ -198,7 +202,8 @@ pub(super) fn members(scene: &mut Scene<'_>) {
     let (frozen, other) = if scene.below(2) == 0 { (first, second) } else { (second, first) };
     frozen.signal(Signal::SIGSTOP);
     scene.produce(2_000);
-    scene.pass_until(PAST_SESSION, |_| false);
+    let is_long = scene.below(8) == 0;
+    scene.pass_until(if is_long { PAST_FENCE } else { PAST_SESSION }, |_| false);
     scene.pass_some(2_000);
     frozen.signal(Signal::SIGCONT);
     scene.produce(2_000);
