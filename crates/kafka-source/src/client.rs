@@ -19,6 +19,16 @@ const STATISTICS_MS: u32 = 500;
 /// default is five minutes.
 const TOPIC_REFRESH_MS: u32 = 10_000;
 
+/// Records of one partition in one answer to a probe, in bytes on the wire; a batch of the log is never divided, so that it may
+/// be more. A probe is after single records, beside a pipe that has a budget of memory for what it reads.
+const PROBE_FETCH_BYTES_MAX: usize = 32 << 10;
+
+/// Records that a probe holds of one partition before it asks for more, in units of 1,000 bytes.
+const PROBE_QUEUE_KBYTES_MAX: usize = 128;
+
+/// Pause of a probe's fetcher whose queue is full, in milliseconds: the queue is small, and emptied at once.
+const PROBE_BACKOFF_MS: u32 = 1;
+
 /// What every client needs: where the brokers are and who connects.
 pub(crate) fn base(config: &SourceConfig) -> Result<ClientConfig, SourceError> {
     check_names(config)?;
@@ -84,7 +94,12 @@ pub(crate) fn probe(config: &SourceConfig) -> Result<ClientConfig, SourceError> 
         .set("enable.partition.eof", "true")
         .set("auto.offset.reset", "error")
         .set("isolation.level", "read_committed")
-        .set("fetch.wait.max.ms", "50");
+        .set("fetch.wait.max.ms", "50")
+        // The least that librdkafka takes: the largest message that it would send.
+        .set("fetch.max.bytes", "1000000")
+        .set("max.partition.fetch.bytes", PROBE_FETCH_BYTES_MAX.to_string())
+        .set("queued.max.messages.kbytes", PROBE_QUEUE_KBYTES_MAX.to_string())
+        .set("fetch.queue.backoff.ms", PROBE_BACKOFF_MS.to_string());
     Ok(client)
 }
 
@@ -128,6 +143,9 @@ const MESSAGE_OVERHEAD_BYTES: usize = 320;
 ///
 /// librdkafka counts each partition's queue by itself, stops fetching a partition once its queue is over the limit,
 /// and by then may have one more fetch under way. So a partition holds its queue's limit and one fetch at most.
+///
+/// A fetch is limited by its size on the wire, and becomes as many times as large as the topic's compression has made its
+/// records smaller. The queues count records as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FetchBudget {
     queue_kbytes_max: usize,
