@@ -7,6 +7,7 @@ use housepipe_local_stack::Stack;
 use super::memory::{Memory, Sample};
 use super::scene::{Mode, Random};
 use super::{Found, what_was_said};
+use crate::text::Text;
 use crate::{Housepipe, Numbered, housepipe, take_ended, unique};
 
 /// Size of the backlog's JSON, in budgets.
@@ -18,6 +19,9 @@ const LOAD_MAX: Duration = Duration::from_secs(1_800);
 /// Time between two samples of the memory.
 const SAMPLE_EVERY: Duration = Duration::from_millis(50);
 
+/// Different numbers in the texts of records that are alike.
+const ALIKE_NUMBERS: u64 = 7;
+
 /// What a backlog is like.
 #[derive(Debug, Clone, Copy)]
 pub struct Backlog<'a> {
@@ -25,6 +29,8 @@ pub struct Backlog<'a> {
     pub budget_mib: u64,
     /// The topic's `compression.type`.
     pub compression: &'a str,
+    /// Whether records differ little from each other: zstd makes them a 27th of their size, and others a sixth.
+    pub is_alike: bool,
 }
 
 /// Writes the backlog, has a pipe load it, and looks at its memory and at every row.
@@ -35,12 +41,13 @@ pub struct Backlog<'a> {
 /// # Panics
 /// Where a server or the pipe does not do what it has to.
 pub fn backlog(stack: &Stack, backlog: Backlog<'_>, mode: Mode, seed: u64) -> Found {
-    let Backlog { budget_mib, compression } = backlog;
+    let Backlog { budget_mib, compression, is_alike } = backlog;
     // Of the run before.
     drop(take_ended());
     let mut random = Random::new(seed);
-    let phrases = 4 + random.below(28);
-    let mut numbered = Numbered::with_text(stack, &unique("backlog"), PARTITIONS, phrases, compression);
+    let text =
+        Text { phrases: 4 + random.below(28), numbers: if is_alike { ALIKE_NUMBERS } else { u64::MAX } };
+    let mut numbered = Numbered::with_text(stack, &unique("backlog"), PARTITIONS, text, compression);
     let bytes = BUDGETS * (budget_mib << 20);
     numbered.produce_bytes(stack, bytes);
 

@@ -3,7 +3,7 @@
 use housepipe_local_stack::Stack;
 
 use super::{Numbered, REFUSED_EVERY, REJECTED_EVERY};
-use crate::text::text_sql;
+use crate::text::Text;
 use crate::{query, query_number};
 
 /// What was found in the tables. All zero is right.
@@ -141,7 +141,7 @@ impl Numbered {
                     uniqExactIf(id, id < {produced} AND NOT {absent}) FROM {topic}",
                 produced = self.produced,
                 check = check_sql("id"),
-                text = self.phrases.map(text_sql).unwrap_or_default(),
+                text = self.text.map(Text::differs_sql).unwrap_or_default(),
             ),
         );
         let errors = numbers(

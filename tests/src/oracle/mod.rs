@@ -7,7 +7,7 @@ use housepipe_local_stack::Stack;
 pub use judge::Verdict;
 
 use crate::stack::produce_from;
-use crate::text::text;
+use crate::text::Text;
 use crate::{Layout, PipeText, create_topic, create_topic_with, delete_topic, query};
 
 /// One record in so many has a value that its column cannot hold.
@@ -24,8 +24,8 @@ pub struct Numbered {
     partitions: i32,
     /// With records that are rejected, and others that ClickHouse refuses.
     has_bad: bool,
-    /// Phrases of a text that the table has too; without one, the records have a short text that it has not.
-    phrases: Option<u64>,
+    /// A text that the table has too; without one, the records have a short text that it has not.
+    text: Option<Text>,
     layout: Layout,
     /// The column that rejects records was made wide enough for them; they belong into the table then.
     is_mended: bool,
@@ -53,20 +53,19 @@ impl Numbered {
         Numbered::into_table(stack, topic, partitions, true, None, layout)
     }
 
-    /// The same with a text of so many phrases, of some 70 bytes each, in each record and each row. The topic's
-    /// `compression.type` is `compression`; zstd makes the records ten times as small.
+    /// The same with such a text in each record and each row. The topic's `compression.type` is `compression`.
     ///
     /// # Panics
     /// As [`Numbered::new`].
-    pub fn with_text(
+    pub(crate) fn with_text(
         stack: &Stack,
         topic: &str,
         partitions: i32,
-        phrases: u64,
+        text: Text,
         compression: &str,
     ) -> Numbered {
         create_topic_with(stack, topic, partitions, &[("compression.type", compression)]);
-        Numbered::into_table(stack, topic, partitions, true, Some(phrases), Layout::Plain)
+        Numbered::into_table(stack, topic, partitions, true, Some(text), Layout::Plain)
     }
 
     /// The same on a topic that is there.
@@ -82,14 +81,14 @@ impl Numbered {
         topic: &str,
         partitions: i32,
         has_bad: bool,
-        phrases: Option<u64>,
+        text: Option<Text>,
         layout: Layout,
     ) -> Numbered {
-        let text = if phrases.is_some() { "text String, " } else { "" };
+        let text_column = if text.is_some() { "text String, " } else { "" };
         query(
             stack,
             &format!(
-                "CREATE TABLE {topic} (id UInt64, n UInt8, check UInt64, {text}at DateTime64(6) DEFAULT now64(6), \
+                "CREATE TABLE {topic} (id UInt64, n UInt8, check UInt64, {text_column}at DateTime64(6) DEFAULT now64(6), \
                  CONSTRAINT refuses CHECK check % {REFUSED_EVERY} != 1) \
                  ENGINE = MergeTree {}ORDER BY id SETTINGS non_replicated_deduplication_window = 10000",
                 layout.partition_by()
@@ -103,7 +102,7 @@ impl Numbered {
             topic,
             partitions,
             has_bad,
-            phrases,
+            text,
             layout,
             is_mended: false,
             produced: 0,
@@ -114,7 +113,7 @@ impl Numbered {
     /// The pipe into the table.
     pub fn pipe(&self, stack: &Stack) -> PipeText {
         // The server fills `at`.
-        let text = if self.phrases.is_some() { ", text String" } else { "" };
+        let text = if self.text.is_some() { ", text String" } else { "" };
         let n = if self.is_mended { "UInt16" } else { "UInt8" };
         let columns = format!("  columns: \"id UInt64, n {n}, check UInt64{text}\"\n");
         PipeText::new(stack, &self.topic).with_columns(&columns)
@@ -183,7 +182,7 @@ impl Numbered {
     fn record(&self, id: u64) -> String {
         let n = if self.is_rejected(id) { 300 } else { id % 256 };
         let check = if self.is_refused(id) { 1 } else { check(id) };
-        let text = self.phrases.map_or_else(|| format!("record number {id}"), |count| text(id, count));
+        let text = self.text.map_or_else(|| format!("record number {id}"), |text| text.of(id));
         format!("{{\"id\":{id},\"n\":{n},\"check\":{check},\"text\":\"{text}\"}}")
     }
 
