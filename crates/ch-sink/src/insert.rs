@@ -100,6 +100,12 @@ impl Sink {
         self.insert_one(insert, true).await
     }
 
+    /// Seconds for which ClickHouse works on one insert, at most; it looks at the time between two steps, and ends a step that
+    /// it has begun.
+    pub fn insert_seconds_max(&self) -> u64 {
+        self.config().insert_timeout_ms.div_ceil(1_000)
+    }
+
     /// The same; its session ends with the last insert in it.
     pub(crate) async fn insert_one(&self, insert: &Insert<'_>, is_last: bool) -> Result<Inserted, SinkError> {
         let body_bytes = insert.body.len() as u64;
@@ -124,7 +130,7 @@ impl Sink {
         let compression = if insert.body.is_empty() { Compression::None } else { self.config().compression };
         let mut request =
             connect::insert_client(self.client(), compression).insert_formatted_with(insert.sql());
-        let seconds_max = self.config().insert_timeout_ms.div_ceil(1_000).to_string();
+        let seconds_max = self.insert_seconds_max().to_string();
         for (name, value) in settings::of_insert(insert, &seconds_max, known) {
             request = request.with_setting(name, value);
         }

@@ -21,10 +21,10 @@ const TOPIC_REFRESH_MS: u32 = 10_000;
 
 /// Records of one partition in one answer to a probe, in bytes on the wire; a batch of the log is never divided, so that it may
 /// be more. A probe is after single records, beside a pipe that has a budget of memory for what it reads.
-const PROBE_FETCH_BYTES_MAX: usize = 32 << 10;
+const PROBE_FETCH_BYTES_MAX: usize = 64 << 10;
 
-/// Records that a probe holds of one partition before it asks for more, in units of 1,000 bytes.
-const PROBE_QUEUE_KBYTES_MAX: usize = 128;
+/// Records that a probe holds before it asks for more, in units of 1,000 bytes.
+const PROBE_QUEUE_KBYTES_MAX: usize = 256;
 
 /// Pause of a probe's fetcher whose queue is full, in milliseconds: the queue is small, and emptied at once.
 const PROBE_BACKOFF_MS: u32 = 1;

@@ -52,8 +52,11 @@ pub(super) fn killed(scene: &mut Scene<'_>) {
             second.iter_mut().for_each(kill);
             kill(&mut first);
         }
-        first.wait();
-        second.map(Housepipe::wait);
+        for run in [Some(first), second].into_iter().flatten() {
+            let outcome = run.wait();
+            // Killed, done, or it has found the other one's rows.
+            assert!(matches!(outcome.code, None | Some(0 | 1)), "{:?}: {}", outcome.code, outcome.stderr);
+        }
     }
 }
 

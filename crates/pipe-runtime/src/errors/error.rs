@@ -79,13 +79,13 @@ pub enum ErrorsError {
     #[error(
         "clickhouse was started anew behind the insert of the batch `{token}`, and {}; run the replay again to be told how \
          to settle it",
-        untold(*.left)
+        .why
     )]
     Untold {
         /// The token of its insert.
         token: String,
-        /// What is left of it.
-        left: Left,
+        /// Why what is left of it does not tell.
+        why: &'static str,
     },
     /// ClickHouse is killed again and again.
     #[error("clickhouse was started anew {times} times behind an insert; nothing of this batch was loaded")]
@@ -137,8 +137,9 @@ impl ErrorsError {
 }
 
 /// Why what is left of an insert does not tell whether it was done.
-pub(super) fn untold(left: Left) -> &'static str {
+pub(super) fn untold(left: Left, is_same: bool) -> &'static str {
     match left {
+        _ if !is_same => "the columns have changed since, so that its rows may be there with other values",
         Left::Nothing => "none of its rows are there, which its engine may have merged into others",
         Left::Some | Left::All => "some of its rows are there, and others are not",
     }

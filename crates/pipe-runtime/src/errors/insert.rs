@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use housepipe_ch_sink::{Backoff, FailureClass, Insert, Left, ServerClock, SinkError};
 
-use super::error::ErrorsError;
+use super::error::{ErrorsError, untold};
 use super::load::{Loader, is_over, pause, until_answered};
 use crate::server_start::{SETTLING, is_another, is_settled};
 
@@ -13,8 +13,13 @@ use crate::server_start::{SETTLING, is_another, is_settled};
 pub(super) enum Attempted {
     /// No: it was marked as begun at this time.
     Never(Instant),
-    /// By a process that was cut off; that the table remembers it was found at this time.
-    Perhaps(Instant),
+    /// By a process that was cut off.
+    Perhaps {
+        /// When it was found that the table remembers it.
+        looked_at: Instant,
+        /// Whether that process has sent the same rows, and not those of other columns.
+        is_same: bool,
+    },
 }
 
 /// How an insert ended.
@@ -31,7 +36,7 @@ impl Loader<'_> {
     /// Inserts rows until it is known what became of them. `server` is the clock of when they were marked as begun.
     ///
     /// A refusal proves that nothing is stored only where no attempt before it can have been done: the table may have got
-    /// a new constraint between the two. So the rows are looked for then, where one server has the table.
+    /// a new constraint between the two.
     ///
     /// A server that was started anew since then may remember a token without its rows, so that the rows are looked for
     /// then. The insert goes out in a session of the server that was looked at before: one that was meant for the server
@@ -43,13 +48,12 @@ impl Loader<'_> {
         attempted: Attempted,
     ) -> Result<Sent, ErrorsError> {
         let token = insert.token.unwrap_or_default().to_owned();
-        let (began, mut is_unknown) = match attempted {
-            Attempted::Never(began) => (began, false),
-            Attempted::Perhaps(looked_at) => (looked_at, true),
+        let (began, is_same, mut is_unknown) = match attempted {
+            Attempted::Never(began) => (began, true, false),
+            Attempted::Perhaps { looked_at, is_same } => (looked_at, is_same, true),
         };
         let target = &self.destination.target;
         let is_fenced = target.is_of_one_server();
-        let since = server;
         let mut backoff = Backoff::default();
         loop {
             if is_over(began) {
@@ -60,7 +64,7 @@ impl Loader<'_> {
                     Ok(look) if is_fenced && is_of_another(look.clock, server) => {
                         // Also where this process has not sent it: another replay may have finished it.
                         match self.left_of(insert, server).await? {
-                            Left::Nothing if target.keeps_rows() => return Ok(Sent::Nothing),
+                            Left::Nothing if target.keeps_rows() && is_same => return Ok(Sent::Nothing),
                             Left::All if !self.is_open(&token).await? => {
                                 let by = "it has loaded these records meanwhile".to_owned();
                                 return Err(ErrorsError::Conflict { by });
@@ -68,7 +72,7 @@ impl Loader<'_> {
                             Left::All if self.facts.tables().count() == 1 => return Ok(Sent::Stored),
                             // Views may lack them: the table drops the repetition, and its views do not.
                             Left::All => server = look.clock,
-                            left => return Err(ErrorsError::Untold { token, left }),
+                            left => return Err(ErrorsError::Untold { token, why: untold(left, is_same) }),
                         }
                         continue;
                     }
@@ -94,17 +98,6 @@ impl Loader<'_> {
             match error.class() {
                 FailureClass::Retry if is_over(began) => return unsure(error),
                 FailureClass::Retry => pause(&mut backoff, &error).await,
-                FailureClass::IsolateRow
-                    if is_unknown && is_fenced && was_sent && error.has_stored_nothing() =>
-                {
-                    match self.left_of(insert, since).await? {
-                        Left::Nothing if target.keeps_rows() => return Ok(Sent::Refused(error)),
-                        Left::All if self.facts.tables().count() == 1 && self.is_open(&token).await? => {
-                            return Ok(Sent::Stored);
-                        }
-                        _ => return unsure(error),
-                    }
-                }
                 _ if is_unknown || (was_sent && !error.has_stored_nothing()) => return unsure(error),
                 FailureClass::IsolateRow if was_sent => return Ok(Sent::Refused(error)),
                 FailureClass::IsolateRow | FailureClass::Hold => {
@@ -123,7 +116,7 @@ impl Loader<'_> {
     }
 
     /// What is left of an insert that was sent when the server's clock was `since`, or later.
-    async fn left_of(&self, insert: &Insert<'_>, since: ServerClock) -> Result<Left, ErrorsError> {
+    pub(super) async fn left_of(&self, insert: &Insert<'_>, since: ServerClock) -> Result<Left, ErrorsError> {
         let (target, all) = (&self.destination.target, Insert { token: None, ..insert.clone() });
         let ask = || self.sink.rows_left(&all, &target.types, &target.filled, since.now_unix_s);
         Ok(until_answered(ask).await?)

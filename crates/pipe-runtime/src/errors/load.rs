@@ -24,7 +24,7 @@ const CODE_REFUSED: &str = "refused_by_clickhouse";
 ///
 /// An insert is sent within this time of its mark, or not at all: a process that was stopped and wakes hours later must
 /// not send what another has finished meanwhile, with a token that the table has forgotten.
-const RETRY_MS_MAX: u64 = 60_000;
+pub(super) const RETRY_MS_MAX: u64 = 60_000;
 
 /// How often a batch is begun anew because ClickHouse was started anew behind its insert.
 const BEGUN_ANEW_MAX: usize = 5;

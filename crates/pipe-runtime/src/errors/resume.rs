@@ -4,16 +4,19 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use bytes::Bytes;
-use housepipe_ch_sink::{Claim, KeptRecord, RecordId, ReplayMark, ServerClock};
+use housepipe_ch_sink::{Claim, FailureClass, Insert, KeptRecord, Left, RecordId, ReplayMark, SinkError};
 use housepipe_transform::Encoder;
 
 use super::encode::Batch;
-use super::error::ErrorsError;
+use super::error::{ErrorsError, untold};
 use super::insert::{Attempted, Sent};
-use super::load::Loader;
+use super::load::{Loader, RETRY_MS_MAX};
 use super::note::Note;
 use super::report::ReplayReport;
 use crate::error::explain;
+
+/// Time for the last step of an insert, which ClickHouse ends although the time of the insert is over, in seconds.
+const LAST_STEP_S: u64 = 90;
 
 /// Finishes every batch that was begun and neither loaded nor dropped, the oldest first.
 pub(super) async fn finish_interrupted(
@@ -44,26 +47,32 @@ pub(super) async fn finish_interrupted(
                     .to_owned(),
             ));
         }
-        let (rows, server) = rows_again(loader, encoder, &claim, &ids, &records).map_err(problem)?;
+        let (rows, note) = rows_again(loader, encoder, &claim, &ids, &records).map_err(problem)?;
+        let is_same = note.is_of(&rows);
         let insert = loader.destination.target.insert(rows, ids.len(), &claim.token);
-        match loader.insert(&insert, server, Attempted::Perhaps(looked_at)).await {
+        match loader.insert(&insert, note.server(), Attempted::Perhaps { looked_at, is_same }).await {
             Ok(Sent::Stored) => {}
-            Ok(Sent::Nothing | Sent::Refused(_)) => {
-                // They are records like the others again, and follow; rows that are refused are told apart then.
+            Ok(Sent::Nothing) => {
+                // They are records like the others again, and follow.
                 loader.mark(ReplayMark::Dropped, (&claim.token, ""), &ids).await?;
                 continue;
             }
-            Err(ErrorsError::Untold { left, .. }) => {
-                return Err(problem(format!(
-                    "clickhouse was started anew since, and {}",
-                    super::error::untold(left)
-                )));
+            Err(ErrorsError::Untold { why, .. }) => {
+                return Err(problem(format!("clickhouse was started anew since, and {why}")));
             }
+            // Not reached: a repeated insert that is refused is not known to be undone.
+            Ok(Sent::Refused(error)) => return Err(problem(explain(&error))),
             Err(ErrorsError::Unsure { source, .. }) if !is_passing(&source) => {
-                return Err(problem(format!(
-                    "the table refuses it now, which does not tell whether it took it before ({})",
-                    explain(&*source)
-                )));
+                let age_s = claim.age_s + looked_at.elapsed().as_secs();
+                if let Err(why) = was_never_done(loader, &insert, &note, age_s, &source).await {
+                    return Err(problem(format!(
+                        "the table refuses it now, which does not tell whether it took it before ({}){why}",
+                        explain(&*source)
+                    )));
+                }
+                // The rows that are refused are told apart from the others when they follow.
+                loader.mark(ReplayMark::Dropped, (&claim.token, ""), &ids).await?;
+                continue;
             }
             Err(error) => return Err(error),
         }
@@ -75,11 +84,48 @@ pub(super) async fn finish_interrupted(
     Ok(())
 }
 
-fn is_passing(error: &housepipe_ch_sink::SinkError) -> bool {
-    error.class() == housepipe_ch_sink::FailureClass::Retry
+/// Whether an insert that is refused now was not done before, as its rows tell, which are not there.
+///
+/// That tells it where no attempt can be under way any more; where the rows are those that were sent then; and where the table
+/// keeps rows as they are, on one server.
+///
+/// # Errors
+/// Why it is not known, to be put behind other words; empty where time will not tell either.
+async fn was_never_done(
+    loader: &Loader<'_>,
+    insert: &Insert<'_>,
+    note: &Note,
+    age_s: u64,
+    refusal: &SinkError,
+) -> Result<(), String> {
+    let target = &loader.destination.target;
+    let tells = refusal.class() == FailureClass::IsolateRow
+        && note.is_of(&insert.body)
+        && target.is_of_one_server()
+        && target.keeps_rows();
+    if !tells {
+        return Err(String::new());
+    }
+    let over_s = RETRY_MS_MAX / 1_000 + Insert::SESSION_S + loader.sink.insert_seconds_max() + LAST_STEP_S;
+    if age_s < over_s {
+        return Err(format!(
+            "; in {} s no insert of it can be under way any more, and a replay that is run then looks for its rows",
+            over_s - age_s
+        ));
+    }
+    match loader.left_of(insert, note.server()).await {
+        Ok(Left::Nothing) => Ok(()),
+        Ok(Left::All) => Err("; rows like its own are there".to_owned()),
+        Ok(Left::Some) => Err(format!("; {}", untold(Left::Some, true))),
+        Err(error) => Err(format!("; its rows could not be looked for: {}", explain(&error))),
+    }
 }
 
-/// The rows that were to be inserted, where it is safe to insert them again, and the server's clock of when they were begun.
+fn is_passing(error: &SinkError) -> bool {
+    error.class() == FailureClass::Retry
+}
+
+/// The rows that were to be inserted, where it is safe to insert them again, and what was noted of them.
 ///
 /// A token stands for records. Where the columns have changed since, the rows differ; then the table keeps what came
 /// first, which is one row for each record in either case, as long as the token is looked for where the rows go: in a
@@ -90,7 +136,7 @@ fn rows_again(
     claim: &Claim,
     ids: &[RecordId],
     records: &[KeptRecord],
-) -> Result<(Bytes, ServerClock), String> {
+) -> Result<(Bytes, Note), String> {
     let note = Note::parse(&claim.note).ok_or_else(|| {
         "what was noted of it cannot be read; another version of housepipe has begun it".to_owned()
     })?;
@@ -121,5 +167,5 @@ fn rows_again(
             plans.0, plans.1
         ));
     }
-    Ok((body, note.server()))
+    Ok((body, note))
 }

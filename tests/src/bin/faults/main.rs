@@ -63,7 +63,7 @@ struct Cli {
     #[arg(long, default_value_t = 3)]
     stacks: usize,
     /// Keeps what each run found in this file, a line of JSON for each. Runs that it has are not made again, so that a long
-    /// matrix can be ended and gone on with.
+    /// matrix can be ended and gone on with; a seed makes the same run only in the same version.
     #[arg(long, value_name = "FILE")]
     results: Option<PathBuf>,
 }
@@ -113,6 +113,10 @@ fn main() -> ExitCode {
     };
     let mut tasks = cli.tasks();
     let total = tasks.len();
+    if total == 0 {
+        eprintln!("error: this row has no runs in this mode");
+        return ExitCode::from(2);
+    }
     let done = records.take_known(&mut tasks);
     if !done.is_empty() {
         eprintln!("{} of {total} runs are in the file already", done.len());
