@@ -98,6 +98,25 @@ fn rows_of_which_some_are_there_are_left_to_somebody_who_looks() {
     assert_eq!(rows(&stack, &topic), (7, 7));
 }
 
+/// Rows of former columns are not found by the values of today's, and are there all the same.
+#[test]
+fn rows_that_are_there_with_other_columns_are_left_to_somebody_who_looks() {
+    let mut stack = own_stack();
+    let all = mended_at(&stack, "replay_columns", 7, &format!("ORDER BY id {WINDOW}"));
+    killed_behind(&mut stack, &all, Left::Rows, true);
+    let (topic, pipe) = all;
+    query(&stack, &format!("ALTER TABLE {topic} ADD COLUMN m UInt32"));
+    let columns = "  columns:\n    - { name: id, type: UInt64 }\n    - { name: m, type: UInt32, from: n }\n";
+    let wider = pipe.clone().with_columns(columns);
+    let outcome = replay(&wider, &[]);
+    assert_eq!((outcome.code, rows(&stack, &topic)), (Some(1), (3, 3)), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("the columns have changed since"), "{}", outcome.stderr);
+    // Whoever has looked settles it, and the others are loaded.
+    replay(&wider, &["--settle-loaded", &open_token(&stack, &topic)]).expect_success();
+    assert_eq!(replay(&wider, &["--json"]).expect_success().number("loaded"), 4);
+    assert_eq!(rows(&stack, &topic), (7, 7));
+}
+
 #[test]
 fn a_column_that_gets_another_type_in_the_middle_is_seen_before_the_rows() {
     let stack = own_stack();

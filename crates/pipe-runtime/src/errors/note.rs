@@ -59,9 +59,9 @@ impl Note {
         ServerClock::noted(self.noted_unix_s, self.started_unix_s)
     }
 
-    /// Whether these are the rows that were to be inserted.
-    pub(super) fn is_of(&self, rows: &Bytes) -> bool {
-        (self.rows_crc, self.rows_bytes) == (crc32fast::hash(rows), rows.len() as u64)
+    /// Whether these are the rows that were to be inserted: the same bytes, for the same columns.
+    pub(super) fn is_of(&self, plan: u32, rows: &Bytes) -> bool {
+        (self.plan, self.rows_crc, self.rows_bytes) == (plan, crc32fast::hash(rows), rows.len() as u64)
     }
 
     /// Whether every table is sure to remember a token of that time still, `age_s` seconds later.
@@ -167,7 +167,8 @@ mod tests {
             r#"{"version":2,"plan":7,"rows_crc":176944289,"rows_bytes":4,"noted_unix_s":1764000000,"started_unix_s":1763000000,"blocks":{"`d`.`t`":5}}"#
         );
         assert_eq!(Note::parse(&note.text()), Some(note.clone()));
-        assert!(note.is_of(&Bytes::from_static(b"rows")) && !note.is_of(&Bytes::from_static(b"rowz")));
+        assert!(note.is_of(7, &Bytes::from_static(b"rows")));
+        assert!(!note.is_of(7, &Bytes::from_static(b"rowz")) && !note.is_of(8, &Bytes::from_static(b"rows")));
         for text in ["", "{}", "null", &note.text().replace(":2,", ":3,"), &note.text()[1..]] {
             assert_eq!(Note::parse(text), None, "{text}");
         }

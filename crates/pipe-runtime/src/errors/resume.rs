@@ -48,7 +48,7 @@ pub(super) async fn finish_interrupted(
             ));
         }
         let (rows, note) = rows_again(loader, encoder, &claim, &ids, &records).map_err(problem)?;
-        let is_same = note.is_of(&rows);
+        let is_same = note.is_of(loader.destination.plan_hash, &rows);
         let insert = loader.destination.target.insert(rows, ids.len(), &claim.token);
         match loader.insert(&insert, note.server(), Attempted::Perhaps { looked_at, is_same }).await {
             Ok(Sent::Stored) => {}
@@ -100,7 +100,7 @@ async fn was_never_done(
 ) -> Result<(), String> {
     let target = &loader.destination.target;
     let tells = refusal.class() == FailureClass::IsolateRow
-        && note.is_of(&insert.body)
+        && note.is_of(loader.destination.plan_hash, &insert.body)
         && target.is_of_one_server()
         && target.keeps_rows();
     if !tells {
@@ -159,7 +159,7 @@ fn rows_again(
     let rows = batch.close();
     let body = rows.slice(&(0..rows.len()));
     let is_partitioned = loader.facts.tables().any(|(table, _)| !table.partition_key.is_empty());
-    if !note.is_of(&body) && is_partitioned {
+    if !note.is_of(loader.destination.plan_hash, &body) && is_partitioned {
         let plans = (note.plan, loader.destination.plan_hash);
         return Err(format!(
             "the columns have changed since ({:08x} is now {:08x}), so its rows may belong to other partitions of the \
