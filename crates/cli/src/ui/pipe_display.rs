@@ -11,8 +11,8 @@ use super::numbers::{bytes, count, rate, seconds};
 /// Time between two log lines where no terminal shows the progress.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
-/// The rate shown is the mean over this time.
-const RATE_WINDOW: Duration = Duration::from_secs(3);
+/// The rate shown is the mean over this time: longer than two batches of a slow topic take by default, or it would be 0 between them.
+const RATE_WINDOW: Duration = Duration::from_secs(12);
 
 pub(crate) struct PipeDisplay {
     bar: Option<ProgressBar>,
