@@ -34,16 +34,12 @@ pub struct Row {
     pub is_on_cluster: bool,
     /// Whether ClickHouse is killed.
     kills_clickhouse: bool,
+    /// Modes that it is run in.
+    pub modes: &'static [Mode],
     run: fn(&mut Scene<'_>),
 }
 
 impl Row {
-    /// Modes that this row tells apart.
-    pub fn modes(&self) -> &'static [Mode] {
-        // Records of the error table are loaded once, however a pipe delivers.
-        if self.name == "replays" { &[Mode::ExactlyOnce] } else { &Mode::ALL }
-    }
-
     /// Tables in which a mode keeps its promise: a table of partitions may have a part of an insert only when its server is
     /// killed, and exactly once stops there; and what a view passes on is not promised then.
     fn layouts(&self, mode: Mode) -> &'static [Layout] {
@@ -62,6 +58,7 @@ pub const ROWS: &[Row] = &[
         what: "the pipe is killed with -9 at random times",
         is_on_cluster: false,
         kills_clickhouse: false,
+        modes: &Mode::ALL,
         run: rows::pipe_killed,
     },
     Row {
@@ -69,6 +66,7 @@ pub const ROWS: &[Row] = &[
         what: "the pipe is killed with -9 at an arrow of its state machine",
         is_on_cluster: false,
         kills_clickhouse: false,
+        modes: &Mode::ALL,
         run: rows::pipe_killed_at,
     },
     Row {
@@ -76,6 +74,7 @@ pub const ROWS: &[Row] = &[
         what: "ClickHouse is killed with -9 in the middle of inserts, and started again",
         is_on_cluster: false,
         kills_clickhouse: true,
+        modes: &Mode::ALL,
         run: rows::clickhouse_killed,
     },
     Row {
@@ -83,6 +82,7 @@ pub const ROWS: &[Row] = &[
         what: "ClickHouse is killed with -9 and started again, and then the pipe is, while it finds out",
         is_on_cluster: false,
         kills_clickhouse: true,
+        modes: &Mode::ALL,
         run: rows::clickhouse_and_pipe_killed,
     },
     Row {
@@ -90,6 +90,7 @@ pub const ROWS: &[Row] = &[
         what: "answers to inserts are lost after the inserts were done",
         is_on_cluster: false,
         kills_clickhouse: false,
+        modes: &Mode::ALL,
         run: rows::answers_lost,
     },
     Row {
@@ -97,6 +98,7 @@ pub const ROWS: &[Row] = &[
         what: "the broker is killed with -9 and comes back",
         is_on_cluster: false,
         kills_clickhouse: false,
+        modes: &Mode::ALL,
         run: rows::broker_killed,
     },
     Row {
@@ -104,6 +106,7 @@ pub const ROWS: &[Row] = &[
         what: "of three brokers, the one that coordinates the group is killed with -9 or stopped, and comes back",
         is_on_cluster: true,
         kills_clickhouse: false,
+        modes: &Mode::ALL,
         run: rows::coordinator_moves,
     },
     Row {
@@ -111,6 +114,7 @@ pub const ROWS: &[Row] = &[
         what: "the network to Kafka is cut, stalls, and loses the answers to commits",
         is_on_cluster: false,
         kills_clickhouse: false,
+        modes: &Mode::ALL,
         run: rows::kafka_network,
     },
     Row {
@@ -118,6 +122,7 @@ pub const ROWS: &[Row] = &[
         what: "other members join, leave, and are frozen past their session",
         is_on_cluster: false,
         kills_clickhouse: false,
+        modes: &Mode::ALL,
         run: rows::members,
     },
     Row {
@@ -125,6 +130,7 @@ pub const ROWS: &[Row] = &[
         what: "ClickHouse stalls, has too many parts or too little memory, is read-only, or its table is away",
         is_on_cluster: false,
         kills_clickhouse: false,
+        modes: &Mode::ALL,
         run: rows::clickhouse_troubled,
     },
     Row {
@@ -132,6 +138,8 @@ pub const ROWS: &[Row] = &[
         what: "`errors replay` is killed with -9 at any of its inserts, ClickHouse is, or both, or two of them run at once",
         is_on_cluster: false,
         kills_clickhouse: true,
+        // Records of the error table are loaded once, however a pipe delivers.
+        modes: &[Mode::ExactlyOnce],
         run: replays::killed,
     },
 ];

@@ -82,7 +82,7 @@ impl Cli {
         let rows: Vec<&'static Row> =
             ROWS.iter().filter(|row| self.row.as_ref().is_none_or(|name| name == row.name)).collect();
         let of_row = |row: &'static Row, seed| {
-            let modes = self.modes().filter(|mode| row.modes().contains(mode));
+            let modes = self.modes().filter(|mode| row.modes.contains(mode));
             modes.map(move |mode| Task { row, mode, seed })
         };
         self.seeds().flat_map(|seed| rows.iter().flat_map(move |row| of_row(row, seed))).collect()
