@@ -11,13 +11,13 @@ use super::numbers::{bytes, count, rate, seconds};
 /// Time between two log lines where no terminal shows the progress.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
-/// The rate shown is the mean over this time: longer than two batches of a slow topic take by default, or it would be 0 between them.
+/// The rate shown is the mean over this time, about: longer than two batches of a slow topic take by default.
 const RATE_WINDOW: Duration = Duration::from_secs(12);
 
 pub(crate) struct PipeDisplay {
     bar: Option<ProgressBar>,
     logged: Instant,
-    recent: VecDeque<(Instant, u64)>,
+    loaded: Rate,
 }
 
 impl PipeDisplay {
@@ -29,13 +29,13 @@ impl PipeDisplay {
             }
             bar
         });
-        PipeDisplay { bar, logged: Instant::now(), recent: VecDeque::new() }
+        PipeDisplay { bar, logged: Instant::now(), loaded: Rate::default() }
     }
 
     /// Shows the pipe as it stands now.
     pub(crate) fn show(&mut self, snapshot: &Snapshot) {
         let now = Instant::now();
-        let per_second = self.rate(now, snapshot.counters.loaded);
+        let per_second = self.loaded.at(now, snapshot.counters.loaded);
         if let Some(bar) = &self.bar {
             bar.set_message(text(snapshot, per_second));
             bar.tick();
@@ -62,18 +62,36 @@ impl PipeDisplay {
             bar.finish_and_clear();
         }
     }
+}
 
-    fn rate(&mut self, now: Instant, loaded: u64) -> f64 {
-        self.recent.push_back((now, loaded));
-        while self.recent.len() > 2
-            && self.recent.front().is_some_and(|(at, _)| now.duration_since(*at) > RATE_WINDOW)
-        {
-            self.recent.pop_front();
+/// The rate of a count that grows by leaps, a batch at a time: from leap to leap, or it would depend on how many of them happen
+/// to fall into a window.
+#[derive(Debug, Default)]
+struct Rate {
+    /// When the count was first seen, or grew, and to what.
+    leaps: VecDeque<(Instant, u64)>,
+}
+
+impl Rate {
+    /// A second, now that the count is `total`. Where no leap comes for longer than those before it took together, it falls.
+    fn at(&mut self, now: Instant, total: u64) -> f64 {
+        if self.leaps.back().is_none_or(|(_, before)| *before != total) {
+            self.leaps.push_back((now, total));
         }
-        let Some((since, before)) = self.recent.front() else { return 0.0 };
-        let elapsed = now.duration_since(*since).as_secs_f64();
+        while self.leaps.len() > 2 && now.duration_since(self.leaps[1].0) > RATE_WINDOW {
+            self.leaps.pop_front();
+        }
+        let (Some((since, before)), Some((last, _))) = (self.leaps.front(), self.leaps.back()) else {
+            return 0.0;
+        };
+        let between = last.duration_since(*since);
+        let silent = now.duration_since(*last);
+        if silent > RATE_WINDOW {
+            return 0.0;
+        }
+        let elapsed = if silent > between { now.duration_since(*since) } else { between }.as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate for display")]
-        let gained = loaded.saturating_sub(*before) as f64;
+        let gained = total.saturating_sub(*before) as f64;
         if elapsed > 0.0 { gained / elapsed } else { 0.0 }
     }
 }
@@ -106,4 +124,40 @@ fn text(snapshot: &Snapshot, per_second: f64) -> String {
         text.push_str(reason);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rates of a count that is looked at ten times a second, from second to second.
+    fn rates(seconds: u64, total: impl Fn(u64) -> u64) -> Vec<f64> {
+        let (began, mut rate) = (Instant::now(), Rate::default());
+        let mut seen = Vec::new();
+        for tenth in 0..=seconds * 10 {
+            let now = rate.at(began + Duration::from_millis(tenth * 100), total(tenth));
+            if tenth % 10 == 0 {
+                seen.push(now);
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn a_steady_topic_has_one_rate_between_its_batches_too() {
+        for every_tenths in [1, 3, 20, 50] {
+            let seen = rates(60, |tenth| tenth / every_tenths * every_tenths * 2_000);
+            for rate in &seen[15..] {
+                assert!((rate - 20_000.0).abs() < 1.0, "every {every_tenths} tenths: {seen:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_topic_that_ends_falls_to_nothing() {
+        let seen = rates(60, |tenth| tenth.min(300) / 10 * 20_000);
+        assert!((seen[30] - 20_000.0).abs() < 1.0, "{seen:?}");
+        assert!(seen[31..=42].windows(2).all(|pair| pair[1] <= pair[0]), "{seen:?}");
+        assert_eq!(seen[43..], [0.0; 18], "{seen:?}");
+    }
 }
