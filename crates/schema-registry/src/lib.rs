@@ -1,7 +1,11 @@
-//! The framing of the Confluent Schema Registry: which schema a record was written with.
+//! A client of the Confluent Schema Registry, for whoever reads records that refer to it.
 //!
-//! A framed record is a zero byte, the schema's id as four big-endian bytes, and the body. The format is
-//! [Confluent's wire format](https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format).
+//! - [`parse_framing`] takes the frame off a record: a zero byte, the schema's id as four big-endian bytes, and the body
+//!   ([wire format](https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format)).
+//! - [`Registry`] brings schemas by id or by subject and version, with everything that they refer to
+//!   ([API](https://docs.confluent.io/platform/current/schema-registry/develop/api.html), also served by Apicurio, Karapace
+//!   and Redpanda). What it has seen it remembers, within limits; who asks for the same at once shares one request.
+//! - [`RegistryError::class`] says what to do about an error: ask again, wait for a person, or give the record up.
 //!
 //! ```
 //! use housepipe_schema_registry::{Framing, SchemaId, parse_framing};
@@ -12,6 +16,30 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod address;
+mod config;
+mod error;
 mod framing;
+mod schema;
 
+mod client;
+mod references;
+
+mod answer;
+mod backoff;
+mod bounded;
+mod cache;
+mod http;
+mod tls;
+
+pub use address::{Address, Subject, Target, Version};
+pub use client::Registry;
+pub use config::{Credentials, Limits, Pem, RegistryConfig, Tls};
+pub use error::{Cause, ErrorClass, Fault, RegistryError};
 pub use framing::{Framed, Framing, SchemaId, parse_framing};
+pub use schema::{Reference, Resolved, Schema, SchemaKind};
+
+// The README's example is compiled with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
