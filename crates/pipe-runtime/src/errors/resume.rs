@@ -26,7 +26,9 @@ pub(super) async fn finish_interrupted(
 ) -> Result<(), ErrorsError> {
     let (errors, pipe) = (loader.errors.name(), loader.pipe);
     let claims = loader.sink.open_claims(errors, pipe).await?;
-    let mut seen: HashSet<RecordId> = HashSet::new();
+    // Of two batches with the same records one at most was inserted. Where it was not the first of them, none of its rows is
+    // there, and the second is looked at like any other.
+    let mut finished: HashSet<RecordId> = HashSet::new();
     for claim in claims {
         let looked_at = Instant::now();
         let (ids, records) = loader.sink.claimed_records(errors, pipe, &claim.token).await?;
@@ -41,7 +43,7 @@ pub(super) async fn finish_interrupted(
             records: ids.len(),
             problem,
         };
-        if ids.iter().any(|id| !seen.insert(id.clone())) {
+        if ids.iter().any(|id| finished.contains(id)) {
             return Err(problem(
                 "another batch that was cut off has some of the same records, and one of the two at most was inserted"
                     .to_owned(),
@@ -77,6 +79,7 @@ pub(super) async fn finish_interrupted(
             Err(error) => return Err(error),
         }
         loader.mark(ReplayMark::Loaded, (&claim.token, ""), &ids).await?;
+        finished.extend(ids.iter().cloned());
         tracing::info!(token = claim.token, records = ids.len(), "a replay that was cut off is finished");
         report.finished += ids.len() as u64;
         report.inserts += 1;
