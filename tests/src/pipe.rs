@@ -59,6 +59,13 @@ impl PipeText {
         self
     }
 
+    /// The same pipe under another name, in the same consumer group.
+    pub fn renamed(mut self, name: &str) -> PipeText {
+        let _ = writeln!(self.source, "  consumer_group: housepipe-{}", self.name);
+        name.clone_into(&mut self.name);
+        self
+    }
+
     /// Replaces text of the finished file.
     pub fn replacing(mut self, from: &str, to: &str) -> PipeText {
         self.source = self.source.replace(from, to);

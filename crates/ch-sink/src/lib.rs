@@ -81,7 +81,7 @@ pub use failure::{FailureClass, class_of_code, class_of_status};
 pub use grants::GrantProblem;
 pub use insert::{Insert, InsertFormat, Inserted};
 pub use look::Look;
-pub use memory::{BlockMark, TakenSince};
+pub use memory::{BlockMark, CountedTable, TablesMark, TakenSince};
 pub use named_row::{NamedRow, cuts};
 pub use quote::{quote_identifier, quote_string};
 pub use session::SessionFault;

@@ -11,7 +11,7 @@
 
 use crate::deduplication::TableName;
 use crate::error::SinkError;
-use crate::quote::quote_string;
+use crate::quote::{quote_identifier, quote_string};
 use crate::sink::Sink;
 
 /// Seconds by which the clocks of a pipe and of ClickHouse may differ.
@@ -30,69 +30,149 @@ pub struct TakenSince {
 /// How many blocks some tables have given out together, at least.
 ///
 /// ```
-/// use housepipe_ch_sink::BlockMark;
+/// use housepipe_ch_sink::TablesMark;
 ///
-/// let (before, now) = (BlockMark::new(7, 100), BlockMark::new(7, 130));
+/// let (before, now) = (TablesMark { tables: 7, number: 100 }, TablesMark { tables: 7, number: 130 });
 /// assert_eq!(now.since(before), Some(30));
-/// assert_eq!(BlockMark::new(8, 130).since(before), None, "other tables");
+/// assert_eq!(TablesMark { tables: 8, number: 130 }.since(before), None, "other tables");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct BlockMark {
+pub struct TablesMark {
     /// A hash of the tables: of the same name, one that was made anew is another.
     pub tables: u32,
     /// The sum of their numbers.
     pub number: u64,
 }
 
-impl BlockMark {
-    /// A mark of these tables.
-    pub fn new(tables: u32, number: u64) -> BlockMark {
-        BlockMark { tables, number }
-    }
-
+impl TablesMark {
     /// Blocks that each of the tables has given out since `earlier`, at most; none where these are other tables, or parts
     /// were dropped.
-    pub fn since(&self, earlier: BlockMark) -> Option<u64> {
+    #[must_use]
+    pub fn since(self, earlier: TablesMark) -> Option<u64> {
         if self.tables == earlier.tables { self.number.checked_sub(earlier.number) } else { None }
     }
+}
+
+/// How many blocks the tables of a pipe have given out, at least: all of them, and those that take its rows.
+///
+/// Those for rows are counted apart, so that an error table that was made anew, or has lost its rows by their age, says
+/// nothing about them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct BlockMark {
+    /// All tables.
+    pub all: TablesMark,
+    /// The tables for rows; none in a mark of an earlier version, which did not tell them apart.
+    pub rows: Option<TablesMark>,
+}
+
+impl BlockMark {
+    /// A mark of all tables, and of those for rows among them.
+    #[must_use]
+    pub fn new(all: TablesMark, rows: Option<TablesMark>) -> BlockMark {
+        BlockMark { all, rows }
+    }
+
+    /// Blocks that each of the tables for rows has given out since `earlier`, at most; none where that cannot be told.
+    #[must_use]
+    pub fn rows_since(self, earlier: BlockMark) -> Option<u64> {
+        match (self.rows, earlier.rows) {
+            (Some(now), Some(before)) => now.since(before),
+            _ => self.all.since(earlier.all),
+        }
+    }
+
+    /// The same of the other tables.
+    #[must_use]
+    pub fn others_since(self, earlier: BlockMark) -> Option<u64> {
+        let all = self.all.since(earlier.all)?;
+        match (self.rows, earlier.rows) {
+            (Some(now), Some(before)) => all.checked_sub(now.since(before)?),
+            _ => Some(all),
+        }
+    }
+
+    /// Whether the tables for rows are others than those of `earlier`.
+    #[must_use]
+    pub fn is_of_other_tables(self, earlier: BlockMark) -> bool {
+        match (self.rows, earlier.rows) {
+            (Some(now), Some(before)) => now.tables != before.tables,
+            _ => self.all.tables != earlier.all.tables,
+        }
+    }
+}
+
+/// A table whose blocks are counted, and what it is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CountedTable {
+    /// The table.
+    pub name: TableName,
+    /// It takes rows, and not rejects alone.
+    pub is_for_rows: bool,
 }
 
 #[derive(clickhouse::Row, serde::Deserialize)]
 struct Marked {
     tables: u32,
     number: u64,
+    rows_tables: u32,
+    rows_number: u64,
     found: u64,
 }
 
 impl Sink {
-    /// How many blocks `tables` have given out together. None where that cannot be told: a table is not there, or counts
+    /// How many blocks `tables` have given out. None where that cannot be told: a table is not there, or counts
     /// in each of its partitions, as replicated ones do, so that a partition that is dropped takes its numbers along.
     ///
     /// # Errors
     /// Any [`SinkError`] of a request.
-    pub async fn block_mark(&self, tables: &[TableName]) -> Result<Option<BlockMark>, SinkError> {
-        let pairs: Vec<String> = tables
-            .iter()
-            .map(|TableName { database, table }| {
-                format!("({}, {})", quote_string(database), quote_string(table))
-            })
-            .collect();
-        if pairs.is_empty() {
+    pub async fn block_mark(&self, tables: &[CountedTable]) -> Result<Option<BlockMark>, SinkError> {
+        let pair = |CountedTable { name, .. }: &CountedTable| {
+            format!("({}, {})", quote_string(&name.database), quote_string(&name.table))
+        };
+        let pairs =
+            |wanted: &[&CountedTable]| wanted.iter().map(|table| pair(table)).collect::<Vec<_>>().join(", ");
+        let all: Vec<&CountedTable> = tables.iter().collect();
+        let for_rows: Vec<&CountedTable> = tables.iter().filter(|table| table.is_for_rows).collect();
+        if all.is_empty() {
             return Ok(None);
         }
-        let wanted = pairs.join(", ");
+        let is_for_rows = match for_rows.as_slice() {
+            [] => "0".to_owned(),
+            some => format!("(database, table) IN ({})", pairs(some)),
+        };
+        let wanted = pairs(&all);
+        let hash = |which: &str| {
+            format!("toUInt32(sipHash64(arraySort(groupArrayIf(toString(uuid), {which}))) % 4294967296)")
+        };
         let sql = format!(
-            "SELECT toUInt32(sipHash64(arraySort(groupArray(toString(uuid)))) % 4294967296) AS tables, \
-                    toUInt64(sum(ifNull(newest, 0))) AS number, \
+            "SELECT {} AS tables, toUInt64(sum(ifNull(newest, 0))) AS number, \
+                    {} AS rows_tables, toUInt64(sumIf(ifNull(newest, 0), is_for_rows)) AS rows_number, \
                     toUInt64(countIf(engine LIKE '%MergeTree' AND NOT match(engine, '^(Replicated|Shared)'))) AS found \
-             FROM (SELECT database, name AS table, uuid, engine FROM system.tables WHERE (database, name) IN ({wanted})) AS t \
+             FROM (SELECT database, name AS table, uuid, engine, {is_for_rows} AS is_for_rows \
+                   FROM system.tables WHERE (database, name) IN ({wanted})) AS t \
              LEFT JOIN (SELECT database, table, greatest(max(max_block_number), 0) AS newest FROM system.parts \
-                        WHERE (database, table) IN ({wanted}) GROUP BY database, table) AS p USING (database, table)"
+                        WHERE (database, table) IN ({wanted}) GROUP BY database, table) AS p USING (database, table)",
+            hash("1"),
+            hash("is_for_rows"),
         );
         let marked: Marked = self.fetch_one("a question for the blocks of the tables", &sql).await?;
-        let are_known = marked.found == tables.len() as u64;
-        Ok(are_known.then(|| BlockMark::new(marked.tables, marked.number)))
+        let mark = BlockMark {
+            all: TablesMark { tables: marked.tables, number: marked.number },
+            rows: Some(TablesMark { tables: marked.rows_tables, number: marked.rows_number })
+                .filter(|_| !for_rows.is_empty()),
+        };
+        Ok((marked.found == tables.len() as u64).then_some(mark))
+    }
+
+    /// Whether `table` has a row.
+    ///
+    /// # Errors
+    /// Any [`SinkError`] of a request.
+    pub async fn has_rows(&self, table: &str) -> Result<bool, SinkError> {
+        let sql = format!("SELECT count() FROM (SELECT 1 FROM {} LIMIT 1)", quote_identifier(table));
+        let found: u64 = self.fetch_one(&format!("a question for a row of `{table}`"), &sql).await?;
+        Ok(found > 0)
     }
 
     /// What `table` has taken since `unix_s`, in seconds since 1970 by a clock that differs from ClickHouse's by half a

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use housepipe_ch_sink::BlockMark;
+use housepipe_ch_sink::{BlockMark, TablesMark};
 
 use super::clock::unix_s;
 use super::random::Random;
@@ -15,6 +15,16 @@ const CLOCK_SKEW_S: u64 = 30;
 pub(crate) enum Target {
     Rows,
     Errors,
+}
+
+impl Target {
+    pub(crate) const ALL: [Target; 2] = [Target::Rows, Target::Errors];
+
+    /// The blocks of its table.
+    pub(crate) fn number(self, mark: BlockMark) -> u64 {
+        let rows = mark.rows.map_or(0, |rows| rows.number);
+        if self == Target::Rows { rows } else { mark.all.number - rows }
+    }
 }
 
 /// An insert as it is sent.
@@ -189,15 +199,18 @@ impl ClickHouse {
         self.started_ms = now_ms;
     }
 
-    /// The blocks that both tables have given out together.
+    /// The blocks that both tables have given out together, and that for rows alone.
     pub(crate) fn mark(&self) -> BlockMark {
-        BlockMark::new(1, (self.rows.parts.len() + self.errors.parts.len()) as u64)
+        let mark = |tables, number: usize| TablesMark { tables, number: number as u64 };
+        let (rows, errors) = (self.rows.parts.len(), self.errors.parts.len());
+        BlockMark::new(mark(1, rows + errors), Some(mark(2, rows)))
     }
 
-    /// Blocks that the table that took more of them has taken since, as a look at the parts tells it.
-    pub(crate) fn taken_since(&self, since_unix_s: u64) -> u64 {
+    /// Blocks that a table has taken since, as a look at the parts tells it.
+    pub(crate) fn taken_since(&self, target: Target, since_unix_s: u64) -> u64 {
         let since = since_unix_s.saturating_sub(CLOCK_SKEW_S);
-        self.rows.taken_since(since, self.merges).max(self.errors.taken_since(since, self.merges))
+        let table = if target == Target::Rows { &self.rows } else { &self.errors };
+        table.taken_since(since, self.merges)
     }
 
     /// How many of these rows are there, in parts that were written since or may have been.

@@ -185,7 +185,7 @@ impl World {
                 }
                 Next::Pause(task.backoff.next_delay_ms(self.random.fraction()))
             }
-            (Step::FirstLook | Step::Look, Reply::Look { now_unix_s, started_unix_s, session, blocks }) => {
+            (Step::FirstLook | Step::Look, Reply::Look { now_unix_s, started_unix_s, session, mark }) => {
                 self.know_server_clock(who, task.asked_ms, now_unix_s, started_unix_s);
                 if now_unix_s <= started_unix_s + SETTLED_S && !self.setting.has(Mistake::InsertsAtOnce) {
                     delivery.step = Step::Pause;
@@ -216,14 +216,14 @@ impl World {
                 delivery.step = Step::Insert { was_tried };
                 // By the server's clock, whatever the process takes the time for.
                 let was_asked = was_tried || now_unix_s > delivery.guard.last_unix_s + LATE_S + 2;
-                let prepared = delivery.guard.since.blocks.map_or(0, |mark| mark.number);
-                let unasked = if was_asked { blocks } else { prepared };
+                let prepared = delivery.guard.since.blocks.map_or(0, |mark| delivery.target.number(mark));
+                let unasked = if was_asked { delivery.target.number(mark) } else { prepared };
                 let sure_at_blocks = delivery.sure_at_blocks.take().unwrap_or(unasked);
                 Next::Ask(Ask::Insert(self.insert_of(delivery, session, sure_at_blocks)))
             }
             (Step::Memory, Reply::Memory { memory, mark }) => {
                 self.processes[who].blocks = Some(mark);
-                delivery.sure_at_blocks = Some(mark.number);
+                delivery.sure_at_blocks = Some(delivery.target.number(mark));
                 if memory == TokenMemory::Unsure {
                     return Next::End(End::Overdue);
                 }

@@ -7,6 +7,7 @@ use housepipe_runtime::delivery::{
     Terms, TokenMemory,
 };
 
+use super::clickhouse::Target;
 use super::event::News;
 use super::guard::Guard;
 use super::kafka::Committed;
@@ -281,7 +282,8 @@ impl World {
             Halt::OtherRecords => false,
             Halt::TooOld { .. } => prepared.is_some_and(|(_, pending)| {
                 let since = pending.prepared.unix_s.saturating_sub(1);
-                self.clickhouse.taken_since(since) > self.setting.window_blocks / 2
+                let half = self.setting.window_blocks / 2;
+                Target::ALL.into_iter().any(|target| self.clickhouse.taken_since(target, since) > half)
             }),
         };
         if !is_legitimate {

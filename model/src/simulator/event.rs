@@ -152,7 +152,7 @@ pub(crate) enum Reply {
         now_unix_s: u64,
         started_unix_s: u64,
         session: Option<u64>,
-        blocks: u64,
+        mark: BlockMark,
     },
     Memory {
         memory: TokenMemory,

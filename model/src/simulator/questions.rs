@@ -134,8 +134,7 @@ impl World {
                 if let Some(session) = session {
                     self.clickhouse.open_session(session, now_ms + SinkInsert::SESSION_S * 1_000);
                 }
-                let blocks = self.clickhouse.mark().number;
-                Reply::Look { now_unix_s, started_unix_s, session, blocks }
+                Reply::Look { now_unix_s, started_unix_s, session, mark: self.clickhouse.mark() }
             }
             Ask::Memory { since } => {
                 Reply::Memory { memory: self.memory(*since), mark: self.clickhouse.mark() }
@@ -166,11 +165,17 @@ impl World {
 
     /// The rules of `crates/pipe-runtime/src/pipe/recovery.rs`. The tables are always the same ones.
     fn memory(&self, since: Moment) -> TokenMemory {
-        let together = since.blocks.and_then(|before| self.clickhouse.mark().since(before));
+        let now = self.clickhouse.mark();
         let half = self.setting.window_blocks / 2;
-        let is_sure = together.is_some_and(|blocks| blocks <= half)
-            || self.clickhouse.taken_since(since.unix_s) <= half
-            || self.setting.has(Mistake::IgnoresTheMemory);
+        let is_sure = |target: Target| {
+            let counted = since.blocks.and_then(|before| match target {
+                Target::Rows => now.rows_since(before),
+                Target::Errors => now.others_since(before),
+            });
+            counted.is_some_and(|blocks| blocks <= half)
+                || self.clickhouse.taken_since(target, since.unix_s) <= half
+        };
+        let is_sure = Target::ALL.into_iter().all(is_sure) || self.setting.has(Mistake::IgnoresTheMemory);
         if is_sure { TokenMemory::Sure } else { TokenMemory::Unsure }
     }
 
@@ -213,7 +218,7 @@ impl World {
 
     /// Rows have become visible.
     pub(crate) fn judge_rows(&mut self, insert: &Insert) {
-        let taken = self.clickhouse.mark().number.saturating_sub(insert.sure_at_blocks);
+        let taken = insert.target.number(self.clickhouse.mark()).saturating_sub(insert.sure_at_blocks);
         let may_be_forgotten = taken > self.setting.window_blocks / 2;
         self.stats.beyond_horizon += self.oracle.stored(insert, &self.kafka.logs, may_be_forgotten);
     }

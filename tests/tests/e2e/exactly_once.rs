@@ -265,6 +265,76 @@ fn a_table_that_remembers_nothing_is_refused() {
     assert_eq!(query_number(stack, &format!("SELECT count() FROM {topic}")), 0);
 }
 
+/// A start would be refused: its target remembers no token, and would take the repetition that the table drops.
+#[test]
+fn a_view_that_is_attached_later_and_forgets_gets_nothing_twice() {
+    let stack = shared_stack();
+    let mut numbered = Numbered::new(stack, &unique("once_view"), 1, false);
+    let topic = numbered.topic().to_owned();
+    let server = stack.clickhouse.url().trim_start_matches("http://").to_owned();
+    let proxy = Proxy::before(&server);
+    let direct = pipe(&numbered, 1_000);
+    let by_proxy = direct.clone().replacing(&server, &proxy.address().to_string());
+    let run = housepipe(&["run", "pipe.yaml", "--json", "--session-timeout", "2"], Some(&by_proxy), b"");
+    wait_until("a pipe that reads", || run.has_said("partitions assigned"));
+    query(stack, &format!("CREATE TABLE {topic}_copy (id UInt64) ENGINE = MergeTree ORDER BY id"));
+    query(stack, &format!("CREATE MATERIALIZED VIEW {topic}_view TO {topic}_copy AS SELECT id FROM {topic}"));
+    proxy.lose_answers(1);
+    numbered.produce(stack, 1_000);
+    let outcome = run.wait();
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("`delivery: exactly_once` cannot hold"), "{}", outcome.stderr);
+    let copied = || query(stack, &format!("SELECT count(), uniqExact(id) FROM {topic}_copy"));
+    assert_eq!(copied(), "1000\t1000");
+    // Nor where it remembers from now on: it has not heard of the pending range.
+    query(
+        stack,
+        &format!("ALTER TABLE {topic}_copy MODIFY SETTING non_replicated_deduplication_window = 1000"),
+    );
+    let arguments = ["run", "pipe.yaml", "--until-caught-up", "--json", "--session-timeout", "2"];
+    let outcome = housepipe(&arguments, Some(&direct), b"").wait();
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("another table or view has taken its place"), "{}", outcome.stderr);
+    assert_eq!(copied(), "1000\t1000");
+    assert_eq!(query_number(stack, &format!("SELECT count() FROM {topic}")), 1_000);
+}
+
+/// Each partition has a range to read again, and few are read at once.
+#[test]
+fn many_ranges_are_read_again_one_after_the_other() {
+    let stack = shared_stack();
+    let mut numbered = Numbered::new(stack, &unique("once_many"), 12, true);
+    numbered.produce(stack, 36_000);
+    let pipe = pipe(&numbered, 1_000);
+    let server = stack.clickhouse.url().trim_start_matches("http://").to_owned();
+    let proxy = Proxy::before(&server);
+    let by_proxy = pipe.clone().replacing(&server, &proxy.address().to_string());
+    let arguments = [
+        "run",
+        "pipe.yaml",
+        "--json",
+        "--session-timeout",
+        "2",
+        "--inserts-in-flight",
+        "12",
+        "--workers",
+        "4",
+    ];
+    let run = housepipe(&arguments, Some(&by_proxy), b"");
+    wait_until("some rows", || numbered.settled(stack) > 0);
+    proxy.lose_answers(1_000);
+    wait_until("answers to be lost", || proxy.left_to_lose() < 980);
+    run.signal(Signal::SIGKILL);
+    run.wait();
+    let arguments = ["run", "pipe.yaml", "--until-caught-up", "--json", "--session-timeout", "2"];
+    let outcome =
+        housepipe(&[&arguments[..], &["--inserts-in-flight", "1"]].concat(), Some(&pipe), b"").wait();
+    let outcome = outcome.expect_success();
+    let replayed = outcome.json()["recoveries"]["ranges_replayed"].as_u64();
+    assert!(replayed.is_some_and(|ranges| ranges > 2), "{replayed:?}");
+    assert_exact(&numbered);
+}
+
 /// The error rows of one batch are more than one insert: a server that is killed between them has some of them.
 #[test]
 fn error_rows_of_which_some_are_there_after_a_kill_are_completed() {

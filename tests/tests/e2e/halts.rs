@@ -37,7 +37,7 @@ fn stops_with(pipe: &PipeText, words: &str) {
 fn what_a_commit_says_is_taken_for_what_it_is() {
     let (mut numbered, pipe) = numbered("halt_metadata", 100);
     for (metadata, words) in
-        [("4;L=1;s=50", "a newer version of housepipe (format 4)"), ("1;L=9f3a;s=50", "is damaged")]
+        [("5;L=1;s=50", "a newer version of housepipe (format 5)"), ("1;L=9f3a;s=50", "is damaged")]
     {
         commit(shared_stack(), numbered.topic(), 50, metadata);
         stops_with(&pipe, words);
@@ -65,6 +65,22 @@ fn a_batch_of_other_columns_stops_the_partition_until_they_are_back() {
     stops_with(&other, "was made with other columns");
     run(&pipe).expect_success();
     let verdict = numbered.verdict(shared_stack());
+    assert!(verdict.is_exact(), "{verdict:?}");
+}
+
+/// The name is in the tokens, so that another one would load the pending range once more.
+#[test]
+fn a_batch_of_another_name_stops_the_partition_until_it_is_back() {
+    let (numbered, pipe) = numbered("halt_name", 5_000);
+    die_behind_an_insert(&pipe);
+    let renamed = pipe.clone().renamed(&unique("renamed"));
+    stops_with(&renamed, "or under another name of the pipe");
+    run(&pipe).expect_success();
+    // Where nothing is pending, a name may change.
+    let mut more = numbered.clone();
+    more.produce(shared_stack(), 100);
+    run(&renamed).expect_success();
+    let verdict = more.verdict(shared_stack());
     assert!(verdict.is_exact(), "{verdict:?}");
 }
 

@@ -196,3 +196,26 @@ fn without_an_error_table_nothing_is_written() {
     let tables = format!("SELECT count() FROM system.tables WHERE name LIKE '{}%error'", numbered.topic());
     assert_eq!(query_number(shared_stack(), &tables), 0);
 }
+
+/// Exactly once: an offset that says nothing of the pipe, and none at all beside a table that has rows.
+#[test]
+fn a_position_that_is_not_the_pipes_own_is_told_of() {
+    let stack = shared_stack();
+    let (numbered, pipe) = numbered("system_position", 100);
+    let pipe = pipe.with("delivery: exactly_once");
+    run(&pipe).expect_success();
+    assert_eq!(codes(&told(&pipe)), [], "a first start into an empty table is nothing to tell of");
+    commit(stack, numbered.topic(), 40, "");
+    assert_eq!(run(&pipe).expect_success().number("read"), 60);
+    let told_of_reset = told(&pipe);
+    assert_eq!(codes(&told_of_reset), [("new_lineage", 0, 40)]);
+    assert!(told_of_reset[0].3.contains("it was set by a tool"), "{told_of_reset:?}");
+    // As if the group's offsets had expired.
+    let other =
+        pipe.clone().renamed("system-position-anew").replacing("consumer_group: ", "consumer_group: other-");
+    let outcome = run(&other).expect_success();
+    assert_eq!(outcome.number("read"), 100);
+    assert!(outcome.stderr.contains("the group has no offset for the partition"), "{}", outcome.stderr);
+    let told_of_nothing = told(&other);
+    assert_eq!(codes(&told_of_nothing), [("new_lineage", 0, 0)], "{told_of_nothing:?}");
+}

@@ -162,6 +162,23 @@ fn a_pending_range_goes_into_a_table_that_was_made_anew_once() {
     }
 }
 
+/// What became of the error table says nothing of rows.
+#[test]
+fn a_pending_range_is_read_again_where_the_error_table_was_made_anew() {
+    let stack = shared_stack();
+    let mut numbered = Numbered::new(stack, &unique("anew_errors"), 1, false);
+    let table = numbered.topic().to_owned();
+    numbered.produce(stack, 5_000);
+    let pipe = numbered.pipe(stack).with("delivery: exactly_once").with("batch: { max_rows: 1000 }");
+    let died = housepipe_at("insert_after:2", &["run", "pipe.yaml", "--session-timeout", "2"], &pipe).wait();
+    assert_eq!(died.code, None, "{}", died.stderr);
+    query(stack, &format!("DROP TABLE {table}_clickpipes_error SYNC"));
+    let arguments = ["run", "pipe.yaml", "--until-caught-up", "--json", "--session-timeout", "2"];
+    housepipe(&arguments, Some(&pipe), b"").wait().expect_success();
+    let verdict = numbered.verdict(stack);
+    assert!(verdict.is_exact(), "{verdict:?}");
+}
+
 /// The table that is there now has the rows of the range, and not its token.
 #[test]
 fn a_pending_range_stops_the_partition_where_another_table_with_rows_is_there() {

@@ -1,6 +1,6 @@
 //! Which rows of an insert a table has, and what it has taken since a moment.
 
-use housepipe_ch_sink::{ErrorRow, ErrorTable, Insert, InsertFormat, Left, TableName};
+use housepipe_ch_sink::{CountedTable, ErrorRow, ErrorTable, Insert, InsertFormat, Left, TableName};
 
 use super::{names, rows, sink, start};
 
@@ -90,31 +90,44 @@ async fn a_mark_counts_blocks_that_merges_have_dated_anew() {
     };
     create("m", "MergeTree ORDER BY n");
     create("other", "ReplacingMergeTree ORDER BY n");
-    let name = |table: &str| TableName { database: server.database().to_owned(), table: table.to_owned() };
-    let tables = [name("m"), name("other")];
+    let table = |table: &str, is_for_rows| {
+        let name = TableName { database: server.database().to_owned(), table: table.to_owned() };
+        CountedTable { name, is_for_rows }
+    };
+    let tables = [table("m", true), table("other", false)];
     let insert = |table: &str, count: u8| {
         for n in 0..count {
             server.query(&format!("INSERT INTO {table} SETTINGS async_insert = 0 VALUES ({n})")).unwrap();
         }
     };
     let empty = sink.block_mark(&tables).await.unwrap().unwrap();
-    assert_eq!(empty.number, 0);
+    assert_eq!((empty.all.number, empty.rows.unwrap().number), (0, 0));
     insert("m", 5);
     insert("other", 2);
     let before = sink.block_mark(&tables).await.unwrap().unwrap();
-    assert_eq!(before.since(empty), Some(7));
+    assert_eq!(before.all.since(empty.all), Some(7));
+    assert_eq!((before.rows_since(empty), before.others_since(empty)), (Some(5), Some(2)));
     insert("m", 3);
     server.query("OPTIMIZE TABLE m FINAL").unwrap();
     let now = sink.block_mark(&tables).await.unwrap().unwrap();
-    assert_eq!(now.since(before), Some(3));
+    assert_eq!((now.rows_since(before), now.others_since(before)), (Some(3), Some(0)));
+    // One for rejects that was made anew says nothing of the others, and nothing can be said of it.
+    server.query("DROP TABLE other SYNC").unwrap();
+    create("other", "ReplacingMergeTree ORDER BY n");
+    let anew = sink.block_mark(&tables).await.unwrap().unwrap();
+    assert_eq!((anew.rows_since(before), anew.others_since(before)), (Some(3), None));
+    assert!(!anew.is_of_other_tables(before));
     // A table that was made anew is another one, and one that is not there tells nothing.
     server.query("DROP TABLE m SYNC").unwrap();
     assert_eq!(sink.block_mark(&tables).await.unwrap(), None);
     create("m", "MergeTree ORDER BY n");
     insert("m", 20);
-    assert_eq!(sink.block_mark(&tables).await.unwrap().unwrap().since(before), None);
+    let other = sink.block_mark(&tables).await.unwrap().unwrap();
+    assert_eq!(other.rows_since(before), None);
+    assert!(other.is_of_other_tables(before));
+    assert!(sink.has_rows("m").await.unwrap() && !sink.has_rows("other").await.unwrap());
     server.query("CREATE TABLE log (n UInt8) ENGINE = Log").unwrap();
-    assert_eq!(sink.block_mark(&[name("m"), name("log")]).await.unwrap(), None);
+    assert_eq!(sink.block_mark(&[table("m", true), table("log", true)]).await.unwrap(), None);
     assert_eq!(sink.block_mark(&[]).await.unwrap(), None);
 }
 

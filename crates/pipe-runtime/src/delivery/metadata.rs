@@ -8,26 +8,27 @@
 //! 1;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;t=1764000000;h=544d80ca
 //! 2;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;b=5eed1234:4711;h=466a9ec1
 //! 3;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;r=1764000100;h=ac4fa187
+//! 4;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;o=0bad5eed:4700;h=fab11d64
 //! ```
 //!
 //! Version, lineage and the committed offset; for a range whose insert may be under way also its end, rows, rejects, the
 //! plan's hash, why the batch was cut, how often it was begun anew, when it was prepared (seconds since 1970), and, where
-//! that is known, when the server was started, which tables store the rows, how many blocks they had given out together, and
-//! when the range was prepared once more for a server that was started anew. The CRC-32 (ISO-HDLC, as in zip)
+//! that is known, when the server was started, which tables store what is
+//! inserted, how many blocks they had given out together, the same of those for rows alone, and when the range was prepared once more for a server that was started anew. The CRC-32 (ISO-HDLC, as in zip)
 //! covers the text before it. Keeping the range in the commit is an idea of eBay's Block Aggregator.
 
 use std::fmt::{self, Write};
 
-use housepipe_ch_sink::BlockMark;
+use housepipe_ch_sink::{BlockMark, TablesMark};
 use housepipe_kafka_source::Offset;
 
 use super::moment::Moment;
 
 /// Bytes of the text, at most, as long as offsets have 15 digits.
-pub const BYTES_MAX: usize = 200;
+pub const BYTES_MAX: usize = 224;
 
 /// The newest version. What an older one can say is written as that, so that older programs read it.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Names one life of a partition's offsets; part of every insert token.
 ///
@@ -112,10 +113,12 @@ impl Pending {
 
     /// The first version that can say this.
     fn version(&self) -> u32 {
-        match (self.prepared.server_start_unix_s, self.renewed_unix_s) {
-            (None, None) if self.attempt == 0 && self.prepared.blocks.is_none() => 1,
+        let Moment { blocks, server_start_unix_s, .. } = self.prepared;
+        match (server_start_unix_s, self.renewed_unix_s) {
+            _ if blocks.is_some_and(|mark| mark.rows.is_some()) => VERSION,
+            (None, None) if self.attempt == 0 && blocks.is_none() => 1,
             (None, None) => 2,
-            _ => VERSION,
+            _ => 3,
         }
     }
 }
@@ -178,8 +181,11 @@ impl Metadata {
             if let Some(start) = prepared.server_start_unix_s {
                 let _ = write!(text, ";u={start}");
             }
-            if let Some(BlockMark { tables, number, .. }) = prepared.blocks {
-                let _ = write!(text, ";b={tables:08x}:{number}");
+            if let Some(BlockMark { all, rows, .. }) = prepared.blocks {
+                let _ = write!(text, ";b={:08x}:{}", all.tables, all.number);
+                if let Some(rows) = rows {
+                    let _ = write!(text, ";o={:08x}:{}", rows.tables, rows.number);
+                }
             }
             if let Some(renewed) = renewed_unix_s {
                 let _ = write!(text, ";r={renewed}");
@@ -225,6 +231,11 @@ fn number(field: Option<&str>) -> Option<Option<u64>> {
     field.map_or(Some(None), |digits| digits.parse().ok().map(Some))
 }
 
+fn tables_mark(text: &str) -> Option<TablesMark> {
+    let (tables, number) = text.split_once(':')?;
+    Some(TablesMark { tables: u32::from_str_radix(tables, 16).ok()?, number: number.parse().ok()? })
+}
+
 fn parse(text: &str) -> Option<(Offset, Metadata)> {
     let (covered, checksum) = text.rsplit_once(";h=")?;
     if u32::from_str_radix(checksum, 16).ok()? != crc32fast::hash(covered.as_bytes()) {
@@ -254,9 +265,12 @@ fn parse(text: &str) -> Option<(Offset, Metadata)> {
                 server_start_unix_s: number(field("u"))?,
                 blocks: match field("b") {
                     None => None,
-                    Some(mark) => {
-                        let (tables, number) = mark.split_once(':')?;
-                        Some(BlockMark::new(u32::from_str_radix(tables, 16).ok()?, number.parse().ok()?))
+                    Some(all) => {
+                        let rows = match field("o") {
+                            None => None,
+                            Some(rows) => Some(tables_mark(rows)?),
+                        };
+                        Some(BlockMark::new(tables_mark(all)?, rows))
                     }
                 },
             },
@@ -287,9 +301,15 @@ mod tests {
     }
 
     fn with_blocks(number: u64) -> Pending {
-        let blocks = Some(BlockMark::new(0x5eed_1234, number));
+        let blocks = Some(BlockMark::new(TablesMark { tables: 0x5eed_1234, number }, None));
         let pending = pending(1_900);
         Pending { prepared: Moment { blocks, ..pending.prepared }, ..pending }
+    }
+
+    fn with_rows(number: u64) -> Moment {
+        let rows = Some(TablesMark { tables: 0x0bad_5eed, number: number - 11 });
+        let blocks = Some(BlockMark::new(TablesMark { tables: 0x5eed_1234, number }, rows));
+        Moment { blocks, server_start_unix_s: Some(1_763_000_000), ..Moment::at(1_764_000_000) }
     }
 
     fn metadata(pending: Option<Pending>) -> Metadata {
@@ -328,6 +348,11 @@ mod tests {
                 1_000,
                 "3;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;r=1764000100;h=ac4fa187",
             ),
+            (
+                metadata(Some(Pending { prepared: with_rows(4_711), ..pending(1_900) })),
+                1_000,
+                "4;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;o=0bad5eed:4700;h=fab11d64",
+            ),
         ];
         for (metadata, committed, text) in goldens {
             assert_eq!(metadata.to_text(Offset(committed)), text);
@@ -345,7 +370,7 @@ mod tests {
             prepared: Moment {
                 unix_s: 9_999_999_999,
                 server_start_unix_s: Some(9_999_999_999),
-                ..with_blocks(999_999_999_999).prepared
+                ..with_rows(999_999_999_999)
             },
             renewed_unix_s: Some(9_999_999_999),
             ..pending(0)
@@ -364,7 +389,7 @@ mod tests {
         {
             assert_eq!(Recorded::read(text, Offset(5)), Recorded::Foreign, "{text}");
         }
-        assert_eq!(Recorded::read("4;L=anything", Offset(5)), Recorded::Newer { version: 4 });
+        assert_eq!(Recorded::read("5;L=anything", Offset(5)), Recorded::Newer { version: 5 });
         let upper = ours.to_uppercase().replace(";L=9F3A5C01D27E;S", ";L=9f3a5c01d27e;s");
         for text in [
             "1;L=",
@@ -389,12 +414,14 @@ mod tests {
         let pending = (
             0..i64::MAX,
             any::<(u32, u32, u32, u32, (u64, Option<u64>, Option<u64>))>(),
-            any::<Option<(u32, u64)>>(),
+            any::<Option<(u32, u64, Option<(u32, u64)>)>>(),
             cut,
         )
             .prop_map(|(end, numbers, blocks, cut)| {
                 let (rows, rejects, plan, attempt, (unix_s, renewed_unix_s, server_start_unix_s)) = numbers;
-                let blocks = blocks.map(|(tables, number)| BlockMark::new(tables, number));
+                let mark = |(tables, number)| TablesMark { tables, number };
+                let blocks = blocks
+                    .map(|(tables, number, rows)| BlockMark::new(mark((tables, number)), rows.map(mark)));
                 Pending {
                     end: Offset(end),
                     rows,

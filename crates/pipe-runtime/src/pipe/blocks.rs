@@ -17,7 +17,7 @@ const IDLE_LOOKS: u32 = 12;
 
 /// Asks for the blocks that the tables have given out, and keeps the answer for the moments that follow.
 pub(super) async fn look(shared: &Shared) -> Result<Option<BlockMark>, SinkError> {
-    let mark = shared.setup.sink.block_mark(&shared.setup.counted_tables(|_| true)).await?;
+    let mark = shared.setup.sink.block_mark(&shared.windows().counted()).await?;
     shared.know_blocks(mark);
     Ok(mark)
 }

@@ -122,7 +122,7 @@ async fn store(
 
 async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -> Result<(), Undelivered> {
     let all = 0..part.batch.row_count();
-    let feeds_others = shared.setup.feeds_others;
+    let feeds_others = shared.windows().feeds_others;
     if part.renewed_unix_s.is_some() && !feeds_others {
         // They are there; see below.
         return Ok(());

@@ -19,6 +19,7 @@ use super::deliver_part;
 use super::guard::Guard;
 use super::part::{Part, RowsRefused};
 use super::recovery;
+use super::replay_slot::ReplaySlot;
 use super::shared::Shared;
 use super::system_log::SystemCode;
 use super::worker::Share;
@@ -60,6 +61,8 @@ struct Owned {
     prepared: Option<(Offset, Pending)>,
     /// Until the core says where to read.
     reader: Option<PartitionReader>,
+    /// The group had no offset for it, and nothing was read of it yet.
+    begins_from_nothing: bool,
     /// Rows that ClickHouse has refused of the batch that is being divided, and the offset of the one that it named last.
     refused: usize,
     named: NamedRow<Offset>,
@@ -97,6 +100,13 @@ impl Deliveries {
                 (committed.offset, recorded)
             }
         };
+        let begins_from_nothing = reader.committed().is_none();
+        if reader.committed().is_some_and(|committed| committed.metadata.is_empty()) {
+            let message = "the committed offset says nothing of this pipe: it was set by a tool, or committed by another program or \
+                           at least once; reading goes on there, in a new lineage, and a range that was pending is not known any more";
+            tracing::warn!(partition = partition.0, offset = position.0, "{message}");
+            shared.system_log.tell_of(SystemCode::NewLineage, partition, position, message);
+        }
         let owned = Owned {
             epoch,
             core: ExactlyOnce::assigned(self.terms),
@@ -104,6 +114,7 @@ impl Deliveries {
             parts: VecDeque::new(),
             prepared: None,
             reader: Some(reader),
+            begins_from_nothing,
             refused: 0,
             named: NamedRow::default(),
         };
@@ -160,6 +171,7 @@ impl Deliveries {
         epoch: Epoch,
         mut sealed: Sealed,
         batch: SealedBatch,
+        slot: Option<ReplaySlot>,
     ) {
         let mut left = Some(Part {
             sealed,
@@ -169,12 +181,16 @@ impl Deliveries {
             is_repetition: false,
             renewed_unix_s: None,
             lacks_raw: false,
+            slot,
         });
         self.step(shared, partition, epoch, |owned| {
             if !owned.core.takes_batches() {
                 return Action::Wait;
             }
             let Some(mut part) = left.take() else { return Action::Wait };
+            if std::mem::take(&mut owned.begins_from_nothing) && shared.setup.found_rows {
+                tell_of_nothing(shared, partition, sealed.start);
+            }
             if let Some(pending) = owned.core.replaying() {
                 part.refuse_as_recorded(shared, &pending);
                 part.is_repetition = true;
@@ -235,6 +251,7 @@ impl Deliveries {
             let parts = match part.sealed.rows {
                 1 => {
                     owned.refused += 1;
+                    shared.progress.lock().reject_rule.refused(1);
                     if owned.refused > REFUSED_ROWS_MAX {
                         let (refused, last) = (owned.refused, refusal.message.clone());
                         shared.fail(PipeError::TooManyRefused { refused, last });
@@ -436,6 +453,16 @@ impl Deliveries {
     }
 }
 
+/// A group without an offset reads what may be loaded: that of a new pipe, or of one that has stood still for so long that Kafka has
+/// forgotten where it was.
+fn tell_of_nothing(shared: &Shared, partition: PartitionId, start: Offset) {
+    let message = "the group has no offset for the partition, and the table has rows: what is read from here on is loaded. If the \
+                   pipe has loaded it before, the group's offsets have expired or were deleted, and it is there twice then; \
+                   stop the pipe, and set them";
+    tracing::warn!(partition = partition.0, offset = start.0, "{message}");
+    shared.system_log.tell_of(SystemCode::NewLineage, partition, start, message);
+}
+
 /// Longest wait for a change, in milliseconds, so that an abort is seen.
 const WAIT_MS: u64 = 100;
 
@@ -479,15 +506,15 @@ fn explain_halt(halt: Halt, prepared: Option<(Offset, Pending)>) -> String {
         ),
         Halt::Damaged => format!("the metadata of its committed offset is damaged; {loaded}"),
         Halt::OtherPlan => format!(
-            "a batch that may be loaded already was made with other columns; run the pipe once with the columns \
-             that it had, or {loaded}"
+            "a batch that may be loaded already was made with other columns, or under another name of the pipe; run the \
+             pipe once as it was, or {loaded}"
         ),
         Halt::OtherRecords => format!(
             "a batch that may be loaded already reads otherwise now (retention, compaction, or a new topic); {loaded}"
         ),
         Halt::TooOld { age_s } => format!(
             "a batch that may be loaded already is {age_s} s old, and the table may have forgotten its token, or have lost it \
-             when clickhouse was started anew; {loaded}"
+             when clickhouse was started anew, or another table or view has taken its place; {loaded}"
         ),
     }
 }

@@ -24,10 +24,12 @@ mod progress;
 pub(crate) mod provision;
 mod record;
 mod recovery;
+mod replay_slot;
 mod shared;
 mod state;
 mod system_log;
 mod system_writer;
+mod windows;
 mod worker;
 
 use std::sync::Arc;
@@ -42,7 +44,7 @@ pub use progress::{Counters, PartitionProgress, Recoveries};
 pub use state::PipeState;
 
 use crate::delivery::{RejectRule, Terms};
-use crate::error::PipeError;
+use crate::error::{PipeError, explain};
 use crate::pipe_file::{BatchLimits, DeliveryMode, PipeFile};
 use crate::summary::{Snapshot, Summary};
 use crate::usage;
@@ -51,6 +53,7 @@ use memory::Shares;
 use shared::{PanicWatch, Setup, Shared};
 use state::Phase;
 use system_writer::SystemWriter;
+use windows::Windows;
 
 /// How a pipe runs; the pipe file says what it does.
 #[derive(Debug, Clone)]
@@ -127,16 +130,20 @@ impl Pipe {
         .map_err(|_| PipeError::WorkerPanicked)??;
         let provisioned = provision::provision(file, &sink).await?;
         let (terms, windows) = match file.delivery {
-            DeliveryMode::AtLeastOnce => (None, provision::Windows::default()),
+            DeliveryMode::AtLeastOnce => (None, Windows::default()),
             DeliveryMode::ExactlyOnce => {
                 let windows = provision::token_windows(file, &sink).await?;
                 provision::look_back(file, &sink, &provisioned).await?;
                 (
-                    Some(Terms { plan: provisioned.plan_hash, fence_s: fence_s(options.session_timeout_ms) }),
+                    Some(Terms {
+                        plan: provisioned.range_hash,
+                        fence_s: fence_s(options.session_timeout_ms),
+                    }),
                     windows,
                 )
             }
         };
+        let found_rows = terms.is_some() && has_rows(&sink, &file.destination.table).await;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let wanted = if options.workers == 0 { cores } else { options.workers };
         let worker_count = wanted.clamp(1, topic.partitions.max(1));
@@ -165,10 +172,10 @@ impl Pipe {
                 source_deadline_ms: file.deadlines.source_ms,
                 inserts_in_flight_max,
                 open_bytes_max: shares.open_bytes_max,
-                windows: windows.all,
-                feeds_others: windows.feeds_others,
+                found_rows,
             },
             terms,
+            windows,
             Handle::current(),
         );
         let asked = Instant::now();
@@ -241,6 +248,14 @@ impl Pipe {
         }
         (summary, shared.take_failure().map_or(Ok(()), Err))
     }
+}
+
+/// Whether the table has rows, as far as that can be seen: it only decides whether somebody is told of a start from nothing.
+async fn has_rows(sink: &Sink, table: &str) -> bool {
+    sink.has_rows(table).await.unwrap_or_else(|error| {
+        tracing::debug!(error = explain(&error), "whether the table has rows could not be asked");
+        false
+    })
 }
 
 /// Comes back once a stopping pipe has used up its time, or was aborted.

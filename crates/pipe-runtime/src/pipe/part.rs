@@ -8,6 +8,7 @@ use housepipe_kafka_source::{Offset, PartitionId};
 use super::batch::SealedBatch;
 use super::isolate::CODE_REFUSED;
 use super::record::bare_error_row;
+use super::replay_slot::ReplaySlot;
 use super::shared::Shared;
 use crate::delivery::{Cut, Lineage, Pending, Sealed};
 
@@ -27,6 +28,8 @@ pub(super) struct Part {
     pub(super) renewed_unix_s: Option<u64>,
     /// A reject whose record has to be read again for its bytes.
     pub(super) lacks_raw: bool,
+    /// Of a range that was read again; the last part keeps it.
+    pub(super) slot: Option<ReplaySlot>,
 }
 
 /// ClickHouse does not take a row.
@@ -60,9 +63,9 @@ impl Part {
 
     /// Cuts it before the row of this number.
     fn cut(self, row: usize) -> [Part; 2] {
-        let Part { sealed, batch, is_last, lineage, .. } = self;
+        let Part { sealed, batch, is_last, lineage, slot, .. } = self;
         let (first, middle, second) = batch.cut(row);
-        let part = |batch: SealedBatch, start, end, is_last| Part {
+        let part = |batch: SealedBatch, start, end, is_last, slot| Part {
             sealed: Sealed {
                 start,
                 end,
@@ -78,8 +81,9 @@ impl Part {
             is_repetition: false,
             renewed_unix_s: None,
             lacks_raw: false,
+            slot,
         };
-        [part(first, sealed.start, middle, false), part(second, middle, sealed.end, is_last)]
+        [part(first, sealed.start, middle, false, None), part(second, middle, sealed.end, is_last, slot)]
     }
 
     /// Its one row becomes a reject.

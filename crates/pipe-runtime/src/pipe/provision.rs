@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use housepipe_ch_sink::{
-    ColumnDef, CreateTable, DefaultKind as TableDefault, EngineKind, ErrorTable, Sink, TableColumn, judge,
-};
+use housepipe_ch_sink::{ColumnDef, CreateTable, DefaultKind as TableDefault, ErrorTable, Sink, TableColumn};
 use housepipe_transform::{Column, Columns, DataType, DefaultKind, Plan, PlanOptions, RowFormat, TimeZone};
 
-use super::recovery::TokenWindow;
+use super::windows::Windows;
 use crate::check::exactly_once::obstacles;
 use crate::error::PipeError;
 use crate::pipe_file::{ColumnSpec, DestinationSpec, PipeFile};
@@ -20,8 +18,9 @@ pub(super) struct Provisioned {
     pub(super) plan: Arc<Plan>,
     /// The columns that it fills.
     pub(super) columns: Vec<Column>,
-    /// What rows are made by, in 32 bits: another plan may make other rows of the same records.
-    pub(super) plan_hash: u32,
+    /// What ranges are inserted by, in 32 bits: the plan, since another one may make other rows of the same records, and the
+    /// pipe's name, which is in their tokens.
+    pub(super) range_hash: u32,
 }
 
 /// Makes sure that the tables exist and compiles the plan.
@@ -59,43 +58,21 @@ pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisione
         tracing::info!(table = table.name(), "error table created");
     }
     let target = Target::new(&destination.table, existing, &columns, plan.options().format);
-    let plan_hash = plan_hash(file, &columns, zone);
-    Ok(Provisioned { target, error_table, plan: Arc::new(plan), columns, plan_hash })
+    let range_hash = range_hash(file, &columns, zone);
+    Ok(Provisioned { target, error_table, plan: Arc::new(plan), columns, range_hash })
 }
 
-/// What has to remember tokens.
-#[derive(Debug, Default)]
-pub(super) struct Windows {
-    pub(super) all: Vec<TokenWindow>,
-    /// Views pass rows on to further tables.
-    pub(super) feeds_others: bool,
-}
-
-/// What has to remember the tokens of this pipe's inserts: the tables, those that views of theirs feed, and the error
-/// table's. Refuses what cannot hold.
+/// What has to remember the tokens of this pipe's inserts. Refuses what cannot hold.
 pub(super) async fn token_windows(file: &PipeFile, sink: &Sink) -> Result<Windows, PipeError> {
-    let mut windows = Windows::default();
     let errors = file.error_table.enabled.then(|| error_table(file));
-    let of_rows = (file.destination.table.as_str(), false);
-    let of_errors = errors.as_ref().map(|table| (table.name(), true));
-    for (table, is_of_errors) in std::iter::once(of_rows).chain(of_errors) {
-        let Some(facts) = sink.deduplication_facts(table).await? else { continue };
-        // The rate is for people alone, and nothing of it is used here.
-        if let Some(refusal) = judge(&facts, 1.0).refusals().next() {
-            return Err(PipeError::CannotDeduplicate { problem: refusal.to_string(), mend: refusal.mend() });
-        }
-        windows.feeds_others |= facts.tables().count() > 1;
-        windows.all.extend(facts.tables().filter_map(|(table, _)| {
-            let blocks = match table.kind {
-                EngineKind::Plain | EngineKind::Replicated => Some(table.window_blocks),
-                EngineKind::Distributed { .. } => None,
-                EngineKind::Null | EngineKind::Other => return None,
-            };
-            let (table, seconds) = (table.name.clone(), table.window_seconds);
-            Some(TokenWindow { table, blocks, seconds, is_of_errors })
-        }));
-    }
-    Ok(windows)
+    let read = Windows::read(sink, &file.destination.table, errors.as_ref().map(ErrorTable::name)).await?;
+    // Both were made a moment ago.
+    read.unwrap_or_else(|| {
+        Err(PipeError::NoTable {
+            database: file.destination.database.clone(),
+            table: file.destination.table.clone(),
+        })
+    })
 }
 
 /// Refuses what exactly once needs of ClickHouse beside tokens and cannot have.
@@ -116,6 +93,12 @@ pub(crate) fn plan_hash(file: &PipeFile, columns: &[Column], zone: TimeZone) -> 
     for column in columns {
         text.push_str(&format!("|{}|{}|{:?}|{:?}", column.name, column.ty, column.source, column.default));
     }
+    crc32fast::hash(text.as_bytes())
+}
+
+/// A hash of all that decides what an insert of a range is: its rows, and its token.
+fn range_hash(file: &PipeFile, columns: &[Column], zone: TimeZone) -> u32 {
+    let text = format!("2|{}|{:08x}", file.name, plan_hash(file, columns, zone));
     crc32fast::hash(text.as_bytes())
 }
 

@@ -4,58 +4,45 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use housepipe_ch_sink::{Backoff, FailureClass, SinkError, TableName};
+use housepipe_ch_sink::{Backoff, ErrorTable, FailureClass, SinkError};
 use housepipe_kafka_source::{Offset, PartitionId};
 
 use super::blocks;
 use super::persist::{HOLD_RETRY_MS, jitter};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
+use super::windows::Windows;
 use crate::delivery::{Epoch, Metadata, Moment, Recorded, TokenMemory};
 use crate::error::{PipeError, explain};
 
-/// A table that has to remember the tokens of inserts, and for how long it does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TokenWindow {
-    pub(super) table: TableName,
-    /// Blocks; none where the tables that store the rows cannot be seen from here, as behind a Distributed table.
-    pub(super) blocks: Option<u64>,
-    /// Seconds; none where only the blocks count.
-    pub(super) seconds: Option<u64>,
-    /// It is for rejects, and not for rows.
-    pub(super) is_of_errors: bool,
-}
-
-/// Seconds for which tables that cannot be seen are trusted to remember a token.
-const UNSEEN_TRUSTED_S: u64 = 60;
-
-impl TokenWindow {
-    /// Whether its blocks are counted as a whole.
-    pub(super) fn is_counted(&self) -> bool {
-        self.blocks.is_some() && self.seconds.is_none()
-    }
-
-    /// Whether a token of an insert after which so much came is sure to be there. Half of the window is kept for what
-    /// comes between this look and the insert.
-    fn is_sure(&self, blocks: u64, seconds: u64) -> bool {
-        match self.blocks {
-            Some(window) => blocks <= window / 2 && self.seconds.is_none_or(|window| seconds <= window / 2),
-            None => seconds <= UNSEEN_TRUSTED_S,
-        }
-    }
-}
+/// Age up to which a mark of the tables for rejects is believed, in seconds: their rows go by their age, a day at the least, and
+/// with them the numbers of their blocks.
+const MARK_OF_REJECTS_TRUSTED_S: u64 = 86_400;
 
 /// Asks ClickHouse what its tables took since that moment.
+///
+/// What has to remember is read anew: a view may have been attached meanwhile, or a window made smaller. Where it cannot hold
+/// any more the pipe fails, as it would be refused at its start.
 pub(super) async fn memory(shared: &Shared, since: Moment) -> Result<TokenMemory, SinkError> {
-    let together = match since.blocks {
-        Some(before) => blocks::look(shared).await?.and_then(|now| now.since(before)),
-        None => None,
-    };
-    for window in &shared.setup.windows {
-        if let Some(blocks) = together
-            && window.is_counted()
-            && window.is_sure(blocks, shared.now().seconds_to(since))
-        {
+    let errors = shared.setup.error_table.as_ref().map(ErrorTable::name);
+    match Windows::read(&shared.setup.sink, &shared.setup.target.table, errors).await? {
+        Some(Ok(windows)) => shared.know_windows(windows),
+        Some(Err(refusal)) => {
+            shared.fail(refusal);
+            return Ok(TokenMemory::Unsure);
+        }
+        // A table is away, and an insert will say so.
+        None => {}
+    }
+    let now = blocks::look(shared).await?;
+    let seconds = shared.now().seconds_to(since);
+    for window in &shared.windows().all {
+        let counted = match now.zip(since.blocks).filter(|_| window.is_counted()) {
+            Some((now, before)) if !window.is_of_errors => now.rows_since(before),
+            Some((now, before)) if seconds <= MARK_OF_REJECTS_TRUSTED_S => now.others_since(before),
+            _ => None,
+        };
+        if counted.is_some_and(|blocks| window.is_sure(blocks, seconds)) {
             continue;
         }
         // The mark may be older than the moment, and the parts of that time may be gone: both only count too much.
@@ -63,7 +50,7 @@ pub(super) async fn memory(shared: &Shared, since: Moment) -> Result<TokenMemory
         if !window.is_sure(taken.blocks_max, taken.seconds) {
             tracing::warn!(
                 table = %window.table,
-                blocks = together.unwrap_or(taken.blocks_max).min(taken.blocks_max),
+                blocks = counted.unwrap_or(taken.blocks_max).min(taken.blocks_max),
                 seconds = taken.seconds,
                 window_blocks = window.blocks.unwrap_or(0),
                 "the table may have forgotten the token of a batch"
@@ -79,19 +66,15 @@ pub(super) async fn memory(shared: &Shared, since: Moment) -> Result<TokenMemory
 async fn memory_of_earlier(shared: &Shared, since: Moment) -> Result<TokenMemory, SinkError> {
     if let Some(before) = since.blocks
         && let Some(now) = blocks::look(shared).await?
-        && now.tables != before.tables
-        && !has_no_rows(shared).await?
+        && now.is_of_other_tables(before)
+        && now.rows.is_none_or(|rows| rows.number > 0)
     {
-        tracing::warn!("a batch was prepared for other tables than those that are there now");
+        tracing::warn!(
+            "a batch was prepared for other tables, or other views, than those that are there now"
+        );
         return Ok(TokenMemory::Unsure);
     }
     memory(shared, since).await
-}
-
-/// Whether the tables for rows are sure to have none, whatever is in the error table.
-async fn has_no_rows(shared: &Shared) -> Result<bool, SinkError> {
-    let tables = shared.setup.counted_tables(|window| !window.is_of_errors);
-    Ok(shared.setup.sink.block_mark(&tables).await?.is_some_and(|mark| mark.number == 0))
 }
 
 /// Recovers a partition whose last owner left a range that may have been inserted.
@@ -161,24 +144,5 @@ where
             _ = phase.wait_for(|phase| *phase >= end) => return None,
             () = tokio::time::sleep(Duration::from_millis(delay_ms)) => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn half_of_a_window_is_sure() {
-        let table = TableName { database: "d".to_owned(), table: "t".to_owned() };
-        let window =
-            |blocks, seconds| TokenWindow { table: table.clone(), blocks, seconds, is_of_errors: false };
-        assert!(window(Some(100), None).is_sure(50, 1_000_000));
-        assert!(!window(Some(100), None).is_sure(51, 0));
-        assert!(!window(Some(0), None).is_sure(1, 0));
-        assert!(window(Some(100), Some(3_600)).is_sure(0, 1_800));
-        assert!(!window(Some(100), Some(3_600)).is_sure(0, 1_801));
-        assert!(window(None, None).is_sure(0, 60));
-        assert!(!window(None, None).is_sure(0, 61));
     }
 }

@@ -1,13 +1,12 @@
 //! What the threads and tasks of one pipe share.
 
-use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use housepipe_ch_sink::{BlockMark, ErrorRow, ErrorTable, ServerClock, Sink, TableName};
+use housepipe_ch_sink::{BlockMark, ErrorRow, ErrorTable, ServerClock, Sink};
 use housepipe_kafka_source::{Offset, PartitionId, SourceConfig};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -18,9 +17,10 @@ use super::inserter;
 use super::orders::Orders;
 use super::progress::SharedProgress;
 use super::record::Labels;
-use super::recovery::TokenWindow;
+use super::replay_slot::{ReplaySlot, ReplaySlots};
 use super::state::{Phase, PipeState, StateCell};
 use super::system_log::{SystemCode, SystemEvent, SystemLog};
+use super::windows::Windows;
 use crate::delivery::{BatchId, BatchToken, Cut, Moment, RejectRule, RejectVerdict, Sealed, Terms};
 use crate::error::{PipeError, explain};
 use crate::pipe_file::BatchLimits;
@@ -29,7 +29,7 @@ use crate::target::Target;
 #[derive(Default)]
 struct Spares {
     buffers: Vec<BatchBuilder>,
-    /// Buffers in use beyond their number: of ranges that are read again, one for each partition at most.
+    /// Buffers in use beyond their number: of ranges that are read again, as many as there are slots for at most.
     borrowed: usize,
 }
 
@@ -48,11 +48,15 @@ pub(super) struct Shared {
     server_clock: Mutex<Option<(ServerClock, Instant)>>,
     /// The blocks that the tables had given out when they were last looked at.
     blocks: Mutex<Option<BlockMark>>,
+    /// In exactly-once mode, what has to remember tokens, as last read.
+    windows: Mutex<Arc<Windows>>,
     /// A random number of this run, for tokens.
     run: u64,
     runtime: Handle,
     /// Empty buffers. A worker needs one to seal, so their number bounds the inserts in flight, and memory.
     spares: Mutex<Spares>,
+    /// Ranges that are read again at once: as many as inserts may be in flight.
+    pub(super) replay_slots: ReplaySlots,
     /// Threads to wake when a buffer came back or the phase changed.
     sleepers: Mutex<Vec<Thread>>,
     phase: watch::Sender<Phase>,
@@ -79,19 +83,8 @@ pub(super) struct Setup {
     pub(super) inserts_in_flight_max: usize,
     /// Memory of all open batches of a worker, in bytes, where each partition has one of its own.
     pub(super) open_bytes_max: usize,
-    /// In exactly-once mode, what remembers tokens.
-    pub(super) windows: Vec<TokenWindow>,
-    /// Views pass rows on to further tables.
-    pub(super) feeds_others: bool,
-}
-
-impl Setup {
-    /// The tables that remember tokens and count their blocks as a whole, as far as they are `wanted`.
-    pub(super) fn counted_tables(&self, wanted: impl Fn(&TokenWindow) -> bool) -> Vec<TableName> {
-        let counted = self.windows.iter().filter(|window| window.is_counted() && wanted(window));
-        let tables: BTreeSet<TableName> = counted.map(|window| window.table.clone()).collect();
-        tables.into_iter().collect()
-    }
+    /// The table had rows when the pipe was started.
+    pub(super) found_rows: bool,
 }
 
 impl Shared {
@@ -99,13 +92,16 @@ impl Shared {
     pub(super) fn new(
         setup: Setup,
         terms: Option<Terms>,
+        windows: Windows,
         runtime: Handle,
     ) -> (Arc<Shared>, mpsc::Receiver<SystemEvent>) {
         let rule = setup.reject_rule.clone();
         let (system_log, events) = SystemLog::new(setup.labels.clone());
         let system_log = Arc::new(system_log);
         let buffers = (0..setup.inserts_in_flight_max).map(|_| BatchBuilder::default()).collect();
+        let replay_slots = ReplaySlots::new(setup.inserts_in_flight_max);
         let shared = Arc::new(Shared {
+            replay_slots,
             setup,
             progress: SharedProgress::new(rule),
             state: StateCell::new(Arc::clone(&system_log)),
@@ -115,6 +111,7 @@ impl Shared {
             leaves_group: AtomicBool::new(false),
             server_clock: Mutex::new(None),
             blocks: Mutex::new(None),
+            windows: Mutex::new(Arc::new(windows)),
             run: RandomState::new().hash_one(SystemTime::now()),
             runtime,
             spares: Mutex::new(Spares { buffers, borrowed: 0 }),
@@ -173,7 +170,7 @@ impl Shared {
         self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     }
 
-    fn wake_all(&self) {
+    pub(super) fn wake_all(&self) {
         for thread in self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             thread.unpark();
         }
@@ -220,6 +217,15 @@ impl Shared {
             Some((known, _)) => known.started_unix_s = clock.started_unix_s,
             None => *known = Some((clock, asked)),
         }
+    }
+
+    /// What has to remember tokens.
+    pub(super) fn windows(&self) -> Arc<Windows> {
+        Arc::clone(&self.windows.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn know_windows(&self, windows: Windows) {
+        *self.windows.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(windows);
     }
 
     pub(super) fn know_blocks(&self, blocks: Option<BlockMark>) {
@@ -278,8 +284,15 @@ impl Shared {
         self.progress.notify();
     }
 
-    /// Seals `full`, a batch of one partition, and hands it to the partition's delivery.
-    pub(super) fn submit_range(self: &Arc<Self>, full: BatchBuilder, cut: Cut, is_replay: bool) {
+    /// Seals `full`, a batch of one partition, and hands it to the partition's delivery; with its slot where it was read
+    /// again.
+    pub(super) fn submit_range(
+        self: &Arc<Self>,
+        full: BatchBuilder,
+        cut: Cut,
+        is_replay: bool,
+        slot: Option<ReplaySlot>,
+    ) {
         let Some(deliveries) = &self.deliveries else { return };
         let Some(span) = full.open_spans().first().copied() else { return };
         // What is read again was judged before it was loaded for the first time.
@@ -297,7 +310,7 @@ impl Shared {
             attempt: 0,
             first: None,
         };
-        deliveries.sealed(self, span.partition, span.epoch, sealed, batch);
+        deliveries.sealed(self, span.partition, span.epoch, sealed, batch, slot);
     }
 
     /// Seals `full` and inserts it in the background.

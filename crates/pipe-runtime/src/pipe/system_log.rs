@@ -7,7 +7,7 @@
 //! | `source_away` | Kafka has not answered for more than 30 s | |
 //! | `partition_stopped` | a partition is not read any more; the message names the range that may be loaded | the partition, and where its group stands |
 //! | `records_skipped` | retention removed records before they were read, and reading goes on behind them | the partition, and the first record that is gone |
-//! | `new_lineage` | a tool or another program has set the offset, and reading goes on there | the partition, and that offset |
+//! | `new_lineage` | a tool or another program has set the offset, or the group has none and the table has rows; what is read from there on is loaded | the partition, and that offset |
 //! | `topic_made_anew` | the topic was deleted and created anew, and the new one is read | |
 //! | `pipe_failed` | the pipe has stopped as failed, its offsets kept | |
 //!

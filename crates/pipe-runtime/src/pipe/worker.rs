@@ -11,6 +11,7 @@ use housepipe_transform::{Encoder, Plan};
 use super::batch::BatchBuilder;
 use super::progress::Chunk;
 use super::record;
+use super::replay_slot::ReplaySlot;
 use super::shared::Shared;
 use crate::delivery::{Cut, Epoch, Pending};
 use crate::error::explain;
@@ -68,6 +69,8 @@ struct Owned {
     /// Nothing more to read at the moment, and the end of the log was seen.
     at_end: bool,
     replay: Option<Pending>,
+    /// Once records of it are there.
+    slot: Option<ReplaySlot>,
 }
 
 /// A batch in the making.
@@ -133,7 +136,7 @@ impl Worker {
                     for Share { reader, epoch, replay } in shares {
                         let me = me.clone();
                         reader.set_waker(Arc::new(move || me.unpark()));
-                        self.partitions.push(Owned { reader, epoch, at_end: false, replay });
+                        self.partitions.push(Owned { reader, epoch, at_end: false, replay, slot: None });
                         if self.shared.is_exactly_once() {
                             self.open.push(Open::default());
                         }
@@ -233,12 +236,19 @@ impl Worker {
         let by_rows = limits.rows_max.saturating_sub(builder.records());
         let record_bytes = open.record_bytes.unwrap_or(FIRST_RECORD_BYTES);
         let by_bytes = limits.bytes_max.saturating_sub(builder.bytes()) / record_bytes.max(1) + 1;
-        let Owned { reader, epoch, at_end, replay } = &mut self.partitions[index];
+        let Owned { reader, epoch, at_end, replay, slot } = &mut self.partitions[index];
         // A range that is read again has the length that it had.
         let room =
             if replay.is_some() { CHUNK_RECORDS_MAX } else { by_rows.min(by_bytes).min(CHUNK_RECORDS_MAX) };
         let partition = reader.partition();
         let mut fetched = reader.read(room)?;
+        if replay.is_some() && slot.is_none() && !fetched.is_empty() {
+            *slot = ReplaySlot::take(&self.shared);
+            if slot.is_none() {
+                fetched.leave_behind(0);
+                return Ok(false);
+            }
+        }
         let mut whole_range = None;
         if let Some(pending) = replay {
             let within = fetched.records().take_while(|record| record.offset < pending.end).count();
@@ -400,8 +410,9 @@ impl Worker {
             self.buffers.push(spare);
         }
         if self.shared.is_exactly_once() {
-            let is_replay = self.partitions[at].replay.take().is_some();
-            self.shared.submit_range(full, cut, is_replay);
+            let owned = &mut self.partitions[at];
+            let (is_replay, slot) = (owned.replay.take().is_some(), owned.slot.take());
+            self.shared.submit_range(full, cut, is_replay, slot);
         } else {
             self.shared.submit(full);
         }

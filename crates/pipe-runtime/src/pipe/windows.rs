@@ -1,0 +1,136 @@
+//! What has to remember the tokens of a pipe's inserts, and for how long it does: the tables, those that views of theirs
+//! feed, and the error table's.
+
+use std::collections::BTreeMap;
+
+use housepipe_ch_sink::{CountedTable, DeduplicationFacts, EngineKind, Sink, SinkError, TableName, judge};
+
+use crate::error::PipeError;
+
+/// Seconds for which tables that cannot be seen are trusted to remember a token.
+const UNSEEN_TRUSTED_S: u64 = 60;
+
+/// A table that has to remember the tokens of inserts, and for how long it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TokenWindow {
+    pub(super) table: TableName,
+    /// Blocks; none where the tables that store the rows cannot be seen from here, as behind a Distributed table.
+    pub(super) blocks: Option<u64>,
+    /// Seconds; none where only the blocks count.
+    pub(super) seconds: Option<u64>,
+    /// It is for rejects, and not for rows.
+    pub(super) is_of_errors: bool,
+}
+
+impl TokenWindow {
+    /// Whether its blocks are counted as a whole.
+    pub(super) fn is_counted(&self) -> bool {
+        self.blocks.is_some() && self.seconds.is_none()
+    }
+
+    /// Whether a token of an insert after which so much came is sure to be there. Half of the window is kept for what
+    /// comes between this look and the insert.
+    pub(super) fn is_sure(&self, blocks: u64, seconds: u64) -> bool {
+        match self.blocks {
+            Some(window) => blocks <= window / 2 && self.seconds.is_none_or(|window| seconds <= window / 2),
+            None => seconds <= UNSEEN_TRUSTED_S,
+        }
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Windows {
+    pub(super) all: Vec<TokenWindow>,
+    /// Views pass rows on to further tables.
+    pub(super) feeds_others: bool,
+}
+
+impl Windows {
+    /// Reads what stands in the way of a table for rows and of one for rejects, where there is one. None where a table is not
+    /// there.
+    pub(super) async fn read(
+        sink: &Sink,
+        table: &str,
+        errors: Option<&str>,
+    ) -> Result<Option<Result<Windows, PipeError>>, SinkError> {
+        let Some(rows) = sink.deduplication_facts(table).await? else { return Ok(None) };
+        let mut all = vec![(rows, false)];
+        if let Some(errors) = errors {
+            let Some(errors) = sink.deduplication_facts(errors).await? else { return Ok(None) };
+            all.push((errors, true));
+        }
+        Ok(Some(Windows::judged(&all)))
+    }
+
+    /// Refuses what cannot hold.
+    fn judged(all: &[(DeduplicationFacts, bool)]) -> Result<Windows, PipeError> {
+        let mut windows = Windows::default();
+        for (facts, is_of_errors) in all {
+            // The rate is for people alone, and nothing of it is used here.
+            if let Some(refusal) = judge(facts, 1.0).refusals().next() {
+                let (problem, mend) = (refusal.to_string(), refusal.mend());
+                return Err(PipeError::CannotDeduplicate { problem, mend });
+            }
+            windows.feeds_others |= facts.tables().count() > 1;
+            windows.all.extend(facts.tables().filter_map(|(table, _)| {
+                let blocks = match table.kind {
+                    EngineKind::Plain | EngineKind::Replicated => Some(table.window_blocks),
+                    EngineKind::Distributed { .. } => None,
+                    EngineKind::Null | EngineKind::Other => return None,
+                };
+                let (table, seconds) = (table.name.clone(), table.window_seconds);
+                Some(TokenWindow { table, blocks, seconds, is_of_errors: *is_of_errors })
+            }));
+        }
+        Ok(windows)
+    }
+
+    /// The tables whose blocks are counted as a whole, each once.
+    pub(super) fn counted(&self) -> Vec<CountedTable> {
+        let mut tables: BTreeMap<&TableName, bool> = BTreeMap::new();
+        for window in self.all.iter().filter(|window| window.is_counted()) {
+            *tables.entry(&window.table).or_default() |= !window.is_of_errors;
+        }
+        let counted =
+            |(name, is_for_rows): (&TableName, bool)| CountedTable { name: name.clone(), is_for_rows };
+        tables.into_iter().map(counted).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(table: &str, blocks: Option<u64>, seconds: Option<u64>) -> TokenWindow {
+        let table = TableName { database: "d".to_owned(), table: table.to_owned() };
+        TokenWindow { table, blocks, seconds, is_of_errors: false }
+    }
+
+    #[test]
+    fn half_of_a_window_is_sure() {
+        assert!(window("t", Some(100), None).is_sure(50, 1_000_000));
+        assert!(!window("t", Some(100), None).is_sure(51, 0));
+        assert!(!window("t", Some(0), None).is_sure(1, 0));
+        assert!(window("t", Some(100), Some(3_600)).is_sure(0, 1_800));
+        assert!(!window("t", Some(100), Some(3_600)).is_sure(0, 1_801));
+        assert!(window("t", None, None).is_sure(0, 60));
+        assert!(!window("t", None, None).is_sure(0, 61));
+    }
+
+    #[test]
+    fn a_table_for_both_counts_as_one_for_rows() {
+        let rejects = |table| TokenWindow { is_of_errors: true, ..window(table, Some(10), None) };
+        let all = vec![
+            rejects("both"),
+            window("both", Some(10), None),
+            rejects("errors"),
+            window("replicated", Some(10), Some(60)),
+            window("unseen", None, None),
+        ];
+        let counted = Windows { all, feeds_others: false }.counted();
+        let names: Vec<(&str, bool)> =
+            counted.iter().map(|table| (table.name.table.as_str(), table.is_for_rows)).collect();
+        assert_eq!(names, [("both", true), ("errors", false)]);
+    }
+}
