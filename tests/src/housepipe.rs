@@ -180,6 +180,15 @@ impl Housepipe {
         self.child.try_wait().unwrap_or_else(|error| panic!("{error}")).is_none()
     }
 
+    /// Whether it is frozen, by whomever.
+    ///
+    /// # Panics
+    /// Where the operating system does not tell.
+    pub fn is_frozen(&self) -> bool {
+        let ps = Command::new("ps").args(["-o", "state=", "-p", &self.child.id().to_string()]).output();
+        ps.unwrap_or_else(|error| panic!("ps: {error}")).stdout.starts_with(b"T")
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

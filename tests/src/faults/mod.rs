@@ -70,6 +70,14 @@ pub const ROWS: &[Row] = &[
         run: rows::pipe_killed_at,
     },
     Row {
+        name: "pipe-frozen-at",
+        what: "the pipe is frozen at an arrow of its state machine, past its session, and wakes beside its successor",
+        is_on_cluster: false,
+        kills_clickhouse: false,
+        modes: &Mode::ALL,
+        run: rows::pipe_frozen_at,
+    },
+    Row {
         name: "clickhouse-killed",
         what: "ClickHouse is killed with -9 in the middle of inserts, and started again",
         is_on_cluster: false,

@@ -56,6 +56,43 @@ pub(super) fn pipe_killed_at(scene: &mut Scene<'_>) {
     }
 }
 
+pub(super) fn pipe_frozen_at(scene: &mut Scene<'_>) {
+    let chosen = scene.below(FAILPOINTS.len() as u64);
+    let failpoint = FAILPOINTS[usize::try_from(chosen).unwrap_or(0)];
+    let count = 1 + scene.below(8);
+    let mut frozen = scene.start_at(&format!("{failpoint}:{count}:freeze"));
+    scene.produce(3_000);
+    let produced = scene.numbered.produced();
+    // One that has done everything before it came there that often is frozen where it stands.
+    scene.pass_until(UNTIL_DEATH, |scene| {
+        frozen.is_frozen() || scene.numbered.settled(scene.stack) == produced
+    });
+    frozen.signal(Signal::SIGSTOP);
+    // Its partitions get another owner, which does what it was about to do.
+    let other = scene.start();
+    scene.produce(2_000);
+    let is_long = scene.below(16) == 0;
+    scene.pass_until(if is_long { PAST_FENCE } else { PAST_SESSION }, |_| false);
+    scene.pass_some(3_000);
+    frozen.signal(Signal::SIGCONT);
+    scene.produce(2_000);
+    scene.pass_some(2_000);
+    if scene.below(2) == 0 {
+        other.signal(Signal::SIGKILL);
+        other.wait();
+        scene.pass_some(2_000);
+        frozen.signal(Signal::SIGTERM);
+        frozen.wait();
+    } else {
+        assert!(frozen.is_running(), "frozen and woken, it goes on as a member like any other");
+        frozen.signal(Signal::SIGKILL);
+        frozen.wait();
+        scene.pass_some(2_000);
+        other.signal(Signal::SIGTERM);
+        other.wait();
+    }
+}
+
 pub(super) fn clickhouse_killed(scene: &mut Scene<'_>) {
     let run = scene.start();
     for _ in 0..1 + scene.below(2) {
