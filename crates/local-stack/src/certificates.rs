@@ -1,4 +1,4 @@
-//! Certificates for one broker: made at each start, since that takes a millisecond and leaves nothing to expire.
+//! Certificates for one server: made at each start, since that takes a millisecond and leaves nothing to expire.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,23 @@ pub(crate) struct Certificates {
     pub(crate) other_ca: PathBuf,
     pub(crate) client: PathBuf,
     pub(crate) client_key: PathBuf,
+    /// Certificate and key of a server, for those that do not read both from one file.
+    pub(crate) server: PathBuf,
+    pub(crate) server_key: PathBuf,
 }
 
 impl Certificates {
     /// For brokers that are not ours.
     pub(crate) fn none() -> Self {
         let none = PathBuf::new;
-        Self { ca: none(), other_ca: none(), client: none(), client_key: none() }
+        Self {
+            ca: none(),
+            other_ca: none(),
+            client: none(),
+            client_key: none(),
+            server: none(),
+            server_key: none(),
+        }
     }
 
     /// A CA, a broker's certificate for loopback, a client's certificate and an unrelated CA.
@@ -35,6 +45,8 @@ impl Certificates {
             other_ca: folder.join("other-ca.pem"),
             client: folder.join("client.pem"),
             client_key: folder.join("client.key"),
+            server: folder.join("server.pem"),
+            server_key: folder.join("server.key"),
         };
         let ca = authority("Housepipe local CA")?;
         let other_ca = authority("Housepipe other CA")?;
@@ -54,6 +66,8 @@ impl Certificates {
             (&made.other_ca, other_ca.pem()),
             (&made.client, client),
             (&made.client_key, client_key),
+            (&made.server, broker),
+            (&made.server_key, broker_key),
             (&folder.join("broker-keystore.pem"), keystore),
         ] {
             fs::write(path, text).map_err(StackError::file("write", path))?;

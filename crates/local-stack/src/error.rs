@@ -66,7 +66,7 @@ pub enum StackError {
     /// A server ended, or was never there, when it should have been running.
     #[error("{server} ended: {reason}; the end of its log:\n{tail}")]
     Ended {
-        /// `ClickHouse` or `Kafka`.
+        /// `ClickHouse`, `Kafka` or `Schema Registry`.
         server: &'static str,
         /// Exit status, or the keeper's words.
         reason: String,
@@ -76,7 +76,7 @@ pub enum StackError {
     /// Another process took one of the server's ports between their choice and the start, several times over.
     #[error("a port of {server} was taken by another process; the end of its log:\n{tail}")]
     PortTaken {
-        /// `ClickHouse` or `Kafka`.
+        /// `ClickHouse`, `Kafka` or `Schema Registry`.
         server: &'static str,
         /// The last lines of the server's log.
         tail: String,
@@ -84,7 +84,7 @@ pub enum StackError {
     /// A server runs, but did not become ready in time.
     #[error("{server} was not ready after {:.1} s ({last}); the end of its log:\n{tail}", waited.as_secs_f64())]
     NotReady {
-        /// `ClickHouse` or `Kafka`.
+        /// `ClickHouse`, `Kafka` or `Schema Registry`.
         server: &'static str,
         /// For how long it was asked.
         waited: Duration,
@@ -113,7 +113,7 @@ pub enum StackError {
     /// The small process that looks after a server did not answer or refused.
     #[error("the keeper of {server} {what}")]
     Keeper {
-        /// `ClickHouse` or `Kafka`.
+        /// `ClickHouse`, `Kafka` or `Schema Registry`.
         server: &'static str,
         /// What it did, or did not do.
         what: String,
@@ -142,10 +142,26 @@ pub enum StackError {
     External {
         /// What was asked for.
         operation: &'static str,
-        /// `ClickHouse` or `Kafka`.
+        /// `ClickHouse`, `Kafka` or `Schema Registry`.
         server: &'static str,
         /// The environment variable.
         variable: &'static str,
+    },
+    /// The parts were prepared without this server.
+    #[error("{server} is not among the parts that were prepared")]
+    NotPrepared {
+        /// `Schema Registry`.
+        server: &'static str,
+    },
+    /// A server other than ClickHouse refused a request.
+    #[error("{server} refused it (HTTP {status}): {text}")]
+    Refused {
+        /// `Schema Registry`.
+        server: &'static str,
+        /// The status of HTTP.
+        status: u16,
+        /// Its own words.
+        text: String,
     },
 }
 
@@ -177,6 +193,7 @@ impl StackError {
             Self::Keeper { server, .. } => Some(start_anew(server)),
             Self::Ended { server, reason, .. } if reason == KEEPER_GONE => Some(start_anew(server)),
             Self::PortTaken { .. } => Some("try again".to_owned()),
+            Self::NotPrepared { .. } => Some("prepare the parts with `Wanted::with_registry`".to_owned()),
             Self::External { variable, .. } => Some(format!("unset {variable} to use servers of our own")),
             _ => None,
         }

@@ -1,15 +1,13 @@
 //! Kafka's jars by way of Maven, each compared with its checksum.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-use sha2::{Digest, Sha256};
 
 use crate::command::{Growth, Measure};
 use crate::error::{Result, StackError};
-use crate::manifest::{KafkaJars, hex};
+use crate::manifest::KafkaJars;
+use crate::maven::{self, sha256};
 use crate::prepare::{Maker, Tools};
 use crate::progress::Progress;
 
@@ -36,24 +34,13 @@ fn make(
     let pom = work.join("pom.xml");
     fs::write(&pom, kafka.pom()).map_err(StackError::file("write", &pom))?;
 
-    let mut maven = Command::new("mvn");
-    maven
-        .args(["-B", "--strict-checksums", "-f"])
-        .arg(&pom)
-        .arg(format!(
-            "org.apache.maven.plugins:maven-dependency-plugin:{}:copy-dependencies",
-            kafka.dependency_plugin
-        ))
-        .arg("-DincludeScope=runtime")
-        .arg(format!("-DoutputDirectory={}", folder.display()))
-        // Of this set-up alone: a jar that was damaged in the user's own repository would come back with every attempt.
-        .arg(format!("-Dmaven.repo.local={}", repository.display()))
-        // A .mvn folder or a MAVEN_ARGS above us is not for this project.
-        .current_dir(&work)
-        .env_remove("MAVEN_ARGS");
-    if !system_has_java() {
-        maven.env("JAVA_HOME", java_runtime);
-    }
+    let plugin = format!(
+        "org.apache.maven.plugins:maven-dependency-plugin:{}:copy-dependencies",
+        kafka.dependency_plugin
+    );
+    let mut maven = maven::command(&work, &repository, java_runtime);
+    maven.arg("-f").arg(&pom).arg(plugin).arg("-DincludeScope=runtime");
+    maven.arg(format!("-DoutputDirectory={}", folder.display()));
     // Maven's own plugins come into the repository as well, and the jars are copied from it at the end.
     let growth = Growth { folders: &[&repository], total: Some(REPOSITORY_BYTES), measure: Measure::Sum };
     tools.run(&maven, "maven.log", progress, &growth)?;
@@ -81,27 +68,6 @@ fn verify(folder: &Path, jars: &BTreeMap<String, String>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn sha256(file: &Path) -> Result<String> {
-    let mut hasher = Sha256::new();
-    let mut reader = File::open(file).map_err(StackError::file("open", file))?;
-    std::io::copy(&mut reader, &mut hasher).map_err(StackError::file("read", file))?;
-    Ok(hex(&hasher.finalize()))
-}
-
-/// Whether Maven will find a Java by itself. `java` alone may be a stub that only says where to get one.
-fn system_has_java() -> bool {
-    if let Some(home) = std::env::var_os("JAVA_HOME") {
-        return PathBuf::from(home).join("bin/java").is_file();
-    }
-    Command::new("java")
-        .arg("-version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
 }
 
 #[cfg(test)]

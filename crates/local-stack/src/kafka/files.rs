@@ -14,7 +14,7 @@ const LOG_PROPERTIES: &str = include_str!("log4j2.properties");
 
 /// Variables from which every Java takes further options. Those of the user are for other programs: an agent or a
 /// collector in them breaks the broker or makes its cache of classes useless.
-pub(super) const JAVA_VARIABLES: [&str; 4] =
+pub(crate) const JAVA_VARIABLES: [&str; 4] =
     ["JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "JDK_AOT_VM_OPTIONS"];
 
 /// What a broker is started from; all of it in the cache.

@@ -16,6 +16,7 @@ use crate::prepare::{KafkaPart, Parts};
 use crate::run_folder::RunFolder;
 pub use broker::Broker;
 use broker::{READY_MAX, STOP_MAX};
+pub(crate) use files::JAVA_VARIABLES;
 pub(crate) use files::KafkaFiles;
 use files::{PORTS, Place, launch, write_files};
 pub use options::KafkaOptions;

@@ -101,6 +101,7 @@ fn cache_classes(files: &KafkaFiles, tools: &Tools<'_>, folder: &Path) -> Result
         python: Some(tools.python.to_owned()),
         clickhouse: ClickhousePart::External { url: String::new() },
         kafka: KafkaPart::Local(files.clone()),
+        registry: None,
     };
     let java = [format!("-XX:AOTCacheOutput={}", classes.display())];
     let mut broker = Kafka::attempt(&parts, 1, &KafkaOptions::default(), &java)?;
