@@ -15,7 +15,7 @@ pub(crate) fn tools() -> anyhow::Result<()> {
 
 /// Makes sure that the tools are there for tests.
 pub(crate) fn tools_for_tests() -> anyhow::Result<()> {
-    tools_for(&Wanted::pinned())
+    tools_for(&wanted_for_tests())
 }
 
 /// Installs what can be installed without a question, names the rest.
@@ -30,10 +30,14 @@ fn tools_for(wanted: &Wanted) -> anyhow::Result<()> {
     Ok(requirements::install(&missing, &mut Lines::default())?)
 }
 
-/// Makes sure that ClickHouse and Kafka are in the cache: the pinned ones, which tests run against whatever servers the
-/// environment names.
+/// The pinned servers, which tests run against whatever servers the environment names, and a schema registry.
+fn wanted_for_tests() -> Wanted {
+    Wanted::pinned().with_registry()
+}
+
+/// Makes sure that all that tests run against is in the cache.
 pub(crate) fn pinned_parts() -> anyhow::Result<Parts> {
-    Ok(prepare_wanted(&Wanted::pinned(), &mut Lines::default())?)
+    Ok(prepare_wanted(&wanted_for_tests(), &mut Lines::default())?)
 }
 
 /// The version of cargo-fuzz that is installed where there is none.
