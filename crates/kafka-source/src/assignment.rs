@@ -25,4 +25,10 @@ pub trait Assignment: Send + Sync + 'static {
     fn skipped(&self, partition: PartitionId, from: Offset, to: Offset) {
         let _ = (partition, from, to);
     }
+
+    /// The log ends before `from`, up to which it was read: a broker has lost the end of it. Reading goes on at `to`, its earliest
+    /// record. Told under [`GonePolicy::Earliest`](crate::GonePolicy::Earliest) alone; nothing has to be done about it.
+    fn truncated(&self, partition: PartitionId, from: Offset, to: Offset) {
+        let _ = (partition, from, to);
+    }
 }

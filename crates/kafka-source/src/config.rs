@@ -85,6 +85,7 @@ pub enum GonePolicy {
     /// Go on at the earliest record that is left, and say so: records may be read again, none that exists is skipped.
     #[default]
     Earliest,
-    /// End the partition's reading with [`SourceError::PositionGone`](crate::SourceError::PositionGone).
+    /// End the partition's reading with [`SourceError::PositionGone`](crate::SourceError::PositionGone), or
+    /// [`SourceError::LogTruncated`](crate::SourceError::LogTruncated).
     Fail,
 }

@@ -13,6 +13,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
+use crate::gone::Gone;
 use crate::health::HealthTracker;
 use crate::queue::{PartitionQueue, commit_later, commit_now};
 use crate::start;
@@ -33,10 +34,16 @@ pub(crate) struct LastWords {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reposition {
     pub(crate) partition: PartitionId,
-    /// Where to, or, for a position that is gone, where it was.
-    pub(crate) to: Offset,
-    /// The log does not have it any more.
-    pub(crate) gone: bool,
+    pub(crate) to: Destination,
+}
+
+/// Where a position is set to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Destination {
+    /// This offset.
+    Offset(Offset),
+    /// The earliest record, since the log does not have the position any more.
+    Earliest(Gone),
 }
 
 pub(crate) struct GroupContext {
@@ -122,9 +129,12 @@ impl GroupContext {
         !lock(&self.waiting).is_empty()
     }
 
-    /// Tells that records between two offsets are gone.
-    pub(crate) fn tell_skipped(&self, partition: PartitionId, from: Offset, to: Offset) {
-        self.assignment.skipped(partition, from, to);
+    /// Tells that the log does not have a position any more, and that reading goes on at `to`.
+    pub(crate) fn tell_gone(&self, partition: PartitionId, gone: Gone, to: Offset) {
+        match gone {
+            Gone::Removed(from) => self.assignment.skipped(partition, from, to),
+            Gone::Truncated(from) => self.assignment.truncated(partition, from, to),
+        }
     }
 
     pub(crate) fn take_repositions(&self) -> Vec<Reposition> {

@@ -127,7 +127,7 @@ pub enum SourceError {
     /// The log does not have the position any more, and the reader may not choose another one by itself.
     #[error(
         "the log of partition {partition} of `{topic}` has no offset {position} any more: retention passed it, \
-         the topic was made anew, or a broker lost the end of its log; set the group's offset to where it should go on"
+         or the topic was made anew; set the group's offset to where it should go on"
     )]
     PositionGone {
         /// The topic.
@@ -135,6 +135,20 @@ pub enum SourceError {
         /// The partition.
         partition: PartitionId,
         /// The position of the group.
+        position: Offset,
+    },
+    /// The log was truncated below the position, and the reader may not choose another one by itself.
+    #[error(
+        "the log of partition {partition} of `{topic}` ends before offset {position}, up to which it was read: a broker has lost \
+         the end of the log (such as by an unclean leader election), and other records may take those offsets; what was loaded \
+         of them stays loaded, so set the group's offset to where it should go on"
+    )]
+    LogTruncated {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: PartitionId,
+        /// The position of the reader.
         position: Offset,
     },
     /// The topic is another one than the group's offsets are of, and the reader may not choose other ones by itself.
@@ -223,6 +237,7 @@ impl SourceError {
             | SourceError::TopicDenied { .. } => Domain::User,
             SourceError::Unreachable { .. }
             | SourceError::PositionGone { .. }
+            | SourceError::LogTruncated { .. }
             | SourceError::TopicMadeAnew { .. }
             | SourceError::DamagedRecords { .. }
             | SourceError::Commit { .. }

@@ -65,6 +65,7 @@ mod source;
 mod assignment;
 mod commit;
 mod context;
+mod gone;
 mod start;
 
 mod queue;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use crate::context::Reposition;
+use crate::context::{Destination, Reposition};
+use crate::gone::Gone;
 use crate::queue::{MessageBatch, PartitionQueue};
 use crate::reason::classify;
 use crate::{GonePolicy, Offset, PartitionId, Record, SourceError};
@@ -112,15 +113,16 @@ impl PartitionReader {
                     next = Some(Offset(message.offset().0.saturating_add(1)));
                 }
                 Some(code) => {
-                    broken = Some((code, message.offset()));
-                    let error = judge(&self.queue, code, message.offset(), &message.error_text());
+                    let words = message.error_text();
+                    let error = judge(&self.queue, code, message.offset(), &words);
                     self.pending = self.pending.take().or(error);
+                    broken = Some((code, message.offset(), words));
                 }
             }
         }
         self.position = next.or(self.position);
-        if let Some((code, at)) = broken {
-            self.interrupted(code, at);
+        if let Some((code, at, words)) = broken {
+            self.interrupted(code, at, &words);
         }
         if records == 0
             && let Some(error) = self.pending.take()
@@ -133,21 +135,23 @@ impl PartitionReader {
     }
 
     /// An error has moved librdkafka's position, or ended the reading; see `queue`.
-    fn interrupted(&mut self, code: Code, at: Offset) {
+    fn interrupted(&mut self, code: Code, at: Offset, words: &str) {
         self.queue.hold();
         let context = self.queue.consumer().context();
-        let gone = code == Code::AutoOffsetReset;
-        if gone && context.config().gone == GonePolicy::Fail {
-            // Nothing more is read: whoever owns this reader decides.
-            self.pending = Some(SourceError::PositionGone {
-                topic: context.config().topic.clone(),
-                partition: self.queue.partition(),
-                position: at,
-            });
-            return;
-        }
-        let to = if gone { at } else { self.position.unwrap_or(at) };
-        context.ask_reposition(Reposition { partition: self.queue.partition(), to, gone });
+        let partition = self.queue.partition();
+        let to = if code == Code::AutoOffsetReset {
+            let own = self.position.or(self.committed.as_ref().map(|committed| committed.offset));
+            let gone = Gone::told(at, words, own);
+            if context.config().gone == GonePolicy::Fail {
+                // Nothing more is read: whoever owns this reader decides.
+                self.pending = Some(gone.into_error(context.config(), partition));
+                return;
+            }
+            Destination::Earliest(gone)
+        } else {
+            Destination::Offset(self.position.unwrap_or(at))
+        };
+        context.ask_reposition(Reposition { partition, to });
     }
 
     /// Records that the last read handed out and that were left.

@@ -8,7 +8,8 @@ use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use crate::context::{GroupConsumer, Reposition, commit};
+use crate::context::{Destination, GroupConsumer, Reposition, commit};
+use crate::gone::Gone;
 use crate::queue::metadata;
 use crate::reason::of_call;
 use crate::topic_mark;
@@ -155,8 +156,11 @@ pub(crate) fn reposition(
     config: &SourceConfig,
     wanted: Reposition,
 ) -> Result<(), SourceError> {
-    let Reposition { partition, to: from, gone } = wanted;
-    let to = if gone { earliest(consumer, config, partition, from)? } else { from };
+    let Reposition { partition, to } = wanted;
+    let (to, gone) = match to {
+        Destination::Offset(offset) => (offset, None),
+        Destination::Earliest(gone) => (earliest(consumer, config, partition, gone)?, Some(gone)),
+    };
     let internal = |error: KafkaError| SourceError::Internal { reason: error.to_string() };
     let mut list = TopicPartitionList::with_capacity(1);
     list.add_partition_offset(&config.topic, partition.0, Raw::Offset(to.0)).map_err(internal)?;
@@ -165,8 +169,8 @@ pub(crate) fn reposition(
         .incremental_unassign(&list)
         .and_then(|()| consumer.incremental_assign(&list))
         .map_err(internal)?;
-    if gone {
-        consumer.context().tell_skipped(partition, from, to);
+    if let Some(gone) = gone {
+        consumer.context().tell_gone(partition, gone, to);
     }
     Ok(())
 }
@@ -180,18 +184,28 @@ fn earliest(
     consumer: &GroupConsumer,
     config: &SourceConfig,
     partition: PartitionId,
-    from: Offset,
+    gone: Gone,
 ) -> Result<Offset, SourceError> {
     let (low, high) = consumer
         .fetch_watermarks(&config.topic, partition.0, timeout())
         .map_err(|error| of_call(config, &error, "a question for the start of a partition"))?;
-    tracing::warn!(
-        partition = partition.0,
-        position = from.0,
-        earliest = low,
-        end = high,
-        deleted_records_max = low.saturating_sub(from.0).max(0),
-        "the position of the group is not in the log any more; reading goes on at the earliest record that is left"
-    );
+    let position = gone.position().0;
+    match gone {
+        Gone::Removed(_) => tracing::warn!(
+            partition = partition.0,
+            position,
+            earliest = low,
+            end = high,
+            deleted_records_max = low.saturating_sub(position).max(0),
+            "the position of the group is not in the log any more; reading goes on at the earliest record that is left"
+        ),
+        Gone::Truncated(_) => tracing::warn!(
+            partition = partition.0,
+            position,
+            earliest = low,
+            end = high,
+            "a broker has lost the end of the log; reading goes on at the earliest record, and loads again what is left"
+        ),
+    }
     Ok(Offset(low))
 }

@@ -124,6 +124,14 @@ impl Assignment for Dispatcher {
         );
         self.shared.system_log.tell_of(SystemCode::RecordsSkipped, partition, from, &message);
     }
+
+    fn truncated(&self, partition: PartitionId, from: Offset, to: Offset) {
+        let message = format!(
+            "a broker has lost the end of the log: it ends before offset {from}, up to which it was read; reading goes on at its \
+             earliest record, offset {to}, and what is left of it is loaded again"
+        );
+        self.shared.system_log.tell_of(SystemCode::LogTruncated, partition, from, &message);
+    }
 }
 
 impl Dispatcher {

@@ -7,6 +7,7 @@
 //! | `source_away` | Kafka has not answered for more than 30 s | |
 //! | `partition_stopped` | a partition is not read any more; the message names the range that may be loaded | the partition, and where its group stands |
 //! | `records_skipped` | retention removed records before they were read, and reading goes on behind them | the partition, and the first record that is gone |
+//! | `log_truncated` | a broker has lost the end of a log that was read further already, and its earliest record is read next | the partition, and where it was read to |
 //! | `new_lineage` | a tool or another program has set the offset, or the group has none and the table has rows; what is read from there on is loaded | the partition, and that offset |
 //! | `topic_made_anew` | the topic was deleted and created anew, and the new one is read | |
 //! | `pipe_failed` | the pipe has stopped as failed, its offsets kept | |
@@ -50,6 +51,7 @@ pub(super) enum SystemCode {
     SourceAway,
     PartitionStopped,
     RecordsSkipped,
+    LogTruncated,
     NewLineage,
     TopicMadeAnew,
     PipeFailed,
@@ -64,6 +66,7 @@ impl SystemCode {
             SystemCode::SourceAway => "source_away",
             SystemCode::PartitionStopped => "partition_stopped",
             SystemCode::RecordsSkipped => "records_skipped",
+            SystemCode::LogTruncated => "log_truncated",
             SystemCode::NewLineage => "new_lineage",
             SystemCode::TopicMadeAnew => "topic_made_anew",
             SystemCode::PipeFailed => "pipe_failed",
@@ -286,6 +289,7 @@ mod tests {
             SystemCode::SourceAway,
             SystemCode::PartitionStopped,
             SystemCode::RecordsSkipped,
+            SystemCode::LogTruncated,
             SystemCode::NewLineage,
             SystemCode::TopicMadeAnew,
             SystemCode::PipeFailed,
@@ -296,6 +300,7 @@ mod tests {
             source_away
             partition_stopped
             records_skipped
+            log_truncated
             new_lineage
             topic_made_anew
             pipe_failed"]]

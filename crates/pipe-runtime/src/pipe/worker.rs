@@ -211,8 +211,12 @@ impl Worker {
 
     /// A partition cannot be read on.
     fn fail(&mut self, index: usize, error: SourceError) {
-        let is_of_position =
-            matches!(error, SourceError::PositionGone { .. } | SourceError::TopicMadeAnew { .. });
+        let is_of_position = matches!(
+            error,
+            SourceError::PositionGone { .. }
+                | SourceError::LogTruncated { .. }
+                | SourceError::TopicMadeAnew { .. }
+        );
         if self.shared.is_exactly_once() && is_of_position {
             let partition = self.partitions[index].reader.partition();
             self.release(&[partition]);
