@@ -47,21 +47,19 @@ pub fn fetch(
         if position.is_none_or(|at: i64| next.0 < at || next.0 - at > SEEK_DISTANCE) {
             probe.start(&[(partition, next)])?;
         }
-        let at = match probe.next(deadline)? {
-            Event::End(..) => high,
-            Event::Record(record) if record.offset >= next => {
-                let at = record.offset;
-                if at == next {
-                    left.next();
-                    found.push(record);
-                }
-                at.0.saturating_add(1)
-            }
-            Event::Record(record) => record.offset.0.saturating_add(1),
+        let (at, record) = match probe.next(deadline)? {
+            Event::End(..) => (Offset(high), None),
+            Event::Record(record) => (record.offset, Some(record)),
         };
-        position = Some(at);
-        // What is behind the consumer without having come is gone.
-        while left.next_if(|offset| offset.0 < at).is_some() {}
+        // What lies before it and has not come is gone.
+        while left.next_if(|offset| *offset < at).is_some() {}
+        position = Some(at.0);
+        if let Some(record) = record {
+            position = Some(at.0.saturating_add(1));
+            if left.next_if_eq(&at).is_some() {
+                found.push(record);
+            }
+        }
     }
     Ok(found)
 }

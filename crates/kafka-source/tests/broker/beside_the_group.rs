@@ -1,5 +1,6 @@
 //! Looking at a topic without joining a group.
 
+use housepipe_kafka_source::seed::{Producer, SeedRecord};
 use housepipe_kafka_source::{Offset, PartitionId, describe_topic, fetch, group_committed, sample};
 
 use crate::harness::{Member, PATIENCE, broker, fill, payload, topic};
@@ -52,4 +53,30 @@ fn single_records_are_fetched_again_by_their_offsets() {
     }
     assert_eq!(fetch(&config, PartitionId(1), &[], PATIENCE).unwrap(), Vec::new());
     assert!(!broker().bootstrap().is_empty());
+}
+
+/// Markers of transactions take offsets and never come, as records do that compaction has removed.
+#[test]
+fn a_record_behind_one_that_is_gone_is_fetched() {
+    let config = topic(1);
+    let producer = Producer::transactional(&config, &config.topic).unwrap();
+    for number in 0..3 {
+        producer.begin().unwrap();
+        let payload = payload(0, number);
+        producer
+            .send(SeedRecord {
+                partition: Some(PartitionId(0)),
+                payload: Some(&payload),
+                ..SeedRecord::default()
+            })
+            .unwrap();
+        producer.commit().unwrap();
+    }
+    // Records at 0, 2 and 4, each with the marker of its transaction behind it.
+    for (wanted, expected) in [(&[1, 2][..], &[2][..]), (&[1, 2, 3, 4], &[2, 4]), (&[0, 1, 3, 5], &[0])] {
+        let wanted: Vec<_> = wanted.iter().copied().map(Offset).collect();
+        let found = fetch(&config, PartitionId(0), &wanted, PATIENCE).unwrap();
+        let offsets: Vec<_> = found.iter().map(|record| record.offset.0).collect();
+        assert_eq!(offsets, expected, "of {wanted:?}");
+    }
 }
