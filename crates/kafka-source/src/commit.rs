@@ -119,7 +119,7 @@ fn list(
 
 /// What a code says. A coordinator that moves, or that waits for its replicas, answers with an error although the commit
 /// may be in its log: only what is decided before the log is written counts as refused.
-fn outcome(code: Code) -> CommitOutcome {
+pub(crate) fn outcome(code: Code) -> CommitOutcome {
     let reason = code.to_string();
     match code {
         Code::IllegalGeneration

@@ -13,6 +13,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
+use crate::commit::{CommitOutcome, outcome};
 use crate::gone::Gone;
 use crate::health::HealthTracker;
 use crate::queue::{PartitionQueue, commit_later, commit_now};
@@ -64,6 +65,8 @@ pub(crate) struct GroupContext {
     pub(crate) health: HealthTracker,
     pub(crate) commits_acknowledged: AtomicU64,
     pub(crate) commits_failed: AtomicU64,
+    /// Why the last commit was refused, where no further one will be taken either until somebody has mended that.
+    not_allowed: Mutex<Option<String>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -89,7 +92,24 @@ impl GroupContext {
             health: HealthTracker::default(),
             commits_acknowledged: AtomicU64::new(0),
             commits_failed: AtomicU64::new(0),
+            not_allowed: Mutex::default(),
         }
+    }
+
+    /// A commit of this member ended: with `refused` by this code.
+    fn commit_ended(&self, refused: Option<Code>) {
+        let counter = if refused.is_none() { &self.commits_acknowledged } else { &self.commits_failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+        *lock(&self.not_allowed) = match refused.map(outcome) {
+            Some(CommitOutcome::NotAllowed { reason }) => Some(reason),
+            _ => None,
+        };
+    }
+
+    /// That commits are not allowed, where the last one was refused for that.
+    pub(crate) fn commits_not_allowed(&self) -> Option<SourceError> {
+        let reason = lock(&self.not_allowed).clone()?;
+        Some(SourceError::CommitNotAllowed { group: self.config.group.clone(), reason })
     }
 
     pub(crate) fn config(&self) -> &SourceConfig {
@@ -284,26 +304,22 @@ impl GroupContext {
         if own.is_empty() {
             return;
         }
-        match commit(consumer, &self.config, &own, CommitMode::Sync) {
-            Ok(()) => {
-                self.commits_acknowledged.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(error) => {
-                self.commits_failed.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(error = %error, "offsets were not committed at a hand-over; the next owner reads some records again");
-            }
+        if let Err(error) = commit(consumer, &self.config, &own, CommitMode::Sync) {
+            tracing::warn!(error = %error, "offsets were not committed at a hand-over; the next owner reads some records again");
         }
     }
 }
 
-/// Commits `offsets`. `Async` reports its outcome to [`GroupContext::commit_callback`]; `Sync` waits a bounded time.
+/// Commits `offsets`. `Async` reports its outcome to [`GroupContext::commit_callback`]; `Sync` waits a bounded time. Either
+/// counts it.
 pub(crate) fn commit(
     consumer: &GroupConsumer,
     config: &SourceConfig,
     offsets: &[(PartitionId, Offset)],
     mode: CommitMode,
 ) -> Result<(), SourceError> {
-    let failed = |reason: String| SourceError::Commit { group: config.group.clone(), reason };
+    let group = || config.group.clone();
+    let failed = |reason: String| SourceError::Commit { group: group(), reason };
     let mut list = TopicPartitionList::with_capacity(offsets.len());
     let topic = consumer.context().topic_id();
     for (partition, offset) in offsets {
@@ -313,9 +329,16 @@ pub(crate) fn commit(
     }
     let done = match mode {
         CommitMode::Async => commit_later(consumer, &list),
-        CommitMode::Sync => commit_now(consumer, &list, Duration::from_millis(COMMIT_TIMEOUT_MS)),
+        CommitMode::Sync => {
+            let done = commit_now(consumer, &list, Duration::from_millis(COMMIT_TIMEOUT_MS));
+            consumer.context().commit_ended(done.err());
+            done
+        }
     };
-    done.map_err(|code| failed(code.to_string()))
+    done.map_err(|code| match outcome(code) {
+        CommitOutcome::NotAllowed { reason } => SourceError::CommitNotAllowed { group: group(), reason },
+        _ => failed(code.to_string()),
+    })
 }
 
 /// Longest wait for the answer to a commit, in milliseconds; after it the outcome is unknown.
@@ -340,16 +363,12 @@ impl ConsumerContext for GroupContext {
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
         let refused = offsets.elements().iter().find_map(|element| element.error().err());
-        match result.err().or(refused) {
-            None => {
-                self.commits_acknowledged.fetch_add(1, Ordering::Relaxed);
-            }
-            Some(error) => {
-                self.commits_failed.fetch_add(1, Ordering::Relaxed);
-                let reason =
-                    error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
-                tracing::warn!(reason, partitions = offsets.count(), "a commit was refused");
-            }
+        // Every error of a commit has a code.
+        let refused =
+            result.err().or(refused).map(|error| error.rdkafka_error_code().unwrap_or(Code::Unknown));
+        self.commit_ended(refused);
+        if let Some(code) = refused {
+            tracing::warn!(reason = %code, partitions = offsets.count(), "a commit was refused");
         }
     }
 }

@@ -124,6 +124,42 @@ pub enum SourceError {
         /// The topic.
         topic: String,
     },
+    /// The broker takes no member with this session timeout.
+    #[error(
+        "kafka at {brokers} takes no member of the group `{group}` with a session of {session_timeout_ms} ms; choose one between \
+         the broker's `group.min.session.timeout.ms` (6 s by default) and `group.max.session.timeout.ms` (30 min) with \
+         `--session-timeout`, or change those"
+    )]
+    SessionTimeoutRefused {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// The group.
+        group: String,
+        /// What was asked for, in milliseconds.
+        session_timeout_ms: u32,
+    },
+    /// The other members of the group share partitions out in a way that this one does not know.
+    #[error(
+        "the members of the group `{group}` on {brokers} share partitions out in a way that this one does not know; give the \
+         pipe a `consumer_group` of its own, or stop the other program, or set its assignment strategy to cooperative-sticky"
+    )]
+    GroupOfOthers {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// The group.
+        group: String,
+    },
+    /// The group has as many members as the broker allows.
+    #[error(
+        "the group `{group}` has as many members as kafka at {brokers} allows; stop one of them (a killed one counts until \
+         its session is over), or raise the broker's `group.max.size`"
+    )]
+    GroupFull {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// The group.
+        group: String,
+    },
     /// The log does not have the position any more, and the reader may not choose another one by itself.
     #[error(
         "the log of partition {partition} of `{topic}` has no offset {position} any more: retention passed it, \
@@ -183,6 +219,17 @@ pub enum SourceError {
         /// Kafka's words.
         reason: String,
     },
+    /// The group takes no commit until somebody has mended something.
+    #[error(
+        "the group `{group}` takes no commit ({reason}); allow this user READ of the group and the topic, or raise the \
+         broker's limit, such as `offset.metadata.max.bytes`"
+    )]
+    CommitNotAllowed {
+        /// The group.
+        group: String,
+        /// Kafka's words.
+        reason: String,
+    },
     /// A request was not answered in time, or was refused for a passing reason.
     #[error("kafka at {brokers} did not answer {request} ({reason})")]
     Request {
@@ -234,7 +281,11 @@ impl SourceError {
             | SourceError::TlsToPlainPort { .. }
             | SourceError::PlainToTlsPort { .. }
             | SourceError::GroupDenied { .. }
-            | SourceError::TopicDenied { .. } => Domain::User,
+            | SourceError::TopicDenied { .. }
+            | SourceError::SessionTimeoutRefused { .. }
+            | SourceError::GroupOfOthers { .. }
+            | SourceError::GroupFull { .. }
+            | SourceError::CommitNotAllowed { .. } => Domain::User,
             SourceError::Unreachable { .. }
             | SourceError::PositionGone { .. }
             | SourceError::LogTruncated { .. }

@@ -26,6 +26,17 @@ pub(crate) fn classify(config: &SourceConfig, code: Code, reason: &str) -> Sourc
         }
         Code::TopicAuthorizationFailed => SourceError::TopicDenied { brokers, topic: config.topic.clone() },
         Code::GroupAuthorizationFailed => SourceError::GroupDenied { brokers, group: config.group.clone() },
+        // librdkafka asks to join again without an end: nothing of it changes by itself.
+        Code::InvalidSessionTimeout => SourceError::SessionTimeoutRefused {
+            brokers,
+            group: config.group.clone(),
+            session_timeout_ms: config.session_timeout_ms,
+        },
+        Code::InconsistentGroupProtocol | Code::UnsupportedAssignor => {
+            SourceError::GroupOfOthers { brokers, group: config.group.clone() }
+        }
+        Code::GroupMaxSizeReached => SourceError::GroupFull { brokers, group: config.group.clone() },
+        Code::InvalidGroupId => SourceError::Config { key: "group.id".to_owned(), reason: text },
         Code::Resolve => SourceError::NameResolution { brokers, reason: text },
         _ if says("certificate verify failed") => SourceError::CertificateUntrusted { brokers, reason: text },
         _ if says("alert bad certificate") || says("alert certificate") || says("alert unknown ca") => {
@@ -45,7 +56,9 @@ pub(crate) fn classify(config: &SourceConfig, code: Code, reason: &str) -> Sourc
         Code::BrokerTransportFailure | Code::AllBrokersDown | Code::SSL => {
             SourceError::Unreachable { brokers, reason: text }
         }
-        Code::Fatal | Code::FencedInstanceId => SourceError::Fatal { brokers, reason: text },
+        Code::Fatal | Code::FencedInstanceId | Code::UnreleasedInstanceId => {
+            SourceError::Fatal { brokers, reason: text }
+        }
         _ => SourceError::Request { brokers, request: "a request", reason: text },
     }
 }

@@ -209,13 +209,7 @@ impl Source {
         if offsets.is_empty() {
             return Ok(());
         }
-        let outcome = commit(&self.consumer, self.config(), offsets, CommitMode::Sync);
-        let counter = match outcome {
-            Ok(()) => &self.context().commits_acknowledged,
-            Err(_) => &self.context().commits_failed,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-        outcome
+        commit(&self.consumer, self.config(), offsets, CommitMode::Sync)
     }
 
     /// A way to commit from another thread, with metadata and with an outcome for each partition.
@@ -266,8 +260,12 @@ impl Source {
 
     /// Leaves the group: the partitions are revoked as in a rebalance, and what [`Assignment::revoked`] returns is
     /// committed. Dropping the source does the same.
-    pub fn close(self) {
+    ///
+    /// Returns [`SourceError::CommitNotAllowed`] where the last commit was refused for something that a person must mend.
+    pub fn close(self) -> Option<SourceError> {
+        let consumer = Arc::clone(&self.consumer);
         drop(self);
+        consumer.context().commits_not_allowed()
     }
 }
 

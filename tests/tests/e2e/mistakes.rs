@@ -1,8 +1,9 @@
 //! Wrong set-ups end in one clear message and the documented exit code, without a panic and without a secret.
 
-use housepipe_local_stack::{USER_APP, USER_LIMITED, USER_SCRAM, USER_WRITER, User};
+use housepipe_local_stack::{KafkaOptions, USER_APP, USER_LIMITED, USER_SCRAM, USER_WRITER, User};
 use housepipe_tests::{
-    Outcome, PipeText, create_topic, housepipe, own_stack, produce, query, query_number, shared_stack, unique,
+    Numbered, Outcome, PipeText, committed, create_topic, group_of, housepipe, own_stack, own_stack_with,
+    produce, query, query_number, shared_stack, unique,
 };
 
 /// Runs the pipe and expects it to fail with exit code 1 and all of `words` in its message.
@@ -51,6 +52,34 @@ fn wrong_clickhouse_password() {
 fn unknown_topic() {
     let (pipe, topic) = sample_pipe();
     fails_with(&pipe.replacing(&format!("topic: {topic}"), "topic: nowhere"), &["nowhere"]);
+}
+
+/// At a broker as most are: one that takes sessions of 6 s and more.
+#[test]
+fn a_session_that_the_broker_does_not_take() {
+    let stack = own_stack_with(KafkaOptions::default().with_settings("group.min.session.timeout.ms=6000"));
+    create_topic(&stack, "short", 1);
+    let pipe = PipeText::new(&stack, "short").with_new_table("id UInt64", "id");
+    let arguments = ["--log", "error", "run", "pipe.yaml", "--until-caught-up", "--session-timeout", "2"];
+    let outcome = housepipe(&arguments, Some(&pipe), b"").wait();
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    for words in ["2000 ms", "group.min.session.timeout.ms", "--session-timeout"] {
+        assert!(outcome.stderr.contains(words), "no `{words}` in:\n{}", outcome.stderr);
+    }
+}
+
+/// A hold ends a run that is to end by itself, also where Kafka is what has to be mended.
+#[test]
+fn commits_that_the_broker_does_not_take() {
+    let stack = own_stack_with(KafkaOptions::default().with_settings("offset.metadata.max.bytes=10"));
+    for mode in ["at_least_once", "exactly_once"] {
+        let mut numbered = Numbered::new(&stack, &unique("uncommitted"), 1, false);
+        numbered.produce(&stack, 100);
+        let pipe = numbered.pipe(&stack).with(&format!("delivery: {mode}"));
+        let outcome =
+            fails_with(&pipe, &["takes no commit", "offset.metadata.max.bytes", &group_of(numbered.topic())]);
+        assert_eq!(committed(&stack, numbered.topic()), None, "{mode}: {}", outcome.stderr);
+    }
 }
 
 #[test]

@@ -14,8 +14,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A broker of one's own, for tests that stop it.
 pub(crate) fn own_broker() -> Kafka {
+    own_broker_with(KafkaOptions::default())
+}
+
+/// The same with these options.
+pub(crate) fn own_broker_with(options: KafkaOptions) -> Kafka {
     let parts = prepare_wanted(&Wanted::pinned(), &mut Silent).expect("the parts of the local stack");
-    Kafka::start(&parts, &KafkaOptions::default()).expect("a broker")
+    Kafka::start(&parts, &options).expect("a broker")
 }
 
 /// The broker that the other tests share. It ends with this process.

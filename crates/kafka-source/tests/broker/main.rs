@@ -9,4 +9,5 @@ mod causes;
 mod group;
 mod outage;
 mod reading;
+mod refused;
 mod starting;

@@ -99,6 +99,9 @@ pub(super) fn settings(place: &Place<'_>, options: &KafkaOptions) -> String {
     if options.acl {
         text.push_str(ACL_PROPERTIES);
     }
+    text.push('\n');
+    text.push_str(options.settings);
+    text.push('\n');
     if let Some(proxy) = options.behind {
         let own = "127.0.0.1";
         text = text

@@ -9,6 +9,8 @@ pub struct KafkaOptions {
     pub throughput: bool,
     /// The port of a proxy on loopback: clients of [`Kafka::bootstrap_behind`](super::Kafka::bootstrap_behind) are told to come by it.
     pub behind: Option<u16>,
+    /// Further settings of the broker, one a line; the last one of a name counts.
+    pub settings: &'static str,
 }
 
 impl KafkaOptions {
@@ -16,6 +18,13 @@ impl KafkaOptions {
     #[must_use]
     pub const fn with_acl(mut self) -> Self {
         self.acl = true;
+        self
+    }
+
+    /// The same with further settings of the broker, one a line.
+    #[must_use]
+    pub const fn with_settings(mut self, settings: &'static str) -> Self {
+        self.settings = settings;
         self
     }
 

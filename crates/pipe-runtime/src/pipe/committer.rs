@@ -7,13 +7,13 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
-use housepipe_kafka_source::{CommitOutcome as Outcome, Committer, PartitionCommit};
+use housepipe_kafka_source::{CommitOutcome as Outcome, Committer, PartitionCommit, SourceError};
 
 use super::exactly_once::CommitOrder;
 use super::shared::{PanicWatch, Shared};
 use super::state::PipeState;
 use crate::delivery::CommitOutcome;
-use crate::error::PipeError;
+use crate::error::{PipeError, explain};
 use crate::failpoint::failpoint;
 
 /// Time to wait for the answer to a commit beyond the session timeout, in milliseconds; then nobody knows whether it was
@@ -75,10 +75,13 @@ fn run(shared: &Arc<Shared>, committer: &Committer, inbox: &Receiver<CommitOrder
                     CommitOutcome::Refused
                 }
                 Outcome::NotAllowed { reason } => {
-                    let reason = format!(
-                        "the consumer group takes no commit: {reason}; allow this user READ of the group and the topic, or \
-                         raise the broker's limit"
-                    );
+                    let group = shared.setup.source.group.clone();
+                    let error = SourceError::CommitNotAllowed { group, reason };
+                    if shared.setup.until_caught_up {
+                        shared.fail(error.into());
+                        return;
+                    }
+                    let reason = explain(&error);
                     tracing::warn!(partition = order.partition.0, reason, "a commit was refused");
                     shared.state.set(PipeState::Misconfigured { reason });
                     pause_ms = NOT_ALLOWED_PAUSE_MS;

@@ -170,7 +170,11 @@ pub(super) fn run(
             halted.clone_from(&shared.progress.lock().halted);
         }
         // Leaving the group revokes every partition, which commits once more what is settled.
-        member.close();
+        let refused = member.close().filter(|_| end == End::Pipe && shared.setup.until_caught_up);
+        if let Some(error) = refused {
+            // Whoever waits for the end must not take for done what the next run loads again.
+            shared.fail(error.into());
+        }
         // Whatever has asked for it on the way out has it.
         let _ = shared.takes_leave();
         if let Some(deliveries) = &shared.deliveries {
