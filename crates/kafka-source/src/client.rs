@@ -15,9 +15,9 @@ const FULL_QUEUE_BACKOFF_MS: u32 = 20;
 /// How often the state of brokers and partitions is looked at, in milliseconds.
 const STATISTICS_MS: u32 = 500;
 
-/// How often the group asks for the topic's partitions, in milliseconds: a new one is read so much later, at most. The
-/// default is five minutes.
-const TOPIC_REFRESH_MS: u32 = 10_000;
+/// How often the group asks for the topic's partitions, in milliseconds: a new one is read so much later, at most, and the time
+/// in which the group is joined anew. The default is five minutes.
+const TOPIC_REFRESH_MS: u32 = 5_000;
 
 /// Records of one partition in one answer to a probe, in bytes on the wire; a batch of the log is never divided, so that it may
 /// be more. A probe is after single records, beside a pipe that has a budget of memory for what it reads.

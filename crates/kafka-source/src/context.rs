@@ -1,7 +1,7 @@
 //! What librdkafka tells a member of the group: rebalances, commits, errors, logs, statistics.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::queue::{PartitionQueue, commit_later, commit_now};
 use crate::start;
 use crate::topic_mark::{TopicId, marked};
 use crate::topic_watch::KnownTopicId;
-use crate::{Assignment, Offset, PartitionId, PartitionReader, SourceConfig, SourceError};
+use crate::{Assignment, KnownPartitions, Offset, PartitionId, PartitionReader, SourceConfig, SourceError};
 
 pub(crate) type GroupConsumer = BaseConsumer<GroupContext>;
 
@@ -52,6 +52,8 @@ pub(crate) struct GroupContext {
     assignment: Arc<dyn Assignment>,
     /// Partitions whose beginning may be older than what is to be read: those above were added while the group read.
     known_partitions: usize,
+    /// The highest number of a partition that was assigned, and one more.
+    seen_partitions: AtomicUsize,
     /// The consumer that owns this context. Weak, or neither would ever be dropped.
     consumer: OnceLock<Weak<GroupConsumer>>,
     /// The queues of the present assignment; each is kept alive by its reader.
@@ -83,6 +85,7 @@ impl GroupContext {
             config: config.clone(),
             assignment,
             known_partitions,
+            seen_partitions: AtomicUsize::new(0),
             consumer: OnceLock::new(),
             queues: Mutex::default(),
             waiting: Mutex::default(),
@@ -129,6 +132,15 @@ impl GroupContext {
     pub(crate) fn know_consumer(&self, consumer: &Arc<GroupConsumer>) {
         // Set once, right after the consumer is made.
         let _ = self.consumer.set(Arc::downgrade(consumer));
+    }
+
+    /// How many partitions this member reads.
+    pub(crate) fn assigned_count(&self) -> usize {
+        lock(&self.queues).len()
+    }
+
+    pub(crate) fn known_partitions(&self) -> KnownPartitions {
+        KnownPartitions { older: self.known_partitions, seen: self.seen_partitions.load(Ordering::Relaxed) }
     }
 
     pub(crate) fn assigned_partitions(&self) -> Vec<PartitionId> {
@@ -203,6 +215,8 @@ impl GroupContext {
                 return Err(error);
             }
         };
+        let highest = partitions.iter().filter_map(|partition| usize::try_from(partition.0).ok()).max();
+        self.seen_partitions.fetch_max(highest.map_or(0, |number| number + 1), Ordering::Relaxed);
         let mut readers = Vec::with_capacity(partitions.len());
         let mut queues = lock(&self.queues);
         for partition in partitions {

@@ -52,6 +52,7 @@
 mod readme {}
 
 mod ids;
+mod known;
 
 mod config;
 mod security;
@@ -89,6 +90,7 @@ pub use config::{GonePolicy, SourceConfig, StartOffset};
 pub use error::{Domain, SourceError};
 pub use health::SourceHealth;
 pub use ids::{Offset, PartitionId};
+pub use known::KnownPartitions;
 pub use lookup::{fetch, group_committed};
 pub use reader::{Committed, Fetched, PartitionReader, Waker};
 pub use record::{Headers, OwnedRecord, Record};

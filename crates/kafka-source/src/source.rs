@@ -12,7 +12,9 @@ use crate::context::{GroupConsumer, GroupContext, commit};
 use crate::queue::PartitionQueue;
 use crate::reason::{classify, of_call};
 use crate::topic_watch::TopicWatch;
-use crate::{Assignment, Committer, Offset, PartitionId, SourceConfig, SourceError, SourceHealth};
+use crate::{
+    Assignment, Committer, KnownPartitions, Offset, PartitionId, SourceConfig, SourceError, SourceHealth,
+};
 use crate::{client, start, topic};
 
 /// Time in which the topic must be found when a source opens, in milliseconds.
@@ -33,6 +35,9 @@ pub struct Source {
     told: Mutex<Option<(std::mem::Discriminant<SourceError>, Instant)>>,
     /// None where nothing can be asked.
     watch: Option<TopicWatch>,
+    /// Partitions among which the memory for what is fetched ahead was divided: librdkafka has limits for each partition, and they
+    /// cannot be changed any more.
+    sized_for: usize,
 }
 
 /// Outcomes of commits since the source was opened.
@@ -51,29 +56,32 @@ impl Source {
     /// # Errors
     /// Within 10 seconds, one error for each cause: see [`SourceError`].
     pub fn open(config: &SourceConfig, assignment: Arc<dyn Assignment>) -> Result<Source, SourceError> {
-        Source::open_with(config, assignment, false)
+        Source::open_with(config, assignment, None)
     }
 
-    /// The same after [`SourceError::TopicMadeAnew`]: a partition without a committed offset is read from its beginning,
-    /// whatever the configuration says, since all of it was written while the group was reading.
+    /// The same after another membership of this process has ended, which told what is `known`: a partition that was added
+    /// meanwhile is read from its beginning where it has no committed offset, whatever the configuration says, since all of it was
+    /// written while the group was reading.
     ///
     /// # Errors
     /// As [`Source::open`].
-    pub fn open_made_anew(
+    pub fn open_again(
         config: &SourceConfig,
         assignment: Arc<dyn Assignment>,
+        known: KnownPartitions,
     ) -> Result<Source, SourceError> {
-        Source::open_with(config, assignment, true)
+        Source::open_with(config, assignment, Some(known))
     }
 
     fn open_with(
         config: &SourceConfig,
         assignment: Arc<dyn Assignment>,
-        made_anew: bool,
+        known: Option<KnownPartitions>,
     ) -> Result<Source, SourceError> {
         let info = topic::describe_topic(config, Duration::from_millis(OPEN_TIMEOUT_MS))?;
-        let settings = client::member(config, info.partitions)?;
-        let known_partitions = if made_anew { 0 } else { info.partitions };
+        let sized_for = info.partitions.max(known.map_or(0, |known| known.seen));
+        let settings = client::member(config, sized_for)?;
+        let known_partitions = known.map_or(info.partitions, |known| known.older);
         let context = GroupContext::new(config, assignment, known_partitions);
         let consumer: GroupConsumer = BaseConsumer::from_config_and_context(&settings, context)
             .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
@@ -87,7 +95,7 @@ impl Source {
         // Before the group knows of this member: what it commits says which topic it is of.
         let watch = TopicWatch::begin(&consumer, &config.topic);
         consumer.subscribe(&[&config.topic]).map_err(|error| of_call(config, &error, "a subscription"))?;
-        Ok(Source { consumer, told: Mutex::new(None), watch })
+        Ok(Source { consumer, told: Mutex::new(None), watch, sized_for })
     }
 
     fn context(&self) -> &GroupContext {
@@ -104,7 +112,7 @@ impl Source {
     /// # Errors
     /// What librdkafka reports. Passing errors ([`SourceError::retryable`]) are told once in ten seconds each, and
     /// librdkafka goes on trying; after the others the source is of no use. [`SourceError::TopicMadeAnew`] comes within
-    /// seconds after a topic was deleted and created anew: a source that is opened then reads the new one.
+    /// seconds after a topic was deleted and created anew: a source that is opened again then reads the new one.
     pub fn poll(&self, timeout: Duration) -> Result<(), SourceError> {
         let outcome = match self.consumer.poll(timeout) {
             None | Some(Err(KafkaError::PartitionEOF(_))) => Ok(()),
@@ -233,6 +241,27 @@ impl Source {
     /// The partitions that this member owns, in order.
     pub fn assigned(&self) -> Vec<PartitionId> {
         self.context().assigned_partitions()
+    }
+
+    /// Whether this member has more partitions than its memory was divided among, since some were added to the topic: it fetches
+    /// more ahead than [`SourceConfig::prefetch_bytes_max`] then. [`Source::open_again`] divides it anew.
+    pub fn is_outgrown(&self) -> bool {
+        self.context().assigned_count() > self.sized_for
+    }
+
+    /// What the next membership has to know of the topic.
+    pub fn known_partitions(&self) -> KnownPartitions {
+        let KnownPartitions { older, seen } = self.context().known_partitions();
+        KnownPartitions { older, seen: seen.max(self.sized_for) }
+    }
+
+    /// Fetches nothing more for the partitions that are assigned at the moment. What was fetched can be read.
+    ///
+    /// # Errors
+    /// [`SourceError::Internal`] where librdkafka refuses.
+    pub fn stop_fetching(&self) -> Result<(), SourceError> {
+        let list = self.context().list(&self.assigned());
+        self.consumer.pause(&list).map_err(|error| SourceError::Internal { reason: error.to_string() })
     }
 
     /// Whether partitions were assigned that are not read yet, because the group did not tell where to start.

@@ -1,12 +1,15 @@
 //! Members that come and go lose nothing.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
+use housepipe_kafka_source::seed::TopicAdmin;
 use housepipe_kafka_source::{
-    CommitOutcome, Committed, Offset, PartitionCommit, PartitionId, group_committed,
+    CommitOutcome, Committed, Offset, PartitionCommit, PartitionId, Source, StartOffset, group_committed,
 };
 
-use crate::harness::{Member, PATIENCE, fill, topic};
+use crate::harness::{Journal, Member, PATIENCE, fill, topic};
 
 #[test]
 fn a_group_goes_on_where_it_committed() {
@@ -119,4 +122,29 @@ fn what_stands_with_a_commit_is_told_to_the_next_owner() {
         [(PartitionId(0), committed(40, "a range, such as [40, 60)")), (PartitionId(1), committed(60, ""))]
     );
     assert_eq!(second.offsets(0), (40..100).collect::<Vec<_>>());
+}
+
+/// librdkafka has a limit of memory for each partition, and none that can be changed.
+#[test]
+fn a_member_of_a_topic_that_grows_is_outgrown_and_the_next_one_is_not() {
+    let mut config = topic(1);
+    config.start = StartOffset::Latest;
+    let mut first = Member::join(&config);
+    first.until("its partition", |member| member.source.assigned().len() == 1);
+    assert!(!first.source.is_outgrown());
+    TopicAdmin::grow_topic(&config, 4).unwrap();
+    fill(&config, 4, 0..10);
+    first.until("all partitions", |member| member.source.assigned().len() == 4);
+    assert!(first.source.is_outgrown());
+    // It ends without having stored anything.
+    let known = first.source.known_partitions();
+    first.journal.positions.lock().unwrap().clear();
+    first.source.close();
+
+    let journal = Arc::new(Journal::default());
+    let source = Source::open_again(&config, journal.clone(), known).unwrap();
+    let mut next = Member { source, journal, seen: BTreeMap::new(), ends: BTreeMap::new() };
+    next.until("what was written since the first member came", |member| member.count() == 40);
+    assert!(!next.source.is_outgrown());
+    assert_eq!(next.source.known_partitions(), known);
 }

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use housepipe_kafka_source::{
-    Assignment, Offset, PartitionId, PartitionReader, Source, SourceConfig, SourceError,
+    Assignment, KnownPartitions, Offset, PartitionId, PartitionReader, Source, SourceError,
 };
 
 use super::committer;
@@ -169,6 +169,7 @@ pub(super) fn run(
             settle(shared, &member, &workers);
             halted.clone_from(&shared.progress.lock().halted);
         }
+        let known = member.known_partitions();
         // Leaving the group revokes every partition, which commits once more what is settled.
         let refused = member.close().filter(|_| end == End::Pipe && shared.setup.until_caught_up);
         if let Some(error) = refused {
@@ -185,13 +186,13 @@ pub(super) fn run(
         }
         source = match end {
             End::Pipe => None,
-            End::Membership => join_again(shared, dispatcher, Source::open),
+            End::Membership | End::Outgrown => join_again(shared, dispatcher, known),
             End::TopicMadeAnew => {
                 let message =
                     "the topic was deleted and created anew; the group is joined again to read the new one";
                 tracing::warn!("{message}");
                 shared.system_log.tell(SystemCode::TopicMadeAnew, message);
-                join_again(shared, dispatcher, Source::open_made_anew)
+                join_again(shared, dispatcher, KnownPartitions::of_topic_made_anew())
             }
         };
     }
@@ -208,14 +209,11 @@ pub(super) fn run(
 }
 
 /// A new membership, once Kafka answers; none where the pipe ends first.
-fn join_again(
-    shared: &Arc<Shared>,
-    dispatcher: &Arc<Dispatcher>,
-    open: impl Fn(&SourceConfig, Arc<dyn Assignment>) -> Result<Source, SourceError>,
-) -> Option<Source> {
+fn join_again(shared: &Arc<Shared>, dispatcher: &Arc<Dispatcher>, known: KnownPartitions) -> Option<Source> {
     let since = Instant::now();
     while !shared.is_stopping() {
-        let error = match open(&shared.setup.source, Arc::clone(dispatcher) as Arc<dyn Assignment>) {
+        let assignment = Arc::clone(dispatcher) as Arc<dyn Assignment>;
+        let error = match Source::open_again(&shared.setup.source, assignment, known) {
             Ok(source) => {
                 tracing::info!("joining the consumer group as a new member");
                 return Some(source);
@@ -241,6 +239,8 @@ enum End {
     Pipe,
     /// It has to be begun anew.
     Membership,
+    /// The same, since memory has to be divided among more partitions.
+    Outgrown,
     /// The same, and the topic is another one.
     TopicMadeAnew,
 }
@@ -249,19 +249,22 @@ enum End {
 fn serve(shared: &Shared, source: &Source) -> End {
     let mut commits = Commits::default();
     while !shared.is_stopping() {
-        if let Err(error) = source.poll(Duration::from_millis(POLL_MS_MAX)) {
-            if matches!(error, SourceError::TopicMadeAnew { .. }) && !shared.is_exactly_once() {
-                return End::TopicMadeAnew;
-            }
-            if !error.retryable() {
-                shared.fail(error.into());
-                break;
-            }
-            tracing::warn!(error = explain(&error), "the source reports an error");
+        if let Some(end) = poll(shared, source, Duration::from_millis(POLL_MS_MAX)) {
+            return end;
         }
         if shared.takes_leave() {
             shared.progress.lock().counters.recoveries.memberships_renewed += 1;
             return End::Membership;
+        }
+        if source.is_outgrown() {
+            tracing::info!(
+                partitions = source.assigned().len(),
+                "the topic has more partitions than memory was divided among; the group is joined again to divide it anew"
+            );
+            let end = hand_in(shared, source, &mut commits);
+            if !shared.is_stopping() {
+                return end;
+            }
         }
         commits.send(shared, source);
         look_at_ends(shared, source);
@@ -271,6 +274,46 @@ fn serve(shared: &Shared, source: &Source) -> End {
         }
     }
     End::Pipe
+}
+
+/// Polls, and tells why the membership has to end, where it has to.
+fn poll(shared: &Shared, source: &Source, timeout: Duration) -> Option<End> {
+    let error = source.poll(timeout).err()?;
+    if matches!(error, SourceError::TopicMadeAnew { .. }) && !shared.is_exactly_once() {
+        return Some(End::TopicMadeAnew);
+    }
+    if !error.retryable() {
+        shared.fail(error.into());
+        return Some(End::Pipe);
+    }
+    tracing::warn!(error = explain(&error), "the source reports an error");
+    None
+}
+
+/// Reads no more, and waits until what was read is stored and committed, or the pipe stops: a membership that ends by our own
+/// choice should have nothing loaded twice. Exactly once that is so anyway, since the next owner finds what was prepared.
+///
+/// The membership goes on meanwhile, for as long as ClickHouse takes, and nothing is fetched ahead.
+fn hand_in(shared: &Shared, source: &Source, commits: &mut Commits) -> End {
+    while !shared.is_exactly_once() && !shared.is_stopping() {
+        let partitions = source.assigned();
+        if let Err(error) = source.stop_fetching() {
+            tracing::warn!(error = explain(&error), "partitions are fetched although they are not read");
+        }
+        shared.orders.release(&partitions);
+        let is_drained = shared.progress.wait_until(Duration::from_millis(POLL_MS_MAX), |progress| {
+            partitions.iter().all(|partition| progress.ledger.is_drained(*partition))
+        });
+        commits.send(shared, source);
+        if is_drained {
+            break;
+        }
+        if let Some(end) = poll(shared, source, Duration::ZERO) {
+            return end;
+        }
+        look_at_brokers(shared, source);
+    }
+    End::Outgrown
 }
 
 /// Waits until everything that was read is stored; commits on the way.
