@@ -4,7 +4,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use secrecy::ExposeSecret;
 
-use crate::{Pem, SecretPem, Security, SourceConfig, SourceError, Tls};
+use crate::{Pem, SecretPem, Security, SourceConfig, SourceError, Tls, id_news};
 
 /// Time for a connection to be set up, TLS and SASL included, in milliseconds.
 const CONNECT_MS_MAX: u32 = 8_000;
@@ -106,6 +106,8 @@ pub(crate) fn probe(config: &SourceConfig) -> Result<ClientConfig, SourceError> 
 /// The member of the group, for a topic of `partitions` partitions.
 pub(crate) fn member(config: &SourceConfig, partitions: usize) -> Result<ClientConfig, SourceError> {
     let mut client = base(config)?;
+    // One line of them tells at once that the topic was made anew.
+    client.set_log_level(RDKafkaLogLevel::Debug).set("debug", id_news::DEBUG_CONTEXT);
     let budget = FetchBudget::new(config.prefetch_bytes_max, partitions);
     client
         .set("group.id", &config.group)

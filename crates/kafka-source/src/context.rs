@@ -16,11 +16,13 @@ use rdkafka::types::RDKafkaRespErr;
 use crate::commit::{CommitOutcome, outcome};
 use crate::gone::Gone;
 use crate::health::HealthTracker;
-use crate::queue::{PartitionQueue, commit_later, commit_now};
+use crate::queue::{LogQueue, PartitionQueue, commit_later, commit_now};
 use crate::start;
 use crate::topic_mark::{TopicId, marked};
 use crate::topic_watch::KnownTopicId;
-use crate::{Assignment, KnownPartitions, Offset, PartitionId, PartitionReader, SourceConfig, SourceError};
+use crate::{
+    Assignment, KnownPartitions, Offset, PartitionId, PartitionReader, SourceConfig, SourceError, id_news,
+};
 
 pub(crate) type GroupConsumer = BaseConsumer<GroupContext>;
 
@@ -56,6 +58,8 @@ pub(crate) struct GroupContext {
     seen_partitions: AtomicUsize,
     /// The consumer that owns this context. Weak, or neither would ever be dropped.
     consumer: OnceLock<Weak<GroupConsumer>>,
+    /// Where the log comes from, for the queues; weak for the same reason.
+    log: OnceLock<Weak<LogQueue>>,
     /// The queues of the present assignment; each is kept alive by its reader.
     queues: Mutex<HashMap<PartitionId, Weak<PartitionQueue>>>,
     /// Partitions that are assigned and not started, because their committed offsets could not be asked for.
@@ -63,7 +67,7 @@ pub(crate) struct GroupContext {
     /// Positions to be set anew by the thread that polls.
     repositions: Mutex<Vec<Reposition>>,
     last_words: Mutex<LastWords>,
-    topic_id: KnownTopicId,
+    pub(crate) topic_id: KnownTopicId,
     pub(crate) health: HealthTracker,
     pub(crate) commits_acknowledged: AtomicU64,
     pub(crate) commits_failed: AtomicU64,
@@ -87,6 +91,7 @@ impl GroupContext {
             known_partitions,
             seen_partitions: AtomicUsize::new(0),
             consumer: OnceLock::new(),
+            log: OnceLock::new(),
             queues: Mutex::default(),
             waiting: Mutex::default(),
             repositions: Mutex::default(),
@@ -124,14 +129,14 @@ impl GroupContext {
         self.topic_id.get()
     }
 
-    /// The same; `id` from now on where none is known.
-    pub(crate) fn topic_id_or(&self, id: TopicId) -> TopicId {
-        self.topic_id.get_or(id)
-    }
-
     pub(crate) fn know_consumer(&self, consumer: &Arc<GroupConsumer>) {
         // Set once, right after the consumer is made.
         let _ = self.consumer.set(Arc::downgrade(consumer));
+    }
+
+    pub(crate) fn know_log(&self, log: &Arc<LogQueue>) {
+        // As above.
+        let _ = self.log.set(Arc::downgrade(log));
     }
 
     /// How many partitions this member reads.
@@ -217,11 +222,12 @@ impl GroupContext {
         };
         let highest = partitions.iter().filter_map(|partition| usize::try_from(partition.0).ok()).max();
         self.seen_partitions.fetch_max(highest.map_or(0, |number| number + 1), Ordering::Relaxed);
+        let log = self.log.get().and_then(Weak::upgrade);
         let mut readers = Vec::with_capacity(partitions.len());
         let mut queues = lock(&self.queues);
         for partition in partitions {
             // Before the assign: see `queue.rs`.
-            match PartitionQueue::split(Arc::clone(&owner), &self.config.topic, *partition) {
+            match PartitionQueue::split(Arc::clone(&owner), log.clone(), &self.config.topic, *partition) {
                 Some(queue) => {
                     let queue = Arc::new(queue);
                     queues.insert(*partition, Arc::downgrade(&queue));
@@ -389,6 +395,13 @@ impl ConsumerContext for GroupContext {
 
 impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if matches!(level, RDKafkaLogLevel::Debug) && facility == id_news::FACILITY {
+            // Some lines every few seconds, of which one is of use.
+            if let Some(id) = id_news::told_id(message, &self.config.topic) {
+                self.topic_id.hear(id);
+            }
+            return;
+        }
         log_line(level, facility, message);
         if tells_a_cause(level, facility) {
             self.health.failed(message);

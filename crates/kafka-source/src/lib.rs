@@ -74,6 +74,7 @@ mod reader;
 
 mod client;
 mod health;
+mod id_news;
 
 mod lookup;
 mod sample;

@@ -9,7 +9,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use crate::context::{GroupConsumer, GroupContext, commit};
-use crate::queue::PartitionQueue;
+use crate::queue::{LogQueue, PartitionQueue};
 use crate::reason::{classify, of_call};
 use crate::topic_watch::TopicWatch;
 use crate::{
@@ -35,6 +35,7 @@ pub struct Source {
     told: Mutex<Option<(std::mem::Discriminant<SourceError>, Instant)>>,
     /// None where nothing can be asked.
     watch: Option<TopicWatch>,
+    log: Option<Arc<LogQueue>>,
     /// Partitions among which the memory for what is fetched ahead was divided: librdkafka has limits for each partition, and they
     /// cannot be changed any more.
     sized_for: usize,
@@ -87,6 +88,10 @@ impl Source {
             .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
         let consumer = Arc::new(consumer);
         consumer.context().know_consumer(&consumer);
+        let log = LogQueue::new(Arc::clone(&consumer)).map(Arc::new);
+        if let Some(log) = &log {
+            consumer.context().know_log(log);
+        }
         // With the topic's leaders known, fetching starts at once instead of after half a second. A failure here is
         // no harm: the group finds the leaders by itself.
         if let Err(error) = consumer.fetch_metadata(Some(&config.topic), Duration::from_millis(2_000)) {
@@ -95,7 +100,7 @@ impl Source {
         // Before the group knows of this member: what it commits says which topic it is of.
         let watch = TopicWatch::begin(&consumer, &config.topic);
         consumer.subscribe(&[&config.topic]).map_err(|error| of_call(config, &error, "a subscription"))?;
-        Ok(Source { consumer, told: Mutex::new(None), watch, sized_for })
+        Ok(Source { consumer, told: Mutex::new(None), watch, log, sized_for })
     }
 
     fn context(&self) -> &GroupContext {
@@ -114,7 +119,12 @@ impl Source {
     /// librdkafka goes on trying; after the others the source is of no use. [`SourceError::TopicMadeAnew`] comes within
     /// seconds after a topic was deleted and created anew: a source that is opened again then reads the new one.
     pub fn poll(&self, timeout: Duration) -> Result<(), SourceError> {
-        let outcome = match self.consumer.poll(timeout) {
+        let polled = self.consumer.poll(timeout);
+        // The words of an error stand in the log.
+        if let Some(log) = &self.log {
+            log.serve();
+        }
+        let outcome = match polled {
             None | Some(Err(KafkaError::PartitionEOF(_))) => Ok(()),
             Some(Ok(record)) => {
                 use rdkafka::Message;
@@ -131,8 +141,10 @@ impl Source {
         };
         let assigned = self.context().retry_assign(&self.consumer);
         let repositioned = self.reposition();
-        let is_anew = self.watch.as_ref().is_some_and(|watch| watch.look(&self.consumer, Duration::ZERO));
-        if is_anew {
+        if let Some(watch) = &self.watch {
+            watch.look(&self.consumer, Duration::ZERO);
+        }
+        if self.context().topic_id.is_another() {
             return Err(start::made_anew(self.config()));
         }
         outcome.and(assigned).and(repositioned)

@@ -25,6 +25,33 @@ impl TopicId {
         let id = (u128::from(high.cast_unsigned()) << 64) | u128::from(low.cast_unsigned());
         (id != 0).then_some(TopicId(id))
     }
+
+    /// As librdkafka writes it: 22 digits of base 64. None for the zero id.
+    pub(crate) fn from_base64(text: &str) -> Option<TopicId> {
+        if text.len() != BASE64_DIGITS {
+            return None;
+        }
+        // 22 digits have four bits more than the id; they are behind it.
+        let (digits, last) = text.as_bytes().split_at(BASE64_DIGITS - 1);
+        let mut id = digits.iter().try_fold(0, |id: u128, digit| Some((id << 6) | base64_value(*digit)?))?;
+        id = (id << 2) | (base64_value(*last.first()?)? >> 4);
+        (id != 0).then_some(TopicId(id))
+    }
+}
+
+/// Digits of an id in base 64, without padding.
+const BASE64_DIGITS: usize = 22;
+
+fn base64_value(digit: u8) -> Option<u128> {
+    let value = match digit {
+        b'A'..=b'Z' => digit - b'A',
+        b'a'..=b'z' => digit - b'a' + 26,
+        b'0'..=b'9' => digit - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    };
+    Some(u128::from(value))
 }
 
 impl fmt::Display for TopicId {

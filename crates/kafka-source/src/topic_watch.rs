@@ -1,5 +1,6 @@
 //! Notices that the topic was deleted and created anew while it is read.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,31 +32,42 @@ impl TopicWatch {
         Some(watch)
     }
 
-    /// Asks where it is time to, and takes an answer that is there, waiting for up to `timeout`. True where the topic is not
-    /// the one any more that this member began with.
-    pub(crate) fn look(&self, consumer: &GroupConsumer, timeout: Duration) -> bool {
+    /// Asks where it is time to, and takes an answer that is there, waiting for up to `timeout`.
+    pub(crate) fn look(&self, consumer: &GroupConsumer, timeout: Duration) {
         let mut asked_at = self.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
         if asked_at.elapsed() >= Duration::from_millis(ASK_EVERY_MS) {
             *asked_at = Instant::now();
             self.questions.ask();
         }
         drop(asked_at);
-        let Some(Some(id)) = self.questions.answer(timeout) else { return false };
-        consumer.context().topic_id_or(id) != id
+        if let Some(Some(id)) = self.questions.answer(timeout) {
+            consumer.context().topic_id.hear(id);
+        }
     }
 }
 
 /// The topic's id, as a member learns it first.
 #[derive(Debug, Default)]
-pub(crate) struct KnownTopicId(Mutex<Option<TopicId>>);
+pub(crate) struct KnownTopicId {
+    first: Mutex<Option<TopicId>>,
+    is_another: AtomicBool,
+}
 
 impl KnownTopicId {
     pub(crate) fn get(&self) -> Option<TopicId> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.first.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is known, or `id` from now on.
-    pub(crate) fn get_or(&self, id: TopicId) -> TopicId {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(id)
+    /// The topic has this id. The first that is heard is the member's.
+    pub(crate) fn hear(&self, id: TopicId) {
+        let first = *self.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(id);
+        if first != id {
+            self.is_another.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether the topic is not the one any more that the member began with.
+    pub(crate) fn is_another(&self) -> bool {
+        self.is_another.load(Ordering::Acquire)
     }
 }

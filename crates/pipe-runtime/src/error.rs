@@ -92,6 +92,17 @@ pub enum PipeError {
         /// Why, and what to do.
         reason: String,
     },
+    /// The topic was made anew under a pipe that loads each record once.
+    #[error(
+        "the pipe does not go on by itself in a topic that was made anew; the group stands at {standing}; brokers before Kafka 3.1 may have given records of the new topic from there on before \
+         that was noticed, and then those are loaded"
+    )]
+    TopicMadeAnew {
+        /// The offset of each partition, and what was prepared behind it.
+        standing: String,
+        /// What to do.
+        source: SourceError,
+    },
     /// So many rows of a batch were refused that the set-up must be wrong.
     #[error(
         "clickhouse refused {refused} and more rows of one batch, so the pipe stops with its offsets kept; it said: {last}"

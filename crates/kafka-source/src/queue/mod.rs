@@ -25,6 +25,7 @@
 #![allow(unsafe_code, reason = "librdkafka's batch call has no safe wrapper; each block states why it holds")]
 
 mod commit;
+mod log;
 mod topic_id;
 
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -38,6 +39,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 
 pub(crate) use commit::{commit_answered, commit_later, commit_now, metadata};
+pub(crate) use log::LogQueue;
 pub(crate) use topic_id::TopicIdQuestions;
 
 use crate::context::GroupConsumer;
@@ -57,6 +59,7 @@ pub(crate) struct PartitionQueue {
     /// Nothing may be read until the position was set anew.
     holding: AtomicBool,
     partition: PartitionId,
+    log: Option<Arc<LogQueue>>,
     /// Declared last: the handle must be given back before the client can be destroyed.
     consumer: Arc<GroupConsumer>,
 }
@@ -71,6 +74,7 @@ impl PartitionQueue {
     /// The queue of `partition`, cut off from the main queue. To be called before the partition is assigned.
     pub(crate) fn split(
         consumer: Arc<GroupConsumer>,
+        log: Option<Arc<LogQueue>>,
         topic: &str,
         partition: PartitionId,
     ) -> Option<PartitionQueue> {
@@ -89,6 +93,7 @@ impl PartitionQueue {
             caught_up: AtomicI64::new(-1),
             holding: AtomicBool::new(false),
             partition,
+            log,
             consumer,
         })
     }
@@ -108,7 +113,18 @@ impl PartitionQueue {
         if *open && !self.holding.load(Ordering::Acquire) {
             self.take(batch, records_max);
         }
+        if batch.len() > 0 && self.is_of_another_topic() {
+            batch.clear();
+        }
         *open
+    }
+
+    /// Whether what was taken before may be of a topic that was made anew under the same name; see `id_news.rs`.
+    fn is_of_another_topic(&self) -> bool {
+        if let Some(log) = &self.log {
+            log.serve();
+        }
+        self.consumer.context().topic_id.is_another()
     }
 
     fn take(&self, batch: &mut MessageBatch, records_max: usize) {

@@ -32,6 +32,9 @@ use crate::error::PipeError;
 /// Rows of one batch that ClickHouse may refuse, at most; more mean that the set-up is wrong.
 const REFUSED_ROWS_MAX: usize = 1_000;
 
+/// Partitions that one message names, at most.
+const STANDING_PARTITIONS_MAX: usize = 20;
+
 /// A commit to be sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CommitOrder {
@@ -308,6 +311,27 @@ impl Deliveries {
     /// The offset that the group has committed for the partition.
     pub(super) fn committed_offset(&self, partition: PartitionId) -> Option<Offset> {
         self.lock().get(&partition).map(|owned| owned.committed)
+    }
+
+    /// Where the group stands in each partition, in words, and the ranges that may be loaded behind that.
+    pub(super) fn standing(&self) -> String {
+        let all = self.lock();
+        let mut parts: Vec<String> = all
+            .iter()
+            .take(STANDING_PARTITIONS_MAX)
+            .map(|(partition, owned)| {
+                let prepared = owned.prepared.map_or_else(String::new, |prepared| {
+                    format!(" ({} may be loaded)", words_of_range(prepared))
+                });
+                format!("offset {} of partition {partition}{prepared}", owned.committed)
+            })
+            .collect();
+        match all.len() {
+            0 => parts.push("no offset of a partition of this process".to_owned()),
+            count if count > parts.len() => parts.push(format!("{} partitions more", count - parts.len())),
+            _ => {}
+        }
+        parts.join(", ")
     }
 
     /// The range that is being read again, in words, where there is one: it may be loaded.

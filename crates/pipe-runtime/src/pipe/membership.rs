@@ -283,7 +283,12 @@ fn poll(shared: &Shared, source: &Source, timeout: Duration) -> Option<End> {
         return Some(End::TopicMadeAnew);
     }
     if !error.retryable() {
-        shared.fail(error.into());
+        shared.fail(match (&shared.deliveries, error) {
+            (Some(deliveries), source @ SourceError::TopicMadeAnew { .. }) => {
+                PipeError::TopicMadeAnew { standing: deliveries.standing(), source }
+            }
+            (_, error) => error.into(),
+        });
         return Some(End::Pipe);
     }
     tracing::warn!(error = explain(&error), "the source reports an error");

@@ -225,7 +225,9 @@ impl Worker {
             let may_be_loaded =
                 range.map_or_else(String::new, |range| format!("; {range} may be loaded already"));
             let offset = deliveries.and_then(|deliveries| deliveries.committed_offset(partition));
-            let reason = explain(&error) + &may_be_loaded;
+            let stands =
+                offset.map_or_else(String::new, |offset| format!("; the group stands at offset {offset}"));
+            let reason = explain(&error) + &stands + &may_be_loaded;
             self.shared.halt(partition, offset.unwrap_or(Offset(-1)), reason);
         } else {
             self.shared.fail(error.into());
