@@ -65,7 +65,7 @@ impl PipeDisplay {
 }
 
 /// The rate of a count that grows by leaps, a batch at a time: from leap to leap, or it would depend on how many of them happen
-/// to fall into a window.
+/// to fall into a window. Leaps may be further apart than the window is long, as with a long `batch.max_wait`.
 #[derive(Debug, Default)]
 struct Rate {
     /// When the count was first seen, or grew, and to what.
@@ -78,20 +78,25 @@ impl Rate {
         if self.leaps.back().is_none_or(|(_, before)| *before != total) {
             self.leaps.push_back((now, total));
         }
-        while self.leaps.len() > 2 && now.duration_since(self.leaps[1].0) > RATE_WINDOW {
+        // What is older than the window, and a pause, as soon as there is something behind it.
+        while let [first, second, _, ..] = *self.leaps.make_contiguous()
+            && (now.duration_since(second.0) > RATE_WINDOW || second.0.duration_since(first.0) > RATE_WINDOW)
+        {
             self.leaps.pop_front();
         }
-        let (Some((since, before)), Some((last, _))) = (self.leaps.front(), self.leaps.back()) else {
-            return 0.0;
+        let [first, .., before_last, last] = match *self.leaps.make_contiguous() {
+            [first, last] => [first, first, last],
+            [first, .., before_last, last] => [first, before_last, last],
+            _ => return 0.0,
         };
-        let between = last.duration_since(*since);
-        let silent = now.duration_since(*last);
-        if silent > RATE_WINDOW {
+        let between = last.0.duration_since(first.0);
+        let silent = now.duration_since(last.0);
+        if silent > RATE_WINDOW.max(2 * last.0.duration_since(before_last.0)) {
             return 0.0;
         }
-        let elapsed = if silent > between { now.duration_since(*since) } else { between }.as_secs_f64();
+        let elapsed = if silent > between { now.duration_since(first.0) } else { between }.as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate for display")]
-        let gained = total.saturating_sub(*before) as f64;
+        let gained = total.saturating_sub(first.1) as f64;
         if elapsed > 0.0 { gained / elapsed } else { 0.0 }
     }
 }
@@ -145,11 +150,28 @@ mod tests {
 
     #[test]
     fn a_steady_topic_has_one_rate_between_its_batches_too() {
-        for every_tenths in [1, 3, 20, 50] {
-            let seen = rates(60, |tenth| tenth / every_tenths * every_tenths * 2_000);
-            for rate in &seen[15..] {
+        for every_tenths in [1, 3, 20, 50, 150, 600] {
+            let seen = rates(300, |tenth| tenth / every_tenths * every_tenths * 2_000);
+            for rate in &seen[every_tenths.div_ceil(10).max(15) as usize..] {
                 assert!((rate - 20_000.0).abs() < 1.0, "every {every_tenths} tenths: {seen:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_comes_behind_a_pause_is_not_reckoned_with_it() {
+        for pause in [14, 60, 600] {
+            let began_again = 30 + pause;
+            let active = |tenth: u64| tenth.min(300) + tenth.saturating_sub(began_again * 10);
+            let seen = rates(began_again + 30, |tenth| active(tenth) / 5 * 10_000);
+            for rate in &seen[began_again as usize + 2..] {
+                assert!(
+                    (rate - 20_000.0).abs() < 1.0,
+                    "behind {pause} s: {:?}",
+                    &seen[began_again as usize..]
+                );
+            }
+            assert_eq!(seen[began_again as usize - 1] as u64, 0, "at the end of {pause} s: {seen:?}");
         }
     }
 
