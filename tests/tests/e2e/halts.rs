@@ -1,8 +1,8 @@
 //! Exactly-once delivery where it cannot go on by itself: the partition stops, says why, and loads nothing twice.
 
 use housepipe_tests::{
-    Layout, Numbered, Outcome, PipeText, commit, housepipe, housepipe_at, query, query_number, shared_stack,
-    unique, wait_until,
+    Layout, Numbered, Outcome, PipeText, Proxy, commit, housepipe, housepipe_at, query, query_number,
+    shared_stack, unique, wait_until,
 };
 
 /// A table with a small window, and a pipe in exactly-once mode.
@@ -82,6 +82,36 @@ fn a_batch_of_another_name_stops_the_partition_until_it_is_back() {
     run(&renamed).expect_success();
     let verdict = more.verdict(shared_stack());
     assert!(verdict.is_exact(), "{verdict:?}");
+}
+
+/// A failure of the other partitions that passes does not take the reason away.
+#[test]
+fn a_partition_that_has_stopped_is_shown_again_when_the_others_go_on() {
+    let stack = shared_stack();
+    let mut numbered = Numbered::new(stack, &unique("halt_shown"), 2, false);
+    numbered.produce(stack, 100);
+    let server = stack.clickhouse.url().trim_start_matches("http://").to_owned();
+    let proxy = Proxy::before(&server);
+    let pipe = numbered
+        .pipe(stack)
+        .replacing(&server, &proxy.address().to_string())
+        .with("delivery: exactly_once\nbatch: { max_wait: 100ms }");
+    commit(stack, numbered.topic(), 10, "1;L=9f3a;s=10");
+    let running = housepipe(&["--log", "info", "run", "pipe.yaml", "--json"], Some(&pipe), b"");
+    wait_until("the other partition", || numbered.settled(stack) == 50);
+    let shown = || running.said().matches("the pipe holds; mend this and it goes on").count();
+    wait_until("the reason", || shown() == 1);
+    proxy.refuse(252, "Too many parts");
+    numbered.produce(stack, 100);
+    wait_until("a failure", || running.has_said("an insert failed and is tried again"));
+    proxy.pass_on_again();
+    wait_until("the rows", || numbered.settled(stack) == 100);
+    wait_until("the reason once more", || shown() == 2);
+    let said = running.said();
+    let last = said.rsplit("the pipe holds; mend this and it goes on").next().unwrap_or_default();
+    assert!(last.contains("partition 0 has stopped") && last.contains("is damaged"), "{said}");
+    running.signal(nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(running.wait().code, Some(1));
 }
 
 /// Writes into the table as somebody else, each time one block.

@@ -267,9 +267,12 @@ impl Shared {
     /// Something has succeeded that had failed before.
     pub(super) fn is_well(&self) {
         self.system_log.destination_works();
-        if !self.is_stopping() && self.progress.lock().halted.is_empty() {
-            self.state.set(PipeState::Running);
+        if self.is_stopping() {
+            return;
         }
+        let halted = self.progress.lock().halted.first_key_value().map(|(at, reason)| halted(*at, reason));
+        // The error table was told of the partition when it stopped.
+        self.state.show(halted.unwrap_or(PipeState::Running));
     }
 
     /// A partition is not read any more, while the others go on. Its group stands at `offset`.
@@ -277,9 +280,7 @@ impl Shared {
         tracing::error!(partition = partition.0, reason, "a partition stops; its offset is kept");
         let message = format!("a partition stops; its offset is kept: {reason}");
         self.system_log.tell_of(SystemCode::PartitionStopped, partition, offset, &message);
-        self.state.show(PipeState::Misconfigured {
-            reason: format!("partition {partition} has stopped: {reason}"),
-        });
+        self.state.show(halted(partition, &reason));
         self.progress.lock().halted.insert(partition, reason);
         self.progress.notify();
     }
@@ -343,6 +344,11 @@ impl Shared {
         }
         true
     }
+}
+
+/// The state of a pipe of which a partition has stopped.
+fn halted(partition: PartitionId, reason: &str) -> PipeState {
+    PipeState::Misconfigured { reason: format!("partition {partition} has stopped: {reason}") }
 }
 
 /// A reject in a few words.
