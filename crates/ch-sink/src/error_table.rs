@@ -20,6 +20,9 @@ pub struct ErrorTable {
 }
 
 impl ErrorTable {
+    /// The engine that it is created with.
+    pub(crate) const ENGINE: &'static str = "MergeTree";
+
     /// Days that rows are kept unless the caller says otherwise.
     pub const TTL_DAYS_DEFAULT: u32 = 7;
 
@@ -59,9 +62,10 @@ impl ErrorTable {
                  `schema_id` Nullable(UInt32),\n    \
                  `batch_token` String\n\
              )\n\
-             ENGINE = MergeTree\n\
+             ENGINE = {}\n\
              ORDER BY (`_time`, `topic`, `partition`, `offset`)",
-            quote_identifier(&self.name)
+            quote_identifier(&self.name),
+            Self::ENGINE
         );
         if self.ttl_days > 0 {
             sql.push_str(&format!("\nTTL toDateTime(`_time`) + toIntervalDay({})", self.ttl_days));

@@ -335,6 +335,57 @@ fn many_ranges_are_read_again_one_after_the_other() {
     assert_exact(&numbered);
 }
 
+/// Rows of the error table are repeated as well.
+#[test]
+fn an_error_table_that_remembers_nothing_is_refused_and_a_short_memory_is_told() {
+    let stack = shared_stack();
+    let topic = unique("once_errors_forget");
+    create_topic(stack, &topic, 1);
+    let window = |blocks: u32| format!("SETTINGS non_replicated_deduplication_window = {blocks}");
+    query(
+        stack,
+        &format!("CREATE TABLE {topic} (id UInt64) ENGINE = MergeTree ORDER BY id {}", window(10_000)),
+    );
+    // One insert a second: the window in blocks is the horizon in seconds.
+    let at_least_once = PipeText::new(stack, &topic).with("batch: { max_wait: 1s }");
+    let pipe = at_least_once.clone().with("delivery: exactly_once");
+    let check = |pipe: &PipeText| {
+        let outcome = housepipe(&["check", "pipe.yaml", "--json"], Some(pipe), b"").wait();
+        let checks = outcome.json()["checks"].as_array().unwrap().clone();
+        let check = checks.into_iter().find(|check| check["name"] == "deduplication").unwrap();
+        let words = |key: &str| check[key].as_str().unwrap().to_owned();
+        (outcome.code, words("verdict"), words("detail"))
+    };
+    let passed = |(code, verdict, detail): (Option<i32>, String, String), words: &str| {
+        assert_eq!((code, verdict.as_str()), (Some(0), "ok"), "{detail}");
+        assert!(detail.contains(words), "no `{words}` in: {detail}");
+    };
+    // It is created with a window.
+    passed(check(&pipe), "within 10000 s");
+    housepipe(&["run", "pipe.yaml", "--until-caught-up"], Some(&pipe), b"").wait().expect_success();
+    let errors = format!("{topic}_clickpipes_error");
+    let set = |blocks: u32| {
+        let setting = format!("non_replicated_deduplication_window = {blocks}");
+        query(stack, &format!("ALTER TABLE {errors} MODIFY SETTING {setting}"));
+    };
+    set(900);
+    passed(check(&pipe), &format!("within 900 s, which `housepipe`.`{errors}` remembers"));
+    set(0);
+    let mend =
+        format!("ALTER TABLE `housepipe`.`{errors}` MODIFY SETTING non_replicated_deduplication_window");
+    let (code, verdict, detail) = check(&pipe);
+    assert_eq!((code, verdict.as_str()), (Some(1), "failed"), "{detail}");
+    assert!(detail.contains(&mend), "{detail}");
+    let (code, verdict, detail) = check(&at_least_once);
+    assert_eq!((code, verdict.as_str()), (Some(0), "warning"), "{detail}");
+    assert!(detail.contains(&mend), "{detail}");
+    let outcome = housepipe(&["run", "pipe.yaml", "--until-caught-up"], Some(&pipe), b"").wait();
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains(&mend), "{}", outcome.stderr);
+    let without = pipe.with("error_table: { enabled: false }");
+    passed(check(&without), "within 10000 s");
+}
+
 /// The error rows of one batch are more than one insert: a server that is killed between them has some of them.
 #[test]
 fn error_rows_of_which_some_are_there_after_a_kill_are_completed() {

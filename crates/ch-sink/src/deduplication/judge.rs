@@ -20,6 +20,24 @@ impl Deduplication {
         self.with(Severity::Refusal)
     }
 
+    /// The verdict on inserts into both tables: what was found of either, and the horizon of the one that forgets first.
+    #[must_use]
+    pub fn and(mut self, other: Deduplication) -> Deduplication {
+        self.findings.extend(other.findings);
+        self.horizon =
+            [self.horizon, other.horizon].into_iter().flatten().min_by_key(|horizon| horizon.seconds);
+        self.in_order()
+    }
+
+    /// Refusals first; where there is one, there is no horizon.
+    fn in_order(mut self) -> Deduplication {
+        self.findings.sort_by_key(|finding| finding.severity() as u8);
+        if self.refusals().next().is_some() {
+            self.horizon = None;
+        }
+        self
+    }
+
     /// The findings of this severity.
     pub fn with(&self, severity: Severity) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(move |finding| finding.severity() == severity)
@@ -53,11 +71,7 @@ pub fn judge(facts: &DeduplicationFacts, inserts_per_second: f64) -> Deduplicati
         target: view.target_name.clone(),
         user: facts.user.clone(),
     }));
-    findings.sort_by_key(|finding| finding.severity() as u8);
-    if findings.iter().any(|finding| finding.severity() == Severity::Refusal) {
-        horizon = None;
-    }
-    Deduplication { horizon, findings }
+    Deduplication { horizon, findings }.in_order()
 }
 
 /// What is the matter with one table.

@@ -6,6 +6,7 @@ use super::assemble::{PartsRow, Server, TableRow, facts_of};
 use super::facts::{DeduplicationFacts, TableFacts, TableName, ViewFacts};
 use crate::ddl::CreateTable;
 use crate::error::SinkError;
+use crate::error_table::ErrorTable;
 use crate::quote::quote_string;
 use crate::sink::Sink;
 
@@ -78,13 +79,35 @@ impl Sink {
         &self,
         create: &CreateTable,
     ) -> Result<DeduplicationFacts, SinkError> {
+        let engine = create.engine.trim().split('(').next().unwrap_or_default().trim();
+        let partition_key = create.partition_by.clone().unwrap_or_default();
+        self.planned_facts(&create.name, &create.sql(), engine, partition_key).await
+    }
+
+    /// The same for an error table that does not exist yet.
+    ///
+    /// # Errors
+    /// Any [`SinkError`] of a request.
+    pub async fn planned_error_table_facts(
+        &self,
+        table: &ErrorTable,
+    ) -> Result<DeduplicationFacts, SinkError> {
+        self.planned_facts(table.name(), &table.sql(), ErrorTable::ENGINE, String::new()).await
+    }
+
+    async fn planned_facts(
+        &self,
+        table: &str,
+        sql: &str,
+        engine: &str,
+        partition_key: String,
+    ) -> Result<DeduplicationFacts, SinkError> {
         let server = self.server_facts().await?;
-        let name = TableName { database: self.config().database.clone(), table: create.name.clone() };
-        let engine = create.engine.trim().split('(').next().unwrap_or_default().trim().to_owned();
+        let name = TableName { database: self.config().database.clone(), table: table.to_owned() };
         let row = TableRow {
-            engine_full: create.sql().replace('\n', " "),
-            engine,
-            partition_key: create.partition_by.clone().unwrap_or_default(),
+            engine_full: sql.replace('\n', " "),
+            engine: engine.to_owned(),
+            partition_key,
             dependencies: Vec::new(),
             target_database: String::new(),
             target_table: String::new(),

@@ -1,8 +1,8 @@
 //! The facts of deduplication are those of the server, and the verdicts are what it does.
 
 use housepipe_ch_sink::{
-    ColumnDef, CreateTable, DEDUPLICATION_WINDOW_BLOCKS, Deduplication, Finding, Insert, Severity, Sink,
-    judge,
+    ColumnDef, CreateTable, DEDUPLICATION_WINDOW_BLOCKS, Deduplication, ErrorTable, Finding, Insert,
+    Severity, Sink, judge,
 };
 use housepipe_local_stack::{Clickhouse, USER_NARROW};
 
@@ -188,6 +188,12 @@ async fn a_table_of_ours_is_as_planned() {
     sink.create_table(&create).await.unwrap();
     assert_eq!(sink.deduplication_facts("ours").await.unwrap().unwrap(), planned);
     assert_eq!(count_of_a_repetition(&sink, "ours", "ours").await, 1);
+
+    let errors = ErrorTable::new("errors", 7);
+    let planned = sink.planned_error_table_facts(&errors).await.unwrap();
+    assert_eq!(planned.destination.window_blocks, DEDUPLICATION_WINDOW_BLOCKS);
+    sink.create_error_table(&errors).await.unwrap();
+    assert_eq!(sink.deduplication_facts("errors").await.unwrap().unwrap(), planned);
 
     // Replicated tables keep the server's defaults.
     let replicated = CreateTable { engine: "ReplicatedMergeTree".to_owned(), ..create };

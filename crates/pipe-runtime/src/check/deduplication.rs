@@ -3,13 +3,14 @@
 use housepipe_ch_sink::{Deduplication, Severity, Sink, SinkError, judge};
 
 use super::{Check, Verdict};
-use crate::pipe::provision::create_table;
+use crate::pipe::provision::{create_table, error_table};
 use crate::pipe_file::{BatchLimits, PipeFile};
 
 /// The name of the check.
 const NAME: &str = "deduplication";
 
-/// Judges the destination for a topic of `partitions`. `None` where the table is missing and would not be created.
+/// Judges the destination for a topic of `partitions`, and the error table, whose rows are repeated with the others. `None`
+/// where the destination is missing and would not be created.
 pub(crate) async fn look(
     sink: &Sink,
     file: &PipeFile,
@@ -22,7 +23,19 @@ pub(crate) async fn look(
             None => None,
         },
     };
-    Ok(facts.map(|facts| judge(&facts, inserts_per_second(&file.batch, partitions))))
+    let Some(facts) = facts else { return Ok(None) };
+    // Error rows come with a batch, and more seldom: for the error table this rate is the highest that there may be.
+    let rate = inserts_per_second(&file.batch, partitions);
+    let judged = judge(&facts, rate);
+    if !file.error_table.enabled {
+        return Ok(Some(judged));
+    }
+    let errors = error_table(file);
+    let of_errors = match sink.deduplication_facts(errors.name()).await? {
+        Some(facts) => facts,
+        None => sink.planned_error_table_facts(&errors).await?,
+    };
+    Ok(Some(judged.and(judge(&of_errors, rate))))
 }
 
 /// Inserts that a pipe makes in a second while it keeps up: one for each partition every `max_wait`, at most.
