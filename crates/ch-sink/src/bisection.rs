@@ -92,6 +92,13 @@ impl Bisection {
         self.current.clone()
     }
 
+    /// A search in `rows` rows, two or more, that are too many for one insert ([`FailureClass::Divide`](crate::FailureClass)).
+    pub fn after_excess(rows: usize) -> Self {
+        let mut bisection = Self::after_refusal(0, String::new(), None);
+        bisection.halve(0..rows);
+        bisection
+    }
+
     /// The range that was handed out is stored.
     pub fn accepted(&mut self) {
         if let Some(range) = self.current.take() {
@@ -106,6 +113,19 @@ impl Bisection {
             self.last_message.clone_from(&message);
             self.narrow(range, message, named);
         }
+    }
+
+    /// The range that was handed out, two rows or more, is too much for one insert; none of its rows is refused for that.
+    pub fn exceeded(&mut self) {
+        if let Some(range) = self.current.take() {
+            self.halve(range);
+        }
+    }
+
+    fn halve(&mut self, range: Range<usize>) {
+        let middle = range.start + range.len() / 2;
+        let parts = [middle..range.end, range.start..middle];
+        self.pending.extend(parts.into_iter().filter(|part| !part.is_empty()));
     }
 
     fn narrow(&mut self, range: Range<usize>, message: String, named: Option<usize>) {
@@ -196,6 +216,36 @@ mod tests {
             prop_assert_eq!(&found, &bad);
             for (row, times) in accepted.into_iter().enumerate() {
                 prop_assert_eq!(times, usize::from(!bad.contains(&row)));
+            }
+        }
+    }
+
+    proptest! {
+        /// The server takes `reach_max` groups of rows in one insert, and says so before it looks at rows.
+        #[test]
+        fn what_is_too_much_for_one_insert_arrives_in_several_and_is_no_refused_row(
+            groups in prop::collection::vec(0_u8..40, 2..400),
+            reach_max in 1_usize..30,
+            bad in prop::collection::btree_set(0_usize..400, 0..10),
+        ) {
+            let is_bad = |row: usize| bad.contains(&row);
+            let mut accepted = vec![0; groups.len()];
+            let mut search = Bisection::after_excess(groups.len());
+            while let Some(range) = search.next_range() {
+                let reach = groups[range.clone()].iter().collect::<BTreeSet<_>>().len();
+                if reach > reach_max {
+                    search.exceeded();
+                } else if let Some(first) = range.clone().find(|row| is_bad(*row)) {
+                    search.refused(String::new(), Some(first - range.start));
+                } else {
+                    accepted[range].iter_mut().for_each(|times| *times += 1);
+                    search.accepted();
+                }
+            }
+            let found: BTreeSet<usize> = search.finish().unwrap().into_iter().map(|row| row.index).collect();
+            for (row, times) in accepted.into_iter().enumerate() {
+                prop_assert_eq!(times, usize::from(!is_bad(row)));
+                prop_assert_eq!(found.contains(&row), is_bad(row));
             }
         }
     }

@@ -45,6 +45,8 @@ pub struct ServerError {
     pub message: String,
     /// Whether it came from a materialized view. The table itself may have stored the rows by then.
     pub is_of_view: bool,
+    /// Whether the rows are of more partitions than one insert may reach, which has the code of too many parts.
+    pub is_of_partitions: bool,
     /// The row of the insert that it names, counted from 0. A hint: not every error names one, and what a server counts
     /// may be the rows of a block.
     pub row: Option<usize>,
@@ -172,10 +174,10 @@ impl SinkError {
     /// What to do about it.
     pub fn class(&self) -> FailureClass {
         match self {
-            SinkError::Server { error, .. } => match class_of_code(error.code) {
+            SinkError::Server { error, .. } => match error.class() {
                 // The table itself may have stored the rows by then: parts of them, with tokens of their own, would be
                 // stored again. The same insert is dropped by the table and reaches the view.
-                FailureClass::IsolateRow if error.is_of_view => FailureClass::Hold,
+                FailureClass::IsolateRow | FailureClass::Divide if error.is_of_view => FailureClass::Hold,
                 class => class,
             },
             SinkError::NotClickhouse { status, .. } => status.map_or(FailureClass::Hold, class_of_status),
@@ -207,13 +209,13 @@ impl SinkError {
     }
 
     /// Whether nothing of the insert that it refused was stored, as far as one attempt tells: rows that break a
-    /// constraint, a table or a column that is not there, a right that is missing. After a failure of the network, or of a
+    /// constraint or are of too many partitions, a table or a column that is not there, a right that is missing. After a failure of the network, or of a
     /// materialized view, that is unknown.
     pub fn has_stored_nothing(&self) -> bool {
         match self {
             SinkError::Server { error, .. } if error.is_of_view => false,
-            SinkError::Server { error, .. } => match class_of_code(error.code) {
-                FailureClass::IsolateRow => true,
+            SinkError::Server { error, .. } => match error.class() {
+                FailureClass::IsolateRow | FailureClass::Divide => true,
                 FailureClass::Hold => {
                     matches!(error.code, 16 | 47 | 60 | 81 | 164 | 192..=195 | 452 | 497 | 516)
                 }
@@ -250,8 +252,24 @@ impl SinkError {
     }
 }
 
+impl ServerError {
+    /// What to do about it, wherever it came from.
+    fn class(&self) -> FailureClass {
+        if self.is_of_partitions { FailureClass::Divide } else { class_of_code(self.code) }
+    }
+
+    /// How to mend it; begins with `; `, or is empty.
+    pub(crate) fn mend(&self) -> &'static str {
+        if self.is_of_partitions {
+            return "; raise `max_partitions_per_insert_block` for this user, as by ALTER USER ... SETTINGS, or lower \
+                    `batch.max_rows`";
+        }
+        mend_of_code(self.code)
+    }
+}
+
 /// How to mend what `code` says; begins with `; `, or is empty.
-pub(crate) const fn mend_of_code(code: i32) -> &'static str {
+const fn mend_of_code(code: i32) -> &'static str {
     match code {
         16 => "; the table has other columns than the pipe: correct `columns`, or ALTER the table",
         60 => "; create the table, or correct its name and database",

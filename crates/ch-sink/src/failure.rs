@@ -9,11 +9,15 @@ pub enum FailureClass {
     Hold,
     /// Rows are refused for what they contain: bisect until those stand alone.
     IsolateRow,
+    /// The rows are of more partitions of the table than one insert may reach: nothing of it is stored, and none of them is
+    /// bad. Send them in several inserts.
+    Divide,
 }
 
 /// The class of a ClickHouse error code. A code that is not listed is [`FailureClass::Hold`]: never a silent loss.
 ///
-/// Names are those of ClickHouse's `ErrorCodes.cpp`.
+/// Names are those of ClickHouse's `ErrorCodes.cpp`. A code alone does not tell all: 252 is also that of an insert into too
+/// many partitions, which [`SinkError::class`](crate::SinkError::class) knows by its text.
 pub const fn class_of_code(code: i32) -> FailureClass {
     match code {
         159 // TIMEOUT_EXCEEDED

@@ -60,6 +60,7 @@ mod bisection;
 mod error;
 mod failure;
 mod named_row;
+mod pieces;
 mod response;
 
 pub use aftermath::{Left, ServerClock};
@@ -83,6 +84,7 @@ pub use insert::{Insert, InsertFormat, Inserted};
 pub use look::Look;
 pub use memory::{BlockMark, CountedTable, TablesMark, TakenSince};
 pub use named_row::{NamedRow, cuts};
+pub use pieces::may_divide;
 pub use quote::{quote_identifier, quote_string};
 pub use session::SessionFault;
 pub use sink::{ServerInfo, Sink};

@@ -5,21 +5,22 @@ use std::io;
 
 use clickhouse::error::Error;
 
-use crate::error::{NetworkFault, ServerError, SinkError, mend_of_code};
+use crate::error::{NetworkFault, ServerError, SinkError};
 
 /// Characters of a server's message that are kept, at most.
 const MESSAGE_CHARS_MAX: usize = 1_000;
 /// Characters of an answer from something else that are quoted, at most.
 const FOREIGN_CHARS_MAX: usize = 160;
 
+/// The code of a table with too many parts, and of an insert into too many partitions.
+const TOO_MANY_PARTS: i32 = 252;
+
 /// Turns an error of the client into one of the sink. `server` is scheme, host and port.
 pub(crate) fn sink_error(error: Error, operation: &str, server: &str, timeout_ms: u64) -> SinkError {
     let operation = operation.to_owned();
     match error {
         Error::BadResponse(text) => match parse_server_error(&text) {
-            Some(error) => {
-                SinkError::Server { operation, mend: mend_of_code(error.code), error: Box::new(error) }
-            }
+            Some(error) => SinkError::Server { operation, mend: error.mend(), error: Box::new(error) },
             None => SinkError::NotClickhouse {
                 operation,
                 status: foreign_status(&text),
@@ -51,7 +52,15 @@ pub(crate) fn parse_server_error(text: &str) -> Option<ServerError> {
     let rest = &rest[digits..];
     if rest.is_empty() {
         let message = "no further text".to_owned();
-        return Some(ServerError { code, name: String::new(), message, is_of_view: false, row: None });
+        let (is_of_view, is_of_partitions) = (false, false);
+        return Some(ServerError {
+            code,
+            name: String::new(),
+            message,
+            is_of_view,
+            is_of_partitions,
+            row: None,
+        });
     }
     let rest = rest.strip_prefix(". DB::")?;
     let (kind, mut message) = rest.split_once(": ")?;
@@ -71,6 +80,7 @@ pub(crate) fn parse_server_error(text: &str) -> Option<ServerError> {
         message = &message[..at];
     }
     let is_of_view = message.contains("while pushing to view");
+    let is_of_partitions = code == TOO_MANY_PARTS && message.contains("max_partitions_per_insert_block");
     // A violated constraint is followed by the row's values, which are not for logs.
     if let Some(at) = message.find(" Column values:") {
         message = &message[..at];
@@ -82,6 +92,7 @@ pub(crate) fn parse_server_error(text: &str) -> Option<ServerError> {
         name: name.to_owned(),
         message: cut(message, MESSAGE_CHARS_MAX),
         is_of_view,
+        is_of_partitions,
         row,
     })
 }
@@ -245,6 +256,26 @@ mod tests {
         );
         assert!(!of_view.has_stored_nothing(), "the table before the view has stored them");
         assert!(!of("503 Service Unavailable").has_stored_nothing());
+    }
+
+    #[test]
+    fn too_many_partitions_are_told_from_too_many_parts() {
+        let parts = of(
+            "Code: 252. DB::Exception: Too many parts (3001 with average size of 1.00 KiB) in table 'd.t'. Merges \
+                        are processing significantly slower than inserts. (TOO_MANY_PARTS) (version 26.9)",
+        );
+        assert_eq!((parts.class(), parts.has_stored_nothing()), (FailureClass::Retry, false));
+        assert!(parts.to_string().contains("let merges catch up"), "{parts}");
+        let text = "Too many partitions for a single INSERT block (150 partitions, limit is 100). The limit is controlled by \
+                    the 'max_partitions_per_insert_block' setting.";
+        let partitions =
+            of(&format!("Code: 252. DB::Exception: {text} A large number. (TOO_MANY_PARTS) (version 26.9)"));
+        assert_eq!((partitions.class(), partitions.has_stored_nothing()), (FailureClass::Divide, true));
+        assert!(partitions.to_string().contains("raise `max_partitions_per_insert_block`"), "{partitions}");
+        let of_view = of(&format!(
+            "Code: 252. DB::Exception: {text}: while pushing to view d.v. (TOO_MANY_PARTS) (version 26.9)"
+        ));
+        assert_eq!((of_view.class(), of_view.has_stored_nothing()), (FailureClass::Hold, false));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod faults;
 mod halts;
 mod load;
 mod mistakes;
+mod partitions;
 mod rebalance;
 mod rejects;
 mod security;

@@ -7,6 +7,7 @@ mod error_log;
 mod error_system;
 mod exactly_once_check;
 mod look;
+mod partitions;
 
 use bytes::Bytes;
 use housepipe_ch_sink::{

@@ -26,7 +26,7 @@ pub(super) enum Attempted {
 #[derive(Debug)]
 pub(super) enum Sent {
     Stored,
-    /// Nothing of it is stored, for what its rows contain.
+    /// Nothing of it is stored, for what its rows contain, or for the partitions of the table that they are of.
     Refused(SinkError),
     /// Nothing of it is stored, and its token is not believed any more: ClickHouse was started anew.
     Nothing,
@@ -99,8 +99,10 @@ impl Loader<'_> {
                 FailureClass::Retry if is_over(began) => return unsure(error),
                 FailureClass::Retry => pause(&mut backoff, &error).await,
                 _ if is_unknown || (was_sent && !error.has_stored_nothing()) => return unsure(error),
-                FailureClass::IsolateRow if was_sent => return Ok(Sent::Refused(error)),
-                FailureClass::IsolateRow | FailureClass::Hold => {
+                FailureClass::IsolateRow | FailureClass::Divide if was_sent => {
+                    return Ok(Sent::Refused(error));
+                }
+                FailureClass::IsolateRow | FailureClass::Divide | FailureClass::Hold => {
                     return Err(ErrorsError::Insert(Box::new(error)));
                 }
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use housepipe_ch_sink::{
     Backoff, Bisection, ClaimConflict, DeduplicationFacts, ErrorTable, FailureClass, RecordId, ReplayMark,
-    Sink, SinkError,
+    Sink, SinkError, may_divide,
 };
 
 use super::encode::Rows;
@@ -58,15 +58,21 @@ impl<'a> Loader<'a> {
     pub(super) async fn load(&mut self, rows: &Rows, report: &mut ReplayReport) -> Result<(), ErrorsError> {
         let all = 0..rows.len();
         let Some(first) = self.attempt(rows, all.clone(), report).await? else { return Ok(()) };
-        tracing::warn!(
-            error = explain(&first),
-            rows = all.len(),
-            "clickhouse refused an insert; looking for the rows"
-        );
-        let mut search = Bisection::after_refusal(all.len(), explain(&first), first.named_row());
+        let (whole_rows, error) = (all.len(), explain(&first));
+        tracing::warn!(error, rows = whole_rows, "clickhouse refused an insert; its rows go in several");
+        let is_too_much = |error: &SinkError| error.class() == FailureClass::Divide;
+        let mut search = match is_too_much(&first) {
+            true if !may_divide(whole_rows, whole_rows) => return Err(ErrorsError::Insert(Box::new(first))),
+            true => Bisection::after_excess(whole_rows),
+            false => Bisection::after_refusal(whole_rows, error, first.named_row()),
+        };
         while let Some(range) = search.next_range() {
-            match self.attempt(rows, range, report).await? {
+            match self.attempt(rows, range.clone(), report).await? {
                 None => search.accepted(),
+                Some(error) if is_too_much(&error) => match may_divide(range.len(), whole_rows) {
+                    true => search.exceeded(),
+                    false => return Err(ErrorsError::Insert(Box::new(error))),
+                },
                 Some(error) => search.refused(explain(&error), error.named_row()),
             }
         }

@@ -102,7 +102,7 @@ async fn was_never_done(
     refusal: &SinkError,
 ) -> Result<(), String> {
     let target = &loader.destination.target;
-    let tells = refusal.class() == FailureClass::IsolateRow
+    let tells = matches!(refusal.class(), FailureClass::IsolateRow | FailureClass::Divide)
         && note.is_of(loader.destination.plan_hash, &insert.body)
         && target.is_of_one_server()
         && target.keeps_rows();

@@ -1,27 +1,40 @@
 //! What is inserted, and why it may end without.
 
-use housepipe_ch_sink::{ErrorRow, ErrorTable, Insert, SinkError, TableColumn};
+use housepipe_ch_sink::{ErrorRow, ErrorTable, FailureClass, Insert, SinkError, TableColumn};
 
 use super::shared::Shared;
 
 /// What is tried until it succeeds.
 pub(super) enum Attempt<'a> {
-    Rows(&'a Insert<'a>),
+    Rows {
+        insert: &'a Insert<'a>,
+        /// Rows of too many partitions of the table are given back, to go in several inserts.
+        may_divide: bool,
+    },
     Errors(&'a ErrorTable, &'a [ErrorRow], &'a str),
 }
 
 impl Attempt<'_> {
     pub(super) fn table(&self) -> &str {
         match self {
-            Attempt::Rows(insert) => insert.table,
+            Attempt::Rows { insert, .. } => insert.table,
             Attempt::Errors(table, ..) => table.name(),
+        }
+    }
+
+    /// What is done about a failure of it.
+    pub(super) fn class(&self, error: &SinkError) -> FailureClass {
+        match (error.class(), self) {
+            (FailureClass::Divide, Attempt::Rows { may_divide: true, .. }) => FailureClass::Divide,
+            (FailureClass::Divide, _) => FailureClass::Hold,
+            (class, _) => class,
         }
     }
 
     /// The columns whose types have to be those that rows are encoded for.
     pub(super) fn known_columns<'a>(&self, shared: &'a Shared) -> &'a [TableColumn] {
         match self {
-            Attempt::Rows(_) => &shared.setup.target.known_columns,
+            Attempt::Rows { .. } => &shared.setup.target.known_columns,
             Attempt::Errors(..) => &[],
         }
     }
@@ -29,7 +42,7 @@ impl Attempt<'_> {
     /// Whether tokens of the table outlive its server.
     pub(super) fn is_in_keeper(&self, shared: &Shared) -> bool {
         match self {
-            Attempt::Rows(_) => shared.setup.target.is_in_keeper(),
+            Attempt::Rows { .. } => shared.setup.target.is_in_keeper(),
             // The error table is ours, and not replicated.
             Attempt::Errors(..) => false,
         }
@@ -40,6 +53,8 @@ impl Attempt<'_> {
 pub(super) enum Undelivered {
     /// ClickHouse refuses these rows for what they contain.
     Refused(SinkError),
+    /// They are of too many partitions of the table for one insert. Nothing of them is stored, and none of them is bad.
+    TooManyPartitions(SinkError),
     /// The pipe ends, or the partition has another owner; what is not committed is read again.
     Abandoned,
     /// It was tried for so long that ClickHouse may have forgotten whether it has it.

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use bytes::Bytes;
-use housepipe_ch_sink::ErrorRow;
+use housepipe_ch_sink::{ErrorRow, may_divide};
 use housepipe_kafka_source::{Offset, PartitionId};
 
 use crate::delivery::{BatchId, Epoch, Span};
@@ -43,6 +43,8 @@ pub(super) struct SealedBatch {
     row_ends: Vec<usize>,
     row_offsets: Vec<i64>,
     runs: Vec<(usize, PartitionId)>,
+    /// Rows of the batch that this was sealed as, or is a piece of.
+    whole_rows: usize,
 }
 
 impl BatchBuilder {
@@ -138,6 +140,7 @@ impl BatchBuilder {
             body: Bytes::from(self.body),
             rejected: self.rejects.len() as u64,
             rejects: self.rejects,
+            whole_rows: self.row_ends.len(),
             row_ends: self.row_ends,
             row_offsets: self.row_offsets,
             runs: self.runs,
@@ -163,6 +166,7 @@ impl SealedBatch {
             row_ends,
             row_offsets,
             runs: self.runs.iter().map(|(_, partition)| (0, *partition)).collect(),
+            whole_rows: self.whole_rows,
         };
         self.rejected = self.rejects.len() as u64;
         (self, Offset(middle), second)
@@ -194,6 +198,11 @@ impl SealedBatch {
 
     pub(super) fn row_count(&self) -> usize {
         self.row_ends.len()
+    }
+
+    /// Whether `rows` rows of it that are of too many partitions of the table for one insert go in several.
+    pub(super) fn may_divide(&self, rows: usize) -> bool {
+        may_divide(rows, self.whole_rows)
     }
 
     /// Where row number `row` starts in the body; for the number of rows, where the last one ends.
@@ -357,6 +366,16 @@ mod tests {
         assert_eq!(first.drop_rows(), [Offset(3)]);
         first.add_reject(ErrorRow::record("p", "t", 0, 3, "refused"));
         assert_eq!((first.row_count(), first.records()), (0, 1));
+    }
+
+    #[test]
+    fn a_batch_is_not_divided_into_any_number_of_pieces() {
+        let whole = one_partition(0..6_400, |_| false).seal(BatchId(1));
+        assert!(whole.may_divide(6_400) && whole.may_divide(101) && !whole.may_divide(100));
+        let (first, _, second) = whole.cut(150);
+        assert!(first.may_divide(150) && !second.may_divide(100), "a piece is of the whole batch still");
+        let few = one_partition(0..3, |_| false).seal(BatchId(2));
+        assert!(few.may_divide(2) && !few.may_divide(1), "a row is in one partition");
     }
 
     #[test]

@@ -71,6 +71,22 @@ pub(super) async fn deliver_part(
                 Err(_) => part.give_back(&shared),
             }
         }
+        Err(Undelivered::TooManyPartitions(error)) => {
+            let message = explain(&error);
+            tracing::info!(
+                rows = part.sealed.rows,
+                message,
+                "a range goes into the table in several inserts"
+            );
+            // As rows that are refused, but for the row: there are two or more, and none is named.
+            deliveries.refused(
+                &shared,
+                partition,
+                epoch,
+                part,
+                &RowsRefused { message, named: None, row: None },
+            );
+        }
         Err(Undelivered::Overdue { age_s }) => {
             part.give_back(&shared);
             deliveries.overdue(&shared, partition, epoch, age_s);
@@ -129,7 +145,9 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
     }
     let (mut guard, token) = (guard.clone(), token.rows(&all));
     let insert = insert_of(shared, &part.batch, &all, &token);
-    match persist(shared, Attempt::Rows(&insert), &mut guard).await {
+    let attempt =
+        Attempt::Rows { insert: &insert, may_divide: part.batch.may_divide(part.batch.row_count()) };
+    match persist(shared, attempt, &mut guard).await {
         Err(Undelivered::ServerRestarted { .. }) => {}
         other => return other,
     }

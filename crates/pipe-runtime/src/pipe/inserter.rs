@@ -44,7 +44,9 @@ async fn store(shared: &Arc<Shared>, batch: &mut SealedBatch) -> Result<Outcome,
     for rows in batch.inserts(INSERT_BYTES_MAX) {
         let refused = match insert_rows(shared, batch, rows.clone()).await {
             Ok(()) => Vec::new(),
-            Err(Undelivered::Refused(error)) => isolate::deliver(shared, batch, rows.clone(), error).await?,
+            Err(first @ (Undelivered::Refused(_) | Undelivered::TooManyPartitions(_))) => {
+                isolate::deliver(shared, batch, rows.clone(), first).await?
+            }
             Err(other) => return Err(other),
         };
         failpoint("insert_rows");
@@ -70,7 +72,8 @@ pub(super) async fn insert_rows(
     loop {
         let token = after(&token, guard.another_start()).rows(&rows);
         let insert = insert_of(shared, batch, &rows, &token);
-        match persist(shared, Attempt::Rows(&insert), &mut guard).await {
+        let attempt = Attempt::Rows { insert: &insert, may_divide: batch.may_divide(rows.len()) };
+        match persist(shared, attempt, &mut guard).await {
             // What the server remembers of an insert in which it was killed is not sure: with another token nothing is
             // lost, and something may be loaded twice.
             Err(Undelivered::ServerRestarted { started_unix_s }) => guard.restarted(started_unix_s),

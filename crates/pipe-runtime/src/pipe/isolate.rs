@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use housepipe_ch_sink::{Bisection, ErrorRow, SinkError};
+use housepipe_ch_sink::{Bisection, ErrorRow};
 use housepipe_kafka_source::{Offset, OwnedRecord, PartitionId, SourceError};
 
 use super::attempt::Undelivered;
@@ -31,25 +31,34 @@ pub(super) const CODE_REFUSED: &str = "refused_by_clickhouse";
 
 /// Inserts every row of `batch` that ClickHouse takes and keeps the others in the error table.
 ///
-/// `first` is the refusal of `within`, rows of the batch that went in one insert. Returns the error rows of those that
+/// `first` is why `within`, rows of the batch that went in one insert, were not stored: some are refused, or they are too
+/// many partitions of the table. Returns the error rows of those that
 /// were refused, stored already.
 pub(super) async fn deliver(
     shared: &Arc<Shared>,
     batch: &SealedBatch,
     within: Range<usize>,
-    first: SinkError,
+    first: Undelivered,
 ) -> Result<Vec<ErrorRow>, Undelivered> {
-    tracing::warn!(
-        error = explain(&first),
-        rows = within.len(),
-        "clickhouse refused an insert; looking for the rows"
-    );
-    let mut bisection = Bisection::after_refusal(within.len(), explain(&first), first.named_row());
+    let mut bisection = match first {
+        Undelivered::Refused(error) => {
+            let (error, named) = (explain(&error), error.named_row());
+            tracing::warn!(error, rows = within.len(), "clickhouse refused an insert; looking for the rows");
+            Bisection::after_refusal(within.len(), error, named)
+        }
+        Undelivered::TooManyPartitions(error) => {
+            let message = explain(&error);
+            tracing::info!(rows = within.len(), message, "a batch goes into the table in several inserts");
+            Bisection::after_excess(within.len())
+        }
+        other => return Err(other),
+    };
     while let Some(rows) = bisection.next_range() {
         let rows = within.start + rows.start..within.start + rows.end;
         match insert_rows(shared, batch, rows).await {
             Ok(()) => bisection.accepted(),
             Err(Undelivered::Refused(error)) => bisection.refused(explain(&error), error.named_row()),
+            Err(Undelivered::TooManyPartitions(_)) => bisection.exceeded(),
             Err(other) => return Err(other),
         }
     }

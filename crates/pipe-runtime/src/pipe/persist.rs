@@ -35,8 +35,9 @@ pub(super) async fn persist(
             }
             Err(error) => error,
         };
-        let delay_ms = match error.class() {
+        let delay_ms = match attempt.class(&error) {
             FailureClass::IsolateRow => return Err(Undelivered::Refused(error)),
+            FailureClass::Divide => return Err(Undelivered::TooManyPartitions(error)),
             FailureClass::Hold if shared.setup.until_caught_up => {
                 shared.fail(PipeError::Insert(Box::new(error)));
                 return Err(Undelivered::Abandoned);
@@ -90,7 +91,7 @@ async fn attempt_once(
     let was_tried = guard.tries();
     let (sink, session) = (&shared.setup.sink, session.as_deref());
     Ok(match attempt {
-        Attempt::Rows(insert) => {
+        Attempt::Rows { insert, .. } => {
             let inserted = sink.insert(&Insert { session, ..(*insert).clone() }).await;
             if inserted.as_ref().is_err_and(SinkError::was_not_begun) {
                 guard.was_not_begun(was_tried);
