@@ -43,17 +43,17 @@ async fn store(shared: &Arc<Shared>, batch: &mut SealedBatch) -> Result<Outcome,
     drop(rejects);
     for rows in batch.inserts(INSERT_BYTES_MAX) {
         let refused = match insert_rows(shared, batch, rows.clone()).await {
-            Ok(()) => Vec::new(),
+            Ok(()) => 0,
             Err(first @ (Undelivered::Refused(_) | Undelivered::TooManyPartitions(_))) => {
                 isolate::deliver(shared, batch, rows.clone(), first).await?
             }
             Err(other) => return Err(other),
         };
         failpoint("insert_rows");
-        outcome.loaded += (rows.len() - refused.len()) as u64;
-        outcome.rejected += refused.len() as u64;
-        shared.progress.lock().reject_rule.refused(refused.len() as u64);
-        outcome.count_codes(&refused);
+        outcome.loaded += rows.len() as u64 - refused;
+        outcome.rejected += refused;
+        shared.progress.lock().reject_rule.refused(refused);
+        outcome.count_code(isolate::CODE_REFUSED, refused);
     }
     Ok(outcome)
 }

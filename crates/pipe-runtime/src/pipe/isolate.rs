@@ -1,6 +1,5 @@
 //! Rows that only ClickHouse refuses: found by bisection, kept with their raw bytes, their neighbours loaded.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use super::attempt::Undelivered;
 use super::batch::SealedBatch;
 use super::inserter::{insert_rejects, insert_rows};
 use super::record::{bare_error_row, error_row};
+use super::reread::{Reread, Wanted};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
 use crate::delivery::BatchToken;
@@ -19,9 +19,6 @@ use crate::error::{PipeError, explain};
 
 /// Time to read refused records again from Kafka, at most, in milliseconds; then it is tried again.
 const REREAD_TIMEOUT_MS: u64 = 30_000;
-
-/// Records read again at a time; each may need a fetch of its own.
-const REREAD_RECORDS_MAX: usize = 50;
 
 /// Time between two tries, in milliseconds.
 const REREAD_PAUSE_MS: u64 = 1_000;
@@ -31,15 +28,14 @@ pub(super) const CODE_REFUSED: &str = "refused_by_clickhouse";
 
 /// Inserts every row of `batch` that ClickHouse takes and keeps the others in the error table.
 ///
-/// `first` is why `within`, rows of the batch that went in one insert, were not stored: some are refused, or they are too
-/// many partitions of the table. Returns the error rows of those that
-/// were refused, stored already.
+/// `first` is why `within`, rows of the batch that went in one insert, were not stored: some are refused, or they are
+/// of too many partitions of the table. Returns how many were refused, each with [`CODE_REFUSED`].
 pub(super) async fn deliver(
     shared: &Arc<Shared>,
     batch: &SealedBatch,
     within: Range<usize>,
     first: Undelivered,
-) -> Result<Vec<ErrorRow>, Undelivered> {
+) -> Result<u64, Undelivered> {
     let mut bisection = match first {
         Undelivered::Refused(error) => {
             let (error, named) = (explain(&error), error.named_row());
@@ -69,18 +65,21 @@ pub(super) async fn deliver(
             return Err(Undelivered::Abandoned);
         }
     };
-    let origins: Vec<(PartitionId, Offset, &str)> = refused
-        .iter()
-        .map(|row| {
-            let (partition, offset) = batch.origin(within.start + row.index);
-            (partition, offset, row.message.as_str())
-        })
-        .collect();
-    let mut rows = error_rows(shared, &origins).await?;
+    let count = refused.len() as u64;
+    if shared.setup.error_table.is_none() {
+        return Ok(count);
+    }
     let token = shared.token(batch.id);
-    rows.iter_mut().for_each(|row| token.as_str().clone_into(&mut row.batch_token));
-    insert_rejects(shared, &rows, |start| refused_token(&token, start, &within)).await?;
-    Ok(rows)
+    let mut reread = Reread::of(refused.into_iter().map(|row| {
+        let (partition, offset) = batch.origin(within.start + row.index);
+        (partition, Wanted { offset, message: row.message })
+    }));
+    // A few at a time, and each stored before the next are read: they may be far larger than their rows.
+    while let Some(mut rows) = error_rows(shared, &mut reread).await? {
+        rows.iter_mut().for_each(|row| token.as_str().clone_into(&mut row.batch_token));
+        insert_rejects(shared, &rows, |start| refused_token(&token, start, &within)).await?;
+    }
+    Ok(count)
 }
 
 fn refused_token(token: &BatchToken, start: Option<u64>, within: &Range<usize>) -> String {
@@ -93,79 +92,72 @@ pub(super) async fn refused_row(
     (partition, offset): (PartitionId, Offset),
     message: &str,
 ) -> Result<Option<ErrorRow>, Undelivered> {
-    Ok(error_rows(shared, &[(partition, offset, message)]).await?.pop())
+    let wanted = Wanted { offset, message: message.to_owned() };
+    let mut reread = Reread::of([(partition, wanted)]);
+    Ok(error_rows(shared, &mut reread).await?.and_then(|mut rows| rows.pop()))
 }
 
-/// Error rows for the records at `origins`, read again from Kafka for their raw bytes.
-async fn error_rows(
-    shared: &Arc<Shared>,
-    origins: &[(PartitionId, Offset, &str)],
-) -> Result<Vec<ErrorRow>, Undelivered> {
-    let mut wanted: BTreeMap<PartitionId, Vec<Offset>> = BTreeMap::new();
-    for (partition, offset, _) in origins {
-        wanted.entry(*partition).or_default().push(*offset);
-    }
-    let mut found: BTreeMap<(PartitionId, Offset), OwnedRecord> = BTreeMap::new();
-    for (partition, offsets) in wanted {
-        for record in reread(shared, partition, &offsets).await? {
-            found.insert((partition, record.offset), record);
-        }
-    }
-    Ok(origins
-        .iter()
-        .map(|(partition, offset, message)| {
-            let mut row = match found.get(&(*partition, *offset)) {
-                Some(record) => {
-                    error_row(&shared.setup.labels, *partition, &record.as_record(), CODE_REFUSED)
-                }
-                // Retention removed it between the first read and this one: the place and the reason remain.
-                None => bare_error_row(&shared.setup.labels, *partition, *offset, CODE_REFUSED),
-            };
-            row.message = (*message).to_owned();
-            row
-        })
-        .collect())
+/// Error rows for the next records, read again from Kafka for their raw bytes; none where all are read.
+async fn error_rows(shared: &Arc<Shared>, reread: &mut Reread) -> Result<Option<Vec<ErrorRow>>, Undelivered> {
+    let Some((partition, wanted, records)) = read_next(shared, reread).await? else { return Ok(None) };
+    let labels = &shared.setup.labels;
+    let mut records = records.into_iter().peekable();
+    let rows = wanted.into_iter().map(|Wanted { offset, message }| {
+        let mut row = match records.next_if(|record| record.offset == offset) {
+            Some(record) => error_row(labels, partition, &record.as_record(), CODE_REFUSED),
+            // Retention removed it between the first read and this one: the place and the reason remain.
+            None => bare_error_row(labels, partition, offset, CODE_REFUSED),
+        };
+        row.message = message;
+        row
+    });
+    Ok(Some(rows.collect()))
 }
 
-/// Reads records again, a few at a time, until they are there or the source has been away for too long.
-async fn reread(
+/// Reads the next records again, until they are there or the source has been away for too long; none where all are read.
+async fn read_next(
     shared: &Arc<Shared>,
-    partition: PartitionId,
-    offsets: &[Offset],
-) -> Result<Vec<OwnedRecord>, Undelivered> {
+    reread: &mut Reread,
+) -> Result<Option<(PartitionId, Vec<Wanted>, Vec<OwnedRecord>)>, Undelivered> {
     let mut phase = shared.phase();
-    let mut records = Vec::with_capacity(offsets.len());
-    for some in offsets.chunks(REREAD_RECORDS_MAX) {
-        let started = Instant::now();
-        loop {
-            match fetch(shared, partition, some).await {
-                Ok(found) => {
-                    records.extend(found);
-                    break;
-                }
-                Err(error) if !error.retryable() => {
-                    shared.fail(error.into());
-                    return Err(Undelivered::Abandoned);
-                }
-                Err(error) if started.elapsed() >= Duration::from_millis(shared.setup.source_deadline_ms) => {
-                    let (after, last) = (started.elapsed(), explain(&error));
-                    shared.fail(PipeError::SourceUnreachable { after, last });
-                    return Err(Undelivered::Abandoned);
-                }
-                Err(error) => {
-                    let reason = explain(&error);
-                    shared.system_log.source_fails(started.elapsed(), &reason);
-                    shared.state.show(PipeState::Retrying { reason });
-                }
+    let started = Instant::now();
+    while let Some((partition, wanted)) = reread.next() {
+        let offsets: Vec<Offset> = wanted.iter().map(|wanted| wanted.offset).collect();
+        match fetch(shared, partition, &offsets).await {
+            Ok(records) => {
+                reread.found(records.iter().map(bytes_of).max().unwrap_or(0));
+                return Ok(Some((partition, wanted, records)));
             }
-            tokio::select! {
-                biased;
-                _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => return Err(Undelivered::Abandoned),
-                () = tokio::time::sleep(Duration::from_millis(REREAD_PAUSE_MS)) => {}
+            Err(error) if !error.retryable() => {
+                shared.fail(error.into());
+                return Err(Undelivered::Abandoned);
+            }
+            Err(error) if started.elapsed() >= Duration::from_millis(shared.setup.source_deadline_ms) => {
+                let (after, last) = (started.elapsed(), explain(&error));
+                shared.fail(PipeError::SourceUnreachable { after, last });
+                return Err(Undelivered::Abandoned);
+            }
+            Err(error) => {
+                reread.failed();
+                let reason = explain(&error);
+                shared.system_log.source_fails(started.elapsed(), &reason);
+                shared.state.show(PipeState::Retrying { reason });
             }
         }
+        tokio::select! {
+            biased;
+            _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => return Err(Undelivered::Abandoned),
+            () = tokio::time::sleep(Duration::from_millis(REREAD_PAUSE_MS)) => {}
+        }
     }
-    Ok(records)
+    Ok(None)
+}
+
+/// Memory of a record, in bytes, about.
+fn bytes_of(record: &OwnedRecord) -> usize {
+    let headers = record.headers.iter();
+    let headers: usize = headers.map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len)).sum();
+    record.payload.as_ref().map_or(0, Vec::len) + record.key.as_ref().map_or(0, Vec::len) + headers
 }
 
 async fn fetch(

@@ -25,6 +25,7 @@ pub(crate) mod provision;
 mod record;
 mod recovery;
 mod replay_slot;
+mod reread;
 mod shared;
 mod state;
 mod system_log;

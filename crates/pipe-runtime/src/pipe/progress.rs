@@ -201,11 +201,14 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) fn count_codes(&mut self, rejects: &[ErrorRow]) {
-        for row in rejects {
-            match self.codes.get_mut(&row.code) {
-                Some(records) => *records += 1,
-                None => drop(self.codes.insert(row.code.clone(), 1)),
-            }
+        rejects.iter().for_each(|row| self.count_code(&row.code, 1));
+    }
+
+    pub(super) fn count_code(&mut self, code: &str, count: u64) {
+        match self.codes.get_mut(code) {
+            Some(records) => *records += count,
+            None if count == 0 => {}
+            None => drop(self.codes.insert(code.to_owned(), count)),
         }
     }
 }
