@@ -1,6 +1,8 @@
 //! What a source reads, and how much it may hold.
 
-use crate::Security;
+use std::collections::BTreeMap;
+
+use crate::{Offset, PartitionId, Security};
 
 /// Where to read, as whom, and how much may be held in memory.
 ///
@@ -21,6 +23,8 @@ pub struct SourceConfig {
     pub group: String,
     /// Where a partition without a committed offset starts.
     pub start: StartOffset,
+    /// Partitions for which that is elsewhere. The topic must have each of them.
+    pub start_of: BTreeMap<PartitionId, StartOffset>,
     /// What happens where the log does not have the group's position any more.
     pub gone: GonePolicy,
     /// Encryption and credentials.
@@ -52,6 +56,7 @@ impl SourceConfig {
             topic: topic.into(),
             group: group.into(),
             start: StartOffset::Earliest,
+            start_of: BTreeMap::new(),
             gone: GonePolicy::Earliest,
             security: Security::Plaintext,
             prefetch_bytes_max: 64 << 20,
@@ -60,6 +65,11 @@ impl SourceConfig {
             poll_interval_max_ms: 300_000,
             fetch_wait_max_ms: 250,
         }
+    }
+
+    /// Where `partition` starts while the group has no committed offset for it.
+    pub(crate) fn start_for(&self, partition: PartitionId) -> StartOffset {
+        self.start_of.get(&partition).copied().unwrap_or(self.start)
     }
 }
 
@@ -76,6 +86,9 @@ pub enum StartOffset {
         /// Milliseconds since 1970-01-01 UTC.
         unix_ms: i64,
     },
+    /// This very offset, which the log must have: from its first record up to its end, which is where the next record
+    /// will be. Offsets of different partitions have nothing to do with each other, so it is meant for one of them.
+    At(Offset),
 }
 
 /// What happens where the log does not have a position any more: retention overtook the group, the topic was made anew,

@@ -198,6 +198,37 @@ pub enum SourceError {
         /// The group.
         group: String,
     },
+    /// A start was given for a partition that the topic does not have.
+    #[error(
+        "the topic `{topic}` has no partition {partition}, for which a start is given: it has {partitions}, numbered from \
+         0; correct `source.offset.partitions`"
+    )]
+    StartOfUnknownPartition {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: PartitionId,
+        /// How many the topic has.
+        partitions: usize,
+    },
+    /// A start was given that the log does not have.
+    #[error(
+        "partition {partition} of `{topic}` cannot start at offset {start}: its log begins at offset {log_start} and ends \
+         before offset {log_end}; give one from {log_start} to {log_end}, or `earliest` or `latest`, in \
+         `source.offset.partitions`"
+    )]
+    StartOutOfRange {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: PartitionId,
+        /// What was asked for.
+        start: Offset,
+        /// The first offset that the log has.
+        log_start: Offset,
+        /// The end of the log.
+        log_end: Offset,
+    },
     /// Records that cannot be read because their bytes are damaged.
     #[error(
         "records of partition {partition} at offset {offset} are damaged ({reason}); \
@@ -285,7 +316,9 @@ impl SourceError {
             | SourceError::SessionTimeoutRefused { .. }
             | SourceError::GroupOfOthers { .. }
             | SourceError::GroupFull { .. }
-            | SourceError::CommitNotAllowed { .. } => Domain::User,
+            | SourceError::CommitNotAllowed { .. }
+            | SourceError::StartOfUnknownPartition { .. }
+            | SourceError::StartOutOfRange { .. } => Domain::User,
             SourceError::Unreachable { .. }
             | SourceError::PositionGone { .. }
             | SourceError::LogTruncated { .. }

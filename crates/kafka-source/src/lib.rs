@@ -67,6 +67,7 @@ mod assignment;
 mod commit;
 mod context;
 mod gone;
+mod log;
 mod start;
 
 mod queue;
@@ -92,6 +93,7 @@ pub use error::{Domain, SourceError};
 pub use health::SourceHealth;
 pub use ids::{Offset, PartitionId};
 pub use known::KnownPartitions;
+pub use log::LogRange;
 pub use lookup::{fetch, group_committed};
 pub use reader::{Committed, Fetched, PartitionReader, Waker};
 pub use record::{Headers, OwnedRecord, Record};

@@ -81,6 +81,10 @@ impl Source {
     ) -> Result<Source, SourceError> {
         let info = topic::describe_topic(config, Duration::from_millis(OPEN_TIMEOUT_MS))?;
         let sized_for = info.partitions.max(known.map_or(0, |known| known.seen));
+        // In a topic that was made anew every partition is read from its beginning, and it may have fewer.
+        if known.is_none_or(|known| known.older > 0) {
+            start::check_names(config, info.partitions)?;
+        }
         let settings = client::member(config, sized_for)?;
         let known_partitions = known.map_or(info.partitions, |known| known.older);
         let context = GroupContext::new(config, assignment, known_partitions);

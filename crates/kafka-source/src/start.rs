@@ -10,6 +10,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::context::{Destination, GroupConsumer, Reposition, commit};
 use crate::gone::Gone;
+use crate::log::{self, LogRange};
 use crate::queue::metadata;
 use crate::reason::of_call;
 use crate::topic_mark;
@@ -34,8 +35,8 @@ pub(crate) struct Positions {
 
 /// The positions of newly assigned partitions: the committed offset, else where the configuration says.
 ///
-/// A start other than the earliest record depends on the moment, so it is resolved to an offset and committed at
-/// once: a member that ends before its first commit would otherwise start later the next time, and skip records.
+/// A start other than the earliest record depends on the moment or on the configuration, so it is resolved to an offset and
+/// committed at once: a member that ends before its first commit would otherwise start later the next time, and skip records.
 /// An offset that was committed for a former topic of the same name says nothing about this one: [`GonePolicy`] decides.
 /// A partition that was added to the topic after this member opened starts at its first record whatever the
 /// configuration says: all of it was written "from now on".
@@ -86,19 +87,17 @@ pub(crate) fn positions(
     let mut pinned = Vec::new();
     for partition in absent {
         let is_new = usize::try_from(partition.0).is_ok_and(|number| number >= known_partitions);
-        let start = if is_new { StartOffset::Earliest } else { config.start };
-        let raw = match start {
-            // Without a commit the next member would take it for an old one.
-            StartOffset::Earliest if config.start != StartOffset::Earliest => {
-                beginning(consumer, config, partition)?
-            }
-            StartOffset::Earliest => Raw::Beginning,
-            StartOffset::Latest => end(consumer, config, partition)?,
-            StartOffset::Timestamp { unix_ms } => at_time(consumer, config, partition, unix_ms)?,
+        let configured = config.start_for(partition);
+        let start = if is_new { StartOffset::Earliest } else { configured };
+        // Without a commit the next member would take a new partition for an old one.
+        let is_lasting = start == StartOffset::Earliest && configured == StartOffset::Earliest;
+        let raw = if is_lasting {
+            Raw::Beginning
+        } else {
+            let offset = resolve(consumer, config, partition, start)?;
+            pinned.push((partition, offset));
+            Raw::Offset(offset.0)
         };
-        if let Raw::Offset(offset) = raw {
-            pinned.push((partition, Offset(offset)));
-        }
         list.set_partition_offset(&config.topic, partition.0, raw)
             .map_err(|error| SourceError::Internal { reason: error.to_string() })?;
     }
@@ -113,40 +112,58 @@ pub(crate) fn made_anew(config: &SourceConfig) -> SourceError {
     SourceError::TopicMadeAnew { topic: config.topic.clone(), group: config.group.clone() }
 }
 
-fn beginning(
+/// The offset of a start, in a log that is asked for it.
+fn resolve(
     consumer: &GroupConsumer,
     config: &SourceConfig,
     partition: PartitionId,
-) -> Result<Raw, SourceError> {
-    let (low, _) = consumer
-        .fetch_watermarks(&config.topic, partition.0, timeout())
-        .map_err(|error| of_call(config, &error, "a question for the start of a partition"))?;
-    Ok(Raw::Offset(low))
+    start: StartOffset,
+) -> Result<Offset, SourceError> {
+    if let StartOffset::Timestamp { unix_ms } = start {
+        let told = log::at_time(consumer, config, &[partition], unix_ms, timeout())?;
+        if let Some(offset) = told.first().and_then(|(_, offset)| *offset) {
+            return Ok(offset);
+        }
+    }
+    let range = log::range(consumer, config, partition, timeout())?;
+    match start {
+        StartOffset::Earliest => Ok(range.start),
+        // No record is as late as the timestamp.
+        StartOffset::Latest | StartOffset::Timestamp { .. } => Ok(range.end),
+        StartOffset::At(offset) => within(config, partition, offset, range),
+    }
 }
 
-fn end(consumer: &GroupConsumer, config: &SourceConfig, partition: PartitionId) -> Result<Raw, SourceError> {
-    let (_, high) = consumer
-        .fetch_watermarks(&config.topic, partition.0, timeout())
-        .map_err(|error| of_call(config, &error, "a question for the end of a partition"))?;
-    Ok(Raw::Offset(high))
-}
-
-fn at_time(
-    consumer: &GroupConsumer,
+/// `offset`, where the log has it.
+pub(crate) fn within(
     config: &SourceConfig,
     partition: PartitionId,
-    unix_ms: i64,
-) -> Result<Raw, SourceError> {
-    let mut list = TopicPartitionList::with_capacity(1);
-    list.add_partition_offset(&config.topic, partition.0, Raw::Offset(unix_ms.max(0)))
-        .map_err(|error| SourceError::Internal { reason: error.to_string() })?;
-    let list = consumer
-        .offsets_for_times(list, timeout())
-        .map_err(|error| of_call(config, &error, "a question for offsets by time"))?;
-    match list.elements().first().map(rdkafka::topic_partition_list::TopicPartitionListElem::offset) {
-        Some(Raw::Offset(offset)) => Ok(Raw::Offset(offset)),
-        // No record is as late as that.
-        _ => end(consumer, config, partition),
+    offset: Offset,
+    range: LogRange,
+) -> Result<Offset, SourceError> {
+    if range.holds(offset) {
+        return Ok(offset);
+    }
+    Err(SourceError::StartOutOfRange {
+        topic: config.topic.clone(),
+        partition,
+        start: offset,
+        log_start: range.start,
+        log_end: range.end,
+    })
+}
+
+/// Whether the topic, which has `partitions`, has every partition for which a start is given.
+pub(crate) fn check_names(config: &SourceConfig, partitions: usize) -> Result<(), SourceError> {
+    let is_there =
+        |partition: &PartitionId| usize::try_from(partition.0).is_ok_and(|number| number < partitions);
+    match config.start_of.keys().find(|partition| !is_there(partition)) {
+        None => Ok(()),
+        Some(partition) => Err(SourceError::StartOfUnknownPartition {
+            topic: config.topic.clone(),
+            partition: *partition,
+            partitions,
+        }),
     }
 }
 
@@ -186,26 +203,24 @@ fn earliest(
     partition: PartitionId,
     gone: Gone,
 ) -> Result<Offset, SourceError> {
-    let (low, high) = consumer
-        .fetch_watermarks(&config.topic, partition.0, timeout())
-        .map_err(|error| of_call(config, &error, "a question for the start of a partition"))?;
+    let LogRange { start, end } = log::range(consumer, config, partition, timeout())?;
     let position = gone.position().0;
     match gone {
         Gone::Removed(_) => tracing::warn!(
             partition = partition.0,
             position,
-            earliest = low,
-            end = high,
-            deleted_records_max = low.saturating_sub(position).max(0),
+            earliest = start.0,
+            end = end.0,
+            deleted_records_max = start.0.saturating_sub(position).max(0),
             "the position of the group is not in the log any more; reading goes on at the earliest record that is left"
         ),
         Gone::Truncated(_) => tracing::warn!(
             partition = partition.0,
             position,
-            earliest = low,
-            end = high,
+            earliest = start.0,
+            end = end.0,
             "a broker has lost the end of the log; reading goes on at the earliest record, and loads again what is left"
         ),
     }
-    Ok(Offset(low))
+    Ok(start)
 }

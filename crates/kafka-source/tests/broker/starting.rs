@@ -1,13 +1,15 @@
 //! Where a group without offsets starts, and what happens to a position that is gone.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use housepipe_kafka_source::seed::TopicAdmin;
 use housepipe_kafka_source::{
-    GonePolicy, Offset, PartitionId, SourceConfig, SourceError, StartOffset, group_committed,
+    GonePolicy, Offset, PartitionId, Source, SourceConfig, SourceError, StartOffset, group_committed,
 };
 
-use crate::harness::{Member, PATIENCE, fill, timestamp_ms, topic};
+use crate::harness::{Journal, Member, PATIENCE, fill, timestamp_ms, topic};
 
 fn starting(start: StartOffset) -> SourceConfig {
     let mut config = topic(2);
@@ -58,6 +60,71 @@ fn a_timestamp_behind_all_records_starts_at_the_end() {
     assert_eq!(member.count(), 0);
     fill(&config, 2, 100..101);
     member.until("what came", |member| member.count() == 2);
+}
+
+fn start_of<const N: usize>(starts: [(i32, StartOffset); N]) -> BTreeMap<PartitionId, StartOffset> {
+    starts.map(|(partition, start)| (PartitionId(partition), start)).into()
+}
+
+#[test]
+fn each_partition_may_start_elsewhere() {
+    let mut config = topic(4);
+    config.start = StartOffset::Timestamp { unix_ms: timestamp_ms(80) };
+    config.start_of =
+        start_of([(0, StartOffset::At(Offset(33))), (1, StartOffset::Latest), (2, StartOffset::Earliest)]);
+    fill(&config, 4, 0..100);
+    let mut member = Member::join(&config);
+    member.until("all ends", |member| member.ends.len() == 4);
+    let read: Vec<Vec<i64>> = (0..4).map(|partition| member.offsets(partition)).collect();
+    assert_eq!(read, [33..100, 100..100, 0..100, 80..100].map(Iterator::collect::<Vec<_>>));
+    // It ends without having stored anything, and the file says something else by then: the group goes on where it began.
+    member.journal.positions.lock().unwrap().clear();
+    member.source.close();
+    config.start_of = start_of([(0, StartOffset::At(Offset(99)))]);
+    let mut next = Member::join(&config);
+    next.until("all ends", |member| member.ends.len() == 4);
+    assert_eq!(next.offsets(0), (33..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_start_that_the_topic_does_not_have_is_refused() {
+    let mut config = topic(2);
+    fill(&config, 2, 0..100);
+    TopicAdmin::delete_records(&config, PartitionId(1), Offset(60)).unwrap();
+    config.start_of = start_of([(2, StartOffset::Earliest)]);
+    let journal = Arc::new(Journal::default());
+    let error = Source::open(&config, journal.clone()).err().unwrap();
+    assert!(
+        matches!(
+            error,
+            SourceError::StartOfUnknownPartition { partition: PartitionId(2), partitions: 2, .. }
+        ),
+        "{error:?}"
+    );
+    // Either end of the log will do, and nothing beyond it.
+    for (offset, is_fine) in [(59, false), (60, true), (100, true), (101, false)] {
+        config.start_of = start_of([(1, StartOffset::At(Offset(offset)))]);
+        if !is_fine {
+            let source = Source::open(&config, journal.clone()).unwrap();
+            let deadline = Instant::now() + PATIENCE;
+            let error = loop {
+                assert!(Instant::now() < deadline);
+                match source.poll(Duration::from_millis(20)) {
+                    Err(error) if !error.retryable() => break error,
+                    _ => {}
+                }
+            };
+            let (log_start, log_end) = (Offset(60), Offset(100));
+            let expected = SourceError::StartOutOfRange {
+                topic: config.topic.clone(),
+                partition: PartitionId(1),
+                start: Offset(offset),
+                log_start,
+                log_end,
+            };
+            assert_eq!(error, expected);
+        }
+    }
 }
 
 #[test]
