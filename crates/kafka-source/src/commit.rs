@@ -79,7 +79,7 @@ impl Committer {
     fn outcomes(&self, commits: &[PartitionCommit], timeout: Duration) -> Vec<CommitOutcome> {
         let for_all = |outcome: CommitOutcome| vec![outcome; commits.len()];
         let context = self.consumer.context();
-        let list = match list(context.config(), commits, context.topic_id()) {
+        let list = match offsets_list(context.config(), commits, context.topic_id()) {
             Ok(list) => list,
             Err(reason) => return for_all(CommitOutcome::Refused { reason }),
         };
@@ -103,7 +103,8 @@ impl Committer {
     }
 }
 
-fn list(
+/// What to send: each offset with its text, marked with the topic that it is of.
+pub(crate) fn offsets_list(
     config: &SourceConfig,
     commits: &[PartitionCommit],
     topic: Option<TopicId>,

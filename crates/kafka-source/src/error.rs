@@ -229,6 +229,32 @@ pub enum SourceError {
         /// The end of the log.
         log_end: Offset,
     },
+    /// The group has members, so that its offsets are theirs to commit.
+    #[error(
+        "the group `{group}` has {who}, and its offsets cannot be set meanwhile; stop the pipe everywhere first (a process \
+         that was killed counts until its session is over)"
+    )]
+    GroupActive {
+        /// The group.
+        group: String,
+        /// How many members, and who they are.
+        who: String,
+    },
+    /// What was committed is not what the group has.
+    #[error(
+        "offset {wanted} was committed for partition {partition} in the group `{group}`, which has {found} there; somebody \
+         else has set it at the same time: look again"
+    )]
+    OffsetNotKept {
+        /// The group.
+        group: String,
+        /// The partition.
+        partition: PartitionId,
+        /// What was committed.
+        wanted: Offset,
+        /// What is there, in words.
+        found: String,
+    },
     /// Records that cannot be read because their bytes are damaged.
     #[error(
         "records of partition {partition} at offset {offset} are damaged ({reason}); \
@@ -318,11 +344,13 @@ impl SourceError {
             | SourceError::GroupFull { .. }
             | SourceError::CommitNotAllowed { .. }
             | SourceError::StartOfUnknownPartition { .. }
-            | SourceError::StartOutOfRange { .. } => Domain::User,
+            | SourceError::StartOutOfRange { .. }
+            | SourceError::GroupActive { .. } => Domain::User,
             SourceError::Unreachable { .. }
             | SourceError::PositionGone { .. }
             | SourceError::LogTruncated { .. }
             | SourceError::TopicMadeAnew { .. }
+            | SourceError::OffsetNotKept { .. }
             | SourceError::DamagedRecords { .. }
             | SourceError::Commit { .. }
             | SourceError::Request { .. }

@@ -45,7 +45,8 @@
 //! # }
 //! ```
 //!
-//! Beside the group: [`describe_topic`], [`sample`], [`fetch`] and [`group_committed`] look at a topic without joining.
+//! Beside the group: [`describe_topic`], [`sample`], [`fetch`] and [`group_committed`] look at a topic without joining, and
+//! [`GroupOffsets`] looks at a group's offsets and sets them.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -77,6 +78,8 @@ mod client;
 mod health;
 mod id_news;
 
+mod group;
+mod group_offsets;
 mod lookup;
 mod sample;
 mod topic;
@@ -90,6 +93,8 @@ pub use assignment::Assignment;
 pub use commit::{CommitOutcome, Committer, PartitionCommit};
 pub use config::{GonePolicy, SourceConfig, StartOffset};
 pub use error::{Domain, SourceError};
+pub use group::{GroupInfo, GroupMember, GroupProtocol, GroupState};
+pub use group_offsets::{GroupOffsets, GroupPosition};
 pub use health::SourceHealth;
 pub use ids::{Offset, PartitionId};
 pub use known::KnownPartitions;

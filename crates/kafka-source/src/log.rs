@@ -45,6 +45,30 @@ pub(crate) fn range<C: ConsumerContext>(
     Ok(LogRange { start: Offset(low), end: Offset(high) })
 }
 
+/// The ranges of many partitions, with two requests to each broker; `timeout` is for each.
+pub(crate) fn ranges<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    config: &SourceConfig,
+    partitions: &[PartitionId],
+    timeout: Duration,
+) -> Result<Vec<(PartitionId, LogRange)>, SourceError> {
+    let ends = asked(consumer, config, partitions, Raw::End, timeout)?;
+    let starts = asked(consumer, config, partitions, Raw::Beginning, timeout)?;
+    let mut ranges = Vec::with_capacity(partitions.len());
+    for ((partition, end), (_, start)) in ends.into_iter().zip(starts) {
+        let (Some(start), Some(end)) = (start, end) else {
+            return Err(SourceError::Request {
+                brokers: config.brokers.clone(),
+                request: "a question for the ends of a partition",
+                reason: format!("nothing was told about partition {partition}"),
+            });
+        };
+        // Retention may have come between the two answers.
+        ranges.push((partition, LogRange { start, end: end.max(start) }));
+    }
+    Ok(ranges)
+}
+
 /// The first offset of each partition whose record is as late as `unix_ms` or later; none where no record is.
 pub(crate) fn at_time<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,

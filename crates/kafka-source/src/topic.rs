@@ -124,7 +124,7 @@ impl<'a> Probe<'a> {
     }
 
     /// A short wait in which events are served.
-    fn pause(&self) {
+    pub(crate) fn pause(&self) {
         self.serve(Duration::from_millis(50));
     }
 

@@ -11,7 +11,7 @@ use std::slice;
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::topic_partition_list::TopicPartitionList;
 
@@ -59,8 +59,8 @@ pub(crate) fn commit_now(
 ///
 /// # Errors
 /// The code where it could not be sent at all.
-pub(crate) fn commit_answered(
-    consumer: &GroupConsumer,
+pub(crate) fn commit_answered<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     offsets: &TopicPartitionList,
     timeout: Duration,
 ) -> Result<Option<Answer>, Code> {
@@ -112,7 +112,7 @@ fn told(code: rd::rd_kafka_resp_err_t) -> Option<Code> {
 
 /// # Safety
 /// `list` is null, or a list that lives and does not change for `'a`.
-unsafe fn elements<'a>(
+pub(super) unsafe fn elements<'a>(
     list: *const rd::rd_kafka_topic_partition_list_t,
 ) -> &'a [rd::rd_kafka_topic_partition_t] {
     if list.is_null() {
@@ -125,7 +125,11 @@ unsafe fn elements<'a>(
     }
 }
 
-fn send(consumer: &GroupConsumer, offsets: &TopicPartitionList, queue: &Handle) -> Result<(), Code> {
+fn send<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    offsets: &TopicPartitionList,
+    queue: &Handle,
+) -> Result<(), Code> {
     // SAFETY: the client and the queue are alive, the list is copied, and the answer keeps the queue by a reference
     // of its own.
     let code = unsafe {

@@ -25,6 +25,7 @@
 #![allow(unsafe_code, reason = "librdkafka's batch call has no safe wrapper; each block states why it holds")]
 
 mod commit;
+mod group;
 mod log;
 mod topic_id;
 
@@ -39,8 +40,9 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 
 pub(crate) use commit::{commit_answered, commit_later, commit_now, metadata};
+pub(crate) use group::describe_group;
 pub(crate) use log::LogQueue;
-pub(crate) use topic_id::TopicIdQuestions;
+pub(crate) use topic_id::{TopicIdQuestions, ask_topic_id};
 
 use crate::context::GroupConsumer;
 use crate::reader::Waker;

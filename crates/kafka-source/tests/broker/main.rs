@@ -7,6 +7,7 @@ mod harness;
 mod beside_the_group;
 mod causes;
 mod group;
+mod group_offsets;
 mod outage;
 mod reading;
 mod refused;

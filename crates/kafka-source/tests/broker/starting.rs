@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use housepipe_kafka_source::seed::TopicAdmin;
 use housepipe_kafka_source::{
-    GonePolicy, Offset, PartitionId, Source, SourceConfig, SourceError, StartOffset, group_committed,
+    GonePolicy, GroupOffsets, Offset, PartitionCommit, PartitionId, Source, SourceConfig, SourceError,
+    StartOffset, group_committed,
 };
 
 use crate::harness::{Journal, Member, PATIENCE, fill, timestamp_ms, topic};
@@ -104,6 +105,8 @@ fn a_start_that_the_topic_does_not_have_is_refused() {
     // Either end of the log will do, and nothing beyond it.
     for (offset, is_fine) in [(59, false), (60, true), (100, true), (101, false)] {
         config.start_of = start_of([(1, StartOffset::At(Offset(offset)))]);
+        let checked = GroupOffsets::open(&config, PATIENCE).unwrap().check_starts();
+        assert_eq!(checked.is_ok(), is_fine, "{offset}: {checked:?}");
         if !is_fine {
             let source = Source::open(&config, journal.clone()).unwrap();
             let deadline = Instant::now() + PATIENCE;
@@ -125,6 +128,14 @@ fn a_start_that_the_topic_does_not_have_is_refused() {
             assert_eq!(error, expected);
         }
     }
+    // Once the group has an offset the start says nothing, also where retention has passed it.
+    let group = GroupOffsets::open(&config, PATIENCE).unwrap();
+    let (partition, offset) = (PartitionId(1), Offset(70));
+    group.set(&[PartitionCommit { partition, offset, metadata: String::new() }]).unwrap();
+    assert_eq!(group.check_starts().unwrap(), BTreeMap::new());
+    let mut member = Member::join(&config);
+    member.until("both ends", |member| member.ends.len() == 2);
+    assert_eq!(member.offsets(1), (70..100).collect::<Vec<_>>());
 }
 
 #[test]
