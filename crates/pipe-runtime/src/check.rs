@@ -3,15 +3,17 @@
 pub(crate) mod deduplication;
 pub(crate) mod exactly_once;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use housepipe_ch_sink::Sink;
+use housepipe_kafka_source::{Offset, PartitionId, SourceError};
 use housepipe_transform::TimeZone;
 use serde::Serialize;
 
-use crate::error::explain;
+use crate::error::{PipeError, explain};
 use crate::pipe::provision::{compile, create_table, error_table, match_columns, spec_columns};
-use crate::pipe::{RunOptions, sink_config, source_config};
+use crate::pipe::{RunOptions, sink_config, source_config, starts};
 use crate::pipe_file::{DeliveryMode, PipeFile};
 
 /// Time to ask for the topic, at most, in milliseconds.
@@ -56,21 +58,30 @@ pub struct CheckReport {
 /// Looks at both ends of the pipe. Nothing is written, the consumer group is not joined.
 pub async fn check(file: &PipeFile) -> CheckReport {
     let config = source_config(file, &RunOptions::default());
-    let topic = tokio::task::spawn_blocking(move || {
-        housepipe_kafka_source::describe_topic(&config, Duration::from_millis(TOPIC_TIMEOUT_MS))
-    });
+    let topic =
+        tokio::spawn(async move { starts::check(&config, Duration::from_millis(TOPIC_TIMEOUT_MS)).await });
     let mut checks = Checks(Vec::new());
     let destination = destination(file, &mut checks).await;
     let mut all = Checks(Vec::new());
     let mut partitions = None;
     match topic.await {
-        Ok(Ok(info)) => {
-            partitions = Some(info.partitions);
-            all.ok("broker", format!("{} broker(s) answer at {}", info.brokers, file.source.brokers));
-            all.ok("topic", format!("`{}` has {} partition(s)", file.source.topic, info.partitions));
+        Ok(Ok(found)) => {
+            partitions = Some(found.partitions);
+            all.ok("broker", format!("{} broker(s) answer at {}", found.brokers, file.source.brokers));
+            all.ok("topic", format!("`{}` has {} partition(s)", file.source.topic, found.partitions));
+            if !file.source.starts.partitions.is_empty() {
+                all.ok("offsets", words_of_starts(&found.starts));
+            }
         }
         Ok(Err(error)) => {
-            all.add("broker and topic", Verdict::Failed, explain(&error));
+            let is_of_start = matches!(
+                &error,
+                PipeError::Source(
+                    SourceError::StartOfUnknownPartition { .. } | SourceError::StartOutOfRange { .. }
+                )
+            );
+            let name = if is_of_start { "offsets" } else { "broker and topic" };
+            all.add(name, Verdict::Failed, explain(&error));
         }
         Err(panicked) => all.add("broker and topic", Verdict::Failed, panicked.to_string()),
     }
@@ -83,6 +94,18 @@ pub async fn check(file: &PipeFile) -> CheckReport {
     }
     let passed = all.0.iter().all(|check| check.verdict != Verdict::Failed);
     CheckReport { pipe: file.name.to_string(), passed, checks: all.0 }
+}
+
+/// Where partitions start that the pipe file names.
+fn words_of_starts(starts: &BTreeMap<PartitionId, Offset>) -> String {
+    if starts.is_empty() {
+        return "the group has offsets for the partitions that the file names, and goes on there".to_owned();
+    }
+    let starts: Vec<String> = starts
+        .iter()
+        .map(|(partition, offset)| format!("partition {partition} at offset {offset}"))
+        .collect();
+    format!("without an offset of the group, so that they start as the file says: {}", starts.join(", "))
 }
 
 fn security(file: &PipeFile, checks: &mut Checks) {

@@ -54,7 +54,7 @@ pub use offline::{LineTransform, OfflineError, OfflineOptions, OfflineSummary};
 pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, Recoveries, RunOptions};
 pub use pipe_file::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
-    PipeFile, PipeFileError, PipeName, Problem, SourceSpec,
+    PipeFile, PipeFileError, PipeName, Problem, SourceSpec, Starts,
 };
 pub use sample::{SampleRecord, sample};
 pub use summary::{Snapshot, Summary};

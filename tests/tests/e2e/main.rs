@@ -15,6 +15,7 @@ mod partitions;
 mod rebalance;
 mod rejects;
 mod security;
+mod starts;
 mod stopping;
 mod system_errors;
 mod table_changes;

@@ -27,6 +27,7 @@ mod recovery;
 mod replay_slot;
 mod reread;
 mod shared;
+pub(crate) mod starts;
 mod state;
 mod system_log;
 mod system_writer;
@@ -123,12 +124,7 @@ impl Pipe {
         let sink = Sink::new(&sink_config(file))?;
         let source = source_config(file, &options);
         // The topic first: a mistake in its name must not leave tables behind.
-        let probe = source.clone();
-        let topic = tokio::task::spawn_blocking(move || {
-            housepipe_kafka_source::describe_topic(&probe, Duration::from_millis(TOPIC_TIMEOUT_MS))
-        })
-        .await
-        .map_err(|_| PipeError::WorkerPanicked)??;
+        let topic = starts::check(&source, Duration::from_millis(TOPIC_TIMEOUT_MS)).await?;
         let provisioned = provision::provision(file, &sink).await?;
         let (terms, windows) = match file.delivery {
             DeliveryMode::AtLeastOnce => (None, Windows::default()),
@@ -362,7 +358,8 @@ pub(crate) fn sink_config(file: &PipeFile) -> SinkConfig {
 pub(crate) fn source_config(file: &PipeFile, options: &RunOptions) -> SourceConfig {
     let source = &file.source;
     let mut config = SourceConfig::new(&source.brokers, &source.topic, &source.consumer_group);
-    config.start = source.start;
+    config.start = source.starts.others;
+    config.start_of.clone_from(&source.starts.partitions);
     config.gone = match file.delivery {
         DeliveryMode::AtLeastOnce => GonePolicy::Earliest,
         // Going on elsewhere could load records twice: a broker that lost the end of its log has others there.

@@ -5,6 +5,7 @@
 
 mod fields;
 mod parse;
+mod starts;
 mod substitute;
 mod suggest;
 mod types;
@@ -19,7 +20,7 @@ use std::path::Path;
 
 pub use types::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
-    PipeFile, PipeName, SourceSpec,
+    PipeFile, PipeName, SourceSpec, Starts,
 };
 
 /// A pipe file may have this many bytes, at most.

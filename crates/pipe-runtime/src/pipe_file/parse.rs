@@ -1,15 +1,15 @@
 //! From nodes to typed values, one function per block of the file.
 
-use chrono::DateTime;
 use housepipe_ch_sink::Compression;
-use housepipe_kafka_source::{Pem, SaslMechanism, SecretPem, Security, StartOffset, Tls};
+use housepipe_kafka_source::{Pem, SaslMechanism, SecretPem, Security, Tls};
 use housepipe_transform::{Column, Columns, Semantics};
 use secrecy::SecretString;
 
 use super::fields::{Fields, Located};
+use super::starts::starts;
 use super::types::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
-    PipeFile, PipeName, SourceSpec,
+    PipeFile, PipeName, SourceSpec, Starts,
 };
 use super::yaml::{self, Value};
 use super::{Problem, units};
@@ -114,9 +114,9 @@ fn source(at: &Located<'_>, name: Option<&PipeName>, problems: &mut Vec<Problem>
         Some(v) => v.nonempty(problems),
         None => name.map(|name| format!("housepipe-{name}")),
     };
-    let start = match fields.take("offset") {
-        Some(v) => start_offset(&v, problems),
-        None => Some(StartOffset::Earliest),
+    let starts = match fields.take("offset") {
+        Some(v) => starts(&v, problems),
+        None => Some(Starts::default()),
     };
     let tls = fields.take("tls").map(|v| tls(&v, problems));
     let security = match fields.take("auth") {
@@ -131,7 +131,7 @@ fn source(at: &Located<'_>, name: Option<&PipeName>, problems: &mut Vec<Problem>
         brokers: brokers?,
         topic: topic?,
         consumer_group: group?,
-        start: start?,
+        starts: starts?,
         security: security?,
     })
 }
@@ -150,21 +150,6 @@ fn brokers(text: &str) -> Result<String, String> {
         }
     }
     Ok(list.join(","))
-}
-
-fn start_offset(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<StartOffset> {
-    if let Value::Map(_) = at.node.value {
-        let mut fields = Fields::of(&at.path, at.node, problems)?;
-        let start = fields.require("timestamp", problems).and_then(|v| {
-            v.parsed(problems, |text| match DateTime::parse_from_rfc3339(text) {
-                Ok(time) => Ok(StartOffset::Timestamp { unix_ms: time.timestamp_millis() }),
-                Err(_) => Err(format!("`{text}` is no time with a zone; write it as 2026-01-01T00:00:00Z")),
-            })
-        });
-        fields.finish(problems);
-        return start;
-    }
-    at.choice(&[("earliest", StartOffset::Earliest), ("latest", StartOffset::Latest)], problems)
 }
 
 fn tls(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<Tls> {

@@ -2,10 +2,10 @@
 
 use expect_test::{Expect, expect};
 
-use super::{BatchLimits, ErrorTableSpec, PipeFile};
+use super::{BatchLimits, ErrorTableSpec, PipeFile, Starts};
 use crate::delivery::Share;
 use housepipe_ch_sink::Compression;
-use housepipe_kafka_source::{Security, StartOffset};
+use housepipe_kafka_source::{Offset, PartitionId, Security, StartOffset};
 use housepipe_transform::Semantics;
 
 const MINIMAL: &str = "\
@@ -28,7 +28,7 @@ fn a_minimal_file_gets_defaults() {
     let pipe = PipeFile::parse(MINIMAL, "p.yaml").unwrap();
     assert_eq!(pipe.name.as_str(), "clicks");
     assert_eq!(pipe.source.consumer_group, "housepipe-clicks");
-    assert_eq!(pipe.source.start, StartOffset::Earliest);
+    assert_eq!(pipe.source.starts, Starts::default());
     assert!(matches!(pipe.source.security, Security::Plaintext));
     assert_eq!(
         (pipe.destination.username.as_str(), pipe.destination.database.as_str()),
@@ -76,7 +76,7 @@ delivery: at_least_once
     )
     .unwrap();
     assert_eq!(pipe.source.brokers, "a:9092,b:9093");
-    assert_eq!(pipe.source.start, StartOffset::Timestamp { unix_ms: 1_767_225_600_000 });
+    assert_eq!(pipe.source.starts, all(StartOffset::Timestamp { unix_ms: 1_767_225_600_000 }));
     let Security::Sasl { username, tls: Some(tls), .. } = &pipe.source.security else { panic!("{pipe:?}") };
     assert_eq!(
         pipe.error_table,
@@ -96,6 +96,116 @@ delivery: at_least_once
     assert!(!pipe.error_table.enabled);
     let shown = format!("{pipe:?}");
     assert!(!shown.contains("0123") && !shown.contains("secret"), "secrets stay out of Debug: {shown}");
+}
+
+fn all(others: StartOffset) -> Starts {
+    Starts { others, ..Starts::default() }
+}
+
+fn with_offset(offset: &str) -> String {
+    MINIMAL.replace("  topic: clicks\n", &format!("  topic: clicks\n  offset: {offset}\n"))
+}
+
+#[test]
+fn partitions_may_start_at_places_of_their_own() {
+    let read = |offset: &str| PipeFile::parse(&with_offset(offset), "p.yaml").unwrap().source.starts;
+    assert_eq!(read("latest"), all(StartOffset::Latest));
+    let time = StartOffset::Timestamp { unix_ms: 1_767_225_600_000 };
+    let expected = Starts {
+        partitions: [
+            (0, StartOffset::At(Offset(100))),
+            (1, StartOffset::Earliest),
+            (2, StartOffset::Latest),
+            (11, time),
+        ]
+        .map(|(partition, start)| (PartitionId(partition), start))
+        .into(),
+        others: StartOffset::Latest,
+    };
+    let partitions = "{ 0: 1_00, 1: earliest, 2: latest, 11: { timestamp: 2026-01-01T01:00:00+01:00 } }";
+    assert_eq!(read(&format!("{{ partitions: {partitions}, others: latest }}")), expected);
+    assert_eq!(read("{ others: { timestamp: 2026-01-01T00:00:00Z }, partitions: { 3: 0 } }").others, time);
+    // What is not named starts where everything does that nobody has said anything about.
+    assert_eq!(read("{ partitions: { 0: latest } }").others, StartOffset::Earliest);
+}
+
+#[test]
+fn a_start_that_cannot_be_is_named_with_its_mend() {
+    refuses(
+        &with_offset("100"),
+        &expect![
+            "p.yaml:6: `source.offset`: 100 is an offset, and each partition has offsets of its own; write `{ partitions: { 0: 100 } }`"
+        ],
+    );
+    refuses(
+        &with_offset("lastest"),
+        &expect!["p.yaml:6: `source.offset`: `lastest` is not a choice here; did you mean `latest`?"],
+    );
+    refuses(
+        &with_offset(
+            "{ partitions: { -1: 5, 0: -5, one: 5, 1: newest, 2: earlist, 3: { timestamp: 2026-01-01 }, 4: [1] } }",
+        ),
+        &expect![[r#"
+            p.yaml:6: `source.offset.partitions.-1`: `-1` is no partition; partitions are numbered from 0
+            p.yaml:6: `source.offset.partitions.0`: -5 is no offset; offsets are numbered from 0
+            p.yaml:6: `source.offset.partitions.one`: `one` is no partition; partitions are numbered from 0
+            p.yaml:6: `source.offset.partitions.1`: `newest` is not a choice here; one of: earliest, latest, { timestamp: … }, or an offset
+            p.yaml:6: `source.offset.partitions.2`: `earlist` is not a choice here; did you mean `earliest`?
+            p.yaml:6: `source.offset.partitions.3.timestamp`: `2026-01-01` is no time with a zone; write it as 2026-01-01T00:00:00Z
+            p.yaml:6: `source.offset.partitions.4`: expected text, found a list"#]],
+    );
+    refuses(
+        &with_offset("{ partitions: { 1: 5, 01: 6 }, others: 7 }"),
+        &expect![[r#"
+        p.yaml:6: `source.offset.partitions.01`: partition 1 is named twice
+        p.yaml:6: `source.offset.others`: 7 is an offset, and each partition has offsets of its own; write `{ partitions: { 0: 7 } }`"#]],
+    );
+    refuses(
+        &with_offset("{ partitions: { 1: 5, 1: 6 } }"),
+        &expect!["p.yaml:6: not valid YAML: duplicated key in mapping"],
+    );
+    refuses(
+        &with_offset("{ partitions: {}, other: latest }"),
+        &expect![[r#"
+        p.yaml:6: `source.offset.partitions`: no partition is named; name one, or write `offset: earliest`
+        p.yaml:6: `source.offset.other`: unknown key; did you mean `others`?"#]],
+    );
+    refuses(
+        &with_offset("{ others: latest }"),
+        &expect![
+            "p.yaml:6: `source.offset`: names neither a time nor partitions; write `{ timestamp: 2026-01-01T00:00:00Z }` or `{ partitions: { 0: 100 } }`"
+        ],
+    );
+    refuses(
+        &with_offset("{ partitions: { 0: 1 }, timestamp: 2026-01-01T00:00:00Z }"),
+        &expect![
+            "p.yaml:6: `source.offset.timestamp`: stands for all partitions, beside some that are named; write `others: { timestamp: … }`"
+        ],
+    );
+    refuses(
+        &with_offset("{}"),
+        &expect![
+            "p.yaml:6: `source.offset`: names neither a time nor partitions; write `{ timestamp: 2026-01-01T00:00:00Z }` or `{ partitions: { 0: 100 } }`"
+        ],
+    );
+    refuses(
+        &with_offset("{ timestmp: 2026-01-01T00:00:00Z }"),
+        &expect![[r#"
+        p.yaml:6: `source.offset`: names neither a time nor partitions; write `{ timestamp: 2026-01-01T00:00:00Z }` or `{ partitions: { 0: 100 } }`
+        p.yaml:6: `source.offset.timestmp`: unknown key; did you mean `timestamp`?"#]],
+    );
+    refuses(
+        &with_offset("{ partitions: [0, 1] }"),
+        &expect![
+            "p.yaml:6: `source.offset.partitions`: expected a mapping of partitions, found a list; write it as `{ 0: 100, 1: latest }`"
+        ],
+    );
+    refuses(
+        &with_offset("{ partition: { 0: 1 } }"),
+        &expect![[r#"
+            p.yaml:6: `source.offset`: names neither a time nor partitions; write `{ timestamp: 2026-01-01T00:00:00Z }` or `{ partitions: { 0: 100 } }`
+            p.yaml:6: `source.offset.partition`: unknown key; did you mean `partitions`?"#]],
+    );
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What a pipe file says, as typed values.
 
+use std::collections::BTreeMap;
+
 use housepipe_ch_sink::Compression;
-use housepipe_kafka_source::{Security, StartOffset};
+use housepipe_kafka_source::{PartitionId, Security, StartOffset};
 use housepipe_transform::{DataType, Semantics};
 use secrecy::SecretString;
 use serde::Serialize;
@@ -82,9 +84,18 @@ pub struct SourceSpec {
     /// The consumer group; `housepipe-<name>` unless the file names one.
     pub consumer_group: String,
     /// Where a group without committed offsets starts.
-    pub start: StartOffset,
+    pub starts: Starts,
     /// Encryption and credentials.
     pub security: Security,
+}
+
+/// `source.offset:` — where a partition starts for which the group has no committed offset.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Starts {
+    /// Partitions that the file names.
+    pub partitions: BTreeMap<PartitionId, StartOffset>,
+    /// All others.
+    pub others: StartOffset,
 }
 
 /// `destination:`
