@@ -34,6 +34,7 @@ mod error;
 mod errors;
 mod failpoint;
 mod offline;
+mod offsets;
 mod pipe;
 mod pipe_file;
 mod sample;
@@ -51,6 +52,10 @@ pub use errors::{
 pub use housepipe_ch_sink::{ErrorGroup, ListedError, RowKind};
 pub use housepipe_transform::Semantics;
 pub use offline::{LineTransform, OfflineError, OfflineOptions, OfflineSummary};
+pub use offsets::{
+    GroupReport, MemberReport, OffsetMove, OffsetTarget, OffsetsError, OffsetsPlan, OffsetsReport,
+    OffsetsRequest, PartitionOffsets, PendingRange, Stored, plan_offsets, show_offsets,
+};
 pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, Recoveries, RunOptions};
 pub use pipe_file::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,

@@ -156,6 +156,11 @@ pub enum Recorded {
 }
 
 impl Metadata {
+    /// The version of its text: the first that can say it.
+    pub fn version(&self) -> u32 {
+        self.pending.as_ref().map_or(1, Pending::version)
+    }
+
     /// The text for a commit of `committed`.
     ///
     /// ```
@@ -168,7 +173,7 @@ impl Metadata {
     /// assert_eq!(Recorded::read(&text, Offset(1000)), Recorded::Ours(clean));
     /// ```
     pub fn to_text(&self, committed: Offset) -> String {
-        let version = self.pending.as_ref().map_or(1, Pending::version);
+        let version = self.version();
         let mut text = format!("{version};L={};s={committed}", self.lineage);
         if let Some(pending) = &self.pending {
             let Pending { end, rows, rejects, plan, cut, attempt, prepared, renewed_unix_s } = pending;

@@ -155,7 +155,7 @@ impl Deliveries {
             }
             Recorded::Nothing | Recorded::Ours(_) | Recorded::Newer { .. } | Recorded::Damaged => {}
         }
-        let fresh = Lineage::from_bits(RandomState::new().hash_one((SystemTime::now(), partition)));
+        let fresh = fresh_lineage(partition);
         let pending = match recorded {
             Recorded::Ours(metadata) => metadata.pending,
             _ => None,
@@ -494,6 +494,11 @@ fn read(shared: &Shared, owned: &mut Owned, replay: Option<Pending>) {
     if let Some(reader) = owned.reader.take() {
         shared.orders.take(Share { reader, epoch: owned.epoch, replay });
     }
+}
+
+/// A lineage that nobody had before.
+pub(crate) fn fresh_lineage(partition: PartitionId) -> Lineage {
+    Lineage::from_bits(RandomState::new().hash_one((SystemTime::now(), partition)))
 }
 
 /// The token of a part.

@@ -42,6 +42,7 @@ use housepipe_ch_sink::{Sink, SinkConfig};
 use housepipe_kafka_source::{GonePolicy, Source, SourceConfig};
 use tokio::runtime::Handle;
 
+pub(crate) use exactly_once::fresh_lineage;
 pub use progress::{Counters, PartitionProgress, Recoveries};
 pub use state::PipeState;
 
