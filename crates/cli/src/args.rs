@@ -1,12 +1,14 @@
 //! Commands and flags, with the help that teaches them.
 
 mod errors;
+mod offsets;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use errors::{ErrorsCommand, ErrorsFilter, ErrorsListArgs, ErrorsReplayArgs, KindArg};
+pub(crate) use offsets::{OffsetsCommand, OffsetsSetArgs, OffsetsShowArgs};
 
 /// Loads Kafka topics into ClickHouse tables, continuously.
 ///
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     /// Both commands read the pipe's error table, `<table>_clickpipes_error` unless the pipe file says otherwise.
     #[command(subcommand)]
     Errors(ErrorsCommand),
+    /// Look at the offsets of a pipe's consumer group, and set them while the pipe is stopped.
+    #[command(subcommand)]
+    Offsets(OffsetsCommand),
     /// Turn newline-delimited JSON into RowBinary, without Kafka and without a server.
     ///
     /// Rows of accepted records are written in the order of the input. Refused records go to --rejects as JSON Lines

@@ -10,7 +10,7 @@ mod ui;
 
 use clap::Parser;
 
-use args::{Cli, Command, ErrorsCommand};
+use args::{Cli, Command, ErrorsCommand, OffsetsCommand};
 use exit::Exit;
 
 fn main() -> std::process::ExitCode {
@@ -36,6 +36,8 @@ fn main() -> std::process::ExitCode {
             Command::Sample(args) => commands::sample::run(args, &ui).await,
             Command::Errors(ErrorsCommand::List(args)) => commands::errors::list::run(args, &ui).await,
             Command::Errors(ErrorsCommand::Replay(args)) => commands::errors::replay::run(args, &ui).await,
+            Command::Offsets(OffsetsCommand::Show(args)) => commands::offsets::show::run(args, &ui).await,
+            Command::Offsets(OffsetsCommand::Set(args)) => commands::offsets::set::run(args, &ui).await,
             Command::Transform(args) => commands::transform::run(&args, &ui),
             Command::Demo(args) => commands::demo::run(args, &ui).await,
         }

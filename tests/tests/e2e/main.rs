@@ -11,6 +11,7 @@ mod faults;
 mod halts;
 mod load;
 mod mistakes;
+mod offsets;
 mod partitions;
 mod rebalance;
 mod rejects;

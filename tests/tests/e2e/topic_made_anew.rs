@@ -136,7 +136,21 @@ fn a_position_that_was_committed_for_the_old_topic_is_told_by_its_mark() {
             // It stays so, and its offset as well, until somebody sets it.
             assert!(run(&pipe).stderr.contains(ANEW));
             assert_eq!(committed(stack, &topic), Some(500));
-            commit(stack, &topic, 0, "");
+            let offsets = |arguments: &[&str]| {
+                housepipe(
+                    &[&["offsets"], arguments, &["-f", "pipe.yaml", "--json"]].concat(),
+                    Some(&pipe),
+                    b"",
+                )
+                .wait()
+                .expect_success()
+                .json()
+            };
+            let shown = offsets(&["show"])["partitions"][0].clone();
+            assert_eq!(shown["stored"]["kind"], "former_topic");
+            assert!(shown["problem"].as_str().is_some_and(|problem| problem.contains(ANEW)), "{shown}");
+            let set = offsets(&["set", "--to", "earliest", "--yes"]);
+            assert_eq!(set["moves"][0]["read_again"], 0, "nothing of the new topic was read: {set}");
             run(&pipe).expect_success();
         }
         let rows = query(stack, &format!("SELECT count(), min(id), max(id) FROM {topic}"));

@@ -4,16 +4,18 @@ mod numbers;
 mod pipe_display;
 mod spinner;
 mod summary;
+mod table;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use housepipe_runtime::Summary;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
 
-pub(crate) use numbers::count;
+pub(crate) use numbers::{count, seconds};
 pub(crate) use pipe_display::PipeDisplay;
 pub(crate) use spinner::Spinner;
+pub(crate) use table::{Align, table};
 
 /// Knows who looks: a person at a terminal, a log, or a program that wants JSON.
 pub(crate) struct Ui {
@@ -54,6 +56,15 @@ impl Ui {
         self.bars.suspend(|| {
             let _ = writeln!(io::stderr(), "{text}");
         });
+    }
+
+    /// Asks a person; anything but a yes is a no.
+    pub(crate) fn ask(&self, question: &str) -> io::Result<bool> {
+        write!(io::stderr(), "{question} [y/N] ")?;
+        io::stderr().flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
     /// The result as one JSON document.

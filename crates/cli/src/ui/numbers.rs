@@ -35,7 +35,8 @@ pub(crate) fn seconds(value: f64) -> String {
         v if v < 10.0 => format!("{v:.2} s"),
         v if v < 120.0 => format!("{v:.1} s"),
         v if v < 7_200.0 => format!("{:.1} min", v / 60.0),
-        v => format!("{:.1} h", v / 3_600.0),
+        v if v < 172_800.0 => format!("{:.1} h", v / 3_600.0),
+        v => format!("{:.1} d", v / 86_400.0),
     }
 }
 
@@ -70,5 +71,7 @@ mod tests {
         assert_eq!(seconds(1.234), "1.23 s");
         assert_eq!(seconds(61.0), "61.0 s");
         assert_eq!(seconds(600.0), "10.0 min");
+        assert_eq!(seconds(172_000.0), "47.8 h");
+        assert_eq!(seconds(864_000.0), "10.0 d");
     }
 }
