@@ -482,7 +482,7 @@ impl Deliveries {
 fn tell_of_nothing(shared: &Shared, partition: PartitionId, start: Offset) {
     let message = "the group has no offset for the partition, and the table has rows: what is read from here on is loaded. If the \
                    pipe has loaded it before, the group's offsets have expired or were deleted, and it is there twice then; \
-                   stop the pipe, and set them";
+                   stop the pipe, and set them (`housepipe offsets set`)";
     tracing::warn!(partition = partition.0, offset = start.0, "{message}");
     shared.system_log.tell_of(SystemCode::NewLineage, partition, start, message);
 }
@@ -526,7 +526,7 @@ fn words_of_range((start, pending): (Offset, Pending)) -> String {
 fn explain_halt(halt: Halt, prepared: Option<(Offset, Pending)>) -> String {
     let loaded = format!(
         "look into the table whether {} is there, stop the pipe everywhere, and set the group's offset before it or \
-         behind it",
+         behind it (`housepipe offsets set --forget-pending`)",
         prepared.map_or_else(|| "the range that was pending".to_owned(), words_of_range)
     );
     match halt {

@@ -227,7 +227,8 @@ impl Worker {
             let offset = deliveries.and_then(|deliveries| deliveries.committed_offset(partition));
             let stands =
                 offset.map_or_else(String::new, |offset| format!("; the group stands at offset {offset}"));
-            let reason = explain(&error) + &stands + &may_be_loaded;
+            let reason =
+                format!("{}; `housepipe offsets set` does that{stands}{may_be_loaded}", explain(&error));
             self.shared.halt(partition, offset.unwrap_or(Offset(-1)), reason);
         } else {
             self.shared.fail(error.into());
