@@ -26,9 +26,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub(crate) use cursor::Cursor;
-use fault::Fault;
+pub(crate) use fault::Fault;
 pub use lines::{LineCounts, LineReject};
+pub(crate) use number::json_number_end;
+pub(crate) use object::not_an_object;
 pub(crate) use skip::value as skip_value;
+pub(crate) use string::{Raw, decode as decode_text, scan as scan_text};
 pub(crate) use temporal::{DateMemo, ZoneMemo};
 pub use unknown::UnknownKeys;
 pub(crate) use value::encode as encode_value;
@@ -37,6 +40,7 @@ pub(crate) use wide::Wide;
 use crate::engine::Engine;
 use crate::fast::Fast;
 use crate::kernels::LANES;
+use crate::limits::Limits;
 use crate::plan::{Plan, Semantics};
 use crate::reject::{Reject, RejectCode};
 
@@ -133,25 +137,10 @@ impl Encoder {
     /// An encoder for the plan that takes these paths. All engines give the same rows and the same rejects.
     #[must_use]
     pub fn with_engine(plan: Arc<Plan>, engine: Engine) -> Encoder {
-        let limits = &plan.options.limits;
-        let state = State {
-            lenient: plan.options.semantics == Semantics::ClickHouse,
-            in_variant: false,
-            dynamic_from: None,
-            depth_max: limits.depth_max,
-            depth: 0,
-            fields_left: 0,
-            fields_max: limits.fields_max,
-            row_bytes_max: limits.row_bytes_max,
-            row_start: 0,
-            spans: Vec::with_capacity(plan.fields.len()),
-            gather: Vec::new(),
-            text: Vec::new(),
-            brackets: Vec::new(),
-            zones: plan.zones.iter().map(|zone| ZoneMemo::new(*zone)).collect(),
-            paths: json_document::Paths::default(),
-            unknown: UnknownKeys::new(limits.unknown_keys_max),
-        };
+        let mut state = State::new(&plan.options.limits);
+        state.lenient = plan.options.semantics == Semantics::ClickHouse;
+        state.spans.reserve(plan.fields.len());
+        state.zones = plan.zones.iter().map(|zone| ZoneMemo::new(*zone)).collect();
         Encoder { fast: Fast::new(&plan, engine), plan, engine, state }
     }
 
@@ -313,6 +302,28 @@ impl Encoder {
 }
 
 impl State {
+    /// The state for records that are read strictly, within the limits. It knows no zone yet.
+    pub(crate) fn new(limits: &Limits) -> State {
+        State {
+            lenient: false,
+            in_variant: false,
+            dynamic_from: None,
+            depth_max: limits.depth_max,
+            depth: 0,
+            fields_left: 0,
+            fields_max: limits.fields_max,
+            row_bytes_max: limits.row_bytes_max,
+            row_start: 0,
+            spans: Vec::new(),
+            gather: Vec::new(),
+            text: Vec::new(),
+            brackets: Vec::new(),
+            zones: Vec::new(),
+            paths: json_document::Paths::default(),
+            unknown: UnknownKeys::new(limits.unknown_keys_max),
+        }
+    }
+
     /// Prepares for a record whose row starts here.
     pub(crate) fn begin(&mut self, row_start: usize) {
         self.depth = 0;
@@ -357,7 +368,7 @@ impl State {
     }
 
     /// Counts a key against the limit.
-    fn count_field(&mut self, at: usize) -> Result<(), Fault> {
+    pub(crate) fn count_field(&mut self, at: usize) -> Result<(), Fault> {
         match self.fields_left.checked_sub(1) {
             Some(left) => {
                 self.fields_left = left;

@@ -25,7 +25,8 @@ pub(crate) fn row(plan: &Plan, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<
     s.check_row_bytes(c.at, out)
 }
 
-fn not_an_object(c: &mut Cursor<'_>, s: &mut State) -> Fault {
+/// The fault of a record that does not begin an object, as the cursor stands at its first byte.
+pub(crate) fn not_an_object(c: &mut Cursor<'_>, s: &mut State) -> Fault {
     let at = c.at;
     // A document of another kind is told apart from what is no document at all.
     match skip::value_strict(c, s) {
