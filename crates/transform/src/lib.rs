@@ -39,12 +39,17 @@ mod fast;
 mod kernels;
 
 mod decode;
+mod infer;
 mod reject;
 
 pub use columns::{Column, Columns, DefaultKind, Source};
 pub use decode::{DecodeError, DecodedRows};
 pub use encode::{Encoder, LineCounts, LineReject, UnknownKeys};
 pub use engine::{Engine, Path, Tier};
+pub use infer::{
+    Inference, InferenceLimits, InferenceOptions, Inferred, InferredColumn, LeftOutKey, PartitionKey,
+    RefusedSample,
+};
 pub use limits::{
     DEPTH_MAX, FIELDS_MAX, Limits, RECORD_BYTES_MAX, ROW_BYTES_MAX, TYPE_DEPTH_MAX, UNKNOWN_KEY_BYTES_MAX,
     UNKNOWN_KEYS_MAX,
