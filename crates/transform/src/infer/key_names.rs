@@ -91,4 +91,49 @@ impl Name {
     pub(super) fn is_state(&self) -> bool {
         self.ends(&["status", "state", "stage", "phase"])
     }
+
+    /// How sure the name says that each row has a value of its own, the lower the surer; none for things that many rows
+    /// are about.
+    pub(super) fn id_rank(&self) -> Option<u8> {
+        const ROWS: &[&str] = &[
+            "event",
+            "message",
+            "record",
+            "row",
+            "order",
+            "transaction",
+            "request",
+            "trip",
+            "payment",
+            "log",
+        ];
+        const OTHERS: &[&str] = &[
+            "user",
+            "customer",
+            "account",
+            "session",
+            "visitor",
+            "anonymous",
+            "actor",
+            "product",
+            "category",
+            "item",
+            "device",
+            "sensor",
+            "trace",
+            "span",
+            "parent",
+            "tenant",
+            "org",
+            "store",
+            "shop",
+        ];
+        if !self.is_id() || self.has(OTHERS) {
+            None
+        } else if self.is(&[&["id"], &["uuid"], &["guid"]]) {
+            Some(0)
+        } else {
+            Some(if self.has(ROWS) { 1 } else { 2 })
+        }
+    }
 }

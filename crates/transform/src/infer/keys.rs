@@ -66,18 +66,14 @@ impl Candidate<'_> {
         Some(2 * rank + u8::from(matches!(self.column.column.ty, DataType::Date | DataType::Date32)))
     }
 
-    /// Whether its values were all different, as those of an id are.
-    fn is_unique_id(&self) -> bool {
-        let is_unique = match &self.column.column.ty {
-            DataType::UInt64 | DataType::UInt128 => {
-                self.node.integers.as_ref().is_some_and(|it| it.distinct.is_unique())
-            }
-            DataType::String | DataType::Uuid => {
-                self.node.texts.as_ref().is_some_and(|it| it.distinct.is_unique())
-            }
-            _ => false,
+    /// How sure it is that its values tell rows apart, the lower the surer: they were all different, and the name says so.
+    fn id_rank(&self) -> Option<u8> {
+        let distinct = match &self.column.column.ty {
+            DataType::UInt64 | DataType::UInt128 => self.node.integers.as_ref().map(|it| &it.distinct),
+            DataType::String | DataType::Uuid => self.node.texts.as_ref().map(|it| &it.distinct),
+            _ => None,
         };
-        is_unique && self.name.is_id()
+        distinct.filter(|distinct| distinct.is_unique()).and_then(|_| self.name.id_rank())
     }
 }
 
@@ -92,7 +88,8 @@ pub(super) fn propose(columns: &[InferredColumn], seen: &[(&Node, Option<TimeUni
     let candidates: Vec<Candidate<'_>> = all.filter(|it| !is_nullable(&it.column.column.ty)).collect();
     let time = candidates.iter().filter_map(|it| Some((it.time_rank()?, it))).min_by_key(|(rank, _)| *rank);
     let time = time.map(|(_, it)| it);
-    let id = candidates.iter().filter(|it| it.is_unique_id()).min_by_key(|it| it.column.column.name.len());
+    let id = candidates.iter().filter_map(|it| Some((it.id_rank()?, it))).min_by_key(|(rank, _)| *rank);
+    let id = id.map(|(_, it)| it);
     let head = head(&candidates);
     let mut parts = Vec::new();
     let mut order_by: Vec<String> = Vec::new();
