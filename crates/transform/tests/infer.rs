@@ -91,7 +91,7 @@ fn orders_with_line_items() {
 fn key() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => prop::sample::select(vec![
-            "a", "b", "c", "id", "ts", "created_at", "price", "status_code", "is_new", "port", "rssi", "attributes",
+            "a", "b", "c", "id", "ts", "created_at", "price", "status_code", "is_new", "port", "rssi", "attributes", "total",
         ]).prop_map(str::to_owned),
         3 => prop::sample::select(vec![
             "", "A", "Id", "a.b", "c.d", "c.e", "_key", "7", "select", "it's `q`", "x y", "é", "\\u0061", "\\n", "null",

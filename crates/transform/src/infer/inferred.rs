@@ -149,6 +149,7 @@ pub(super) fn infer(inference: &Inference, options: &InferenceOptions) -> Inferr
     let mut columns = Vec::new();
     let mut candidates = Vec::new();
     let mut chooser = Chooser::new(options, inference.limits.distinct_max);
+    chooser.beside(&inference.columns.fields);
     for field in &inference.columns.fields {
         let Some(name) = std::str::from_utf8(&field.key).ok().filter(|name| !name.is_empty()) else {
             left_out.push(nameless(field));

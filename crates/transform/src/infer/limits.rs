@@ -20,8 +20,8 @@ const DISTINCT_MAX: usize = 256;
 /// Limits on what an [`Inference`](super::Inference) keeps. What lies beyond one is not an error: a value there becomes
 /// JSON or String, and the reason says so. Only a sample that is too large, or one too many, is refused.
 ///
-/// With the defaults it keeps some MiB for the widest of topics: about 500 bytes for a path, 2 KiB more where the path's
-/// values are told apart, and the keys.
+/// What is kept of a path is about 500 bytes, its key, and 2 KiB where its values are told apart: with the defaults 16 MiB
+/// at most, and a few times as much for a moment while types are chosen.
 ///
 /// ```
 /// use housepipe_transform::{Inference, InferenceLimits};

@@ -56,8 +56,10 @@ use walk::Walk;
 ///
 /// # How types are chosen
 ///
-/// The law above all others: every sample that was added can be loaded into the columns, with both semantics. Where two
-/// types would do, the one is taken that later records are likely to fit as well.
+/// The law above all others: every sample that was added can be loaded into the columns, with both semantics and the
+/// [limits](crate::Limits) of a plan by default. (A plan with [`strict_utf8`](crate::PlanOptions::strict_utf8) refuses
+/// samples that are not UTF-8, whatever the columns.) Where two types would do, the one is taken that later records are
+/// likely to fit as well.
 ///
 /// | seen at a path | type |
 /// |---|---|
@@ -65,12 +67,12 @@ use walk::Walk;
 /// | whole numbers | UInt64, with a minus Int64; 128 or 256 bits where they are larger. Less only where the meaning of a name bounds it (`status_code`, `port`) |
 /// | whole numbers under the name of a time, in the range of seconds since 1970 | DateTime('UTC') |
 /// | the same in milliseconds or smaller units | Int64: a number is read as seconds for a DateTime64 |
-/// | numbers with a point, also mixed with whole ones | Float64; Decimal(18, 4) under the name of an amount of money, with four digits at most behind the point |
+/// | numbers with a point, also mixed with whole ones | Float64; DateTime64 for seconds since 1970 under the name of a time; Decimal(18, 4) under the name of an amount of money, with four digits at most behind the point. So are whole numbers under the name of a price, or of an amount beside such amounts |
 /// | texts that are all UUIDs, IPv4 addresses, addresses, dates, dates with time in the notation of ISO 8601 | UUID, IPv4, IPv6, Date or Date32, DateTime64 of 3, 6 or 9 digits in UTC |
 /// | other texts | String; LowCardinality(String) where they repeat |
 /// | arrays | Array of what their elements are |
 /// | objects that mostly have the same keys | Tuple with names |
-/// | objects whose keys vary, with values of one kind | Map(String, …) |
+/// | objects whose keys vary or look like data, with values of one kind; with texts also under names such as `labels` | Map(String, …) |
 /// | other objects | JSON |
 /// | what is mixed otherwise, or what the type above would refuse | String, which takes any value as its text |
 /// | nothing but nulls | Nullable(String) |
@@ -92,8 +94,6 @@ pub struct Inference {
     trial: Trial,
     columns: Objects,
     paths_left: usize,
-    /// Samples that were offered.
-    offered: u64,
     refused: u64,
     first_refused: Option<RefusedSample>,
     /// How often keys were met for which there was no column any more, and the first of them.
@@ -122,7 +122,6 @@ impl Inference {
             trial: Trial::new(),
             columns: Objects::default(),
             paths_left: limits.paths_max,
-            offered: 0,
             refused: 0,
             first_refused: None,
             without_column: 0,
@@ -139,7 +138,6 @@ impl Inference {
     /// limit. It is counted, the first one is remembered, and nothing else of it is.
     pub fn add(&mut self, sample: &[u8], origin: u64) -> Result<(), Reject> {
         let mark = Mark { index: self.columns.seen.count, origin };
-        self.offered += 1;
         let added = self.note(sample, mark).map_err(Fault::into_reject);
         self.trial.give_back();
         added.inspect_err(|reject| {

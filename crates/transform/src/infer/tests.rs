@@ -209,6 +209,26 @@ fn numbers_with_a_point() {
 }
 
 #[test]
+fn whole_amounts_beside_others() {
+    check_names(
+        &[
+            ("total", "20"),
+            ("fee_cents", "20"),
+            ("refund", "-5"),
+            ("lines", r#"[{"discount":0,"quantity":2}]"#),
+            ("subtotal", "19.5"),
+        ],
+        &expect![[r#"
+            total Decimal(18, 4) | 0.67, sample 0: 1 whole number, under the name of an amount of money, which has a fraction one day
+            fee_cents UInt64 | 0.67, sample 0: 1 whole number, none below zero
+            refund Decimal(18, 4) | 0.67, sample 0: 1 whole number, under the name of an amount of money, which has a fraction one day
+            lines Array(Tuple(discount Decimal(18, 4), quantity UInt32)) | 0.67, sample 0: 1 array of 1 object with the same 2 keys
+            subtotal Decimal(18, 4) | 0.67, sample 0: 1 number with up to 1 digit behind the point, under the name of an amount of money
+        "#]],
+    );
+}
+
+#[test]
 fn truths() {
     check_values(
         &["true", "false", "null"],

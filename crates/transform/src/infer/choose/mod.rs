@@ -9,7 +9,7 @@ use super::InferenceOptions;
 use super::keys::TimeUnit;
 use super::mark::{Mark, earlier, later};
 use super::names::Name;
-use super::node::{Arrays, Kinds, Node};
+use super::node::{Arrays, Field, Kinds, Node};
 use crate::types::{DataType, JsonTypeArgs};
 use words::{absences, counted};
 
@@ -19,6 +19,8 @@ pub(super) struct Chooser<'o> {
     distinct_max: usize,
     /// Bytes of defaults that tuples inside of arrays and maps may still add to a row.
     default_bytes_left: u64,
+    /// Beside the value at hand, or around it, stand amounts of money with a fraction.
+    has_amounts: bool,
 }
 
 /// Bytes of defaults that tuples inside of arrays and maps may add to a row: an array of empty objects is short as JSON,
@@ -78,7 +80,13 @@ impl Absence {
 
 impl Chooser<'_> {
     pub(super) fn new(options: &InferenceOptions, distinct_max: usize) -> Chooser<'_> {
-        Chooser { options, distinct_max, default_bytes_left: DEFAULT_BYTES_MAX }
+        Chooser { options, distinct_max, default_bytes_left: DEFAULT_BYTES_MAX, has_amounts: false }
+    }
+
+    /// Begins with fields that stand beside one another; returns what was true before.
+    pub(super) fn beside(&mut self, fields: &[Field]) -> bool {
+        let has_amounts = self.has_amounts || fields.iter().any(is_amount);
+        std::mem::replace(&mut self.has_amounts, has_amounts)
     }
 
     /// The type of a column. Arrays of a column whose name shares its beginning with others are kept as text.
@@ -122,7 +130,7 @@ impl Chooser<'_> {
             return Choice::new(DataType::Bool, node, node.values(), reason, mark);
         }
         if let (Some(integers), None, true) = (&node.integers, &node.floats, kinds == Kinds::INTEGER) {
-            return numbers::integers(node, integers, name);
+            return numbers::integers(node, integers, name, self.has_amounts);
         }
         if let (Some(floats), true) = (&node.floats, kinds == Kinds::FLOAT || kinds == numbers) {
             return numbers::floats(node, floats, name);
@@ -180,6 +188,12 @@ impl Chooser<'_> {
             mark,
         )
     }
+}
+
+/// Whether the field is an amount of money with a fraction.
+fn is_amount(field: &Field) -> bool {
+    let is_money = |key| Name::new(key).is_money();
+    field.node.floats.is_some() && std::str::from_utf8(&field.key).is_ok_and(is_money)
 }
 
 /// A String for values of several kinds.

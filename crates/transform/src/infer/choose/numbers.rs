@@ -21,8 +21,8 @@ const MONEY_PRECISION: u8 = 18;
 const MONEY_MAX: f64 = 1e12;
 const MONEY_MAX_WHOLE: i128 = 1_000_000_000_000;
 
-/// The type of whole numbers.
-pub(super) fn integers(node: &Node, integers: &Integers, name: &Name) -> Choice {
+/// The type of whole numbers, beside which stand amounts of money with a fraction, or none.
+pub(super) fn integers(node: &Node, integers: &Integers, name: &Name, has_amounts: bool) -> Choice {
     let count = integers.seen.count;
     let choice = |ty, why: String| Choice::new(ty, node, count, why, integers.widened);
     let numbers = counted(count, "whole number", "whole numbers");
@@ -48,7 +48,8 @@ pub(super) fn integers(node: &Node, integers: &Integers, name: &Name) -> Choice 
     if integers.beyond.int128.is_some() {
         return wide(node, integers);
     }
-    if name.is_price() && integers.is_within(-MONEY_MAX_WHOLE, MONEY_MAX_WHOLE) {
+    let is_amount = name.is_price() || (has_amounts && name.is_money());
+    if is_amount && integers.is_within(-MONEY_MAX_WHOLE, MONEY_MAX_WHOLE) {
         let ty = DataType::Decimal(MONEY_PRECISION, MONEY_DIGITS);
         return choice(
             ty,

@@ -101,6 +101,7 @@ impl Chooser<'_> {
             "",
             later(objects.seen.first, last_key(objects)),
         );
+        let had_amounts = self.beside(&objects.fields);
         let mut elements = Vec::with_capacity(objects.fields.len());
         let mut missing = 0;
         for field in &objects.fields {
@@ -112,6 +113,7 @@ impl Chooser<'_> {
             choice.notes.extend(member.notes.iter().map(|note| format!("`{name}`: {note}")));
             elements.push(TupleElement::named(name, member.ty));
         }
+        self.has_amounts = had_amounts;
         choice.ty = DataType::Tuple(elements);
         let default_bytes = leaves(&choice.ty) * ELEMENT_DEFAULT_BYTES;
         if objects.in_sample_max > 1 {
