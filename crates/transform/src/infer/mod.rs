@@ -67,7 +67,7 @@ use walk::Walk;
 /// | whole numbers | UInt64, with a minus Int64; 128 or 256 bits where they are larger. Less only where the meaning of a name bounds it (`status_code`, `port`) |
 /// | whole numbers under the name of a time, in the range of seconds since 1970 | DateTime('UTC') |
 /// | the same in milliseconds or smaller units | Int64: a number is read as seconds for a DateTime64 |
-/// | numbers with a point, also mixed with whole ones | Float64; DateTime64 for seconds since 1970 under the name of a time; Decimal(18, 4) under the name of an amount of money, with four digits at most behind the point. So are whole numbers under the name of a price, or of an amount beside such amounts |
+/// | numbers with a point, also mixed with whole ones; whole ones under names such as `temperature` | Float64; DateTime64 for seconds since 1970 under the name of a time; Decimal(18, 4) under the name of an amount of money, with four digits at most behind the point. So are whole numbers under the name of a price, or of an amount beside such amounts |
 /// | texts that are all UUIDs, IPv4 addresses, addresses, dates, dates with time in the notation of ISO 8601 | UUID, IPv4, IPv6, Date or Date32, DateTime64 of 3, 6 or 9 digits in UTC |
 /// | other texts | String; LowCardinality(String) where they repeat |
 /// | arrays | Array of what their elements are |

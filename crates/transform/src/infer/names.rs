@@ -96,6 +96,27 @@ impl Name {
         self.has(&["price", "subtotal", "tax", "vat", "fee"]) && !self.has(NO_MONEY)
     }
 
+    /// What is measured, so that it has a fraction one day, whatever was seen.
+    pub(super) fn is_measure(&self) -> bool {
+        self.has(&[
+            "temperature",
+            "temp",
+            "humidity",
+            "lat",
+            "latitude",
+            "lon",
+            "lng",
+            "longitude",
+            "altitude",
+            "pressure",
+            "speed",
+            "velocity",
+            "weight",
+            "voltage",
+            "ratio",
+        ])
+    }
+
     /// A number that is below zero one day, whatever was seen.
     pub(super) fn may_be_negative(&self) -> bool {
         self.has(&[
@@ -103,20 +124,10 @@ impl Name {
             "delta",
             "diff",
             "change",
-            "temperature",
-            "temp",
-            "lat",
-            "latitude",
-            "lon",
-            "lng",
-            "longitude",
-            "altitude",
             "score",
             "position",
             "adjustment",
             "profit",
-            "rssi",
-            "dbm",
             "timezone",
             "tz",
             "amount",

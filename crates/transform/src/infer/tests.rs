@@ -127,6 +127,7 @@ fn names_bound_numbers() {
             ("is_many", "2"),
             ("delta", "4"),
             ("year", "2024"),
+            ("temperature", "-3"),
             ("price", "5"),
         ],
         &expect![[r#"
@@ -140,6 +141,7 @@ fn names_bound_numbers() {
             is_many UInt64 | 0.67, sample 0: 1 whole number, none below zero
             delta Int64 | 0.67, sample 0: 1 whole number, none below zero, under a name that allows it
             year UInt16 | 0.67, sample 0: 1 whole number, always 2024: the name says that they stay small
+            temperature Float64 | 0.67, sample 0: 1 whole number, under the name of what has a fraction one day
             price Decimal(18, 4) | 0.67, sample 0: 1 whole number, under the name of an amount of money, which has a fraction one day
         "#]],
     );

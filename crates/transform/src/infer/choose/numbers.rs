@@ -20,6 +20,8 @@ const MONEY_PRECISION: u8 = 18;
 /// Amounts above this are no money, or in a currency that needs another type.
 const MONEY_MAX: f64 = 1e12;
 const MONEY_MAX_WHOLE: i128 = 1_000_000_000_000;
+/// Up to here a Float64 holds every whole number: 2^53.
+const FLOAT_EXACT_MAX: i128 = 1 << 53;
 
 /// The type of whole numbers, beside which stand amounts of money with a fraction, or none.
 pub(super) fn integers(node: &Node, integers: &Integers, name: &Name, has_amounts: bool) -> Choice {
@@ -54,6 +56,12 @@ pub(super) fn integers(node: &Node, integers: &Integers, name: &Name, has_amount
         return choice(
             ty,
             format!("{numbers}, under the name of an amount of money, which has a fraction one day"),
+        );
+    }
+    if name.is_measure() && integers.is_within(-FLOAT_EXACT_MAX, FLOAT_EXACT_MAX) {
+        return choice(
+            DataType::Float64,
+            format!("{numbers}, under the name of what has a fraction one day"),
         );
     }
     if integers.minus.is_some() {
