@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::choose::Chooser;
+use super::clash::Clash;
 use super::keys::{self, TimeUnit};
 use super::node::Field;
 use super::{Inference, InferenceOptions};
@@ -155,8 +156,8 @@ pub(super) fn infer(inference: &Inference, options: &InferenceOptions) -> Inferr
             left_out.push(nameless(field));
             continue;
         };
-        let is_shared = shares_prefix(field, &inference.columns.fields);
-        let mut choice = chooser.column(&field.node, name, samples, is_shared);
+        let clash = Clash::of(field, &inference.columns.fields);
+        let mut choice = chooser.column(&field.node, name, samples, clash);
         if let Some(TimeUnit::Ticks { digits, .. }) = choice.time {
             let moment = moment_of_ticks(name, digits);
             choice.notes.push(format!("{moment} is the moment; a column may be MATERIALIZED from it"));
@@ -203,17 +204,6 @@ fn nameless(field: &Field) -> LeftOutKey {
         "a column's name is UTF-8, and this key is not"
     };
     LeftOutKey { key: String::from_utf8_lossy(&field.key).into_owned(), reason: reason.to_owned() }
-}
-
-/// Whether the key has arrays and a point, as others have with the same text before it: ClickHouse takes such columns
-/// for one Nested, whose arrays have to be of one length.
-fn shares_prefix(field: &Field, fields: &[Field]) -> bool {
-    let prefix = |field: &Field| {
-        let at = field.key.iter().position(|byte| *byte == b'.')?;
-        field.node.arrays.is_some().then(|| field.key[..at].to_vec())
-    };
-    let Some(own) = prefix(field) else { return false };
-    fields.iter().filter(|other| prefix(other).is_some_and(|other| other == own)).count() > 1
 }
 
 fn notes(name: &str, fields: &[Field]) -> Vec<String> {

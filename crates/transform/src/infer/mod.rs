@@ -4,6 +4,7 @@
 //! in it); `finish` chooses types (`choose/`) and the keys of a table (`keys.rs`).
 
 mod choose;
+mod clash;
 mod distinct;
 mod inferred;
 mod key_names;

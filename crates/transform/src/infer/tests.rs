@@ -564,11 +564,61 @@ fn keys_of_samples() {
     check(
         &[r#"{"n.a":[1],"n.b":[1,2]}"#],
         &expect![[r#"
-            n.a String | 0.33, sample 0: arrays, kept as text: ClickHouse takes columns whose names are the same up to a point for one Nested, and refuses arrays of other lengths there
+            n.a String | 0.33, sample 0: 1 array, kept as text: ClickHouse takes it and columns whose names are the same up to a point for parts of one
               note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
-            n.b String | 0.33, sample 0: arrays, kept as text: ClickHouse takes columns whose names are the same up to a point for one Nested, and refuses arrays of other lengths there
+            n.b String | 0.33, sample 0: 1 array, kept as text: ClickHouse takes it and columns whose names are the same up to a point for parts of one
               note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
         "#]],
+    );
+}
+
+#[test]
+fn names_that_clash() {
+    check(
+        &[r#"{"n":1,"n.a":[1]}"#],
+        &expect![[r#"
+        n UInt64 | 0.67, sample 0: 1 whole number, none below zero
+        n.a String | 0.33, sample 0: 1 array, kept as text: ClickHouse takes it and columns whose names are the same up to a point for parts of one
+          note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
+    "#]],
+    );
+    check(
+        &[r#"{"n":{"a":1},"n.a":{"b":[]},"n.a.b":2}"#],
+        &expect![[r#"
+        n JSON | 0.67, sample 0: 1 object, not taken apart: ClickHouse takes it and columns whose names are the same up to a point for parts of one
+        n.a JSON | 0.67, sample 0: 1 object, not taken apart: ClickHouse takes it and columns whose names are the same up to a point for parts of one
+          note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
+        n.a.b UInt64 | 0.67, sample 0: 1 whole number, none below zero
+          note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
+    "#]],
+    );
+    check(
+        &[r#"{"n":[{"a":1}],"n.a":2,"m.a":[1],"m.b":2}"#],
+        &expect![[r#"
+        n String | 0.33, sample 0: 1 array, kept as text: ClickHouse takes it and columns whose names are the same up to a point for parts of one
+        n.a UInt64 | 0.67, sample 0: 1 whole number, none below zero
+          note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
+        m.a Array(UInt64) | 0.67, sample 0: 1 array of 1 whole number, none below zero
+          note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
+        m.b UInt64 | 0.67, sample 0: 1 whole number, none below zero
+          note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
+    "#]],
+    );
+    check(&[r#"{"m.a":{"1":1},"m.b":{"1":2},"t.a":{"x":1},"t.b":{"x":2}}"#], &expect![[r#"
+        m.a JSON | 0.67, sample 0: 1 object, not taken apart: ClickHouse takes it and columns whose names are the same up to a point for parts of one
+          note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
+        m.b JSON | 0.67, sample 0: 1 object, not taken apart: ClickHouse takes it and columns whose names are the same up to a point for parts of one
+          note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
+        t.a Tuple(x UInt64) | 0.67, sample 0: 1 object with the same key
+          note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
+        t.b Tuple(x UInt64) | 0.67, sample 0: 1 object with the same key
+          note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
+    "#]]);
+    check(
+        &[r#"{"t":{"null":1,"x":"y"}}"#],
+        &expect![[r#"
+        t JSON | 0.67, sample 0: 1 object with values of several kinds, whose keys cannot name elements of a Tuple
+    "#]],
     );
 }
 

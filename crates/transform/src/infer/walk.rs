@@ -198,9 +198,9 @@ impl Walk<'_> {
 }
 
 /// Whether the key cannot name an element of a Tuple, or would be read as another one there: with a point it would be a
-/// path, a number the place of an element. Neither can one that is written with escapes, since a Tuple's keys are read
-/// with those of SQL.
+/// path, a number the place of an element, and `null` is ClickHouse's own. Neither can one that is written with escapes,
+/// since a Tuple's keys are read with those of SQL.
 fn is_odd(key: &[u8]) -> bool {
     let is_number = key.iter().all(u8::is_ascii_digit);
-    is_number || key.contains(&b'.') || std::str::from_utf8(key).is_err()
+    is_number || key == b"null" || key.contains(&b'.') || std::str::from_utf8(key).is_err()
 }

@@ -6,6 +6,7 @@ mod texts;
 mod words;
 
 use super::InferenceOptions;
+use super::clash::Clash;
 use super::keys::TimeUnit;
 use super::mark::{Mark, earlier, later};
 use super::names::Name;
@@ -26,6 +27,9 @@ pub(super) struct Chooser<'o> {
 /// Bytes of defaults that tuples inside of arrays and maps may add to a row: an array of empty objects is short as JSON,
 /// and could pass the limit on a row as tuples with many elements.
 const DEFAULT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Why a column cannot be what it would be without the others.
+const CLASH: &str = "ClickHouse takes it and columns whose names are the same up to a point for parts of one";
 
 /// A type, and why.
 #[derive(Debug, Clone)]
@@ -89,17 +93,25 @@ impl Chooser<'_> {
         std::mem::replace(&mut self.has_amounts, has_amounts)
     }
 
-    /// The type of a column. Arrays of a column whose name shares its beginning with others are kept as text.
-    pub(super) fn column(&mut self, node: &Node, name: &str, samples: u64, is_shared: bool) -> Choice {
+    /// The type of a column.
+    pub(super) fn column(&mut self, node: &Node, name: &str, samples: u64, clash: Clash) -> Choice {
         let absence = Absence { outer: None, missing: samples - node.present };
-        let mut choice = if is_shared {
-            let reason = "arrays, kept as text: ClickHouse takes columns whose names are the same up to a point for one \
-                          Nested, and refuses arrays of other lengths there";
-            Choice::new(DataType::String, node, 0, reason, node.arrays.as_ref().and_then(|it| it.seen.first))
-        } else {
-            self.value(node, &Name::new(name), absence.first(node))
+        let mut choice = self.value(node, &Name::new(name), absence.first(node));
+        let is_refused = match choice.ty {
+            DataType::Array(_) | DataType::Map(..) => clash != Clash::None,
+            DataType::Tuple(_) => clash == Clash::Parts,
+            _ => false,
         };
-        choice = nullable(choice, node, absence);
+        if let (Some(arrays), true) = (&node.arrays, is_refused) {
+            let reason = format!("{}, kept as text: {CLASH}", counted(arrays.seen.count, "array", "arrays"));
+            choice = Choice::new(DataType::String, node, 0, reason, arrays.seen.first);
+        }
+        if let (Some(objects), true) = (&node.objects, is_refused) {
+            let why =
+                format!("{}, not taken apart: {CLASH}", counted(objects.seen.count, "object", "objects"));
+            choice = self.json(node, &why, objects.seen.first, objects.no_json);
+        }
+        let mut choice = nullable(choice, node, absence);
         choice.reason.push_str(&absences(node, samples, &choice.ty));
         choice
     }
