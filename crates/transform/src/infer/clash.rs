@@ -29,7 +29,9 @@ impl Clash {
         let is_like = |other: &Field| {
             *other.key == *outer || (has_parts(other) && before_point(&other.key) == Some(outer))
         };
-        if others().any(is_like) { Clash::Arrays } else { Clash::None }
+        // No column of a Nested may be called so.
+        let is_reserved = field.key.get(outer.len()..) == Some(b".null");
+        if is_reserved || others().any(is_like) { Clash::Arrays } else { Clash::None }
     }
 }
 

@@ -82,6 +82,9 @@ use walk::Walk;
 /// there an empty one is stored. Inside of a Tuple that is missing in some samples all elements are missing in them, so
 /// they are Nullable.
 ///
+/// To ClickHouse a name with a point is that of a part of another column. Where a type would clash with another column for
+/// that, it is JSON or String.
+///
 /// # Confidence
 ///
 /// Of a path with `n` values that are not null, of which `k` are of the kinds that the type is made for, it is

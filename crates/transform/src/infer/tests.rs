@@ -604,7 +604,9 @@ fn names_that_clash() {
           note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
     "#]],
     );
-    check(&[r#"{"m.a":{"1":1},"m.b":{"1":2},"t.a":{"x":1},"t.b":{"x":2}}"#], &expect![[r#"
+    check(
+        &[r#"{"m.a":{"1":1},"m.b":{"1":2},"t.a":{"x":1},"t.b":{"x":2}}"#],
+        &expect![[r#"
         m.a JSON | 0.67, sample 0: 1 object, not taken apart: ClickHouse takes it and columns whose names are the same up to a point for parts of one
           note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
         m.b JSON | 0.67, sample 0: 1 object, not taken apart: ClickHouse takes it and columns whose names are the same up to a point for parts of one
@@ -613,7 +615,15 @@ fn names_that_clash() {
           note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
         t.b Tuple(x UInt64) | 0.67, sample 0: 1 object with the same key
           note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
-    "#]]);
+    "#]],
+    );
+    check(
+        &[r#"{"n.null":[1]}"#],
+        &expect![[r#"
+        n.null String | 0.33, sample 0: 1 array, kept as text: ClickHouse takes it and columns whose names are the same up to a point for parts of one
+          note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
+    "#]],
+    );
     check(
         &[r#"{"t":{"null":1,"x":"y"}}"#],
         &expect![[r#"
