@@ -1,6 +1,7 @@
 //! The release binary against a real Kafka and a real ClickHouse.
 
 mod command_line;
+mod deadlines;
 mod demo;
 mod errors_list;
 mod errors_replay;
