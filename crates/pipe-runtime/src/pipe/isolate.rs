@@ -86,12 +86,15 @@ fn refused_token(token: &BatchToken, start: Option<u64>, within: &Range<usize>) 
     start.map_or_else(|| token.refused(within), |start| token.after_start(start).refused(within))
 }
 
-/// The error row of a record that ClickHouse refused, read again from Kafka for its raw bytes.
+/// The error row of a record that ClickHouse refused, read again from Kafka for its raw bytes; none without an error table.
 pub(super) async fn refused_row(
     shared: &Arc<Shared>,
     (partition, offset): (PartitionId, Offset),
     message: &str,
 ) -> Result<Option<ErrorRow>, Undelivered> {
+    if shared.setup.error_table.is_none() {
+        return Ok(None);
+    }
     let wanted = Wanted { offset, message: message.to_owned() };
     let mut reread = Reread::of([(partition, wanted)]);
     Ok(error_rows(shared, &mut reread).await?.and_then(|mut rows| rows.pop()))
