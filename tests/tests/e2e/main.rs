@@ -15,6 +15,7 @@ mod mistakes;
 mod offsets;
 mod partitions;
 mod rebalance;
+mod refused_rows;
 mod rejects;
 mod security;
 mod starts;
