@@ -323,7 +323,8 @@ impl<'a> GroupOffsets<'a> {
             if let Raw::Offset(offset) = element.offset() {
                 let offset = Offset(offset);
                 let (metadata, of) = topic_mark::split(texts.remove(&partition).unwrap_or_default(), offset);
-                committed.insert(partition, (Committed { offset, metadata }, of));
+                let is_marked = of.is_some();
+                committed.insert(partition, (Committed { offset, metadata, is_marked }, of));
             }
         }
         Ok(committed)

@@ -43,6 +43,9 @@ pub struct Committed {
     /// What stands with it, as whoever committed it wrote it; empty where there is nothing. Any bytes, up to 4,096 by
     /// the broker's default.
     pub metadata: Vec<u8>,
+    /// It was committed by a member or a tool of this crate, as a mark of the topic behind the metadata says. Brokers without
+    /// topic ids have none.
+    pub is_marked: bool,
 }
 
 impl PartitionReader {

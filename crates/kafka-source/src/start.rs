@@ -70,7 +70,8 @@ pub(crate) fn positions(
                     }
                     refused.insert(partition, made_anew(config));
                 }
-                committed.insert(partition, Committed { offset: Offset(offset), metadata });
+                let is_marked = of.is_some();
+                committed.insert(partition, Committed { offset: Offset(offset), metadata, is_marked });
             }
             _ => absent.push(partition),
         }

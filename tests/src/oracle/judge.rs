@@ -30,6 +30,12 @@ impl Verdict {
         Verdict { duplicated: 0, disordered: 0, ..*self } == Verdict::default()
     }
 
+    /// Each record is in its place once. At least once, two batches of a partition may be under way, and the later one be stored
+    /// first.
+    pub fn is_once(&self) -> bool {
+        Verdict { disordered: 0, ..*self } == Verdict::default()
+    }
+
     /// Each record is in its place once, in the order of its partition.
     pub fn is_exact(&self) -> bool {
         *self == Verdict::default()

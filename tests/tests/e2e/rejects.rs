@@ -109,43 +109,6 @@ fn a_pipe_whose_records_are_mostly_rejected_stops_and_keeps_its_offsets() {
     assert_eq!((rows(&topic), rows(&errors)), (1_000, 2_000));
 }
 
-/// Also where ClickHouse alone refuses them, a few in each batch.
-#[test]
-fn a_pipe_of_whose_rows_too_many_are_refused_stops() {
-    let stack = shared_stack();
-    for delivery in ["at_least_once", "exactly_once"] {
-        let topic = unique("mostly_refused");
-        create_topic(stack, &topic, 4);
-        query(
-            stack,
-            &format!(
-                "CREATE TABLE {topic} (id UInt64, CONSTRAINT odd CHECK id % 10 != 3) ENGINE = MergeTree ORDER BY id \
-                 SETTINGS non_replicated_deduplication_window = 10000"
-            ),
-        );
-        produce(stack, &topic, 4, (0..3_000).map(|id| format!("{{\"id\":{id}}}")));
-        let pipe = PipeText::new(stack, &topic)
-            .with(&format!("delivery: {delivery}"))
-            .with("batch: { max_rows: 100 }")
-            .with("error_table: { stop_ratio: 0.05 }");
-        let outcome =
-            housepipe(&["run", "pipe.yaml", "--until-caught-up", "--json"], Some(&pipe), b"").wait();
-        assert_eq!(outcome.code, Some(1), "{delivery}: {}", outcome.stderr);
-        let words = "records were rejected, which is more than 5 %";
-        assert!(outcome.stderr.contains(words), "{delivery}: {}", outcome.stderr);
-        // Nothing is lost: without the constraint, what is left is loaded.
-        query(stack, &format!("ALTER TABLE {topic} DROP CONSTRAINT odd"));
-        housepipe(&["run", "pipe.yaml", "--until-caught-up", "--json"], Some(&pipe), b"")
-            .wait()
-            .expect_success();
-        let there = format!(
-            "SELECT uniqExact(id) FROM (SELECT id FROM {topic} UNION ALL \
-             SELECT JSONExtractUInt(raw_message, 'id') FROM {topic}_clickpipes_error WHERE kind = 'record')"
-        );
-        assert_eq!(query_number(stack, &there), 3_000, "{delivery}");
-    }
-}
-
 #[test]
 fn without_an_error_table_rejects_are_counted() {
     let stack = shared_stack();

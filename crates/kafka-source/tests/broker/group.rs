@@ -116,7 +116,8 @@ fn what_stands_with_a_commit_is_told_to_the_next_owner() {
         .map(|reader| (reader.partition(), reader.committed().cloned().unwrap()))
         .collect();
     told.sort_by_key(|(partition, _)| *partition);
-    let committed = |offset, text: &str| Committed { offset: Offset(offset), metadata: text.into() };
+    let committed =
+        |offset, text: &str| Committed { offset: Offset(offset), metadata: text.into(), is_marked: true };
     assert_eq!(
         told,
         [(PartitionId(0), committed(40, "a range, such as [40, 60)")), (PartitionId(1), committed(60, ""))]

@@ -66,9 +66,6 @@ pub(super) async fn deliver_part(
             };
             match row {
                 Ok(row) => {
-                    if part.sealed.rows == 1 {
-                        shared.progress.lock().reject_rule.refused(1);
-                    }
                     deliveries.refused(&shared, partition, epoch, part, &RowsRefused { message, named, row });
                 }
                 Err(_) => part.give_back(&shared),

@@ -104,9 +104,10 @@ impl Deliveries {
             }
         };
         let begins_from_nothing = reader.committed().is_none();
-        if reader.committed().is_some_and(|committed| committed.metadata.is_empty()) {
-            let message = "the committed offset says nothing of this pipe: it was set by a tool, or committed by another program or \
-                           at least once; reading goes on there, in a new lineage, and a range that was pending is not known any more";
+        // One with a mark is a first start that was pinned, or was made at least once: nothing was pending.
+        if reader.committed().is_some_and(|committed| committed.metadata.is_empty() && !committed.is_marked) {
+            let message = "the committed offset says nothing of this pipe: it was set by a tool, or committed by another program; \
+                           reading goes on there, in a new lineage, and a range that was pending is not known any more";
             tracing::warn!(partition = partition.0, offset = position.0, "{message}");
             shared.system_log.tell_of(SystemCode::NewLineage, partition, position, message);
         }
