@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use housepipe_kafka_source::seed::TopicAdmin;
 use housepipe_kafka_source::{
     Assignment, CommitOutcome, Offset, PartitionCommit, PartitionId, PartitionReader, Source, SourceConfig,
     group_committed,
@@ -57,6 +58,15 @@ pub fn group_of(topic: &str) -> String {
 /// Where the group does not take it.
 pub fn commit(stack: &Stack, topic: &str, offset: i64, metadata: &str) {
     commit_late(stack, topic, offset, metadata, || {});
+}
+
+/// Sets the same offset as a tool does, with nothing behind it.
+///
+/// # Panics
+/// Where the group does not take it.
+pub fn set_offset(stack: &Stack, topic: &str, offset: i64) {
+    TopicAdmin::set_offset(&config(stack, topic), PartitionId(0), Offset(offset))
+        .unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// The same, where something happens between the beginning of the membership and the commit.

@@ -20,7 +20,7 @@ mod text;
 mod topics;
 mod wait;
 
-pub use group::{commit, commit_late, committed, group_of};
+pub use group::{commit, commit_late, committed, group_of, set_offset};
 pub use housepipe::{Housepipe, Outcome, housepipe, housepipe_at, take_ended};
 pub use layout::Layout;
 pub use network::Network;

@@ -1,7 +1,7 @@
 //! What happened to a pipe itself stands in its error table, and concerns no record.
 
 use housepipe_tests::{
-    Held, PipeText, Proxy, commit, delete_records, housepipe, housepipe_at, query, query_number,
+    Held, PipeText, Proxy, commit, delete_records, housepipe, housepipe_at, query, query_number, set_offset,
     shared_stack, wait_until,
 };
 use nix::sys::signal::Signal;
@@ -205,7 +205,7 @@ fn a_position_that_is_not_the_pipes_own_is_told_of() {
     let pipe = pipe.with("delivery: exactly_once");
     run(&pipe).expect_success();
     assert_eq!(codes(&told(&pipe)), [], "a first start into an empty table is nothing to tell of");
-    commit(stack, numbered.topic(), 40, "");
+    set_offset(stack, numbered.topic(), 40);
     assert_eq!(run(&pipe).expect_success().number("read"), 60);
     let told_of_reset = told(&pipe);
     assert_eq!(codes(&told_of_reset), [("new_lineage", 0, 40)]);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::FromClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
@@ -71,6 +72,26 @@ impl TopicAdmin {
         let more = NewPartitions::new(&config.topic, partitions);
         let grown = block_on(admin(config)?.create_partitions([&more], &options()));
         outcome(config, grown, "the addition of partitions")
+    }
+
+    /// Sets the configured group's offset as a tool does, with no text behind it. Nobody may be in the group.
+    ///
+    /// # Errors
+    /// [`SourceError::Request`] where the broker refuses.
+    pub fn set_offset(
+        config: &SourceConfig,
+        partition: PartitionId,
+        offset: Offset,
+    ) -> Result<(), SourceError> {
+        const REQUEST: &str = "a commit";
+        let consumer: BaseConsumer = client::base(config)?
+            .set("group.id", &config.group)
+            .create()
+            .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&config.topic, partition.0, rdkafka::Offset::Offset(offset.0))
+            .map_err(|error| of_call(config, &error, REQUEST))?;
+        consumer.commit(&list, CommitMode::Sync).map_err(|error| of_call(config, &error, REQUEST))
     }
 
     /// Deletes the records of `partition` of the configured topic below `before`.
