@@ -124,7 +124,7 @@ pub(crate) struct Tuning {
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1_800))]
     pub(crate) session_timeout: u16,
 
-    /// Seconds that a graceful stop may take.
+    /// Seconds that a stop may take that somebody asks for; the end of `--until-caught-up` is none.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(crate) stop_deadline: u32,
 }

@@ -73,7 +73,7 @@ pub struct RunOptions {
     /// Of these, records fetched ahead and not yet read by the workers, over all partitions; a quarter of the budget at
     /// most.
     pub prefetch_bytes_max: usize,
-    /// Time that a graceful stop may take, in milliseconds.
+    /// Time that a graceful stop may take, in milliseconds, from the moment in which somebody asks for it.
     pub stop_deadline_ms: u64,
     /// Time after which the group gives the partitions of a member that was killed to others, in milliseconds: a pipe
     /// that is started again waits this long, at most. Brokers take 6 s and more, unless they are set up otherwise.
@@ -256,13 +256,19 @@ async fn has_rows(sink: &Sink, table: &str) -> bool {
     })
 }
 
-/// Comes back once a stopping pipe has used up its time, or was aborted.
+/// Comes back once a stopping pipe has used up its time, or was aborted. One that stops by itself, since it is caught up, has the
+/// time that inserts have; nobody waits for it to end.
 async fn overdue(shared: &Shared, stop_deadline_ms: u64) {
     let mut phase = shared.phase();
     // The sender lives in `shared`, so a wait ends by a phase only.
     let _ = phase.wait_for(|phase| *phase >= Phase::Stopping).await;
     shared.state.set(PipeState::Stopping);
-    let deadline = tokio::time::sleep(Duration::from_millis(stop_deadline_ms));
+    let mut asked = shared.stop_asked.subscribe();
+    let deadline = async {
+        // As above.
+        let _ = asked.wait_for(|asked| *asked).await;
+        tokio::time::sleep(Duration::from_millis(stop_deadline_ms)).await;
+    };
     tokio::select! {
         _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => {}
         () = deadline => {
@@ -291,6 +297,7 @@ const TOPIC_TIMEOUT_MS: u64 = 8_000;
 impl PipeHandle {
     /// Reads no more, stores what was read, commits, and ends.
     pub fn stop(&self) {
+        self.shared.stop_asked.send_replace(true);
         self.shared.advance(Phase::Stopping);
     }
 

@@ -60,6 +60,8 @@ pub(super) struct Shared {
     /// Threads to wake when a buffer came back or the phase changed.
     sleepers: Mutex<Vec<Thread>>,
     phase: watch::Sender<Phase>,
+    /// Whether somebody has asked for the stop.
+    pub(super) stop_asked: watch::Sender<bool>,
     failure: Mutex<Option<PipeError>>,
 }
 
@@ -117,6 +119,7 @@ impl Shared {
             spares: Mutex::new(Spares { buffers, borrowed: 0 }),
             sleepers: Mutex::new(Vec::new()),
             phase: watch::Sender::new(Phase::Running),
+            stop_asked: watch::Sender::new(false),
             failure: Mutex::new(None),
         });
         (shared, events)
