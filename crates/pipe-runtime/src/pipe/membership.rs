@@ -167,8 +167,9 @@ pub(super) fn run(
         let end = serve(shared, &member);
         if end == End::Pipe {
             settle(shared, &member, &workers);
-            halted.clone_from(&shared.progress.lock().halted);
         }
+        // Also where a membership is to follow: the pipe may be told to end before that comes about.
+        halted.clone_from(&shared.progress.lock().halted);
         let known = member.known_partitions();
         // Leaving the group revokes every partition, which commits once more what is settled.
         let refused = member.close().filter(|_| end == End::Pipe && shared.setup.until_caught_up);
