@@ -122,7 +122,7 @@ async fn sessions_are_tried_as_inserts_use_them() {
     assert_eq!(through(str::to_owned).session_fault().await.unwrap(), None, "a proxy alone is no fault");
     let unchecked = through(|request| request.replace("&session_check=1", ""));
     assert_eq!(unchecked.session_fault().await.unwrap(), Some(SessionFault::Unchecked));
-    let no_session = through(|request| request.replace("session_id=", "query_id="));
+    let no_session = through(|request| request.replace("session_id=", "log_comment="));
     assert_eq!(no_session.session_fault().await.unwrap(), Some(SessionFault::Unchecked));
     assert_eq!(through(another_session).session_fault().await.unwrap(), Some(SessionFault::Lost));
 

@@ -16,5 +16,5 @@ pub use exactly_once::ExactlyOnce;
 pub use ledger::{BatchId, Epoch, Ledger, Span};
 pub use metadata::{BYTES_MAX, Cut, Lineage, Metadata, Pending, Recorded};
 pub use moment::Moment;
-pub use reject_rule::{RECORDS_MIN, RejectRule, RejectVerdict, Rejected, Share};
+pub use reject_rule::{Judged, JudgedBatch, RECORDS_MIN, RejectRule, RejectVerdict, Rejected, Share};
 pub use token::BatchToken;

@@ -6,6 +6,9 @@ use std::fmt;
 /// Records that the rule looks at, at least: fewer say nothing yet.
 pub const RECORDS_MIN: u64 = 1_000;
 
+/// Batches that are remembered for what the server refuses of them later, at least: more than are inserted at once.
+const BATCHES_KEPT: usize = 128;
+
 /// A share of records, in millionths: above 0, and 1 at most.
 ///
 /// ```
@@ -94,8 +97,8 @@ impl fmt::Display for Rejected {
 /// use housepipe_runtime::delivery::{RejectRule, RejectVerdict, Share};
 ///
 /// let mut rule = RejectRule::new(Some(Share::HALF), None);
-/// assert_eq!(rule.judge(900, 900), RejectVerdict::Load); // too few to say
-/// assert!(matches!(rule.judge(200, 0), RejectVerdict::Stop(_))); // 900 of 1,100
+/// assert_eq!(rule.judge(900, 900).verdict, RejectVerdict::Load); // too few to say
+/// assert!(matches!(rule.judge(200, 0).verdict, RejectVerdict::Stop(_))); // 900 of 1,100
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct RejectRule {
@@ -103,50 +106,80 @@ pub struct RejectRule {
     warn: Option<Share>,
     /// The last batches, the newest last: records and rejects.
     batches: VecDeque<(u64, u64)>,
+    /// The number of the first of them.
+    first: u64,
+    /// The records of all of them.
     records: u64,
-    rejected: u64,
+    /// What the server has refused since a batch was judged was too much.
+    overdue: Option<Rejected>,
 }
+
+/// What the rule says of a batch, and by which name it knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// What to do.
+    pub verdict: RejectVerdict,
+    /// For [`RejectRule::refused`].
+    pub batch: JudgedBatch,
+}
+
+/// Names a batch that was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JudgedBatch(u64);
 
 impl RejectRule {
     /// A rule that stops above one share and warns above another; neither where both are absent.
     #[must_use]
     pub fn new(stop: Option<Share>, warn: Option<Share>) -> RejectRule {
-        RejectRule { stop, warn, batches: VecDeque::new(), records: 0, rejected: 0 }
+        RejectRule { stop, warn, ..RejectRule::default() }
     }
 
     /// Judges the next batch: `records` of which `rejected` are known to be rejected.
-    pub fn judge(&mut self, records: u64, rejected: u64) -> RejectVerdict {
+    pub fn judge(&mut self, records: u64, rejected: u64) -> Judged {
         self.batches.push_back((records, rejected));
         self.records += records;
-        self.rejected += rejected;
-        while let Some((oldest, its_rejects)) = self.batches.front().copied()
+        while self.batches.len() > BATCHES_KEPT
+            && let Some((oldest, _)) = self.batches.front().copied()
             && self.records - oldest >= RECORDS_MIN
         {
             self.batches.pop_front();
             self.records -= oldest;
-            self.rejected -= its_rejects;
+            self.first += 1;
         }
-        if self.records < RECORDS_MIN {
-            return RejectVerdict::Load;
-        }
-        let passed = |share: &Share| share.is_passed(self.rejected, self.records);
-        let counts = |share| Rejected { rejected: self.rejected, records: self.records, share };
-        match (self.stop.filter(passed), self.warn.filter(passed)) {
-            (Some(share), _) => RejectVerdict::Stop(counts(share)),
-            (None, Some(share)) => RejectVerdict::Warn(counts(share)),
-            (None, None) => RejectVerdict::Load,
-        }
+        let newest = self.batches.len() - 1;
+        let verdict = match (self.overdue, self.passed(self.stop, newest), self.passed(self.warn, newest)) {
+            (Some(rejected), ..) | (None, Some(rejected), _) => RejectVerdict::Stop(rejected),
+            (None, None, Some(rejected)) => RejectVerdict::Warn(rejected),
+            (None, None, None) => RejectVerdict::Load,
+        };
+        Judged { verdict, batch: JudgedBatch(self.first + newest as u64) }
     }
 
     /// Rows of a batch that was judged already were refused by the server: they count for the batches to come.
-    pub fn refused(&mut self, rows: u64) {
-        // They are among the records of a batch that may have left the window: never more than the window holds.
-        let rows = rows.min(self.records - self.rejected);
-        if let Some((records, rejected)) = self.batches.back_mut() {
-            let rows = rows.min(*records - *rejected);
-            *rejected += rows;
-            self.rejected += rows;
+    pub fn refused(&mut self, batch: JudgedBatch, rows: u64) {
+        // One that is not kept any more is long over.
+        let at = batch.0.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
+        let Some((at, (records, rejected))) = at.and_then(|at| Some((at, self.batches.get_mut(at)?))) else {
+            return;
+        };
+        *rejected += rows.min(*records - *rejected);
+        // In the window that ended with its batch: those behind it may be of so many records that it is in theirs no more.
+        self.overdue = self.overdue.or(self.passed(self.stop, at));
+    }
+
+    /// What the last batches up to number `at` of those that are kept were rejected, where it is more than that share. They are as
+    /// few as have enough records.
+    fn passed(&self, share: Option<Share>, at: usize) -> Option<Rejected> {
+        let share = share?;
+        let (mut records, mut rejected) = (0, 0);
+        for (more, rejects) in self.batches.range(..=at).rev() {
+            records += more;
+            rejected += rejects;
+            if records >= RECORDS_MIN {
+                return share.is_passed(rejected, records).then_some(Rejected { rejected, records, share });
+            }
         }
+        None
     }
 }
 
@@ -175,9 +208,9 @@ mod tests {
     #[test]
     fn the_rule_waits_for_a_thousand_records() {
         let mut rule = RejectRule::new(Some(Share::HALF), None);
-        assert_eq!(rule.judge(999, 999), RejectVerdict::Load);
+        assert_eq!(rule.judge(999, 999).verdict, RejectVerdict::Load);
         let stopped = Rejected { rejected: 1_000, records: 1_000, share: Share::HALF };
-        assert_eq!(rule.judge(1, 1), RejectVerdict::Stop(stopped));
+        assert_eq!(rule.judge(1, 1).verdict, RejectVerdict::Stop(stopped));
         assert_eq!(
             stopped.to_string(),
             "1000 of the last 1000 records were rejected, which is more than 50 %"
@@ -187,19 +220,19 @@ mod tests {
     #[test]
     fn half_is_not_more_than_half() {
         let mut rule = RejectRule::new(Some(Share::HALF), None);
-        assert_eq!(rule.judge(1_000, 500), RejectVerdict::Load);
-        assert!(matches!(rule.judge(1_000, 501), RejectVerdict::Stop(_)));
+        assert_eq!(rule.judge(1_000, 500).verdict, RejectVerdict::Load);
+        assert!(matches!(rule.judge(1_000, 501).verdict, RejectVerdict::Stop(_)));
         let mut never = RejectRule::new(Some(share("1")), None);
-        assert_eq!(never.judge(5_000, 5_000), RejectVerdict::Load);
+        assert_eq!(never.judge(5_000, 5_000).verdict, RejectVerdict::Load);
     }
 
     #[test]
     fn old_batches_leave_the_window() {
         let mut rule = RejectRule::new(Some(Share::HALF), Some(share("0.1")));
-        assert!(matches!(rule.judge(1_000, 400), RejectVerdict::Warn(_)));
-        assert_eq!(rule.judge(100_000, 10), RejectVerdict::Load);
+        assert!(matches!(rule.judge(1_000, 400).verdict, RejectVerdict::Warn(_)));
+        assert_eq!(rule.judge(100_000, 10).verdict, RejectVerdict::Load);
         assert!(
-            matches!(rule.judge(1_000, 501), RejectVerdict::Stop(_)),
+            matches!(rule.judge(1_000, 501).verdict, RejectVerdict::Stop(_)),
             "good records of long ago hide nothing"
         );
     }
@@ -207,12 +240,56 @@ mod tests {
     #[test]
     fn what_the_server_refuses_counts_for_the_next_batch() {
         let mut rule = RejectRule::new(Some(Share::HALF), None);
-        assert_eq!(rule.judge(800, 0), RejectVerdict::Load);
-        rule.refused(800);
+        let first = rule.judge(800, 0);
+        assert_eq!(first.verdict, RejectVerdict::Load);
+        rule.refused(first.batch, 800);
         assert!(matches!(
-            rule.judge(400, 0),
+            rule.judge(400, 0).verdict,
             RejectVerdict::Stop(Rejected { rejected: 800, records: 1_200, .. })
         ));
+    }
+
+    #[test]
+    fn it_counts_also_where_the_next_batch_alone_fills_the_window() {
+        let mut rule = RejectRule::new(Some(Share::HALF), None);
+        let large = rule.judge(100_000, 0);
+        for _ in 0..50_000 {
+            rule.refused(large.batch, 1);
+        }
+        assert_eq!(rule.judge(100_000, 0).verdict, RejectVerdict::Load, "half is not more than half");
+        rule.refused(large.batch, 1);
+        let stopped = Rejected { rejected: 50_001, records: 100_000, share: Share::HALF };
+        assert_eq!(rule.judge(100_000, 0).verdict, RejectVerdict::Stop(stopped));
+    }
+
+    #[test]
+    fn what_is_refused_counts_for_its_own_batch() {
+        let mut rule = RejectRule::new(Some(Share::HALF), None);
+        let large = rule.judge(100_000, 0);
+        let small = rule.judge(1_000, 0);
+        // A few of many: none of them is of the small batch behind it.
+        rule.refused(large.batch, 2_000);
+        assert_eq!(rule.judge(1_000, 0).verdict, RejectVerdict::Load);
+        rule.refused(small.batch, 5_000);
+        let stopped = Rejected { rejected: 1_000, records: 1_000, share: Share::HALF };
+        assert_eq!(rule.judge(1_000, 0).verdict, RejectVerdict::Stop(stopped), "no more than there are");
+    }
+
+    #[test]
+    fn batches_that_are_long_over_are_forgotten() {
+        let mut rule = RejectRule::new(Some(Share::HALF), None);
+        let old = rule.judge(1_000, 0);
+        for _ in 0..BATCHES_KEPT {
+            rule.judge(1_000, 0);
+        }
+        assert_eq!(rule.batches.len(), BATCHES_KEPT);
+        rule.refused(old.batch, 1_000);
+        assert_eq!(rule.judge(1_000, 0).verdict, RejectVerdict::Load);
+        // However small they are, there are enough of them for a window.
+        let mut rule = RejectRule::new(Some(Share::HALF), None);
+        let last = (0..5_000).map(|_| rule.judge(1, 1).verdict).last();
+        assert!(matches!(last, Some(RejectVerdict::Stop(Rejected { rejected: 1_000, records: 1_000, .. }))));
+        assert_eq!(rule.batches.len(), 1_000);
     }
 
     proptest! {
@@ -240,7 +317,7 @@ mod tests {
                     () if 10 * bad > 3 * all => RejectVerdict::Warn(counts(warn)),
                     () => RejectVerdict::Load,
                 };
-                prop_assert_eq!(rule.judge(records, rejected), expected);
+                prop_assert_eq!(rule.judge(records, rejected).verdict, expected);
             }
         }
     }

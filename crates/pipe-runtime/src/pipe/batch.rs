@@ -7,7 +7,7 @@ use bytes::Bytes;
 use housepipe_ch_sink::{ErrorRow, may_divide};
 use housepipe_kafka_source::{Offset, PartitionId};
 
-use crate::delivery::{BatchId, Epoch, Span};
+use crate::delivery::{BatchId, Epoch, JudgedBatch, Span};
 
 /// Bytes that a batch's buffer may keep between two batches beyond its configured size, at most: one very long
 /// record must not hold memory for ever.
@@ -45,6 +45,8 @@ pub(super) struct SealedBatch {
     runs: Vec<(usize, PartitionId)>,
     /// Rows of the batch that this was sealed as, or is a piece of.
     whole_rows: usize,
+    /// As the rule on rejects knows it; none of a range that is read again.
+    pub(super) judged: Option<JudgedBatch>,
 }
 
 impl BatchBuilder {
@@ -141,6 +143,7 @@ impl BatchBuilder {
             rejected: self.rejects.len() as u64,
             rejects: self.rejects,
             whole_rows: self.row_ends.len(),
+            judged: None,
             row_ends: self.row_ends,
             row_offsets: self.row_offsets,
             runs: self.runs,
@@ -167,6 +170,7 @@ impl SealedBatch {
             row_offsets,
             runs: self.runs.iter().map(|(_, partition)| (0, *partition)).collect(),
             whole_rows: self.whole_rows,
+            judged: self.judged,
         };
         self.rejected = self.rejects.len() as u64;
         (self, Offset(middle), second)

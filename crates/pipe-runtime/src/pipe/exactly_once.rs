@@ -255,7 +255,7 @@ impl Deliveries {
             let parts = match part.sealed.rows {
                 1 => {
                     owned.refused += 1;
-                    shared.progress.lock().reject_rule.refused(1);
+                    shared.progress.lock().refused(part.batch.judged, 1);
                     if owned.refused > REFUSED_ROWS_MAX {
                         let (refused, last) = (owned.refused, refusal.message.clone());
                         shared.fail(PipeError::TooManyRefused { refused, last });

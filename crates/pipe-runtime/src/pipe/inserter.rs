@@ -52,7 +52,7 @@ async fn store(shared: &Arc<Shared>, batch: &mut SealedBatch) -> Result<Outcome,
         failpoint("insert_rows");
         outcome.loaded += rows.len() as u64 - refused;
         outcome.rejected += refused;
-        shared.progress.lock().reject_rule.refused(refused);
+        shared.progress.lock().refused(batch.judged, refused);
         outcome.count_code(isolate::CODE_REFUSED, refused);
     }
     Ok(outcome)

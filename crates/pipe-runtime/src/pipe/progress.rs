@@ -8,7 +8,7 @@ use housepipe_ch_sink::ErrorRow;
 use housepipe_kafka_source::{Offset, PartitionId};
 use serde::Serialize;
 
-use crate::delivery::{BatchId, Epoch, Ledger, RejectRule, RejectVerdict, Span};
+use crate::delivery::{BatchId, Epoch, JudgedBatch, Ledger, RejectRule, RejectVerdict, Span};
 
 /// Counts since the start of the pipe.
 ///
@@ -130,6 +130,13 @@ impl Progress {
         let warns = matches!(verdict, RejectVerdict::Warn(_));
         let warned = std::mem::replace(&mut self.warned, warns);
         warns && !warned
+    }
+
+    /// ClickHouse has refused rows of a batch.
+    pub(super) fn refused(&mut self, batch: Option<JudgedBatch>, rows: u64) {
+        if let Some(batch) = batch {
+            self.reject_rule.refused(batch, rows);
+        }
     }
 
     /// Records that were read are not stored here: their partition goes to another process, which reads them again.

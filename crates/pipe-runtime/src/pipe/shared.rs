@@ -21,7 +21,9 @@ use super::replay_slot::{ReplaySlot, ReplaySlots};
 use super::state::{Phase, PipeState, StateCell};
 use super::system_log::{SystemCode, SystemEvent, SystemLog};
 use super::windows::Windows;
-use crate::delivery::{BatchId, BatchToken, Cut, Moment, RejectRule, RejectVerdict, Sealed, Terms};
+use crate::delivery::{
+    BatchId, BatchToken, Cut, Judged, JudgedBatch, Moment, RejectRule, RejectVerdict, Sealed, Terms,
+};
 use crate::error::{PipeError, explain};
 use crate::pipe_file::BatchLimits;
 use crate::target::Target;
@@ -300,11 +302,16 @@ impl Shared {
         let Some(deliveries) = &self.deliveries else { return };
         let Some(span) = full.open_spans().first().copied() else { return };
         // What is read again was judged before it was loaded for the first time.
-        if !is_replay && !self.may_load(&full) {
-            return;
-        }
+        let judged = match is_replay {
+            true => None,
+            false => match self.may_load(&full) {
+                Some(judged) => Some(judged),
+                None => return,
+            },
+        };
         let id = self.progress.lock().seal(full.open_spans());
-        let batch = full.seal(id);
+        let mut batch = full.seal(id);
+        batch.judged = judged;
         let sealed = Sealed {
             start: span.start,
             end: span.end,
@@ -319,33 +326,32 @@ impl Shared {
 
     /// Seals `full` and inserts it in the background.
     pub(super) fn submit(self: &Arc<Self>, full: BatchBuilder) {
-        if !self.may_load(&full) {
-            return;
-        }
+        let Some(judged) = self.may_load(&full) else { return };
         let id = self.progress.lock().seal(full.open_spans());
-        let batch = full.seal(id);
+        let mut batch = full.seal(id);
+        batch.judged = Some(judged);
         self.runtime.spawn(inserter::deliver(Arc::clone(self), batch));
     }
 
     /// Judges a batch by the rejects in it; where they are too many, the pipe fails.
-    fn may_load(&self, full: &BatchBuilder) -> bool {
+    fn may_load(&self, full: &BatchBuilder) -> Option<JudgedBatch> {
         let (records, rejected) = (full.records() as u64, full.rejects().len() as u64);
         let mut progress = self.progress.lock();
-        let verdict = progress.reject_rule.judge(records, rejected);
+        let Judged { verdict, batch } = progress.reject_rule.judge(records, rejected);
         let is_first_warning = progress.is_first_warning(verdict);
         drop(progress);
         match verdict {
             RejectVerdict::Stop(rejected) => {
                 let example = full.rejects().first().map_or_else(String::new, describe);
                 self.fail(PipeError::TooManyRejected { rejected, example });
-                return false;
+                return None;
             }
             RejectVerdict::Warn(rejected) if is_first_warning => {
                 tracing::warn!("{rejected}; they are kept in the error table, if there is one");
             }
             RejectVerdict::Warn(_) | RejectVerdict::Load => {}
         }
-        true
+        Some(batch)
     }
 }
 
