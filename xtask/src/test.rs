@@ -9,9 +9,11 @@ use crate::fuzz;
 use crate::run::{binary_with_failpoints, cargo, release_binary, root, show, succeed};
 use crate::setup;
 
-/// Packages whose tests need servers; they have stages of their own.
-const NEED_SERVERS: [&str; 4] =
-    ["housepipe-local-stack", "housepipe-kafka-source", "housepipe-ch-sink", "housepipe-tests"];
+/// Packages whose tests run against real servers, each by itself.
+const PARTS: [&str; 3] = ["housepipe-schema-registry", "housepipe-kafka-source", "housepipe-ch-sink"];
+
+/// Further ones whose tests need servers; they have stages of their own.
+const NEED_SERVERS: [&str; 2] = ["housepipe-local-stack", "housepipe-tests"];
 
 /// Random pairs of columns and record that are compared with ClickHouse.
 const RANDOM_CASES: &str = "50000";
@@ -43,7 +45,7 @@ const STAGES: [Stage; 11] = [
     Stage { name: "docs", shows: "every link of the API docs resolves", run: docs },
     Stage { name: "stack", shows: "the local stack starts, dies and leaves nothing", run: local_stack },
     Stage { name: "conformance", shows: "rows equal those of ClickHouse itself", run: conformance },
-    Stage { name: "parts", shows: "source and sink against real servers", run: parts },
+    Stage { name: "parts", shows: "source, sink and the registry's client against real servers", run: parts },
     Stage { name: "end-to-end", shows: "the release binary against real servers", run: end_to_end },
     Stage { name: "faults", shows: "servers and pipes that break lose and double nothing", run: faults },
 ];
@@ -122,7 +124,7 @@ fn docs() -> anyhow::Result<()> {
 fn unit() -> anyhow::Result<()> {
     let mut command = cargo();
     command.args(["test", "--locked", "--workspace", "--all-features"]);
-    for package in NEED_SERVERS {
+    for package in NEED_SERVERS.iter().chain(&PARTS) {
         command.args(["--exclude", package]);
     }
     // It has a stage of its own.
@@ -159,8 +161,10 @@ fn conformance() -> anyhow::Result<()> {
 }
 
 fn parts() -> anyhow::Result<()> {
-    step(cargo().args(["test", "--locked", "--all-features", "--package", "housepipe-kafka-source"]))?;
-    step(cargo().args(["test", "--locked", "--all-features", "--package", "housepipe-ch-sink"]))
+    for package in PARTS {
+        step(cargo().args(["test", "--locked", "--all-features", "--package", package]))?;
+    }
+    Ok(())
 }
 
 fn end_to_end() -> anyhow::Result<()> {
