@@ -16,7 +16,7 @@ pub(crate) enum OffsetsCommand {
     /// Set the offsets of the pipe's group, so that the pipe goes on elsewhere when it runs next.
     ///
     /// The pipe has to be stopped everywhere. What will be skipped or read again is shown first, and on a terminal you are
-    /// asked. An offset that the log does not have is refused. With several partitions either all are set or none. Records
+    /// asked. An offset that the log does not have is refused. Where one partition is refused none is set. Records
     /// that are read again are loaded again, in exactly-once mode as well; those that are skipped are not loaded. What is
     /// written is read back. Exit code: 0 done, 1 failed or refused, 2 wrong usage.
     #[command(
