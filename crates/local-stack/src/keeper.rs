@@ -310,3 +310,42 @@ impl Drop for Keeper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Cache;
+    use crate::requirements;
+
+    /// A keeper whose server is a program in Python with the path of a named pipe as its argument.
+    fn keep(program: &str) -> (Keeper, PathBuf) {
+        let cache = Cache::from_environment().unwrap();
+        let python = requirements::python(&cache).unwrap();
+        let run = RunFolder::make(&cache, "keeper-test", 0).unwrap();
+        let pipe = run.path.join("pipe");
+        let mut keeper = Keeper::new("test", &python, run, &[]).unwrap();
+        let argv = [&*python.to_string_lossy(), "-I", "-S", "-c", program, &*pipe.to_string_lossy()];
+        keeper.start(&Launch { argv: argv.map(str::to_owned).to_vec(), env: BTreeMap::new() }).unwrap();
+        assert!(wait::until(Instant::now() + ANSWER_MAX, || pipe.exists().then_some(())).is_some());
+        (keeper, pipe)
+    }
+
+    #[test]
+    fn a_pipe_is_written_to_although_its_reader_comes_later() {
+        let (mut keeper, pipe) = keep(
+            "import os, sys, time; os.mkfifo(sys.argv[1]); time.sleep(0.5); \
+             os._exit(7 if open(sys.argv[1]).read() == 'a line' else 1)",
+        );
+        keeper.write(&pipe, "a line").unwrap();
+        assert!(keeper.wait_exit(Instant::now() + ANSWER_MAX));
+        assert_eq!(keeper.last_exit, "exit status 7");
+    }
+
+    #[test]
+    fn a_pipe_whose_reader_is_gone_is_not_waited_for() {
+        let (mut keeper, pipe) = keep("import os, sys; os.mkfifo(sys.argv[1])");
+        let error = keeper.write(&pipe, "a line").unwrap_err().to_string();
+        assert!(error.contains("No such device or address"), "{error}");
+        assert!(keeper.wait_exit(Instant::now() + ANSWER_MAX));
+    }
+}

@@ -13,6 +13,7 @@ Events:   {"started": pid}  {"exited": pid, "status": n}  {"done": true}  {"fail
 """
 
 import ctypes
+import errno
 import json
 import os
 import select
@@ -20,7 +21,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
+# Seconds that a server gets, which is ready already, to open the pipe that it is written to.
+READER_MAX = 10
 PR_SET_PDEATHSIG = 1
 FOLDER = sys.argv[1]
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -72,9 +76,22 @@ def send(name):
     say(done=True)
 
 
+def open_pipe(path):
+    """The named pipe, as soon as the server reads it: one that has just begun to answer may not do so yet."""
+    deadline = time.monotonic() + READER_MAX
+    while True:
+        try:
+            # Without O_NONBLOCK, opening a pipe that nobody reads would hold us up for ever.
+            return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            alive = child is not None and child.poll() is None
+            if error.errno != errno.ENXIO or not alive or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
 def write(path, text):
-    # Without O_NONBLOCK, opening a named pipe that nobody reads would hold us up for ever.
-    pipe = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    pipe = open_pipe(path)
     try:
         os.write(pipe, text.encode())
     finally:
