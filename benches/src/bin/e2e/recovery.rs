@@ -9,7 +9,7 @@ use housepipe_benches::{Shape, median};
 use housepipe_local_stack::Stack;
 use serde::Serialize;
 
-use crate::{Args, pipe_file};
+use crate::{Delivery, pipe_file};
 
 /// The group gives the partitions of a member that was killed to others after so many seconds.
 const SESSION_TIMEOUT_S: u32 = 6;
@@ -21,6 +21,7 @@ const AFTERMATH: Duration = Duration::from_millis(1_500);
 /// Medians over the runs.
 #[derive(Serialize)]
 pub(crate) struct Recovery {
+    pub(crate) delivery: Delivery,
     pub(crate) session_timeout_s: u32,
     /// From the kill to the first new row.
     pub(crate) first_row_seconds: f64,
@@ -32,18 +33,19 @@ pub(crate) struct Recovery {
 
 /// Kills a pipe in the middle of a topic of `records`, and starts another at once.
 pub(crate) fn measure(
-    args: &Args,
+    runs: usize,
     shape: Shape,
+    delivery: Delivery,
     binary: &Path,
     stack: &Stack,
     records: u64,
 ) -> anyhow::Result<Recovery> {
     let (mut seconds, mut again) = (Vec::new(), Vec::new());
     let batch_rows = records / 40;
-    for run in 0..args.runs {
-        let table = format!("{}_recovery_{run}", shape.name());
+    for run in 0..runs {
+        let table = format!("{}_{delivery}_recovery_{run}", shape.name());
         let file = std::env::temp_dir().join(format!("housepipe-bench-{}-{table}.yaml", std::process::id()));
-        let pipe = pipe_file(args, stack, shape, &table);
+        let pipe = pipe_file(stack, shape, delivery, &table);
         std::fs::write(&file, format!("{pipe}batch: {{ max_rows: {batch_rows} }}\n"))?;
         let mut first = start(binary, &file, &["--session-timeout", &SESSION_TIMEOUT_S.to_string()])?;
         wait_for_more(stack, &table, records / 4, &mut first)?;
@@ -69,6 +71,7 @@ pub(crate) fn measure(
         stack.clickhouse.query(&format!("DROP TABLE {table} SYNC"))?;
     }
     Ok(Recovery {
+        delivery,
         session_timeout_s: SESSION_TIMEOUT_S,
         first_row_seconds: median(seconds),
         read_again: median(again),
