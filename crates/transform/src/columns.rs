@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::envelope::Virtual;
+use crate::key_path::{KeyPath, PathParseError};
 use crate::types::{DataType, Identifier, Parser, TypeParseError};
 
 /// An ordered list of columns.
@@ -126,6 +128,13 @@ impl Column {
         self
     }
 
+    /// The same column, filled by this.
+    #[must_use]
+    pub fn from_source(mut self, source: Source) -> Self {
+        self.source = source;
+        self
+    }
+
     /// The same column, with a DEFAULT expression that the server evaluates.
     #[must_use]
     pub fn with_default_expression(mut self) -> Self {
@@ -140,6 +149,58 @@ impl Column {
 pub enum Source {
     /// The field of the record with this key.
     Field(String),
+    /// A value inside of a field.
+    Path(KeyPath),
+    /// What is known of the record beside its value.
+    Virtual(Virtual),
+    /// The same in every row: a text that the type takes as a JSON string, or as it stands.
+    Constant(String),
+}
+
+impl Source {
+    /// What fills a column of this name where nothing else is said: the virtual column of that name, else the field.
+    ///
+    /// ```
+    /// use housepipe_transform::{Source, Virtual};
+    /// assert_eq!(Source::of_column("_offset"), Source::Virtual(Virtual::Offset));
+    /// assert_eq!(Source::of_column("_id"), Source::Field("_id".to_owned()));
+    /// assert_eq!(Source::of_column("a.b"), Source::Field("a.b".to_owned()));
+    /// ```
+    #[must_use]
+    pub fn of_column(name: &str) -> Source {
+        name.parse().map_or_else(|_| Source::Field(name.to_owned()), Source::Virtual)
+    }
+}
+
+/// As pipe files write it: the name of a virtual column, or a [`KeyPath`].
+///
+/// ```
+/// use housepipe_transform::{Source, Virtual};
+/// assert_eq!("_offset".parse(), Ok(Source::Virtual(Virtual::Offset)));
+/// assert_eq!("`_offset`".parse(), Ok(Source::Field("_offset".to_owned())));
+/// assert!(matches!("user.name".parse(), Ok(Source::Path(_))));
+/// ```
+impl FromStr for Source {
+    type Err = PathParseError;
+
+    fn from_str(text: &str) -> Result<Source, PathParseError> {
+        if let Ok(known) = text.parse() {
+            return Ok(Source::Virtual(known));
+        }
+        let path: KeyPath = text.parse()?;
+        Ok(if path.rest().is_empty() { Source::Field(path.key().to_owned()) } else { Source::Path(path) })
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Field(key) => write!(f, "{}", KeyPath::field(key.as_str())),
+            Source::Path(path) => write!(f, "{path}"),
+            Source::Virtual(known) => write!(f, "{known}"),
+            Source::Constant(text) => write!(f, "the constant {text:?}"),
+        }
+    }
 }
 
 /// What a column holds where the record has nothing for it.

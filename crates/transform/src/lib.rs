@@ -27,6 +27,8 @@ mod calendar;
 mod zone;
 
 mod columns;
+mod envelope;
+mod key_path;
 mod types;
 
 mod limits;
@@ -46,10 +48,12 @@ pub use columns::{Column, Columns, DefaultKind, Source};
 pub use decode::{DecodeError, DecodedRows};
 pub use encode::{Encoder, LineCounts, LineReject, UnknownKeys};
 pub use engine::{Engine, Path, Tier};
+pub use envelope::{EachHeader, Envelope, NoEnvelope, UnknownVirtual, Virtual};
 pub use infer::{
     Inference, InferenceLimits, InferenceOptions, Inferred, InferredColumn, LeftOutKey, PartitionKey,
     RefusedSample,
 };
+pub use key_path::{KeyPath, PathParseError, PathStep};
 pub use limits::{
     DEPTH_MAX, FIELDS_MAX, Limits, RECORD_BYTES_MAX, ROW_BYTES_MAX, TYPE_DEPTH_MAX, UNKNOWN_KEY_BYTES_MAX,
     UNKNOWN_KEYS_MAX,

@@ -64,9 +64,12 @@ impl Fault {
         self
     }
 
+    /// The same fault in this column; nothing is added for a field without a name of its own, whose columns say theirs.
     #[cold]
     pub(crate) fn in_column(mut self, name: &str) -> Fault {
-        self.0.path.push(Step::Column(name.to_owned()));
+        if !name.is_empty() {
+            self.0.path.push(Step::Column(name.to_owned()));
+        }
         self
     }
 

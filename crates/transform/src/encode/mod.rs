@@ -13,8 +13,10 @@ mod lines;
 mod network;
 mod number;
 mod object;
+mod paths;
 mod skip;
 mod string;
+mod tail;
 mod temporal;
 mod unknown;
 mod value;
@@ -32,17 +34,20 @@ pub(crate) use number::json_number_end;
 pub(crate) use object::not_an_object;
 pub(crate) use skip::value as skip_value;
 pub(crate) use string::{Raw, decode as decode_text, scan as scan_text};
+pub(crate) use tail::Tails;
 pub(crate) use temporal::{DateMemo, ZoneMemo};
 pub use unknown::UnknownKeys;
 pub(crate) use value::encode as encode_value;
 pub(crate) use wide::Wide;
 
 use crate::engine::Engine;
+use crate::envelope::{Envelope, NoEnvelope};
 use crate::fast::Fast;
 use crate::kernels::LANES;
 use crate::limits::Limits;
-use crate::plan::{Plan, Semantics};
+use crate::plan::{Op, Plan, PlanOptions, Semantics};
 use crate::reject::{Reject, RejectCode};
+use crate::zone::TimeZone;
 
 /// Encodes records by a plan, one after the other. It keeps buffers, so that the steady state allocates nothing.
 ///
@@ -70,6 +75,7 @@ pub struct Encoder {
     engine: Engine,
     fast: Option<Box<Fast>>,
     state: State,
+    tails: Tails,
 }
 
 /// Where a value was written in the output: half-open, counted from the row's first byte.
@@ -141,21 +147,70 @@ impl Encoder {
         state.lenient = plan.options.semantics == Semantics::ClickHouse;
         state.spans.reserve(plan.fields.len());
         state.zones = plan.zones.iter().map(|zone| ZoneMemo::new(*zone)).collect();
-        Encoder { fast: Fast::new(&plan, engine), plan, engine, state }
+        Encoder { fast: Fast::new(&plan, engine), plan, engine, state, tails: Tails::default() }
     }
 
-    /// Appends the row of the record to `out`.
+    /// Appends the row of the record to `out`. Nothing is known of it beside its bytes, see [`NoEnvelope`].
     ///
     /// # Errors
     /// [`Reject`] with the reason and the place; `out` is then as it was.
     pub fn encode(&mut self, record: &[u8], out: &mut Vec<u8>) -> Result<(), Reject> {
+        self.encode_with(record, &NoEnvelope, out)
+    }
+
+    /// Appends the row of the record to `out`, its virtual columns from the envelope.
+    ///
+    /// A plan with virtual columns and constants alone takes any bytes for a record, and does not look at them.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use housepipe_transform::{Column, Columns, DataType, EachHeader, Encoder, Envelope, Plan, PlanOptions, Source, Virtual};
+    ///
+    /// struct Message;
+    /// impl Envelope for Message {
+    ///     fn topic(&self) -> &str { "clicks" }
+    ///     fn partition(&self) -> i32 { 3 }
+    ///     fn offset(&self) -> i64 { 7 }
+    ///     fn timestamp_ms(&self) -> Option<i64> { None }
+    ///     fn key(&self) -> Option<&[u8]> { None }
+    ///     fn raw_message(&self) -> &[u8] { b"" }
+    ///     fn header_count(&self) -> usize { 0 }
+    ///     fn each_header(&self, _: &mut EachHeader<'_>) {}
+    /// }
+    ///
+    /// let offset = Column::new("at", DataType::UInt64).from_source(Source::Virtual(Virtual::Offset));
+    /// let columns = Columns::new(vec![offset, Column::new("a", DataType::UInt8)]);
+    /// let plan = Plan::compile(&columns, &PlanOptions::default())?;
+    /// assert_eq!(plan.columns().to_string(), "a UInt8, at UInt64");
+    /// let mut rows = Vec::new();
+    /// Encoder::new(Arc::new(plan)).encode_with(br#"{"a":1}"#, &Message, &mut rows)?;
+    /// assert_eq!(rows, [1, 7, 0, 0, 0, 0, 0, 0, 0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub fn encode_with(
+        &mut self,
+        record: &[u8],
+        envelope: &impl Envelope,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Reject> {
         let row_start = out.len();
-        if self.is_taken_fast(record, out) {
+        if !self.is_taken_fast(record, out) {
+            let result = self.row(record, out);
+            self.state.give_back();
+            result.map_err(|fault| {
+                out.truncate(row_start);
+                fault.into_reject()
+            })?;
+        }
+        if self.plan.tail.is_empty() {
             return Ok(());
         }
-        let result = self.row(record, out);
-        self.state.give_back();
-        result.map_err(|fault| {
+        let pushed = tail::push(&self.plan, envelope, out);
+        let pushed = pushed.and_then(|()| self.plan.check_row(out.len() - row_start, record.len()));
+        pushed.map_err(|fault| {
             out.truncate(row_start);
             fault.into_reject()
         })
@@ -224,11 +279,22 @@ impl Encoder {
         &mut self,
         records: &[&[u8]],
         out: &mut Vec<u8>,
+        each: impl FnMut(usize, Result<usize, Reject>) -> ControlFlow<()>,
+    ) -> usize {
+        self.encode_each_with(records, |_| NoEnvelope, out, each)
+    }
+
+    /// The same, with the virtual columns from the envelope that `envelope` has for the record of an index.
+    pub fn encode_each_with<E: Envelope>(
+        &mut self,
+        records: &[&[u8]],
+        envelope: impl Fn(usize) -> E,
+        out: &mut Vec<u8>,
         mut each: impl FnMut(usize, Result<usize, Reject>) -> ControlFlow<()>,
     ) -> usize {
         let mut index = 0;
         while let Some(left) = records.get(index..).filter(|left| !left.is_empty()) {
-            if let Some(ends) = self.fast_group(left, out) {
+            if let Some(ends) = self.fast_group(left, |lane| envelope(index + lane), out) {
                 for end in ends {
                     index += 1;
                     if each(index - 1, Ok(end)).is_break() {
@@ -240,7 +306,8 @@ impl Encoder {
             }
             for record in left.iter().take(LANES) {
                 index += 1;
-                if each(index - 1, self.encode(record, out).map(|()| out.len())).is_break() {
+                let row = self.encode_with(record, &envelope(index - 1), out);
+                if each(index - 1, row.map(|()| out.len())).is_break() {
                     return index;
                 }
             }
@@ -249,10 +316,25 @@ impl Encoder {
     }
 
     /// Appends the rows of the first records of the list where they have the shape of the topic; their ends.
-    fn fast_group(&mut self, records: &[&[u8]], out: &mut Vec<u8>) -> Option<[usize; LANES]> {
-        let Encoder { plan, fast: Some(fast), state, .. } = self else { return None };
+    fn fast_group<E: Envelope>(
+        &mut self,
+        records: &[&[u8]],
+        envelope: impl Fn(usize) -> E,
+        out: &mut Vec<u8>,
+    ) -> Option<[usize; LANES]> {
+        let Encoder { plan, fast: Some(fast), state, tails, .. } = self else { return None };
         let group = records.first_chunk::<LANES>()?;
-        if fast.takes_groups() { fast.group(plan, state, group, out) } else { None }
+        if !fast.takes_groups() {
+            return None;
+        }
+        if plan.tail.is_empty() {
+            return fast.group(plan, state, group, tails, out);
+        }
+        let is_filled = tails.fill(plan, &std::array::from_fn(envelope));
+        let ends = if is_filled { fast.group(plan, state, group, tails, out) } else { None };
+        tails.clear();
+        tails.give_back(KEPT_BUFFER_BYTES_MAX);
+        ends
     }
 
     /// Whether a fast path knew the row of the record, and it was appended.
@@ -296,8 +378,63 @@ impl Encoder {
         {
             return Err(Fault::new(RejectCode::InvalidUtf8, error.valid_up_to(), "the record is not UTF-8"));
         }
+        if plan.fields.is_empty() {
+            return Ok(());
+        }
         state.begin(out.len());
         object::row(plan, &mut Cursor::new(record), state, out)
+    }
+}
+
+/// The value of a constant: its text as a JSON string, or where the type does not take that, as it stands. In words why
+/// neither is taken.
+pub(crate) fn constant(
+    text: &str,
+    op: &Op,
+    zones: &[TimeZone],
+    options: &PlanOptions,
+) -> Result<Vec<u8>, String> {
+    let mut state = State::new(&options.limits);
+    state.lenient = options.semantics == Semantics::ClickHouse;
+    state.zones = zones.iter().map(|zone| ZoneMemo::new(*zone)).collect();
+    let mut encode = |json: &str| {
+        let (mut cursor, mut out) = (Cursor::new(json.as_bytes()), Vec::new());
+        state.begin(0);
+        match encode_value(op, &mut cursor, &mut state, &mut out) {
+            Ok(()) if cursor.is_at_end() => Ok(out),
+            Ok(()) => Err("something follows the value".to_owned()),
+            Err(fault) => Err(fault.into_reject().message),
+        }
+    };
+    let as_text = encode(&json_text(text));
+    as_text.or_else(|as_text| {
+        encode(text.trim()).map_err(|as_json| if as_json == as_text { as_text } else { as_json })
+    })
+}
+
+/// The text as a JSON string.
+fn json_text(text: &str) -> String {
+    let mut json = String::with_capacity(text.len() + 2);
+    json.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => json.extend(['\\', character]),
+            control if control < ' ' => json.push_str(&format!("\\u{:04x}", u32::from(control))),
+            character => json.push(character),
+        }
+    }
+    json.push('"');
+    json
+}
+
+impl Plan {
+    /// Refuses a row of more bytes than the limit, as it stands behind a record of so many bytes.
+    fn check_row(&self, row_bytes: usize, record_bytes: usize) -> Result<(), Fault> {
+        if row_bytes > self.options.limits.row_bytes_max {
+            let message = "the row would be larger than the limit";
+            return Err(Fault::new(RejectCode::RecordTooLarge, record_bytes, message));
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::cursor::Cursor;
 use super::fault::Fault;
 use super::{Span, State, skip, string, value};
-use crate::plan::{KeyMatch, Plan, RowFormat};
+use crate::plan::{Field, KeyMatch, Plan};
 use crate::reject::RejectCode;
 
 /// Reads the record and appends its row.
@@ -137,23 +137,35 @@ impl Walk<'_> {
             return Err(Fault::new(RejectCode::DuplicateKey, key_at, message).in_column(&field.name));
         }
         let start = out.len();
-        match &field.null {
-            Some(null) if c.peek() == b'n' => {
-                c.literal("null").map_err(|fault| fault.in_column(&field.name))?;
-                out.extend_from_slice(null);
-            }
-            _ => {
-                if self.plan.options.format == RowFormat::RowBinaryWithDefaults {
-                    out.push(0);
-                }
-                value::encode(&field.op, c, s, out).map_err(|fault| fault.in_column(&field.name))?;
-            }
-        }
+        field_value(field, c, s, out)?;
         s.spans[index] = Span { start: start - s.row_start, end: out.len() - s.row_start };
         self.in_order &= index == self.read;
         self.read += 1;
         self.expected = index + 1;
         s.check_row_bytes(c.at, out)
+    }
+}
+
+/// The value of a column, with its marker.
+#[inline]
+pub(super) fn field_value(
+    field: &Field,
+    c: &mut Cursor<'_>,
+    s: &mut State,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    match &field.null {
+        Some(null) if c.peek() == b'n' => {
+            c.literal("null").map_err(|fault| fault.in_column(&field.name))?;
+            out.extend_from_slice(null);
+            Ok(())
+        }
+        _ => {
+            if field.marks {
+                out.push(0);
+            }
+            value::encode(&field.op, c, s, out).map_err(|fault| fault.in_column(&field.name))
+        }
     }
 }
 

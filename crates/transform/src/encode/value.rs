@@ -3,7 +3,8 @@
 use super::cursor::Cursor;
 use super::fault::Fault;
 use super::{
-    State, containers, decimal, dynamic, enums, json_column, network, number, string, temporal, variant, wide,
+    State, containers, decimal, dynamic, enums, json_column, network, number, paths, string, temporal,
+    variant, wide,
 };
 use crate::plan::{DefaultOf, Op};
 use crate::reject::RejectCode;
@@ -55,6 +56,7 @@ pub(crate) fn encode(op: &Op, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u
         Op::Variant(variant) => variant::variant(variant, c, s, out),
         Op::Dynamic { zone } => dynamic::dynamic(*zone, c, s, out),
         Op::Vector(vector) => containers::vector(vector, c, s, out),
+        Op::Paths(node) => paths::node(node, c, s, out),
     }
 }
 

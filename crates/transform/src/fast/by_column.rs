@@ -2,7 +2,7 @@
 
 use super::pause::Pause;
 use super::{Fast, KeyId, group_bounds};
-use crate::encode::State;
+use crate::encode::{State, Tails};
 use crate::kernels::{self, Context, Index, LANES, Survey};
 use crate::plan::Plan;
 
@@ -60,7 +60,8 @@ impl Fast {
         if !self.by_column.takes_record() {
             return Outcome::Unfit;
         }
-        let outcome = self.by_column(plan, state, out, &mut [0]);
+        // The tail of a single row is the caller's.
+        let outcome = self.by_column(plan, state, None, out, &mut [0]);
         self.by_column.records.note(outcome == Outcome::Done);
         outcome
     }
@@ -70,10 +71,11 @@ impl Fast {
         &mut self,
         plan: &Plan,
         state: &mut State,
+        tails: &Tails,
         out: &mut Vec<u8>,
     ) -> Option<[usize; LANES]> {
         let mut ends = [0; LANES];
-        let is_done = self.by_column(plan, state, out, &mut ends) == Outcome::Done;
+        let is_done = self.by_column(plan, state, Some(tails), out, &mut ends) == Outcome::Done;
         self.by_column.groups.note(is_done);
         if is_done {
             self.guessing.passed(LANES);
@@ -86,6 +88,7 @@ impl Fast {
         &mut self,
         plan: &Plan,
         state: &mut State,
+        tails: Option<&Tails>,
         out: &mut Vec<u8>,
         ends: &mut [usize],
     ) -> Outcome {
@@ -107,10 +110,16 @@ impl Fast {
         };
         let is_refused = context.is_refused();
         state.row_bytes_max = row_bytes_max;
-        let is_small = |lane: &super::Buffers| lane.row.len() <= plan.options.limits.row_bytes_max;
-        let outcome = if done.is_some() && self.lanes.iter().take(ends.len()).all(is_small) {
-            for (lane, end) in self.lanes.iter().zip(&mut *ends) {
+        let is_small = |(number, lane): (usize, &super::Buffers)| {
+            let tail_bytes = tails.map_or(0, |tails| tails.of(number).len());
+            lane.row.len() + tail_bytes <= plan.options.limits.row_bytes_max
+        };
+        let outcome = if done.is_some() && self.lanes.iter().take(ends.len()).enumerate().all(is_small) {
+            for (number, (lane, end)) in self.lanes.iter().zip(&mut *ends).enumerate() {
                 out.extend_from_slice(&lane.row);
+                if let Some(tails) = tails {
+                    out.extend_from_slice(tails.of(number));
+                }
                 *end = out.len();
             }
             for key in &self.by_column.unknown {

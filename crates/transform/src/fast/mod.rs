@@ -25,7 +25,7 @@ use guessing::Guessing;
 pub(crate) use places::{Defaults, Places};
 pub(crate) use shape::{Shape, Shapes};
 
-use crate::encode::{DateMemo, State};
+use crate::encode::{DateMemo, State, Tails};
 use crate::engine::{Engine, Path};
 use crate::kernels::{self, Bounds, Context, GRAIN_BYTES, LANES, Padded, ROOM_BYTES, Stranger, Walk};
 use crate::plan::{Op, Plan};
@@ -94,7 +94,7 @@ fn group_bounds(
 impl Fast {
     /// The fast paths that the engine asks for, if any.
     pub(crate) fn new(plan: &Plan, engine: Engine) -> Option<Box<Fast>> {
-        if engine.path == Path::Exact {
+        if engine.path == Path::Exact || plan.fields.is_empty() {
             return None;
         }
         let fixed_bytes = plan.fields.len() * FIELD_BYTES_MAX;
@@ -216,12 +216,14 @@ impl Fast {
         }
     }
 
-    /// Appends the rows of records that have the shape of the topic and says where each ends, or leaves `out` as it is.
+    /// Appends the rows of records that have the shape of the topic, their tails included, and says where each ends, or
+    /// leaves `out` as it is.
     pub(crate) fn group(
         &mut self,
         plan: &Plan,
         state: &mut State,
         records: &[&[u8]; LANES],
+        tails: &Tails,
         out: &mut Vec<u8>,
     ) -> Option<[usize; LANES]> {
         let limits = &plan.options.limits;
@@ -238,10 +240,10 @@ impl Fast {
         for (lane, record) in self.lanes.iter_mut().zip(records) {
             lane.input.load(record);
         }
-        if has_shape && let Some(ends) = self.group_of_shape(plan, state, out) {
+        if has_shape && let Some(ends) = self.group_of_shape(plan, state, tails, out) {
             return Some(ends);
         }
-        if by_column { self.group_by_column(plan, state, out) } else { None }
+        if by_column { self.group_by_column(plan, state, tails, out) } else { None }
     }
 
     /// Appends the rows of the records in the lanes where they have the shape and says where each ends, or leaves `out` as
@@ -250,6 +252,7 @@ impl Fast {
         &mut self,
         plan: &Plan,
         state: &mut State,
+        tails: &Tails,
         out: &mut Vec<u8>,
     ) -> Option<[usize; LANES]> {
         let limits = &plan.options.limits;
@@ -271,14 +274,16 @@ impl Fast {
         let done =
             kernels::encode_group(tier, plan, shape, &mut bounds, &mut context, &mut self.starts).is_some();
         state.row_bytes_max = row_bytes_max;
-        if !done || self.lanes.iter().any(|lane| lane.row.len() + self.defaults.len() > limits.row_bytes_max)
-        {
+        let room = limits.row_bytes_max.saturating_sub(self.defaults.len());
+        let mut rows = self.lanes.iter().enumerate();
+        if !done || rows.any(|(number, lane)| lane.row.len() + tails.of(number).len() > room) {
             self.shapes.note(false);
             self.give_back();
             return None;
         }
         let mut ends = [0; LANES];
-        for ((lane, starts), end) in self.lanes.iter_mut().zip(&mut self.starts).zip(&mut ends) {
+        let lanes = self.lanes.iter_mut().zip(&mut self.starts).zip(&mut ends);
+        for (number, ((lane, starts), end)) in lanes.enumerate() {
             if shape.is_row {
                 out.extend_from_slice(&lane.row);
             } else {
@@ -287,6 +292,7 @@ impl Fast {
             for key in &shape.unknown {
                 state.count_unknown(self.guesses.text(*key));
             }
+            out.extend_from_slice(tails.of(number));
             *end = out.len();
         }
         self.shapes.note(true);
@@ -302,7 +308,7 @@ const FIELD_BYTES_MAX: usize = 32;
 /// Bytes that a byte of a value may become: in an array, `1,` may stand for a value of 8 bytes.
 fn factor(op: &Op) -> usize {
     match op {
-        Op::Array(_) | Op::Map(..) | Op::Tuple(_) => 6,
+        Op::Array(_) | Op::Map(..) | Op::Tuple(_) | Op::Paths(_) => 6,
         Op::Nullable(inner) => factor(inner),
         _ => 1,
     }

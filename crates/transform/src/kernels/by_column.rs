@@ -109,7 +109,7 @@ pub(super) unsafe fn group<S: Simd>(
             if quoted {
                 lanes = lanes.map(|lane| lane.skip(1));
             }
-            column_values::<S>(survey.plan, field, quoted, &mut lanes, bounds, context)?;
+            column_values::<S>(field, quoted, &mut lanes, bounds, context)?;
             for ((lane, index), bounds) in lanes.iter().zip(&*indexes).zip(&*bounds) {
                 index.ends(column, *lane, bounds)?;
             }
@@ -193,7 +193,7 @@ unsafe fn one_value<S: Simd>(
     // SAFETY: the same contract.
     unsafe {
         let value = index.value(column, lane, bounds);
-        let lane = column_value::<S>(plan, plan.fields.get(column)?, false, value, bounds, context)?;
+        let lane = column_value::<S>(plan.fields.get(column)?, false, value, bounds, context)?;
         index.ends(column, lane, bounds)?;
         Some(lane)
     }

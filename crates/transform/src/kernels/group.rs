@@ -6,7 +6,7 @@ use super::simd::Simd;
 use super::value::{Context, exact_value, quoted_value, skip, value};
 use super::{moment, number, text};
 use crate::fast::{Shape, Target};
-use crate::plan::{Field, IntKind, Op, Plan, RowFormat};
+use crate::plan::{Field, IntKind, Op, Plan};
 
 /// Records that are encoded side by side.
 pub(crate) const LANES: usize = 4;
@@ -46,7 +46,7 @@ pub(super) unsafe fn group<S: Simd>(
                 }
             }
             let field = plan.fields.get(column)?;
-            column_values::<S>(plan, field, step.quoted, &mut lanes, bounds, context)?;
+            column_values::<S>(field, step.quoted, &mut lanes, bounds, context)?;
         }
         for (lane, bounds) in lanes.iter().zip(bounds) {
             let lane = lane.literal::<S>(&shape.tail)?;
@@ -77,7 +77,6 @@ macro_rules! each {
 /// As for [`super::value::value`], for each lane.
 #[inline(always)]
 pub(super) unsafe fn column_values<S: Simd>(
-    plan: &Plan,
     field: &Field,
     quoted: bool,
     lanes: &mut [Lane; LANES],
@@ -88,11 +87,11 @@ pub(super) unsafe fn column_values<S: Simd>(
     unsafe {
         if field.null.is_some() {
             for (lane, bounds) in lanes.iter_mut().zip(bounds) {
-                *lane = column_value::<S>(plan, field, quoted, *lane, bounds, context)?;
+                *lane = column_value::<S>(field, quoted, *lane, bounds, context)?;
             }
             return Some(());
         }
-        if plan.options.format == RowFormat::RowBinaryWithDefaults {
+        if field.marks {
             for (lane, bounds) in lanes.iter_mut().zip(&*bounds) {
                 if !bounds.has_room(*lane) {
                     return None;

@@ -4,7 +4,7 @@ use super::lane::{Bounds, Lane};
 use super::simd::Simd;
 use super::value::{Context, quoted_value, skip, value};
 use crate::fast::{Guesses, KeyId, Places, START, Shapes, Target, hash, target};
-use crate::plan::{Field, LITERAL_BYTES_MAX, Plan, RowFormat};
+use crate::plan::{Field, LITERAL_BYTES_MAX, Plan};
 
 /// What is known across records, and about the record at hand.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ pub(super) unsafe fn record<S: Simd>(
                         return None;
                     }
                     let field = walk.plan.fields.get(column)?;
-                    lane = column_value::<S>(walk.plan, field, key.quoted, lane, bounds, context)?;
+                    lane = column_value::<S>(field, key.quoted, lane, bounds, context)?;
                 }
                 Target::Several => return None,
                 Target::Unknown | Target::Ignored => {
@@ -115,7 +115,6 @@ pub(super) unsafe fn record<S: Simd>(
 /// As for [`value`].
 #[inline(always)]
 pub(super) unsafe fn column_value<S: Simd>(
-    plan: &Plan,
     field: &Field,
     quoted: bool,
     lane: Lane,
@@ -125,7 +124,7 @@ pub(super) unsafe fn column_value<S: Simd>(
     // SAFETY: the same contract; there is room for a marker where it is written.
     unsafe {
         let mut lane = lane;
-        if plan.options.format == RowFormat::RowBinaryWithDefaults {
+        if field.marks {
             if lane.peek() == b'n' && !quoted && field.null.is_some() {
                 return None;
             }

@@ -1,13 +1,16 @@
 //! From a list of columns to a plan.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::op::Default as OpDefault;
+use super::paths::{Leaf, Overlap, PathNode};
+use super::tail::TailField;
 use super::{
     DecimalKind, EnumTable, Field, IntKind, JsonOp, KeyTable, Literal, Op, Plan, PlanError, PlanOptions,
     RowFormat, TupleElementOp, TupleOp, VariantOp, VectorOp,
 };
 use crate::columns::{Column, Columns, DefaultKind, Source};
+use crate::encode::constant;
 use crate::types::{DataType, JsonSkip, JsonTypeArgs, TupleElement, attempts, check, is_bottomless, members};
 use crate::zone::TimeZone;
 
@@ -16,34 +19,99 @@ pub(super) fn compile(columns: &Columns, options: &PlanOptions) -> Result<Plan, 
     if columns.is_empty() {
         return Err(PlanError::NoColumns);
     }
+    check_names(&columns)?;
     let mut compiler = Compiler { server_timezone: options.server_timezone, zones: Vec::new() };
-    let mut names = HashSet::new();
-    let mut sources = HashSet::new();
-    let mut fields = Vec::with_capacity(columns.len());
     let mut default_bytes = 0usize;
+    let (mut roots, mut tail): (Vec<(&str, Vec<Leaf<'_>>)>, Vec<TailField>) = (Vec::new(), Vec::new());
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for column in &columns {
+        let field = compiler.field(column, options)?;
+        let (key, steps) = match &column.source {
+            Source::Field(key) => (key.as_str(), [].as_slice()),
+            Source::Path(path) => (path.key(), path.rest()),
+            Source::Virtual(_) | Source::Constant(_) => {
+                let marks = options.format == RowFormat::RowBinaryWithDefaults;
+                tail.push(TailField::compile(column, &field.op, marks, |text| {
+                    constant(text, &field.op, &compiler.zones, options)
+                })?);
+                continue;
+            }
+        };
+        default_bytes = default_bytes.saturating_add(field.missing.len());
+        if default_bytes > options.limits.row_bytes_max {
+            return Err(too_large(column, options));
+        }
+        let leaf = Leaf { steps, field };
+        let place = *places.entry(key).or_insert(roots.len());
+        match roots.get_mut(place) {
+            Some((_, leaves)) => leaves.push(leaf),
+            None => roots.push((key, vec![leaf])),
+        }
+    }
+    let fields = roots.into_iter().map(|(key, leaves)| root(key, leaves, &columns));
+    let fields = fields.collect::<Result<Vec<Field>, PlanError>>()?;
+    let is_bare = options.format == RowFormat::RowBinary && tail.is_empty();
+    if is_bare && fields.iter().all(|field| field.op.has_no_bytes()) {
+        return Err(PlanError::NoBytes);
+    }
+    let keys = KeyTable::new(fields.iter().map(|field| field.key.clone()).collect());
+    let columns = in_order(&columns, &fields, &tail);
+    Ok(Plan { columns, options: options.clone(), fields, tail, keys, zones: compiler.zones })
+}
+
+fn check_names(columns: &Columns) -> Result<(), PlanError> {
+    let mut names = HashSet::new();
+    for column in columns {
         if column.name.is_empty() {
             return Err(PlanError::NamelessColumn);
         }
         if !names.insert(column.name.as_str()) {
             return Err(PlanError::DuplicateColumn { column: column.name.clone() });
         }
-        let Source::Field(key) = &column.source;
-        if !sources.insert(key.as_str()) {
-            return Err(PlanError::DuplicateSource { column: column.name.clone(), key: key.clone() });
-        }
-        let field = compiler.field(column, key, options)?;
-        default_bytes = default_bytes.saturating_add(field.missing.len());
-        if default_bytes > options.limits.row_bytes_max {
-            return Err(too_large(column, options));
-        }
-        fields.push(field);
     }
-    if options.format == RowFormat::RowBinary && fields.iter().all(|field| field.op.has_no_bytes()) {
-        return Err(PlanError::NoBytes);
+    Ok(())
+}
+
+/// A field of the record, for the columns that it fills.
+fn root(key: &str, leaves: Vec<Leaf<'_>>, columns: &Columns) -> Result<Field, PlanError> {
+    let overlap = |Overlap(column): Overlap| {
+        let second = columns.iter().find(|known| known.name == column);
+        PlanError::DuplicateSource {
+            key: second.map_or_else(|| key.to_owned(), |second| second.source.to_string()),
+            column,
+        }
+    };
+    let key_bytes: Box<[u8]> = key.as_bytes().into();
+    match PathNode::build(key, leaves).map_err(overlap)? {
+        PathNode::Column(field) => Ok(Field { key: key_bytes, ..*field }),
+        node => {
+            let mut missing = Vec::new();
+            node.push_missing(&mut missing);
+            Ok(Field {
+                name: String::new(),
+                key: key_bytes,
+                op: Op::Paths(Box::new(node)),
+                missing: missing.into_boxed_slice(),
+                null: None,
+                marks: false,
+            })
+        }
     }
-    let keys = KeyTable::new(fields.iter().map(|field| field.key.clone()).collect());
-    Ok(Plan { columns, options: options.clone(), fields, keys, zones: compiler.zones })
+}
+
+/// The columns in the order of the row.
+fn in_order(columns: &Columns, fields: &[Field], tail: &[TailField]) -> Columns {
+    let mut names = Vec::with_capacity(columns.len());
+    for field in fields {
+        match &field.op {
+            Op::Paths(node) => node.columns(&mut names),
+            _ => names.push(&field.name),
+        }
+    }
+    names.extend(tail.iter().map(|field| field.name.as_str()));
+    let by_name: HashMap<&str, &Column> =
+        columns.iter().map(|column| (column.name.as_str(), column)).collect();
+    names.iter().filter_map(|name| by_name.get(name).map(|column| (*column).clone())).collect()
 }
 
 /// What a JSON type in it has that is not supported: a value for it could make the server refuse a whole insert.
@@ -123,13 +191,20 @@ struct Compiler {
 }
 
 impl Compiler {
-    fn field(&mut self, column: &Column, key: &str, options: &PlanOptions) -> Result<Field, PlanError> {
+    /// The column as a field that does not know its key yet.
+    fn field(&mut self, column: &Column, options: &PlanOptions) -> Result<Field, PlanError> {
         check(&column.ty).map_err(|reason| PlanError::ImpossibleType {
             column: column.name.clone(),
             ty: name_of(&column.ty),
             reason,
         })?;
-        if let Some(reason) = odd_json(&column.ty) {
+        let is_nested = matches!(column.ty, DataType::Nested(_));
+        let reason = if is_nested && !matches!(column.source, Source::Field(_)) {
+            Some("a Nested column is filled by a field alone; list its arrays as columns of their own")
+        } else {
+            odd_json(&column.ty)
+        };
+        if let Some(reason) = reason {
             return Err(PlanError::NotSupported {
                 column: column.name.clone(),
                 ty: column.ty.to_string(),
@@ -158,10 +233,11 @@ impl Compiler {
         let null = (server_side && !matches!(op, Op::Nullable(_))).then(|| Box::from([1u8]));
         Ok(Field {
             name: column.name.clone(),
-            key: key.as_bytes().into(),
+            key: Box::default(),
             op,
             missing: missing.into_boxed_slice(),
             null,
+            marks: markers,
         })
     }
 

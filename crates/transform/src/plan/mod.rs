@@ -6,6 +6,8 @@ mod length;
 mod literal;
 mod op;
 mod options;
+mod paths;
+mod tail;
 
 pub(crate) use keys::{KeyMatch, KeyTable};
 pub(crate) use length::push_length;
@@ -15,6 +17,8 @@ pub(crate) use op::{
     VariantOp, VectorOp,
 };
 pub use options::{PlanOptions, RowFormat, Semantics};
+pub(crate) use paths::{ArrayNode, ObjectNode, PathNode};
+pub(crate) use tail::{TailField, TailOp};
 
 use crate::columns::Columns;
 use crate::zone::TimeZone;
@@ -25,14 +29,17 @@ pub struct Plan {
     pub(crate) columns: Columns,
     pub(crate) options: PlanOptions,
     pub(crate) fields: Vec<Field>,
+    /// What follows the fields in a row.
+    pub(crate) tail: Vec<TailField>,
     pub(crate) keys: KeyTable,
     /// The zones that the columns' operations name by index.
     pub(crate) zones: Vec<TimeZone>,
 }
 
-/// One column of the output.
+/// A field of the record and the column that it fills, or the columns that are filled from inside of it.
 #[derive(Debug)]
 pub(crate) struct Field {
+    /// The column's name; empty where there are several.
     pub(crate) name: String,
     pub(crate) key: Box<[u8]>,
     pub(crate) op: Op,
@@ -40,6 +47,8 @@ pub(crate) struct Field {
     pub(crate) missing: Box<[u8]>,
     /// The bytes for `null` instead of the operation's own, marker included.
     pub(crate) null: Option<Box<[u8]>>,
+    /// Whether a marker stands before a value: the format has them, and the operation does not write its own.
+    pub(crate) marks: bool,
 }
 
 impl Plan {
@@ -52,8 +61,9 @@ impl Plan {
         compile::compile(columns, options)
     }
 
-    /// The columns that a row has, in order: the columns to name in the INSERT. A Nested column stands here as its
-    /// arrays, `n.a` and `n.b`.
+    /// The columns that a row has, in order: the columns to name in the INSERT. That is the order in which they were listed,
+    /// but those that are filled from inside of one field stand together, and virtual columns and constants at the end. A
+    /// Nested column stands here as its arrays, `n.a` and `n.b`.
     #[must_use]
     pub fn columns(&self) -> &Columns {
         &self.columns
@@ -82,13 +92,42 @@ pub enum PlanError {
         /// The name.
         column: String,
     },
-    /// One key would fill two columns.
-    #[error("the field `{key}` fills more than one column; `{column}` is the second")]
+    /// One value would fill two columns.
+    #[error(
+        "`{key}` fills more than one column, by itself or by something inside of it; `{column}` is the second"
+    )]
     DuplicateSource {
         /// The second column.
         column: String,
-        /// The key.
+        /// What fills it, as a path.
         key: String,
+    },
+    /// A constant that the column's type does not take.
+    #[error("column `{column}`: {ty} does not take the constant {text:?}: {reason}")]
+    Constant {
+        /// The column.
+        column: String,
+        /// The constant.
+        text: String,
+        /// The type as ClickHouse prints it.
+        ty: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A virtual column and a type that do not go together.
+    #[error(
+        "column `{column}`: {virtual_column} does not fill {ty}; {types} (a field of the record that has this name is written \
+         `{virtual_column}`, in backquotes)"
+    )]
+    VirtualType {
+        /// The column.
+        column: String,
+        /// The virtual column that would fill it.
+        virtual_column: &'static str,
+        /// The type as ClickHouse prints it.
+        ty: String,
+        /// The types that it fills, in words.
+        types: &'static str,
     },
     /// ClickHouse cannot hold the type.
     #[error("column `{column}`: ClickHouse cannot hold {ty}: {reason}")]

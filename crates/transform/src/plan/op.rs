@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::Literal;
 use super::length::{LENGTH_BYTES_MAX, push_length};
+use super::{Literal, PathNode};
 use crate::types::EnumItem;
 
 /// The width and the sign of an integer.
@@ -78,6 +78,8 @@ pub(crate) enum Op {
         zone: usize,
     },
     Vector(VectorOp),
+    /// The columns that are filled from inside of the value, each with its own marker.
+    Paths(Box<PathNode>),
 }
 
 /// The paths of a JSON column that are not like all others.
@@ -235,6 +237,10 @@ impl Op {
                 out.push(VARIANT_NULL);
                 return;
             }
+            Op::Paths(node) => {
+                node.push_missing(out);
+                return;
+            }
             Op::Vector(vector) => {
                 push_length(vector.dimension, out);
                 vector.dimension * vector.element.default_bytes()
@@ -254,7 +260,11 @@ impl Op {
 
     /// Whether no value has any bytes: a tuple of nothing.
     pub(crate) fn has_no_bytes(&self) -> bool {
-        matches!(self, Op::Tuple(tuple) if tuple.elements.iter().all(|element| element.op.has_no_bytes()))
+        match self {
+            Op::Tuple(tuple) => tuple.elements.iter().all(|element| element.op.has_no_bytes()),
+            Op::Paths(node) => node.has_no_bytes(),
+            _ => false,
+        }
     }
 
     /// The bytes of the default, or the limit when there are more.
@@ -275,6 +285,7 @@ impl Op {
             Op::Float32 => 4,
             Op::Float64 => 8,
             Op::DictionaryFloat(float) => float.default_bytes(),
+            Op::Paths(node) => node.missing_bytes(),
             _ => 16,
         }
     }

@@ -1,0 +1,553 @@
+//! Columns that are filled by something else than a field of their own: paths, virtual columns, constants.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are test code too")]
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use housepipe_transform::{
+    Column, Columns, DataType, EachHeader, Encoder, Engine, Envelope, Limits, Path, Plan, PlanError,
+    PlanOptions, RejectCode, RowFormat, Semantics, Source, Tier, Virtual,
+};
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+/// Columns from `name type` and what fills each.
+fn columns(list: &[(&str, &str, &str)]) -> Columns {
+    let column = |(name, ty, from): &(&str, &str, &str)| {
+        let source = match from.strip_prefix('=') {
+            Some(text) => Source::Constant(text.to_owned()),
+            None => from.parse().unwrap(),
+        };
+        Column::new(*name, ty.parse::<DataType>().unwrap()).from_source(source)
+    };
+    list.iter().map(column).collect()
+}
+
+fn plan(list: &[(&str, &str, &str)], options: &PlanOptions) -> Result<Arc<Plan>, PlanError> {
+    Plan::compile(&columns(list), options).map(Arc::new)
+}
+
+/// Row format with markers, so that columns may have DEFAULT expressions.
+fn marked() -> PlanOptions {
+    PlanOptions::default().with_format(RowFormat::RowBinaryWithDefaults)
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Message<'a> {
+    partition: i32,
+    offset: i64,
+    timestamp_ms: Option<i64>,
+    key: Option<&'a [u8]>,
+    raw: &'a [u8],
+    headers: &'a [(&'a str, Option<&'a str>)],
+}
+
+impl Message<'_> {
+    const PLAIN: Message<'static> = Message {
+        partition: 3,
+        offset: 1_000_000_000_000,
+        timestamp_ms: Some(1_700_000_000_123),
+        key: Some(b"k\xff"),
+        raw: b"\0\0\0\0\x01{}",
+        headers: &[("trace", Some("7")), ("none", None), ("trace", Some(""))],
+    };
+    const BARE: Message<'static> =
+        Message { partition: 0, offset: 0, timestamp_ms: None, key: None, raw: b"", headers: &[] };
+}
+
+impl Envelope for Message<'_> {
+    fn topic(&self) -> &str {
+        "clicks"
+    }
+
+    fn partition(&self) -> i32 {
+        self.partition
+    }
+
+    fn offset(&self) -> i64 {
+        self.offset
+    }
+
+    fn timestamp_ms(&self) -> Option<i64> {
+        self.timestamp_ms
+    }
+
+    fn key(&self) -> Option<&[u8]> {
+        self.key
+    }
+
+    fn raw_message(&self) -> &[u8] {
+        self.raw
+    }
+
+    fn header_count(&self) -> usize {
+        self.headers.len()
+    }
+
+    fn each_header(&self, each: &mut EachHeader<'_>) {
+        self.headers.iter().for_each(|(name, value)| each(name.as_bytes(), value.map(str::as_bytes)));
+    }
+}
+
+/// The row of a record as JSON; else code, column and message of its reject.
+fn row(plan: &Arc<Plan>, record: &[u8], message: &Message<'_>) -> Result<Value, String> {
+    let mut rows = Vec::new();
+    match Encoder::new(Arc::clone(plan)).encode_with(record, message, &mut rows) {
+        Ok(()) => {
+            let texts: Vec<String> = plan.decode(&rows).collect::<Result<_, _>>().unwrap();
+            assert_eq!(texts.len(), 1);
+            Ok(serde_json::from_str(&texts[0]).unwrap())
+        }
+        Err(reject) => {
+            assert!(rows.is_empty());
+            Err(format!("{reject}"))
+        }
+    }
+}
+
+const ALL_VIRTUAL: [(&str, &str, &str); 9] = [
+    ("key", "String", "_key"),
+    ("ts", "DateTime64(3, 'UTC')", "_timestamp"),
+    ("part", "Int32", "_partition"),
+    ("off", "Int64", "_offset"),
+    ("topic", "LowCardinality(String)", "_topic"),
+    ("names", "Array(LowCardinality(String))", "_header_keys"),
+    ("values", "Array(String)", "_header_values"),
+    ("raw", "String", "_raw_message"),
+    ("a", "UInt8", "a"),
+];
+
+#[test]
+fn virtual_columns_hold_what_is_known_of_the_record() {
+    for options in [PlanOptions::default(), marked()] {
+        let plan = plan(&ALL_VIRTUAL, &options).unwrap();
+        assert!(plan.columns().to_string().starts_with("a UInt8, key String, "), "{}", plan.columns());
+        let full = row(&plan, br#"{"a":1}"#, &Message { key: Some(b"k"), ..Message::PLAIN }).unwrap();
+        assert_eq!(
+            full,
+            json!({
+                "a": 1, "key": "k", "ts": "2023-11-14 22:13:20.123", "part": 3, "off": 1_000_000_000_000_i64,
+                "topic": "clicks", "names": ["trace", "none", "trace"], "values": ["7", "", ""],
+                "raw": "\0\0\0\0\u{1}{}",
+            })
+        );
+        let bare = row(&plan, b"{}", &Message::BARE).unwrap();
+        assert_eq!(
+            bare,
+            json!({
+                "a": 0, "key": "", "ts": "1970-01-01 00:00:00.000", "part": 0, "off": 0, "topic": "clicks",
+                "names": [], "values": [], "raw": "",
+            })
+        );
+    }
+}
+
+#[test]
+fn bytes_of_keys_and_messages_are_kept() {
+    let plan =
+        plan(&[("k", "Nullable(String)", "_key"), ("r", "String", "_raw_message")], &PlanOptions::default());
+    let mut rows = Vec::new();
+    Encoder::new(plan.unwrap()).encode_with(b"", &Message::PLAIN, &mut rows).unwrap();
+    assert_eq!(rows, b"\0\x02k\xff\x07\0\0\0\0\x01{}");
+}
+
+#[test]
+fn every_type_of_a_virtual_column_has_its_bytes() {
+    let late = Message { timestamp_ms: Some(1_999), partition: 65_535, offset: 258, ..Message::BARE };
+    let cases: [(&str, &str, &[u8]); 17] = [
+        ("_timestamp", "DateTime64(0)", &[1, 0, 0, 0, 0, 0, 0, 0]),
+        ("_timestamp", "DateTime64(2)", &[199, 0, 0, 0, 0, 0, 0, 0]),
+        ("_timestamp", "DateTime64(3)", &[0xcf, 7, 0, 0, 0, 0, 0, 0]),
+        ("_timestamp", "DateTime64(6)", &[0x98, 0x80, 0x1e, 0, 0, 0, 0, 0]),
+        ("_timestamp", "DateTime64(9)", &[0xc0, 0x51, 0x26, 0x77, 0, 0, 0, 0]),
+        ("_timestamp", "DateTime('UTC')", &[1, 0, 0, 0]),
+        ("_timestamp", "Nullable(DateTime)", &[0, 1, 0, 0, 0]),
+        ("_timestamp", "Int64", &[0xcf, 7, 0, 0, 0, 0, 0, 0]),
+        ("_timestamp", "UInt64", &[0xcf, 7, 0, 0, 0, 0, 0, 0]),
+        ("_partition", "UInt16", &[0xff, 0xff]),
+        ("_partition", "Int32", &[0xff, 0xff, 0, 0]),
+        ("_partition", "Nullable(UInt32)", &[0, 0xff, 0xff, 0, 0]),
+        ("_partition", "Int64", &[0xff, 0xff, 0, 0, 0, 0, 0, 0]),
+        ("_offset", "UInt64", &[2, 1, 0, 0, 0, 0, 0, 0]),
+        ("_offset", "Int64", &[2, 1, 0, 0, 0, 0, 0, 0]),
+        ("_key", "LowCardinality(Nullable(String))", &[1]),
+        ("_topic", "Nullable(String)", b"\0\x06clicks"),
+    ];
+    for (from, ty, bytes) in cases {
+        for (options, marker) in [(PlanOptions::default(), None), (marked(), Some(0))] {
+            let plan = plan(&[("c", ty, from)], &options).unwrap();
+            let mut rows = Vec::new();
+            Encoder::new(plan).encode_with(b"no JSON", &late, &mut rows).unwrap();
+            let expected: Vec<u8> = marker.into_iter().chain(bytes.iter().copied()).collect();
+            assert_eq!(rows, expected, "{from} as {ty}");
+        }
+    }
+}
+
+#[test]
+fn moments_and_numbers_that_no_type_holds_are_rejects() {
+    let error = |from, ty, message: &Message<'_>| {
+        let plan = plan(&[("c", ty, from)], &PlanOptions::default()).unwrap();
+        row(&plan, b"", message).unwrap_err()
+    };
+    let at = |timestamp_ms| Message { timestamp_ms: Some(timestamp_ms), ..Message::BARE };
+    let beyond =
+        "c: 10413792000000 is out of the range of milliseconds for a DateTime64 (out_of_range at byte 0)";
+    assert_eq!(error("_timestamp", "DateTime64(3)", &at(10_413_792_000_000)), beyond);
+    for (ty, timestamp_ms) in [
+        ("DateTime64(3)", -2_208_988_800_001),
+        ("DateTime64(9)", 9_300_000_000_000),
+        ("DateTime64(3)", i64::MIN),
+        ("DateTime64(0)", i64::MAX),
+        ("DateTime", -1),
+        ("DateTime", 4_294_967_296_000),
+        ("UInt64", -1),
+    ] {
+        assert!(error("_timestamp", ty, &at(timestamp_ms)).contains("out_of_range"), "{ty} {timestamp_ms}");
+    }
+    let negative = Message { partition: -1, offset: -1, ..Message::BARE };
+    assert!(error("_partition", "UInt32", &negative).contains("-1 is out of the range of the column's type"));
+    assert!(error("_offset", "UInt64", &negative).contains("out_of_range"));
+    let wide = Message { partition: 65_536, ..Message::BARE };
+    assert!(error("_partition", "UInt16", &wide).contains("out_of_range"));
+}
+
+#[test]
+fn a_default_of_the_server_stands_in_where_nothing_is_known() {
+    let column = |ty: &str, known| {
+        let source = Source::Virtual(known);
+        Column::new("c", ty.parse().unwrap()).from_source(source).with_default_expression()
+    };
+    let bytes = |column: Column, message: &Message<'_>| {
+        let plan = Plan::compile(&Columns::new(vec![column]), &marked()).unwrap();
+        let mut rows = Vec::new();
+        Encoder::new(Arc::new(plan)).encode_with(b"", message, &mut rows).unwrap();
+        rows
+    };
+    assert_eq!(bytes(column("DateTime", Virtual::Timestamp), &Message::BARE), [1]);
+    assert_eq!(bytes(column("String", Virtual::Key), &Message::BARE), [1]);
+    assert_eq!(bytes(column("Nullable(String)", Virtual::Key), &Message::BARE), [0, 1]);
+    assert_eq!(bytes(column("String", Virtual::Key), &Message::PLAIN), [0, 2, b'k', 0xff]);
+}
+
+#[test]
+fn types_that_a_virtual_column_does_not_fill_are_refused() {
+    let error = |from, ty| plan(&[("c", ty, from)], &PlanOptions::default()).unwrap_err().to_string();
+    assert_eq!(
+        error("_offset", "Int32"),
+        "column `c`: _offset does not fill Int32; it is an Int64 or a UInt64 (a field of the record that has this name is written `_offset`, in backquotes)"
+    );
+    for (from, ty) in [
+        ("_key", "FixedString(3)"),
+        ("_partition", "UInt8"),
+        ("_topic", "Enum8('a' = 1)"),
+        ("_timestamp", "Date"),
+        ("_header_keys", "String"),
+        ("_header_values", "Map(String, String)"),
+        ("_raw_message", "JSON"),
+    ] {
+        assert!(error(from, ty).starts_with(&format!("column `c`: {from} does not fill ")), "{from} {ty}");
+    }
+}
+
+#[test]
+fn without_fields_any_bytes_are_a_record() {
+    let plan =
+        plan(&[("r", "String", "_raw_message"), ("v", "UInt8", "=7")], &PlanOptions::default()).unwrap();
+    let message = Message { raw: b"\xff{", ..Message::BARE };
+    let mut rows = Vec::new();
+    let mut encoder = Encoder::new(plan);
+    let records: [&[u8]; 6] = [b"", b"{", b"\xff", b"[]", b"x", b"{}"];
+    let ends: Vec<usize> =
+        collect(&mut encoder, &records, |_| message, &mut rows).into_iter().flatten().collect();
+    assert_eq!(ends, [4, 8, 12, 16, 20, 24]);
+    assert_eq!(&rows[..4], b"\x02\xff{\x07");
+}
+
+#[test]
+fn constants_are_read_as_the_type_reads_them() {
+    for (ty, text, value) in [
+        ("String", "shop", json!("shop")),
+        ("String", "12", json!("12")),
+        ("String", "a \"b\" \\ \n", json!("a \"b\" \\ \n")),
+        ("LowCardinality(Nullable(String))", "x", json!("x")),
+        ("UInt16", "512", json!(512)),
+        ("Float64", "1.5", json!(1.5)),
+        ("Bool", "true", json!(true)),
+        ("Date", "2024-02-29", json!("2024-02-29")),
+        ("DateTime('Europe/Berlin')", "2024-07-01 12:00:00", json!("2024-07-01 12:00:00")),
+        ("Enum8('a' = 1, 'b' = 2)", "b", json!("b")),
+        ("Array(UInt8)", "[1,2]", json!([1, 2])),
+        ("Map(String, UInt8)", " {\"a\":1} ", json!({"a": 1})),
+        ("Tuple(x UInt8, y String)", "{\"x\":1,\"y\":\"z\"}", json!({"x": 1, "y": "z"})),
+    ] {
+        for options in [PlanOptions::default(), marked()] {
+            let constant = format!("={text}");
+            let plan = plan(&[("a", "UInt8", "a"), ("c", ty, &constant)], &options).unwrap();
+            assert_eq!(
+                row(&plan, br#"{"a":1,"c":9}"#, &Message::BARE).unwrap(),
+                json!({"a": 1, "c": value}),
+                "{ty}"
+            );
+        }
+    }
+    let error = |ty, text| plan(&[("c", ty, text)], &PlanOptions::default()).unwrap_err().to_string();
+    let refused = error("UInt8", "=300");
+    assert!(refused.starts_with("column `c`: UInt8 does not take the constant \"300\": "), "{refused}");
+    assert!(error("Array(UInt8)", "=[1] x").contains("something follows the value"));
+    assert!(error("DateTime", "=yesterday").contains("does not take the constant"));
+}
+
+const PATHS: [(&str, &str, &str); 7] = [
+    ("id", "UInt32", "user.id"),
+    ("n", "UInt8", "n"),
+    ("city", "Nullable(String)", "user.address.city"),
+    ("zip", "String", "user.address.zip"),
+    ("first", "String", "user.mails[0].text"),
+    ("third", "String", "user.mails[2].text"),
+    ("odd", "String", "user.`a.b`"),
+];
+
+#[test]
+fn values_are_found_inside_of_objects_and_arrays() {
+    for options in [PlanOptions::default(), marked()] {
+        let plan = plan(&PATHS, &options).unwrap();
+        let names: Vec<&str> = plan.columns().iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names, ["id", "city", "zip", "first", "third", "odd", "n"]);
+        let row = |record: &str| row(&plan, record.as_bytes(), &Message::BARE);
+        let full = r#"{"n":1,"user":{"id":7,"address":{"city":"Ulm","zip":"8"},"mails":[{"text":"x"},{},{"text":"y"}],"a.b":"q"}}"#;
+        let all = json!({"id":7,"n":1,"city":"Ulm","zip":"8","first":"x","third":"y","odd":"q"});
+        assert_eq!(row(full).unwrap(), all);
+        let shuffled = r#" { "user" : { "a.b" : "q" , "more" : { "id" : 9 } , "mails" : [ {"text":"x","a":[]} , 5 , {"text":"y"} , "z" ] ,
+            "address" : { "zip" : "8" , "\u0063ity" : "Ulm" } , "id" : 7 } , "other" : [1] , "n" : 1 } "#;
+        assert_eq!(row(shuffled).unwrap(), all);
+        let nothing = json!({"id":0,"n":0,"city":null,"zip":"","first":"","third":"","odd":""});
+        for record in [
+            "{}",
+            r#"{"user":null}"#,
+            r#"{"user":{}}"#,
+            r#"{"user":{"address":null,"mails":null,"id":null}}"#,
+        ] {
+            assert_eq!(row(record).unwrap(), nothing, "{record}");
+        }
+        let short = json!({"id":0,"n":0,"city":null,"zip":"","first":"x","third":"","odd":""});
+        assert_eq!(row(r#"{"user":{"mails":[{"text":"x"}]}}"#).unwrap(), short);
+    }
+}
+
+#[test]
+fn a_path_that_meets_something_else_is_a_reject_with_its_place() {
+    let plan = plan(&PATHS, &PlanOptions::default()).unwrap();
+    for (record, message) in [
+        (r#"{"user":5}"#, "id: `user` is no object (type_mismatch at byte 8)"),
+        (r#"{"user":{"address":["Ulm"]}}"#, "city: `user.address` is no object (type_mismatch at byte 19)"),
+        (r#"{"user":{"mails":{"text":"x"}}}"#, "first: `user.mails` is no array (type_mismatch at byte 17)"),
+        (r#"{"user":{"mails":["x"]}}"#, "first: `user.mails[0]` is no object (type_mismatch at byte 18)"),
+        (r#"{"user":{"id":1,"id":2}}"#, "id: the key appears twice in `user` (duplicate_key at byte 16)"),
+        (r#"{"user":{},"user":{}}"#, "the key appears twice (duplicate_key at byte 11)"),
+        (r#"{"user":{"id":-1}}"#, "id: an unsigned integer takes no sign (out_of_range at byte 14)"),
+    ] {
+        let error = row(&plan, record.as_bytes(), &Message::BARE).unwrap_err();
+        assert_eq!(error, message, "{record}");
+    }
+    for record in [
+        r#"{"user":{"id":1"#,
+        r#"{"user":{"id" 1}}"#,
+        r#"{"user":{"mails":[1 2]}}"#,
+        r#"{"user":{,}}"#,
+        r#"{"user":nil}"#,
+    ] {
+        let error = row(&plan, record.as_bytes(), &Message::BARE).unwrap_err();
+        assert!(error.contains("invalid_json") || error.contains("type_mismatch"), "{record}: {error}");
+    }
+}
+
+#[test]
+fn a_server_side_default_reaches_into_objects() {
+    let path = |name: &str, from: &str| Column::new(name, DataType::UInt8).from_source(from.parse().unwrap());
+    let columns = Columns::new(vec![path("x", "o.x"), path("y", "o.y").with_default_expression()]);
+    let plan = Arc::new(Plan::compile(&columns, &marked()).unwrap());
+    let bytes = |record: &[u8]| {
+        let mut rows = Vec::new();
+        Encoder::new(Arc::clone(&plan)).encode(record, &mut rows).unwrap();
+        rows
+    };
+    assert_eq!(bytes(br#"{"o":{"y":2,"x":1}}"#), [0, 1, 0, 2]);
+    assert_eq!(bytes(br#"{"o":{"y":null,"x":1}}"#), [0, 1, 1]);
+    assert_eq!(bytes(br#"{"o":null}"#), [0, 0, 1]);
+    assert_eq!(bytes(b"{}"), [0, 0, 1]);
+}
+
+#[test]
+fn one_value_fills_one_column() {
+    for (list, second) in [
+        (
+            [("a", "UInt8", "x.y"), ("b", "UInt8", "x.y")],
+            "`x.y` fills more than one column, by itself or by something inside of it; `b` is the second",
+        ),
+        ([("a", "JSON", "x"), ("b", "UInt8", "x.y")], "`x.y` fills more"),
+        ([("a", "UInt8", "x.y"), ("b", "JSON", "x")], "`x` fills more"),
+        ([("a", "UInt8", "x.y.z"), ("b", "UInt8", "x.y")], "`x.y` fills more"),
+        ([("a", "UInt8", "x.y"), ("b", "UInt8", "x[0]")], "`x[0]` fills more"),
+        ([("a", "UInt8", "x"), ("b", "UInt8", "x")], "`x` fills more"),
+    ] {
+        let error = plan(&list, &PlanOptions::default()).unwrap_err().to_string();
+        assert!(error.starts_with(second) && error.ends_with("`b` is the second"), "{error}");
+    }
+    let twice =
+        [("a", "Int64", "_offset"), ("b", "UInt64", "_offset"), ("c", "UInt8", "=1"), ("d", "UInt8", "=1")];
+    assert!(plan(&twice, &PlanOptions::default()).is_ok(), "what is no value of the record may fill several");
+    let nested = plan(&[("n", "Nested(a UInt8)", "x.y")], &PlanOptions::default()).unwrap_err().to_string();
+    assert!(nested.contains("a Nested column is filled by a field alone"), "{nested}");
+}
+
+#[test]
+fn a_row_counts_with_its_tail() {
+    let mut limits = Limits::default();
+    limits.row_bytes_max = 20;
+    let options = PlanOptions::default().with_limits(limits);
+    let plan = plan(&[("a", "String", "a"), ("r", "String", "_raw_message")], &options).unwrap();
+    let short: &[u8] = br#"{"a":"123"}"#;
+    for engine in engines() {
+        let mut encoder = Encoder::with_engine(Arc::clone(&plan), engine);
+        for raw in [15, 16] {
+            let raw = vec![b'r'; raw];
+            let message = Message { raw: &raw, ..Message::BARE };
+            let mut rows = Vec::new();
+            let got = collect(&mut encoder, &[short; 9], |_| message, &mut rows);
+            let expected = if raw.len() == 15 { None } else { Some(RejectCode::RecordTooLarge) };
+            for row in &got {
+                assert_eq!(row.as_ref().err().copied(), expected, "{engine:?}");
+            }
+            assert_eq!(rows.len(), if expected.is_none() { 9 * 20 } else { 0 });
+        }
+    }
+}
+
+fn engines() -> Vec<Engine> {
+    let paths = [Path::General, Path::Lockstep];
+    let tiers = Tier::all();
+    let fast = paths.iter().flat_map(|path| tiers.iter().map(|tier| Engine::new(*path, *tier)));
+    std::iter::once(Engine::EXACT).chain(fast).collect()
+}
+
+/// Where each row ends, or the code of its reject.
+fn collect<'m>(
+    encoder: &mut Encoder,
+    records: &[&[u8]],
+    message: impl Fn(usize) -> Message<'m>,
+    rows: &mut Vec<u8>,
+) -> Vec<Result<usize, RejectCode>> {
+    let mut results = Vec::new();
+    let taken = encoder.encode_each_with(records, message, rows, |index, row| {
+        assert_eq!(index, results.len());
+        results.push(row.map_err(|reject| reject.code));
+        ControlFlow::Continue(())
+    });
+    assert_eq!(taken, records.len());
+    results
+}
+
+/// A value inside of the record, or none where the path meets nothing; an error where it meets something else.
+fn find(record: &Map<String, Value>, path: &str) -> Result<Option<Value>, ()> {
+    let mut at = Value::Object(record.clone());
+    for step in path.replace('[', ".[").split('.') {
+        at = match (at, step.strip_prefix('[').and_then(|step| step.strip_suffix(']'))) {
+            (Value::Null, _) => return Ok(None),
+            (Value::Array(list), Some(index)) => match list.get(index.parse::<usize>().unwrap()) {
+                Some(value) => value.clone(),
+                None => return Ok(None),
+            },
+            (Value::Object(map), None) => match map.get(step) {
+                Some(value) => value.clone(),
+                None => return Ok(None),
+            },
+            _ => return Err(()),
+        };
+    }
+    Ok(Some(at))
+}
+
+/// Values of the fields that the paths of the property go through, most of them of the right kind.
+fn made_record() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        4 => (0..300_u32).prop_map(Value::from),
+        2 => "[a-c\"\\\\]{0,3}".prop_map(Value::from),
+        1 => Just(Value::Null),
+    ];
+    let object = |leaf: BoxedStrategy<Value>| {
+        prop::collection::vec(("[abx]", leaf), 0..5)
+            .prop_map(|pairs| Value::Object(pairs.into_iter().collect()))
+    };
+    let inner = object(leaf.clone().boxed());
+    let list = prop::collection::vec(prop_oneof![3 => inner.clone(), 1 => leaf.clone()], 0..4);
+    let middle = prop_oneof![
+        4 => leaf,
+        3 => inner.boxed(),
+        2 => list.prop_map(Value::Array),
+    ];
+    object(object(middle.boxed()).boxed())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    /// A column that a path fills is what a column of that value alone would be, on every engine, and the rows' ends are those
+    /// of the records' own envelopes.
+    #[test]
+    fn a_path_is_as_good_as_a_field(
+        records in prop::collection::vec(made_record(), 1..12),
+        repeat in 1..4_usize,
+        lenient in any::<bool>(),
+        markers in any::<bool>(),
+    ) {
+        let list = [
+            ("p", "Nullable(UInt8)", "a.a"),
+            ("q", "String", "a.b.a"),
+            ("r", "UInt16", "a.b.b"),
+            ("s", "String", "b.x[1].a"),
+            ("t", "Nullable(String)", "b.x[0].b"),
+            ("o", "Int64", "_offset"),
+            ("c", "String", "=k"),
+        ];
+        let mut options = if markers { marked() } else { PlanOptions::default() };
+        if lenient {
+            options = options.with_semantics(Semantics::ClickHouse);
+        }
+        let plan = plan(&list, &options).unwrap();
+        let flat = Arc::new(Plan::compile(&plan.columns().to_string().parse().unwrap(), &options).unwrap());
+        let texts: Vec<String> = records.iter().map(Value::to_string).flat_map(|text| vec![text; repeat]).collect();
+        let bytes: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+        let mut expected = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            let record: Map<String, Value> = serde_json::from_str(text).unwrap();
+            let mut columns = Map::new();
+            let mut is_taken = true;
+            for (name, _, path) in &list[..5] {
+                match find(&record, path) {
+                    Ok(Some(value)) => drop(columns.insert((*name).to_owned(), value)),
+                    Ok(None) => {}
+                    Err(()) => is_taken = false,
+                }
+            }
+            columns.insert("o".to_owned(), json!(index));
+            columns.insert("c".to_owned(), json!("k"));
+            let mut row = Vec::new();
+            let flat_row = Encoder::with_engine(Arc::clone(&flat), Engine::EXACT)
+                .encode(Value::Object(columns).to_string().as_bytes(), &mut row);
+            expected.push((is_taken && flat_row.is_ok()).then_some(row));
+        }
+        for engine in engines() {
+            let mut encoder = Encoder::with_engine(Arc::clone(&plan), engine);
+            let mut rows = Vec::new();
+            let message = |index| Message { offset: i64::try_from(index).unwrap(), ..Message::BARE };
+            let results = collect(&mut encoder, &bytes, message, &mut rows);
+            let mut start = 0;
+            for ((result, expected), text) in results.iter().zip(&expected).zip(&texts) {
+                let row = result.as_ref().ok().map(|end| rows[std::mem::replace(&mut start, *end)..*end].to_vec());
+                prop_assert_eq!(&row, expected, "{:?}: {} ({:?})", engine, text, result);
+            }
+            prop_assert_eq!(start, rows.len());
+        }
+    }
+}
