@@ -30,6 +30,10 @@ pub struct KeptRecord {
     pub id: RecordId,
     /// The reason why it stands there.
     pub code: String,
+    /// Its key; none where it has none.
+    pub key: Option<Vec<u8>>,
+    /// Names and values of its headers, in order.
+    pub headers: Vec<(String, Vec<u8>)>,
     /// Its value, or the beginning of it.
     pub raw: Vec<u8>,
     /// Length of the whole value, in bytes.
@@ -63,6 +67,8 @@ struct SizeRow {
 struct RecordRow {
     id: RecordId,
     code: String,
+    key: Option<Vec<u8>>,
+    headers: Vec<(String, Vec<u8>)>,
     raw: Vec<u8>,
     raw_length: u64,
 }
@@ -122,14 +128,14 @@ impl Sink {
     pub(super) async fn kept(&self, table: &str, condition: &str) -> Result<Vec<KeptRecord>, SinkError> {
         // Of several rows of a record, the one that kept the most of it.
         let sql = format!(
-            "SELECT {IDENTITY} AS id, code, raw_message, raw_length FROM {} WHERE {condition} \
+            "SELECT {IDENTITY} AS id, code, key, headers, raw_message, raw_length FROM {} WHERE {condition} \
              ORDER BY id, length(raw_message) DESC, _time LIMIT 1 BY id",
             quote_identifier(table)
         );
         let rows: Vec<RecordRow> = self.read_all("records of the error table", &sql).await?;
         let kept = |row: RecordRow| {
-            let RecordRow { id, code, raw, raw_length } = row;
-            KeptRecord { id, code, raw, raw_length }
+            let RecordRow { id, code, key, headers, raw, raw_length } = row;
+            KeptRecord { id, code, key, headers, raw, raw_length }
         };
         Ok(rows.into_iter().map(kept).collect())
     }

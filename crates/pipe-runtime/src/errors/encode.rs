@@ -5,7 +5,9 @@ use std::ops::Range;
 use bytes::Bytes;
 use housepipe_ch_sink::{KeptRecord, RecordId};
 use housepipe_schema_registry::parse_framing;
-use housepipe_transform::{Encoder, Reject};
+use housepipe_transform::{EachHeader, Encoder, Envelope, Plan, Reject, Source, Virtual};
+
+use crate::pipe::record::{HEADERS_LEFT_OUT, KEY_BYTES_MAX};
 
 /// Encoded rows, and which record each came from.
 #[derive(Debug, Default)]
@@ -34,7 +36,7 @@ impl Batch {
 
     /// Appends the row of `record`, whose frame is taken off as a pipe does.
     pub(super) fn push(&mut self, encoder: &mut Encoder, record: &KeptRecord) -> Result<(), Reject> {
-        encoder.encode(parse_framing(&record.raw).body(), &mut self.body)?;
+        encoder.encode_with(parse_framing(&record.raw).body(), &Letter(record), &mut self.body)?;
         self.ends.push(self.body.len());
         self.ids.push(record.id.clone());
         Ok(())
@@ -62,6 +64,59 @@ impl Rows {
     }
 }
 
+/// A kept record with what stands around it, for virtual columns.
+struct Letter<'r>(&'r KeptRecord);
+
+impl Envelope for Letter<'_> {
+    fn topic(&self) -> &str {
+        &self.0.id.topic
+    }
+
+    fn partition(&self) -> i32 {
+        self.0.id.partition
+    }
+
+    fn offset(&self) -> i64 {
+        self.0.id.offset
+    }
+
+    fn timestamp_ms(&self) -> Option<i64> {
+        timestamp_ms(self.0)
+    }
+
+    fn key(&self) -> Option<&[u8]> {
+        self.0.key.as_deref()
+    }
+
+    fn raw_message(&self) -> &[u8] {
+        &self.0.raw
+    }
+
+    fn header_count(&self) -> usize {
+        self.0.headers.len()
+    }
+
+    fn each_header(&self, each: &mut EachHeader<'_>) {
+        self.0.headers.iter().for_each(|(name, value)| each(name.as_bytes(), Some(value)));
+    }
+}
+
+fn timestamp_ms(record: &KeptRecord) -> Option<i64> {
+    Some(record.id.timestamp_ms).filter(|timestamp_ms| *timestamp_ms != -1)
+}
+
+/// Whether the error table kept less of the record than the columns ask for: the beginning of its value or key, some of its
+/// headers, or no moment, which may be one that the error table cannot hold.
+pub(super) fn is_cut(record: &KeptRecord, plan: &Plan) -> bool {
+    let asks_for = |known| plan.columns().iter().any(|column| column.source == Source::Virtual(known));
+    let is_key_cut = record.key.as_ref().is_some_and(|key| key.len() >= KEY_BYTES_MAX);
+    let are_headers_cut = record.headers.iter().any(|(name, _)| name == HEADERS_LEFT_OUT);
+    record.is_cut()
+        || is_key_cut && asks_for(Virtual::Key)
+        || are_headers_cut && (asks_for(Virtual::HeaderKeys) || asks_for(Virtual::HeaderValues))
+        || timestamp_ms(record).is_none() && asks_for(Virtual::Timestamp)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -78,6 +133,8 @@ mod tests {
         let record = |offset: i64, raw: &[u8]| KeptRecord {
             id: RecordId { topic: "t".to_owned(), partition: 0, offset, timestamp_ms: -1 },
             code: "c".to_owned(),
+            key: None,
+            headers: Vec::new(),
             raw: raw.to_vec(),
             raw_length: raw.len() as u64,
         };

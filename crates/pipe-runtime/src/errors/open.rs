@@ -44,7 +44,7 @@ pub(super) async fn destination(file: &PipeFile, sink: &Sink) -> Result<Destinat
     };
     let columns = match_columns(file, &info.columns, zone)?;
     let plan = compile(file, &columns, zone)?;
-    let target = Target::new(&table, info, &columns, plan.options().format);
+    let target = Target::new(&table, info, plan.columns().as_slice(), plan.options().format);
     Ok(Destination { target, plan_hash: plan_hash(file, &columns, zone), plan: Arc::new(plan) })
 }
 

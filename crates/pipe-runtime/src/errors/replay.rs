@@ -109,7 +109,7 @@ pub async fn replay_errors(
                 break;
             }
             report.examined += 1;
-            if report.is_unkept(record) {
+            if report.is_unkept(record, &destination.plan) {
                 continue;
             }
             match batch.push(&mut encoder, record) {

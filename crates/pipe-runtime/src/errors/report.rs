@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use housepipe_ch_sink::KeptRecord;
+use housepipe_transform::Plan;
 use serde::Serialize;
+
+use super::encode::is_cut;
 
 /// Records that are refused as before, with the same code at the same column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,10 +21,11 @@ pub struct StillRefused {
     pub example: String,
 }
 
-/// Records whose value the error table does not keep; they can only be read from Kafka again.
+/// Records that the error table does not keep whole; they can only be read from Kafka again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct NotReplayable {
-    /// Only the beginning was kept, because the value is too long.
+    /// Only a part was kept of what the columns ask for, because value, key or headers are too long, or, where a column is
+    /// filled by `_timestamp`, no moment.
     pub cut: u64,
     /// They have no value, or it was gone from Kafka before it could be kept.
     pub without_value: u64,
@@ -88,11 +92,11 @@ impl ReplayReport {
         self.refused_by[index].records += 1;
     }
 
-    /// Counts a record whose value is not there, and says whether it is one.
-    pub(super) fn is_unkept(&mut self, record: &KeptRecord) -> bool {
+    /// Counts a record that is not there as a whole, and says whether it is one.
+    pub(super) fn is_unkept(&mut self, record: &KeptRecord, plan: &Plan) -> bool {
         if record.raw_length == 0 {
             self.not_replayable.without_value += 1;
-        } else if record.is_cut() {
+        } else if is_cut(record, plan) {
             self.not_replayable.cut += 1;
         } else {
             return false;

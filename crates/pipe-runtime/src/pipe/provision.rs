@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use housepipe_ch_sink::{ColumnDef, CreateTable, DefaultKind as TableDefault, ErrorTable, Sink, TableColumn};
-use housepipe_transform::{Column, Columns, DataType, DefaultKind, Plan, PlanOptions, RowFormat, TimeZone};
+use housepipe_transform::{
+    Column, Columns, DataType, DefaultKind, Plan, PlanOptions, RowFormat, Source, TimeZone,
+};
 
 use super::windows::Windows;
 use crate::check::exactly_once::obstacles;
@@ -57,7 +59,7 @@ pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisione
         sink.create_error_table(table).await?;
         tracing::info!(table = table.name(), "error table created");
     }
-    let target = Target::new(&destination.table, existing, &columns, plan.options().format);
+    let target = Target::new(&destination.table, existing, plan.columns().as_slice(), plan.options().format);
     let range_hash = range_hash(file, &columns, zone);
     Ok(Provisioned { target, error_table, plan: Arc::new(plan), columns, range_hash })
 }
@@ -149,7 +151,7 @@ fn row_format(columns: &[Column]) -> RowFormat {
 pub(crate) fn spec_columns(specs: &[ColumnSpec]) -> Vec<Column> {
     specs
         .iter()
-        .map(|spec| Column::new(spec.name.clone(), spec.data_type.clone()).from_field(spec.from.clone()))
+        .map(|spec| Column::new(spec.name.clone(), spec.data_type.clone()).from_source(spec.from.clone()))
         .collect()
 }
 
@@ -170,13 +172,15 @@ pub(crate) fn match_columns(
         })
     };
     if destination.columns.is_empty() {
+        let of_table = |column: &TableColumn| -> Result<Column, PipeError> {
+            let filled = Column::new(column.name.clone(), parse(column)?);
+            Ok(filled.from_source(Source::of_column(&column.name)))
+        };
         let mut columns = Vec::new();
         for column in table {
             match column.default_kind {
-                TableDefault::None => columns.push(Column::new(column.name.clone(), parse(column)?)),
-                TableDefault::Default => {
-                    columns.push(Column::new(column.name.clone(), parse(column)?).with_default_expression());
-                }
+                TableDefault::None => columns.push(of_table(column)?),
+                TableDefault::Default => columns.push(of_table(column)?.with_default_expression()),
                 TableDefault::Materialized | TableDefault::Alias | TableDefault::Ephemeral => {}
             }
         }

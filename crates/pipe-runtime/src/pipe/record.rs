@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use housepipe_ch_sink::ErrorRow;
 use housepipe_kafka_source::{Offset, PartitionId, Record};
 use housepipe_schema_registry::{Framing, parse_framing};
-use housepipe_transform::Encoder;
+use housepipe_transform::{EachHeader, Encoder, Envelope};
 
 use super::batch::BatchBuilder;
 
@@ -19,8 +19,11 @@ pub(super) struct Labels {
 /// Code of a record without a value: a tombstone of a compacted topic.
 const CODE_NO_VALUE: &str = "no_value";
 
-/// Bytes of a key that an error row keeps, at most.
-const KEY_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a key that an error row keeps, at most: one of so many bytes is taken for the beginning of a longer one.
+pub(crate) const KEY_BYTES_MAX: usize = 64 << 10;
+
+/// The name of a header that stands in an error row for those that were left out; its value says how many.
+pub(crate) const HEADERS_LEFT_OUT: &str = "housepipe.headers_left_out";
 
 /// Bytes of all headers that an error row keeps, at most; those behind are left out.
 const HEADER_BYTES_MAX: usize = 64 << 10;
@@ -76,7 +79,8 @@ fn encode_values(
     let bodies: Vec<&[u8]> = records.iter().map(|record| unframed(record).1).collect();
     let mut rows = builder.take_body();
     let mut rows_end = rows.len();
-    let taken = encoder.encode_each(&bodies, &mut rows, |index, row| {
+    let letter = |index: usize| Letter { labels, partition, record: &records[index] };
+    let taken = encoder.encode_each_with(&bodies, letter, &mut rows, |index, row| {
         let record = &records[index];
         match row {
             Ok(end) => {
@@ -100,6 +104,47 @@ fn encode_values(
     });
     builder.set_body(rows);
     taken
+}
+
+/// A record with what stands around it, for virtual columns.
+struct Letter<'r> {
+    labels: &'r Labels,
+    partition: PartitionId,
+    record: &'r Record<'r>,
+}
+
+impl Envelope for Letter<'_> {
+    fn topic(&self) -> &str {
+        &self.labels.topic
+    }
+
+    fn partition(&self) -> i32 {
+        self.partition.0
+    }
+
+    fn offset(&self) -> i64 {
+        self.record.offset.0
+    }
+
+    fn timestamp_ms(&self) -> Option<i64> {
+        self.record.timestamp_ms
+    }
+
+    fn key(&self) -> Option<&[u8]> {
+        self.record.key
+    }
+
+    fn raw_message(&self) -> &[u8] {
+        self.record.payload.unwrap_or_default()
+    }
+
+    fn header_count(&self) -> usize {
+        self.record.headers().count()
+    }
+
+    fn each_header(&self, each: &mut EachHeader<'_>) {
+        self.record.headers().for_each(|(name, value)| each(name.as_bytes(), value));
+    }
 }
 
 /// The document of a record, with the id of its schema where it is framed.
@@ -128,13 +173,18 @@ pub(super) fn error_row(
     code: &str,
 ) -> ErrorRow {
     let (mut headers, mut room) = (Vec::new(), HEADER_BYTES_MAX);
-    for (name, value) in record.headers().take(HEADERS_MAX) {
+    let mut left_out = 0;
+    for (name, value) in record.headers() {
         let value = value.unwrap_or_default();
         room = room.saturating_sub(name.len() + value.len());
-        if room == 0 {
-            break;
+        if room == 0 || left_out > 0 || headers.len() == HEADERS_MAX {
+            left_out += 1;
+        } else {
+            headers.push((name.to_owned(), value.to_vec()));
         }
-        headers.push((name.to_owned(), value.to_vec()));
+    }
+    if left_out > 0 {
+        headers.push((HEADERS_LEFT_OUT.to_owned(), left_out.to_string().into_bytes()));
     }
     let mut row = ErrorRow::record(&labels.pipe, &labels.topic, partition.0, record.offset.0, code);
     row.timestamp_ms = record.timestamp_ms;

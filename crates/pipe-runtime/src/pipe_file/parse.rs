@@ -2,7 +2,7 @@
 
 use housepipe_ch_sink::Compression;
 use housepipe_kafka_source::{Pem, SaslMechanism, SecretPem, Security, Tls};
-use housepipe_transform::{Column, Columns, Semantics};
+use housepipe_transform::{Column, Columns, Semantics, Source};
 use secrecy::SecretString;
 
 use super::fields::{Fields, Located};
@@ -23,8 +23,6 @@ const WAIT_MOST_MS: u64 = 10 * 60 * 1_000;
 
 /// The longest time that a pipe may wait for one of its ends, in milliseconds.
 const DEADLINE_MOST_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
-
-const LATER_PATHS: &str = "rename the field's first level only, or load the object into a JSON column";
 
 /// The pipe that `text` describes, or everything that is wrong with it.
 pub(super) fn parse(text: &str) -> Result<PipeFile, Vec<Problem>> {
@@ -298,7 +296,7 @@ fn column_text(at: &Located<'_>, problems: &mut Vec<Problem>) -> Vec<ColumnSpec>
     let spec = |column: &Column| ColumnSpec {
         name: column.name.clone(),
         data_type: column.ty.clone(),
-        from: column.name.clone(),
+        from: Source::of_column(&column.name),
     };
     parsed.map_or_else(Vec::new, |columns| columns.iter().map(spec).collect())
 }
@@ -309,20 +307,20 @@ fn column(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ColumnSpec> {
     let data_type = fields.require("type", problems).and_then(|v| {
         v.parsed(problems, |text| text.parse().map_err(|e| format!("`{text}` is no ClickHouse type: {e}")))
     });
-    let from = match fields.take("from") {
-        Some(v) => {
-            let from = v.nonempty(problems)?;
-            if from.starts_with('_') || from.contains(['.', '[']) {
-                problems.push(
-                    v.problem(format!(
-                        "`{from}`: paths and virtual columns are not available in this version"
-                    ))
-                    .mend(LATER_PATHS),
-                );
-            }
-            Some(from)
-        }
-        None => name.clone(),
+    let (from, value) = (fields.take("from"), fields.take("value"));
+    if let (Some(_), Some(value)) = (&from, &value) {
+        problems.push(value.problem("a column has either `from` or `value`").mend("remove one of them"));
+    }
+    let from = match (from, value) {
+        (Some(v), _) => v.parsed(problems, |text| {
+            text.parse().map_err(|error| {
+                format!(
+                    "`{text}` is no place in a record: {error}; write it as a.b[0].c, or _offset for a virtual column"
+                )
+            })
+        }),
+        (None, Some(v)) => v.text(problems).map(Source::Constant),
+        (None, None) => name.as_deref().map(Source::of_column),
     };
     fields.finish(problems);
     Some(ColumnSpec { name: name?, data_type: data_type?, from: from? })

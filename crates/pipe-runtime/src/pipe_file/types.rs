@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use housepipe_ch_sink::Compression;
 use housepipe_kafka_source::{PartitionId, Security, StartOffset};
-use housepipe_transform::{DataType, Semantics};
+use housepipe_transform::{DataType, Semantics, Source};
 use secrecy::SecretString;
 use serde::Serialize;
 
@@ -139,8 +139,8 @@ pub struct ColumnSpec {
     pub name: String,
     /// Its type.
     pub data_type: DataType,
-    /// The record's key that fills it; the column's name unless the file says otherwise.
-    pub from: String,
+    /// What fills it; the virtual column or the field of its name unless the file says otherwise.
+    pub from: Source,
 }
 
 /// `error_table:`
