@@ -85,6 +85,16 @@ pub fn housepipe_at(failpoint: &str, arguments: &[&str], pipe: &PipeText) -> Hou
     start(command, arguments, Some(pipe), b"")
 }
 
+/// The same with a binary that waits a second alone, where others wait until nothing can come any more of an insert.
+///
+/// # Panics
+/// Where it does not start.
+pub fn housepipe_impatient(arguments: &[&str], pipe: &PipeText) -> Housepipe {
+    let mut command = bound_to_us(binary_with_failpoints());
+    command.env("HOUSEPIPE_QUIET_S", "1");
+    start(command, arguments, Some(pipe), b"")
+}
+
 fn start(mut command: Command, arguments: &[&str], pipe: Option<&PipeText>, input: &[u8]) -> Housepipe {
     let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("a folder: {error}"));
     if let Some(pipe) = pipe {

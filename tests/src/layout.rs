@@ -9,15 +9,22 @@ pub enum Layout {
     Partitioned,
     /// One part, and another one of the same rows by a materialized view into a second table, which remembers tokens too.
     Viewed,
+    /// One part, whose rows have the partition and the offset of their records.
+    Placed,
 }
 
 impl Layout {
     /// Each of them.
-    pub const ALL: [Layout; 3] = [Layout::Plain, Layout::Partitioned, Layout::Viewed];
+    pub const ALL: [Layout; 4] = [Layout::Plain, Layout::Partitioned, Layout::Viewed, Layout::Placed];
 
     /// The clause of `CREATE TABLE`, with a space behind it.
     pub(crate) fn partition_by(self) -> &'static str {
         if self == Layout::Partitioned { "PARTITION BY id % 4 " } else { "" }
+    }
+
+    /// Columns of the table that the pipe fills besides, with a comma before them.
+    pub(crate) fn more_columns(self) -> &'static str {
+        if self == Layout::Placed { ", _partition Int32, _offset Int64" } else { "" }
     }
 
     /// What is created beside `table`.

@@ -21,7 +21,7 @@ mod topics;
 mod wait;
 
 pub use group::{commit, commit_late, committed, group_of, set_offset};
-pub use housepipe::{Housepipe, Outcome, housepipe, housepipe_at, take_ended};
+pub use housepipe::{Housepipe, Outcome, housepipe, housepipe_at, housepipe_impatient, take_ended};
 pub use layout::Layout;
 pub use network::Network;
 pub use oracle::{Numbered, Verdict};

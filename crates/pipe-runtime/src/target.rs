@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use housepipe_ch_sink::{Insert, InsertFormat, TableColumn, TableInfo};
-use housepipe_transform::{Column, DefaultKind, RowFormat};
+use housepipe_transform::{Column, DefaultKind, RowFormat, Source, Virtual};
 
 /// A table, and the columns of it that are filled.
 #[derive(Debug)]
@@ -18,12 +18,15 @@ pub(crate) struct Target {
     pub(crate) types: Vec<String>,
     /// Those that the server may fill.
     pub(crate) filled: Vec<String>,
+    /// Each row has the partition and the offset of its record in it.
+    pub(crate) names_records: bool,
     format: InsertFormat,
 }
 
 impl Target {
     /// The table `name`, which `info` describes, and the `columns` of it that rows have, in `format`.
     pub(crate) fn new(name: &str, info: TableInfo, columns: &[Column], format: RowFormat) -> Target {
+        let has = |known| columns.iter().any(|column| column.source == Source::Virtual(known));
         let is_filled = |known: &TableColumn| columns.iter().any(|column| column.name == known.name);
         Target {
             table: name.to_owned(),
@@ -34,9 +37,10 @@ impl Target {
             types: columns.iter().map(|column| column.ty.to_string()).collect(),
             filled: columns
                 .iter()
-                .filter(|column| column.default == DefaultKind::Expression)
+                .filter(|column| may_be_filled(column))
                 .map(|column| column.name.clone())
                 .collect(),
+            names_records: has(Virtual::Partition) && has(Virtual::Offset),
             format: match format {
                 RowFormat::RowBinaryWithDefaults => InsertFormat::RowBinaryWithDefaults,
                 _ => InsertFormat::RowBinary,
@@ -73,6 +77,13 @@ impl Target {
     pub(crate) fn is_in_keeper(&self) -> bool {
         is_in_keeper(&self.engine)
     }
+}
+
+/// Whether the server may fill the column: it has a DEFAULT, and what fills it may be missing.
+pub(crate) fn may_be_filled(column: &Column) -> bool {
+    let is_there =
+        matches!(column.source, Source::Virtual(Virtual::Partition | Virtual::Offset | Virtual::Topic));
+    column.default == DefaultKind::Expression && !is_there
 }
 
 /// Whether one server has a table of this engine.

@@ -1,6 +1,7 @@
 //! Inserts a part, by the rules of `crates/pipe-runtime/src/pipe/deliver_part.rs` and `persist.rs`, as steps instead of
 //! a task that waits.
 
+use housepipe_ch_sink::Insert as SinkInsert;
 use housepipe_kafka_source::{Offset, PartitionId};
 use housepipe_runtime::delivery::{BatchToken, Sealed, TokenMemory};
 
@@ -20,6 +21,10 @@ const SETTLED_S: u64 = 3 * START_JITTER_S;
 
 /// Time until it is looked at again, in milliseconds.
 const SETTLED_MS: u64 = 1_000;
+
+/// Time after which no insert of a range is under way that was allowed before, in milliseconds: until a first try is asked for,
+/// that of a session, that of an insert, and that of its last step.
+pub(crate) const QUIET_MS: u64 = (LATE_S + SinkInsert::SESSION_S + 120 + 90) * 1_000;
 
 /// What a delivery does next.
 enum Next {
@@ -62,6 +67,7 @@ impl World {
             step: Step::Pause,
             sure_at_blocks: None,
             known_unix_s: None,
+            is_forgotten: false,
             is_stray,
         };
         let task = self.begin(who, Work::Deliver(Box::new(delivery)));
@@ -108,7 +114,7 @@ impl World {
         task.backoff.reset();
         let token = token_of(delivery);
         match delivery.target {
-            Target::Rows if delivery.part.renewed_unix_s.is_some() && !self.setting.views => {
+            Target::Rows if delivery.part.renewed.is_some() && !self.setting.views => {
                 // They are there.
                 self.attempted(who, task, delivery)
             }
@@ -118,10 +124,11 @@ impl World {
             }
             Target::Errors => {
                 delivery.token = token.rejects();
-                let Some(renewed_unix_s) = delivery.part.renewed_unix_s else {
+                let Some(renewed) = delivery.part.renewed else {
                     return self.attempt(who, delivery);
                 };
-                delivery.token = format!("{}@{renewed_unix_s}", delivery.token);
+                delivery.token = format!("{}@{}", delivery.token, renewed.unix_s);
+                delivery.guard.count_from(renewed);
                 self.look_for_errors(who, delivery, false)
             }
         }
@@ -166,6 +173,13 @@ impl World {
     fn resume(&mut self, who: usize, delivery: &mut Delivery) -> Next {
         match delivery.step {
             Step::Reread { named } => Next::End(End::Refused { named }),
+            Step::Quiet => {
+                delivery.is_forgotten = true;
+                match delivery.target {
+                    Target::Rows => self.look_for_rows(who, delivery),
+                    Target::Errors => self.look_for_errors(who, delivery, true),
+                }
+            }
             Step::RowsLeft => self.look_for_rows(who, delivery),
             Step::ErrorsLeft { is_after_restart } => self.look_for_errors(who, delivery, is_after_restart),
             _ => self.attempt(who, delivery),
@@ -224,8 +238,8 @@ impl World {
             (Step::Memory, Reply::Memory { memory, mark }) => {
                 self.processes[who].blocks = Some(mark);
                 delivery.sure_at_blocks = Some(delivery.target.number(mark));
-                if memory == TokenMemory::Unsure {
-                    return Next::End(End::Overdue);
+                if memory != TokenMemory::Sure {
+                    return self.forgotten(delivery);
                 }
                 delivery.step = Step::Look;
                 self.ask_as_owner(who, delivery, Ask::Look { opens_session: true })
@@ -260,6 +274,17 @@ impl World {
                 Next::End(End::Abandoned)
             }
         }
+    }
+
+    /// The token of the range may be forgotten.
+    fn forgotten(&mut self, delivery: &mut Delivery) -> Next {
+        let rows = if delivery.target == Target::Rows { delivery.part.rows.len() } else { 0 };
+        if !self.setting.looks_back(rows) {
+            return Next::End(End::Overdue);
+        }
+        self.stats.looked_back += 1;
+        delivery.step = Step::Quiet;
+        Next::Pause(if self.setting.has(Mistake::LooksAtOnce) { 0 } else { QUIET_MS })
     }
 
     fn is_another(&self, delivery: &Delivery, started_unix_s: u64) -> bool {
@@ -312,6 +337,10 @@ impl World {
             0 => Next::End(End::Outlived { are_there: false }),
             _ if found < wanted => Next::End(End::Overdue),
             _ if self.setting.views => Next::End(End::Outlived { are_there: true }),
+            // What the tables remember of the token for rejects is not believed either.
+            _ if delivery.is_forgotten && !delivery.part.rejects.is_empty() => {
+                Next::End(End::Outlived { are_there: true })
+            }
             _ => self.attempted(who, task, delivery),
         }
     }

@@ -174,6 +174,7 @@ impl World {
         self.stats.prepared_again += 1;
         part.is_repetition = are_there;
         self.step(who, partition, epoch, |owned, now| {
+            part.renewed = are_there.then_some(now);
             let action = owned.core.prepare_again(are_there, now);
             if action != Action::Wait {
                 owned.parts.push_front(part);
@@ -245,7 +246,10 @@ impl World {
             Action::Insert(sealed) => {
                 if let (Some(mut part), Some((_, pending))) = (owned.parts.pop_front(), owned.prepared) {
                     part.sealed = sealed;
-                    part.renewed_unix_s = pending.renewed_unix_s;
+                    let renewed = part.renewed;
+                    part.renewed = pending
+                        .renewed_unix_s
+                        .map(|unix_s| renewed.filter(|at| at.unix_s == unix_s).unwrap_or(Moment::at(unix_s)));
                     let (epoch, guard) = (owned.epoch, Guard::of(&pending, part.is_repetition));
                     self.deliver(who, partition, epoch, part, guard, false);
                 }
@@ -267,7 +271,8 @@ impl World {
     }
 
     /// Whether a partition may stop. Other columns and damaged metadata are mishaps of their own; the log never changes; and a
-    /// token may be forgotten only where a table has taken more than half of its window since the range was prepared.
+    /// token may be forgotten only where a table has taken more than half of its window since the range was prepared, which is
+    /// no reason where the rows tell of which records they are.
     fn judge_halt(&mut self, who: usize, partition: usize, halt: Halt, prepared: Option<(Offset, Pending)>) {
         let owner = self.kafka.owners[partition];
         if owner.is_none() || owner != self.processes[who].member {
@@ -283,7 +288,8 @@ impl World {
             Halt::TooOld { .. } => prepared.is_some_and(|(_, pending)| {
                 let since = pending.prepared.unix_s.saturating_sub(1);
                 let half = self.setting.window_blocks / 2;
-                Target::ALL.into_iter().any(|target| self.clickhouse.taken_since(target, since) > half)
+                !self.setting.looks_back(pending.rows as usize)
+                    && Target::ALL.into_iter().any(|target| self.clickhouse.taken_since(target, since) > half)
             }),
         };
         if !is_legitimate {
@@ -342,7 +348,7 @@ impl Part {
             is_last,
             lineage,
             is_repetition: false,
-            renewed_unix_s: None,
+            renewed: None,
         };
         [
             part(rows, rejects, sealed.start, Offset(middle), false),

@@ -29,6 +29,11 @@ impl Guard {
         }
     }
 
+    /// It has a token that nobody had before that moment.
+    pub(crate) fn count_from(&mut self, moment: Moment) {
+        self.since = Moment { server_start_unix_s: self.since.server_start_unix_s, ..moment };
+    }
+
     /// Whether to ask first what the server remembers.
     pub(crate) fn asks_for_memory(&self, now: Moment) -> bool {
         self.is_repetition || now.unix_s.abs_diff(self.last_unix_s) > LATE_S

@@ -202,6 +202,7 @@ mod tests {
         let stats = &totals.stats;
         assert_eq!(stats.mishaps.len(), 8, "{:?}", stats.mishaps);
         assert!(stats.replays > 0 && stats.prepared_again > 0 && stats.sessions_unknown > 0, "{stats:?}");
+        assert!(stats.looked_back > 0, "{stats:?}");
         assert!(stats.dropped > 0 && stats.refusals > 0 && stats.leaves > 0 && stats.lost > 0, "{stats:?}");
         assert!(totals.halts.len() > 1 && stats.mends > 0, "{:?}", totals.halts);
     }

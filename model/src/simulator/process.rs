@@ -136,7 +136,7 @@ pub(crate) struct Part {
     pub(crate) lineage: Lineage,
     /// It may have been inserted before.
     pub(crate) is_repetition: bool,
-    pub(crate) renewed_unix_s: Option<u64>,
+    pub(crate) renewed: Option<Moment>,
 }
 
 /// The committer thread: one request at a time.

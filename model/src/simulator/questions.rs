@@ -250,6 +250,11 @@ impl World {
             (Work::Watch, Reply::Mark(mark)) => process.blocks = Some(mark),
             (Work::Recover { partition, epoch, position, metadata }, Reply::Memory { memory, mark }) => {
                 process.blocks = Some(mark);
+                let rows = metadata.pending.map_or(0, |pending| pending.rows as usize);
+                let memory = match memory {
+                    TokenMemory::Unsure if self.setting.looks_back(rows) => TokenMemory::InRows,
+                    memory => memory,
+                };
                 self.recovered(who, partition, epoch, position, Recorded::Ours(metadata), memory);
             }
             (work, reply) => self.oracle.violated(format!("the simulator hears {reply:?} for {work:?}")),

@@ -50,6 +50,7 @@ impl Totals {
             ("commits", stats.commits),
             ("ranges read again", stats.replays),
             ("ranges prepared again", stats.prepared_again),
+            ("ranges looked for, their tokens forgotten", stats.looked_back),
             ("requests and answers lost or late", stats.network),
             ("memberships left, a commit's fate unknown", stats.leaves),
             ("memberships ended by the group", stats.lost),
@@ -105,6 +106,7 @@ impl Stats {
         self.commits += other.commits;
         self.replays += other.replays;
         self.prepared_again += other.prepared_again;
+        self.looked_back += other.looked_back;
         self.sessions_unknown += other.sessions_unknown;
         self.leaves += other.leaves;
         self.lost += other.lost;

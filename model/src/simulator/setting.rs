@@ -22,6 +22,8 @@ pub(crate) struct Setting {
     pub(crate) session_ms: u64,
     /// Tokens that each table remembers.
     pub(crate) window_blocks: u64,
+    /// Each row has the partition and the offset of its record, so that it can be looked for where its token may be forgotten.
+    pub(crate) names_records: bool,
     /// Views pass rows on, so that those that are there have to be inserted once more, with their token.
     pub(crate) views: bool,
     /// Parts are merged soon, so that old rows look new and nobody knows how many parts there were.
@@ -73,6 +75,7 @@ impl Setting {
             merges: random.permille(300),
             start_jitter: random.permille(500),
             names_rows: random.permille(500),
+            names_records: random.permille(500),
             mishaps_ms: random.between(30_000, 240_000),
             network_permille: [0, 10, 40][random.index(3)],
             refused_commits_permille: [0, 0, 30][random.index(3)],
@@ -129,9 +132,22 @@ impl Setting {
                 (self.session_ms, self.mishaps_ms) = (6_000, 240_000);
                 (self.freezes_ms, self.moves_ms) = (Some(6_000), Some(6_000));
             }
+            Mistake::LooksAtOnce => {
+                (self.processes, self.partitions, self.records) = (3, 4, 300);
+                (self.window_blocks, self.batch_records_max) = (random.between(6, 12), 4);
+                (self.session_ms, self.mishaps_ms, self.network_permille) = (6_000, 240_000, 60);
+                (self.freezes_ms, self.moves_ms, self.kafka_cuts_ms) =
+                    (Some(6_000), Some(6_000), Some(6_000));
+                (self.names_records, self.views, self.server_stalls_ms) = (true, false, Some(10_000));
+            }
             Mistake::KeepsTheLineage => self.operator_ms = Some(20_000),
             _ => {}
         }
+    }
+
+    /// Whether a range of so many rows can be looked for where its token may be forgotten.
+    pub(crate) fn looks_back(&self, rows: usize) -> bool {
+        rows == 0 || self.names_records && !self.views
     }
 
     pub(crate) fn has(&self, mistake: Mistake) -> bool {

@@ -46,6 +46,8 @@ pub(crate) struct Delivery {
     pub(crate) known_unix_s: Option<u64>,
     /// Blocks that the tables had given out then.
     pub(crate) sure_at_blocks: Option<u64>,
+    /// The rows were looked for because the token may be forgotten.
+    pub(crate) is_forgotten: bool,
     /// A driver with a mistake does it, and nobody waits for it.
     pub(crate) is_stray: bool,
 }
@@ -55,6 +57,8 @@ pub(crate) struct Delivery {
 pub(crate) enum Step {
     /// A pause before the next try.
     Pause,
+    /// The token may be forgotten: the time until nothing of the range can be under way any more.
+    Quiet,
     /// A look at the server before the question for its memory.
     FirstLook,
     Memory,
@@ -63,7 +67,7 @@ pub(crate) enum Step {
     Insert {
         was_tried: bool,
     },
-    /// Rows are looked for, after the server was started anew.
+    /// Rows are looked for, after the server was started anew, or where the token may be forgotten.
     RowsLeft,
     /// Error rows are, then or where the range was renewed.
     ErrorsLeft {

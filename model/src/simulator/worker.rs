@@ -132,6 +132,6 @@ fn part_of(records: &[(i64, Kind)], first: i64, end: i64, cut: Cut) -> Part {
         is_last: true,
         lineage: Lineage::from_bits(0),
         is_repetition: false,
-        renewed_unix_s: None,
+        renewed: None,
     }
 }

@@ -7,6 +7,7 @@ use housepipe_runtime::delivery::Recorded;
 
 use super::clickhouse::ClickHouse;
 use super::clock::Clock;
+use super::delivery::QUIET_MS;
 use super::event::{Asked, Event, Mishap, News};
 use super::kafka::Kafka;
 use super::mistake::Mistake;
@@ -18,8 +19,9 @@ use super::task::Work;
 use super::topic::Log;
 
 /// Simulated time after the last mishap within which everything has to be loaded, in milliseconds. The longest wait that a
-/// mishap leaves behind is that for the answer to an insert, two minutes; then a session, a commit and a pause.
-pub(crate) const CALM_MS_MAX: u64 = 300_000;
+/// mishap leaves behind is that for the answer to an insert, two minutes; then a session, a commit and a pause. Where tokens may be
+/// forgotten, a range is looked for when nothing of it can be under way; its rejects may be, after that.
+pub(crate) const CALM_MS_MAX: u64 = 300_000 + 3 * QUIET_MS;
 
 /// Simulated time for which a run goes on when everything is loaded, in milliseconds: whatever is still on its way comes.
 const AFTERMATH_MS: u64 = 230_000;
@@ -49,6 +51,8 @@ pub(crate) struct Stats {
     pub(crate) commits: u64,
     pub(crate) replays: u64,
     pub(crate) prepared_again: u64,
+    /// Ranges that were looked for, since their tokens may have been forgotten.
+    pub(crate) looked_back: u64,
     pub(crate) sessions_unknown: u64,
     /// Memberships that ended since a commit's fate was unknown, and that the group had ended.
     pub(crate) leaves: u64,

@@ -108,7 +108,7 @@ impl<'a> Scene<'a> {
         let mut random = Random::new(seed);
         let layouts = row.layouts(mode);
         let layout = layouts[usize::try_from(random.below(layouts.len() as u64)).unwrap_or(0)];
-        let mut numbered = Numbered::laid_out(stack, &topic, PARTITIONS, layout);
+        let mut numbered = Numbered::laid_out(stack, &topic, PARTITIONS, true, layout);
         numbered.produce(stack, RECORDS);
         let mut scene = Scene { stack, network, numbered, pipe: PipeText::default(), random };
         let rows_max = 300 + scene.below(1_500);

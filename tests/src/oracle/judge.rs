@@ -3,6 +3,7 @@
 use housepipe_local_stack::Stack;
 
 use super::{Numbered, REFUSED_EVERY, REJECTED_EVERY};
+use crate::layout::Layout;
 use crate::text::Text;
 use crate::{query, query_number};
 
@@ -171,10 +172,22 @@ impl Numbered {
             lost: expected_rows.saturating_sub(good) + expected_bad.saturating_sub(bad_found) + copies.lost,
             duplicated: count - distinct + (error_count - error_distinct) + copies.duplicated,
             phantom,
-            corrupted,
+            corrupted: corrupted + self.displaced(stack),
             misplaced: misplaced + good_as_bad + copies.misplaced,
             disordered: self.disordered(stack),
         }
+    }
+
+    /// Rows that have another partition or another offset than their record.
+    fn displaced(&self, stack: &Stack) -> u64 {
+        if self.layout != Layout::Placed || !self.is_round_robin {
+            return 0;
+        }
+        let (topic, partitions) = (&self.topic, self.partitions);
+        let sql = format!(
+            "SELECT countIf(_partition != id % {partitions} OR _offset != intDiv(id, {partitions})) FROM {topic}"
+        );
+        numbers(stack, &sql).iter().sum()
     }
 
     /// What a view has made of the rows, of which `expected` have to be there.

@@ -44,13 +44,13 @@ impl Numbered {
         Numbered::on(stack, topic, partitions, has_bad)
     }
 
-    /// The same with bad records and a table of this layout.
+    /// The same with a table of this layout.
     ///
     /// # Panics
     /// As [`Numbered::new`].
-    pub fn laid_out(stack: &Stack, topic: &str, partitions: i32, layout: Layout) -> Numbered {
+    pub fn laid_out(stack: &Stack, topic: &str, partitions: i32, has_bad: bool, layout: Layout) -> Numbered {
         create_topic(stack, topic, partitions);
-        Numbered::into_table(stack, topic, partitions, true, None, layout)
+        Numbered::into_table(stack, topic, partitions, has_bad, None, layout)
     }
 
     /// The same with such a text in each record and each row. The topic's `compression.type` is `compression`.
@@ -84,11 +84,12 @@ impl Numbered {
         text: Option<Text>,
         layout: Layout,
     ) -> Numbered {
+        let more = layout.more_columns();
         let text_column = if text.is_some() { "text String, " } else { "" };
         query(
             stack,
             &format!(
-                "CREATE TABLE {topic} (id UInt64, n UInt8, check UInt64, {text_column}at DateTime64(6) DEFAULT now64(6), \
+                "CREATE TABLE {topic} (id UInt64, n UInt8, check UInt64{more}, {text_column}at DateTime64(6) DEFAULT now64(6), \
                  CONSTRAINT refuses CHECK check % {REFUSED_EVERY} != 1) \
                  ENGINE = MergeTree {}ORDER BY id SETTINGS non_replicated_deduplication_window = 10000",
                 layout.partition_by()
@@ -115,7 +116,8 @@ impl Numbered {
         // The server fills `at`.
         let text = if self.text.is_some() { ", text String" } else { "" };
         let n = if self.is_mended { "UInt16" } else { "UInt8" };
-        let columns = format!("  columns: \"id UInt64, n {n}, check UInt64{text}\"\n");
+        let more = self.layout.more_columns();
+        let columns = format!("  columns: \"id UInt64, n {n}, check UInt64{more}{text}\"\n");
         PipeText::new(stack, &self.topic).with_columns(&columns)
     }
 

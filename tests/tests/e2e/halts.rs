@@ -253,7 +253,7 @@ fn the_judge_of_these_tests_sees_what_is_wrong() {
 #[test]
 fn the_judge_sees_what_a_view_has_not_passed_on_and_what_it_has_twice() {
     let stack = shared_stack();
-    let mut numbered = Numbered::laid_out(stack, &unique("judge_view"), 2, Layout::Viewed);
+    let mut numbered = Numbered::laid_out(stack, &unique("judge_view"), 2, true, Layout::Viewed);
     numbered.produce(stack, 2_000);
     let pipe = numbered.pipe(stack).with("delivery: exactly_once");
     run(&pipe).expect_success();

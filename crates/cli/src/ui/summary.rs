@@ -36,12 +36,14 @@ pub(super) fn text(summary: &Summary) -> String {
         count(summary.batches),
         count(summary.retries)
     ));
-    let Recoveries { ranges_replayed, ranges_prepared_again, memberships_renewed, .. } = summary.recoveries;
-    if ranges_replayed + ranges_prepared_again + memberships_renewed > 0 {
+    let Recoveries { ranges_replayed, ranges_prepared_again, ranges_looked_for, memberships_renewed, .. } =
+        summary.recoveries;
+    if ranges_replayed + ranges_prepared_again + ranges_looked_for + memberships_renewed > 0 {
         lines.push(format!(
-            "  recoveries    {} ranges read again, {} prepared again, group joined anew {} times",
+            "  recoveries    {} ranges read again, {} prepared again, {} looked for, group joined anew {} times",
             count(ranges_replayed),
             count(ranges_prepared_again),
+            count(ranges_looked_for),
             count(memberships_renewed)
         ));
     }

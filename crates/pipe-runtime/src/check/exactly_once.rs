@@ -1,12 +1,12 @@
 //! What exactly-once delivery needs of ClickHouse beside tables that remember tokens: rights to look back, and sessions.
 
 use housepipe_ch_sink::{GrantProblem, Sink, SinkError};
-use housepipe_transform::{Column, DefaultKind};
+use housepipe_transform::Column;
 
 use super::{Check, Verdict};
 use crate::pipe::provision::error_table;
 use crate::pipe_file::PipeFile;
-use crate::target::is_of_one_server;
+use crate::target::{is_of_one_server, may_be_filled};
 
 /// Something that stands in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) async fn obstacles(
     let mut obstacles = Vec::new();
     if is_of_one_server(engine) {
         // What the server fills is not looked for.
-        let compared = || columns.iter().filter(|column| column.default != DefaultKind::Expression);
+        let compared = || columns.iter().filter(|column| !may_be_filled(column));
         let names: Vec<String> = compared().map(|column| column.name.clone()).collect();
         let types: Vec<String> = compared().map(|column| column.ty.to_string()).collect();
         problems.extend(sink.rows_check(&file.destination.table, &names, &types).await?);

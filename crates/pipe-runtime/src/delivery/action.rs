@@ -123,4 +123,6 @@ pub enum TokenMemory {
     Sure,
     /// They may have forgotten it: the same insert could load the rows once more.
     Unsure,
+    /// They may have forgotten it, and the rows themselves tell: they are looked for before they are inserted.
+    InRows,
 }

@@ -14,9 +14,7 @@ use super::load::{Loader, RETRY_MS_MAX};
 use super::note::Note;
 use super::report::ReplayReport;
 use crate::error::explain;
-
-/// Time for the last step of an insert, which ClickHouse ends although the time of the insert is over, in seconds.
-const LAST_STEP_S: u64 = 90;
+use crate::pipe::look_back::LAST_STEP_S;
 
 /// Finishes every batch that was begun and neither loaded nor dropped, the oldest first.
 pub(super) async fn finish_interrupted(

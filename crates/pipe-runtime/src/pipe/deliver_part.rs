@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use housepipe_ch_sink::{ErrorRow, Insert, Left};
+use housepipe_ch_sink::{ErrorRow, Left};
 use housepipe_kafka_source::{Offset, PartitionId};
 
 use super::attempt::{Attempt, Undelivered};
@@ -11,6 +11,7 @@ use super::exactly_once;
 use super::guard::Guard;
 use super::inserter::{insert_of, persist_rejects};
 use super::isolate;
+use super::look_back;
 use super::part::{Part, RowsRefused};
 use super::persist::persist;
 use super::progress::Outcome;
@@ -20,12 +21,6 @@ use super::state::Phase;
 use crate::delivery::{BatchToken, Epoch, Moment};
 use crate::error::explain;
 use crate::failpoint::failpoint;
-
-/// Rows of a batch that are looked for after the server was killed.
-const SAMPLE_ROWS_MAX: usize = 16;
-
-/// Bytes of these rows.
-const SAMPLE_BYTES_MAX: usize = 64 << 10;
 
 /// Inserts the part, and tells the partition's delivery what became of it.
 pub(super) async fn deliver_part(
@@ -97,7 +92,7 @@ pub(super) async fn deliver_part(
                 start = part.sealed.start.0,
                 end = part.sealed.end.0,
                 are_there,
-                "clickhouse was started anew since a range was prepared; it is prepared again"
+                "a range is prepared again: clickhouse was started anew since, or may have forgotten its token"
             );
             deliveries.prepare_again(&shared, partition, epoch, part, are_there);
         }
@@ -139,7 +134,7 @@ async fn store(
 async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -> Result<(), Undelivered> {
     let all = 0..part.batch.row_count();
     let feeds_others = shared.windows().feeds_others;
-    if part.renewed_unix_s.is_some() && !feeds_others {
+    if part.renewed.is_some() && !feeds_others {
         // They are there; see below.
         return Ok(());
     }
@@ -147,11 +142,15 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
     let insert = insert_of(shared, &part.batch, &all, &token);
     let attempt =
         Attempt::Rows { insert: &insert, may_divide: part.batch.may_divide(part.batch.row_count()) };
-    match persist(shared, attempt, &mut guard).await {
-        Err(Undelivered::ServerRestarted { .. }) => {}
+    let is_forgotten = match persist(shared, attempt, &mut guard).await {
+        Err(Undelivered::ServerRestarted { .. }) => false,
+        Err(Undelivered::Overdue { .. }) if look_back::can_look_back(shared, part.batch.row_count()) => {
+            look_back::until_quiet(shared, &guard, part).await?;
+            true
+        }
         other => return other,
-    }
-    if !guard.is_repetition() {
+    };
+    if !is_forgotten && !guard.is_repetition() {
         // Prepared under the server before this one, and never tried.
         return Err(Undelivered::Outlived { are_there: false });
     }
@@ -159,20 +158,12 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
         // Its rows are elsewhere, or nowhere.
         return Err(Undelivered::Overdue { age_s: shared.now().seconds_to(guard.since()) });
     }
-    // Each partition of the table takes its rows by itself, so that all rows are looked for there.
-    let (rows_max, bytes_max) = match shared.setup.target.is_partitioned {
-        true => (usize::MAX, usize::MAX),
-        false => (SAMPLE_ROWS_MAX, SAMPLE_BYTES_MAX),
-    };
-    let (body, rows) = part.batch.sample(rows_max, bytes_max);
-    let sample = Insert { body, rows, token: None, ..insert.clone() };
-    let target = &shared.setup.target;
-    let since = guard.since();
-    let asked = until_answered(shared, Phase::Aborted, || {
-        let sink = &shared.setup.sink;
-        guard.is_owner(shared).then(|| sink.rows_left(&sample, &target.types, &target.filled, since.unix_s))
-    });
-    match is_there(shared, asked.await, target.keeps_rows(), since)? {
+    let left = look_back::rows_left(shared, &guard, part, &insert).await;
+    match is_there(shared, left, shared.setup.target.keeps_rows(), guard.since())? {
+        // What the tables remember of the token for rejects is not believed either.
+        true if is_forgotten && !part.batch.rejects.is_empty() => {
+            Err(Undelivered::Outlived { are_there: true })
+        }
         // Views may lack them: inserted once more, with the same token, the table drops them and its views do not.
         true if feeds_others => Err(Undelivered::Outlived { are_there: true }),
         true => Ok(()),
@@ -203,15 +194,23 @@ async fn rejects(
     };
     let mut wanted = Cow::Borrowed(part.batch.rejects.as_slice());
     let mut current = token.rejects();
-    if part.renewed_unix_s.is_some() || part.sealed.attempt > 0 {
+    if part.renewed.is_some() || part.sealed.attempt > 0 {
         wanted = Cow::Owned(those_missing().await?);
     }
-    if let Some(renewed_unix_s) = part.renewed_unix_s {
+    let mut guard = guard.clone();
+    if let Some(renewed) = part.renewed {
         // With the same token for rows that are there. What the server remembers of that for rejects is not believed.
-        current = format!("{current}@{renewed_unix_s}");
+        current = format!("{current}@{}", renewed.unix_s);
+        guard.count_from(renewed);
     }
-    match persist_rejects(shared, &wanted, &current, &mut guard.clone()).await {
-        Err(Undelivered::ServerRestarted { .. }) => {
+    let tried = persist_rejects(shared, &wanted, &current, &mut guard).await;
+    if matches!(tried, Err(Undelivered::Overdue { .. })) && shared.setup.target.is_of_one_server() {
+        look_back::until_quiet(shared, &guard, part).await?;
+    }
+    match tried {
+        Err(Undelivered::ServerRestarted { .. } | Undelivered::Overdue { .. })
+            if shared.setup.target.is_of_one_server() =>
+        {
             let missing = those_missing().await?.len();
             if missing == 0 {
                 return Ok(());

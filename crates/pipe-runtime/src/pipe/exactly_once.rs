@@ -24,8 +24,8 @@ use super::shared::Shared;
 use super::system_log::SystemCode;
 use super::worker::Share;
 use crate::delivery::{
-    Action, BatchToken, Commit, CommitOutcome, Epoch, ExactlyOnce, Halt, Lineage, Pending, Recorded, Sealed,
-    Terms, TokenMemory,
+    Action, BatchToken, Commit, CommitOutcome, Epoch, ExactlyOnce, Halt, Lineage, Moment, Pending, Recorded,
+    Sealed, Terms, TokenMemory,
 };
 use crate::error::PipeError;
 
@@ -183,7 +183,7 @@ impl Deliveries {
             is_last: true,
             lineage: Lineage::from_bits(0),
             is_repetition: false,
-            renewed_unix_s: None,
+            renewed: None,
             lacks_raw: false,
             slot,
         });
@@ -278,7 +278,7 @@ impl Deliveries {
         }
     }
 
-    /// The server was started anew since the part was prepared: it is prepared again, with another token, or with the same
+    /// What the server remembers of the part's token is not believed any more: it is prepared again, with another token, or with the same
     /// one where its rows `are_there`.
     pub(super) fn prepare_again(
         &self,
@@ -288,10 +288,12 @@ impl Deliveries {
         mut part: Part,
         are_there: bool,
     ) {
+        let now = shared.now();
         part.is_repetition = are_there;
+        part.renewed = are_there.then_some(now);
         let mut left = Some(part);
         self.step(shared, partition, epoch, |owned| {
-            let action = owned.core.prepare_again(are_there, shared.now());
+            let action = owned.core.prepare_again(are_there, now);
             if action != Action::Wait {
                 owned.parts.extend(left.take());
                 owned.parts.rotate_right(1);
@@ -453,7 +455,11 @@ impl Deliveries {
             Action::Insert(sealed) => {
                 if let (Some(mut part), Some((_, pending))) = (owned.parts.pop_front(), owned.prepared) {
                     part.sealed = sealed;
-                    part.renewed_unix_s = pending.renewed_unix_s;
+                    let renewed = part.renewed;
+                    // Of an earlier owner no more is known than the second.
+                    part.renewed = pending
+                        .renewed_unix_s
+                        .map(|unix_s| renewed.filter(|at| at.unix_s == unix_s).unwrap_or(Moment::at(unix_s)));
                     let guard = Guard::of(shared, partition, owned.epoch, &pending, part.is_repetition);
                     shared.spawn(deliver_part::deliver_part(
                         Arc::clone(shared),
@@ -544,7 +550,8 @@ fn explain_halt(halt: Halt, prepared: Option<(Offset, Pending)>) -> String {
         ),
         Halt::TooOld { age_s } => format!(
             "a batch that may be loaded already is {age_s} s old, and the table may have forgotten its token, or have lost it \
-             when clickhouse was started anew, or another table or view has taken its place; {loaded}"
+             when clickhouse was started anew, or another table or view has taken its place; {loaded}. A MergeTree on one server \
+             without views, with columns for _partition and _offset, is looked into instead"
         ),
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Guard {
 }
 
 /// Seconds after which a first try is taken for one of a process that was frozen meanwhile.
-const LATE_S: u64 = 30;
+pub(super) const LATE_S: u64 = 30;
 
 impl Guard {
     /// Of at-least-once mode: a repetition does no harm but the obvious one.
@@ -66,6 +66,11 @@ impl Guard {
 
     pub(super) fn since(&self) -> Moment {
         self.since
+    }
+
+    /// It has a token that nobody had before that moment.
+    pub(super) fn count_from(&mut self, moment: Moment) {
+        self.since = Moment { server_start_unix_s: self.since.server_start_unix_s, ..moment };
     }
 
     /// Whether it may have been tried before.
@@ -130,7 +135,7 @@ impl Guard {
                     Err(undelivered) => return Ok(Err(undelivered)),
                 };
                 known_unix_s = first.clock.now_unix_s;
-                if recovery::memory(shared, self.since).await? == TokenMemory::Unsure {
+                if recovery::memory(shared, self.since).await? != TokenMemory::Sure {
                     return Ok(Err(Undelivered::Overdue { age_s: shared.now().seconds_to(self.since) }));
                 }
             }

@@ -10,7 +10,7 @@ use super::isolate::CODE_REFUSED;
 use super::record::bare_error_row;
 use super::replay_slot::ReplaySlot;
 use super::shared::Shared;
-use crate::delivery::{Cut, Lineage, Pending, Sealed};
+use crate::delivery::{Cut, Lineage, Moment, Pending, Sealed};
 
 /// What is prepared, inserted and committed as one.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub(super) struct Part {
     pub(super) lineage: Lineage,
     /// An earlier owner may have inserted it.
     pub(super) is_repetition: bool,
-    /// When it was prepared again with the same token, in seconds since 1970.
-    pub(super) renewed_unix_s: Option<u64>,
+    /// When it was prepared again with the same token.
+    pub(super) renewed: Option<Moment>,
     /// A reject whose record has to be read again for its bytes.
     pub(super) lacks_raw: bool,
     /// Of a range that was read again; the last part keeps it.
@@ -79,7 +79,7 @@ impl Part {
             is_last,
             lineage,
             is_repetition: false,
-            renewed_unix_s: None,
+            renewed: None,
             lacks_raw: false,
             slot,
         };

@@ -48,6 +48,8 @@ pub struct Recoveries {
     pub ranges_replayed: u64,
     /// Ranges that were prepared again since ClickHouse was started anew.
     pub ranges_prepared_again: u64,
+    /// Ranges whose rows or rejects were looked for, since the tables may have forgotten their tokens.
+    pub ranges_looked_for: u64,
     /// Times that the group was left and joined anew, since the outcome of a commit was unknown.
     pub memberships_renewed: u64,
 }

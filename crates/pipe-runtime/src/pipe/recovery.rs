@@ -8,6 +8,7 @@ use housepipe_ch_sink::{Backoff, ErrorTable, FailureClass, SinkError};
 use housepipe_kafka_source::{Offset, PartitionId};
 
 use super::blocks;
+use super::look_back::can_look_back;
 use super::persist::{HOLD_RETRY_MS, jitter};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
@@ -61,9 +62,9 @@ pub(super) async fn memory(shared: &Shared, since: Moment) -> Result<TokenMemory
     Ok(TokenMemory::Sure)
 }
 
-/// The same of a moment of an earlier owner. A table that has taken the place of the one that it knew (made anew, or by a
+/// The same of a moment of an earlier owner, for a range of so many rows. A table that has taken the place of the one that it knew (made anew, or by a
 /// swap) does not know its tokens, and may have its rows: only where no row is in the tables, none can be twice.
-async fn memory_of_earlier(shared: &Shared, since: Moment) -> Result<TokenMemory, SinkError> {
+async fn memory_of_earlier(shared: &Shared, since: Moment, rows: usize) -> Result<TokenMemory, SinkError> {
     if let Some(before) = since.blocks
         && let Some(now) = blocks::look(shared).await?
         && now.is_of_other_tables(before)
@@ -74,7 +75,10 @@ async fn memory_of_earlier(shared: &Shared, since: Moment) -> Result<TokenMemory
         );
         return Ok(TokenMemory::Unsure);
     }
-    memory(shared, since).await
+    Ok(match memory(shared, since).await? {
+        TokenMemory::Unsure if can_look_back(shared, rows) => TokenMemory::InRows,
+        memory => memory,
+    })
 }
 
 /// Recovers a partition whose last owner left a range that may have been inserted.
@@ -98,8 +102,9 @@ async fn recover(
 ) {
     let Some(deliveries) = &shared.deliveries else { return };
     let prepared = metadata.pending.map_or_else(|| shared.now(), |pending| pending.prepared);
+    let rows = metadata.pending.map_or(0, |pending| pending.rows as usize);
     let asked = until_answered(&shared, Phase::Stopping, || {
-        deliveries.owns(partition, epoch).then(|| memory_of_earlier(&shared, prepared))
+        deliveries.owns(partition, epoch).then(|| memory_of_earlier(&shared, prepared, rows))
     });
     let Some(memory) = asked.await else { return };
     deliveries.recovered(&shared, partition, epoch, position, Recorded::Ours(metadata), memory);
