@@ -23,23 +23,36 @@ const WAIT_MOST_MS: u64 = 10 * 60 * 1_000;
 /// The longest time that a pipe may wait for one of its ends, in milliseconds.
 const DEADLINE_MOST_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 
+/// Reads `destination:`.
+pub(super) type ReadDestination = fn(&Located<'_>, &mut Vec<Problem>) -> Option<DestinationSpec>;
+
 /// The pipe that `text` describes, or everything that is wrong with it.
 pub(super) fn parse(text: &str) -> Result<PipeFile, Vec<Problem>> {
-    parse_with(text, &|name| std::env::var(name).ok())
+    parse_with(text, destination, &|name| std::env::var(name).ok())
 }
 
-/// The same with these variables for what a file may leave to the environment.
-pub(super) fn parse_with(text: &str, env: Env<'_>) -> Result<PipeFile, Vec<Problem>> {
+/// The same with another reader of the destination, and these variables for what a file may leave to the environment.
+pub(super) fn parse_with(
+    text: &str,
+    destination: ReadDestination,
+    env: Env<'_>,
+) -> Result<PipeFile, Vec<Problem>> {
     let root = yaml::load(text).map_err(|problem| vec![problem])?;
     let mut problems = Vec::new();
-    let pipe = Fields::of("", &root, &mut problems).and_then(|fields| pipe(fields, env, &mut problems));
+    let pipe =
+        Fields::of("", &root, &mut problems).and_then(|fields| pipe(fields, destination, env, &mut problems));
     match pipe {
         Some(pipe) if problems.is_empty() => Ok(pipe),
         _ => Err(problems),
     }
 }
 
-fn pipe(mut fields: Fields<'_>, env: Env<'_>, problems: &mut Vec<Problem>) -> Option<PipeFile> {
+fn pipe(
+    mut fields: Fields<'_>,
+    destination: ReadDestination,
+    env: Env<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<PipeFile> {
     let name = fields.require("name", problems).and_then(|v| v.parsed(problems, pipe_name));
     let source = fields.require("source", problems).and_then(|v| source(&v, name.as_ref(), env, problems));
     if let Some(format) = fields.take("format") {
@@ -98,7 +111,7 @@ fn pipe_name(text: &str) -> Result<PipeName, String> {
     }
 }
 
-fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<DestinationSpec> {
+pub(super) fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<DestinationSpec> {
     let mut fields = Fields::of(&at.path, at.node, problems)?;
     let url = fields.require("url", problems).and_then(|v| {
         v.parsed(problems, |text| {
@@ -144,7 +157,7 @@ fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<Destinat
     })
 }
 
-fn managed_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ManagedTable> {
+pub(super) fn managed_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ManagedTable> {
     let mut fields = Fields::of(&at.path, at.node, problems)?;
     let engine = match fields.take("engine") {
         Some(v) => v.nonempty(problems),

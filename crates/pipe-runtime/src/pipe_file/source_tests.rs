@@ -32,7 +32,7 @@ fn nothing(_: &str) -> Option<String> {
 }
 
 fn source_in(env: fn(&str) -> Option<String>, vendor: &str, broker: &str, lines: &str) -> SourceSpec {
-    let parsed: Result<PipeFile, _> = parse_with(&text(vendor, broker, lines), &env);
+    let parsed: Result<PipeFile, _> = parse_with(&text(vendor, broker, lines), destination, &env);
     let source = parsed.unwrap_or_else(|problems| panic!("{lines}: {problems:?}")).source;
     let shown = format!("{source:?}");
     assert!(!shown.contains("hush"), "secrets stay out of Debug: {shown}");
@@ -44,7 +44,7 @@ fn source(vendor: &str, lines: &str) -> SourceSpec {
 }
 
 fn refuses_in(env: fn(&str) -> Option<String>, vendor: &str, lines: &str, expected: &Expect) {
-    let problems = parse_with(&text(vendor, "broker.example.com:9092", lines), &env).unwrap_err();
+    let problems = parse_with(&text(vendor, "broker.example.com:9092", lines), destination, &env).unwrap_err();
     let told: Vec<String> = problems
         .iter()
         .map(|p| format!("{} {}: {}; {}", p.line, p.key, p.message, p.mend.as_deref().unwrap_or("-")))
@@ -338,7 +338,7 @@ fn every_block_of_the_document_is_read() {
         let file =
             format!("name: clicks\n{text}destination: {{ url: 'http://localhost:8123', table: clicks }}\n");
         let source =
-            parse_with(&file, &aws).unwrap_or_else(|problems| panic!("{problems:?}\n{block}")).source;
+            parse_with(&file, destination, &aws).unwrap_or_else(|problems| panic!("{problems:?}\n{block}")).source;
         assert!(source.preset.doubts.is_empty(), "{:?}\n{block}", source.preset.doubts);
         let who = match &source.security {
             Security::Plaintext => "nobody".to_owned(),
