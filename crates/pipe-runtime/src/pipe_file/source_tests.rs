@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use housepipe_kafka_source::{SaslMechanism, Security};
 
-use super::parse::parse_with;
+use super::parse::{destination, parse_with};
 use super::{PipeFile, SourceSpec, Vendor};
 
 const OIDC: &str = "mechanism: OAUTHBEARER, token_url: 'https://login.example.com/token', client_id: loader, client_secret: hush";
