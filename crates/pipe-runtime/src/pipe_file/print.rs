@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use housepipe_transform::Source;
+
 /// A column as it is written into a pipe file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ColumnLines {
@@ -63,7 +65,14 @@ impl ColumnLines {
                 let _ = writeln!(text, "{INDENT}{INDENT}{}", comment(line));
             }
             let (name, type_sql) = (quoted(&column.name), quoted(&column.type_sql));
-            let _ = writeln!(text, "{INDENT}{INDENT}- {{ name: {name}, type: {type_sql} }}");
+            // The field of the record, and not the virtual column of that name.
+            let from = match Source::of_column(&column.name) {
+                Source::Virtual(_) => {
+                    format!(", from: {}", quoted(&Source::Field(column.name.clone()).to_string()))
+                }
+                _ => String::new(),
+            };
+            let _ = writeln!(text, "{INDENT}{INDENT}- {{ name: {name}, type: {type_sql}{from} }}");
         }
         text
     }
@@ -146,7 +155,11 @@ mod tests {
             type_sql: type_sql.to_owned(),
             comments: vec!["98 %: all\nof them".to_owned()],
         };
-        let columns = ColumnLines::block(&[column("ts", "DateTime64(3, 'UTC')"), column("n", "UInt64")]);
+        let columns = ColumnLines::block(&[
+            column("ts", "DateTime64(3, 'UTC')"),
+            column("n", "UInt64"),
+            column("_key", "String"),
+        ]);
         expect![[r#"
             destination:
               managed_table:
@@ -165,6 +178,8 @@ mod tests {
                 - { name: ts, type: "DateTime64(3, 'UTC')" }
                 # 98 %: all\nof them
                 - { name: "n", type: UInt64 }
+                # 98 %: all\nof them
+                - { name: _key, type: String, from: "`_key`" }
         "#]]
         .assert_eq(&format!("destination:\n{}{}{columns}", table.block(), bare.block()));
     }

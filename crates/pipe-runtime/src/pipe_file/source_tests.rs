@@ -44,7 +44,8 @@ fn source(vendor: &str, lines: &str) -> SourceSpec {
 }
 
 fn refuses_in(env: fn(&str) -> Option<String>, vendor: &str, lines: &str, expected: &Expect) {
-    let problems = parse_with(&text(vendor, "broker.example.com:9092", lines), destination, &env).unwrap_err();
+    let problems =
+        parse_with(&text(vendor, "broker.example.com:9092", lines), destination, &env).unwrap_err();
     let told: Vec<String> = problems
         .iter()
         .map(|p| format!("{} {}: {}; {}", p.line, p.key, p.message, p.mend.as_deref().unwrap_or("-")))
@@ -337,8 +338,9 @@ fn every_block_of_the_document_is_read() {
         }
         let file =
             format!("name: clicks\n{text}destination: {{ url: 'http://localhost:8123', table: clicks }}\n");
-        let source =
-            parse_with(&file, destination, &aws).unwrap_or_else(|problems| panic!("{problems:?}\n{block}")).source;
+        let source = parse_with(&file, destination, &aws)
+            .unwrap_or_else(|problems| panic!("{problems:?}\n{block}"))
+            .source;
         assert!(source.preset.doubts.is_empty(), "{:?}\n{block}", source.preset.doubts);
         let who = match &source.security {
             Security::Plaintext => "nobody".to_owned(),

@@ -9,16 +9,21 @@ use serde_json::value::RawValue;
 use super::report::{PreviewReject, PreviewReport, PreviewRow, SkippedKey, TableState};
 use super::{PreviewError, Previewed};
 use crate::pipe::CODE_NO_VALUE;
+use crate::pipe::record::Letter;
 
 /// Bytes of a rejected record's value that are kept to be shown, at most (64 KiB).
 const RAW_BYTES_MAX: usize = 64 << 10;
 
 /// Encodes each record by itself. What is known of the table alone is the caller's to fill in.
-pub(super) fn look(plan: &Arc<Plan>, records: &[Previewed]) -> Result<PreviewReport, PreviewError> {
+pub(super) fn look(
+    plan: &Arc<Plan>,
+    topic: &str,
+    records: &[Previewed],
+) -> Result<PreviewReport, PreviewError> {
     let mut encoder = Encoder::new(Arc::clone(plan));
     let mut report = PreviewReport {
         pipe: String::new(),
-        topic: String::new(),
+        topic: topic.to_owned(),
         table: String::new(),
         table_state: TableState::Unknown,
         create_table: None,
@@ -53,7 +58,9 @@ pub(super) fn look(plan: &Arc<Plan>, records: &[Previewed]) -> Result<PreviewRep
         };
         let body = parse_framing(payload).body();
         row.clear();
-        match encoder.encode(body, &mut row) {
+        let borrowed = record.as_record();
+        let letter = Letter { topic, partition: record.partition, record: &borrowed };
+        match encoder.encode_with(body, &letter, &mut row) {
             Ok(()) => {
                 let decoded = plan.decode(&row).next().transpose();
                 let decoded = decoded.map_err(|source| PreviewError::Row { origin, source })?;
@@ -83,14 +90,16 @@ pub(super) fn look(plan: &Arc<Plan>, records: &[Previewed]) -> Result<PreviewRep
 #[cfg(test)]
 mod tests {
     use housepipe_kafka_source::{Offset, OwnedRecord, PartitionId};
-    use housepipe_transform::PlanOptions;
+    use housepipe_transform::{Column, Columns, DataType, PlanOptions, Source, Virtual};
 
     use super::*;
     use crate::infer::SampleOrigin;
 
     #[test]
     fn rows_and_rejects_are_told_apart_with_their_places() {
-        let columns = "id UInt64, at DateTime64(3, 'UTC'), n Nullable(UInt8)".parse().unwrap();
+        let columns: Columns = "id UInt64, at DateTime64(3, 'UTC'), n Nullable(UInt8)".parse().unwrap();
+        let place = Column::new("place", DataType::Int64).from_source(Source::Virtual(Virtual::Offset));
+        let columns: Columns = columns.iter().cloned().chain([place]).collect();
         let plan = Arc::new(Plan::compile(&columns, &PlanOptions::default()).unwrap());
         let record = |offset, payload: Option<&[u8]>| Previewed {
             origin: SampleOrigin::Record { partition: 1, offset },
@@ -109,11 +118,11 @@ mod tests {
             record(5, None),
             record(6, Some(b"no \x1b[31mjson\xff")),
         ];
-        let report = look(&plan, &records).unwrap();
+        let report = look(&plan, "clicks", &records).unwrap();
         assert_eq!((report.read, report.accepted, report.rejected), (4, 1, 3));
         assert_eq!(
             report.rows[0].row.get(),
-            r#"{"id":18446744073709551615,"at":"2026-01-01 00:00:00.500","n":null}"#
+            r#"{"id":18446744073709551615,"at":"2026-01-01 00:00:00.500","n":null,"place":3}"#
         );
         let rejects: Vec<_> = report
             .rejects

@@ -104,11 +104,11 @@ async fn of_records(
     let Target { plan, state, create_table, without_clickhouse } = target;
     let plan: Arc<Plan> = Arc::new(plan);
     let for_work = Arc::clone(&plan);
-    let looked = tokio::task::spawn_blocking(move || look::look(&for_work, &records));
+    let topic = file.source.topic.clone();
+    let looked = tokio::task::spawn_blocking(move || look::look(&for_work, &topic, &records));
     let looked = looked.await.map_err(|_| PipeError::WorkerPanicked)??;
     Ok(PreviewReport {
         pipe: file.name.to_string(),
-        topic: file.source.topic.clone(),
         table: file.destination.table.clone(),
         table_state: state,
         create_table,
