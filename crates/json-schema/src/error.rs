@@ -64,7 +64,9 @@ pub enum SchemaError {
         place: String,
     },
     /// References that lead back to themselves without ever looking at a part of the value.
-    #[error("the schema refers to itself at `{place}` without an end: no value could ever be checked; break the circle")]
+    #[error(
+        "the schema refers to itself at `{place}` without an end: no value could ever be checked; break the circle"
+    )]
     Endless {
         /// Where, as a JSON Pointer, with the name of the reference before it.
         place: String,

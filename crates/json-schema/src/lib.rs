@@ -7,6 +7,7 @@ mod limits;
 mod options;
 mod rejected;
 
+mod accept;
 mod library;
 mod record;
 

@@ -50,7 +50,9 @@ impl fmt::Display for Rejected {
                 write!(f, "not JSON: {reason} at byte {position}")
             }
             Rejected::Violation(violation) => violation.fmt(f),
-            Rejected::TooMuch { what, limit } => write!(f, "the record has more {what} than the limit of {limit}"),
+            Rejected::TooMuch { what, limit } => {
+                write!(f, "the record has more {what} than the limit of {limit}")
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::accept::Acceptor;
 use crate::draft::Draft;
 use crate::error::SchemaError;
 use crate::library::{Documents, Library};
@@ -17,6 +18,7 @@ pub(crate) struct Compiled {
     pub(crate) draft: Draft,
     pub(crate) limits: Limits,
     pub(crate) library: Library,
+    pub(crate) acceptor: Option<Acceptor>,
 }
 
 impl Schema {
@@ -51,7 +53,8 @@ impl Schema {
     {
         let documents = Documents::read(text, references, options)?;
         let library = Library::compile(&documents, options)?;
-        Ok(Schema(Arc::new(Compiled { draft: documents.draft(), limits: options.limits, library })))
+        let acceptor = Acceptor::compile(&documents, options);
+        Ok(Schema(Arc::new(Compiled { draft: documents.draft(), limits: options.limits, library, acceptor })))
     }
 
     /// The draft that the schema is of.

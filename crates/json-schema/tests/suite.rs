@@ -55,7 +55,10 @@ fn differences(draft: Draft) -> (usize, BTreeSet<String>) {
             options.formats = Formats::Assert;
         }
         if text(&group, "file") == "optional/cross-draft.json" {
-            remotes = all.iter().map(|remote| (text(remote, "name").to_owned(), text(remote, "schema").to_owned())).collect();
+            remotes = all
+                .iter()
+                .map(|remote| (text(remote, "name").to_owned(), text(remote, "schema").to_owned()))
+                .collect();
         }
         let name = format!("{}: {}", text(&group, "file"), text(&group, "description"));
         let schema = Schema::compile(text(&group, "schema"), remotes.iter().map(|(a, b)| (a, b)), &options);
@@ -82,7 +85,8 @@ fn differences(draft: Draft) -> (usize, BTreeSet<String>) {
 /// What is wrong with the differences: those that nobody expects, and exceptions that have passed.
 fn judge(draft: Draft, different: &BTreeSet<String>, exceptions: Exceptions<'_>) -> Vec<String> {
     let own: Vec<_> = exceptions.iter().filter(|(of, ..)| *of == draft).collect();
-    let unexpected = different.iter().filter(|name| !own.iter().any(|(_, prefix, _)| name.starts_with(prefix)));
+    let unexpected =
+        different.iter().filter(|name| !own.iter().any(|(_, prefix, _)| name.starts_with(prefix)));
     let passed = own.iter().filter(|(_, prefix, _)| !different.iter().any(|name| name.starts_with(prefix)));
     unexpected
         .map(|name| format!("comes out otherwise: {name}"))

@@ -89,14 +89,17 @@ impl<'d> Index<'d> {
                     let Some(text) = object.get(keyword).and_then(Value::as_str) else { continue };
                     if keyword.ends_with("nchor") {
                         self.anchors.entry(text).or_default().push(schema);
-                    } else if let Some(anchor) = text.split_once('#').map(|(_, anchor)| anchor).filter(|a| !a.is_empty()) {
+                    } else if let Some(anchor) =
+                        text.split_once('#').map(|(_, anchor)| anchor).filter(|a| !a.is_empty())
+                    {
                         self.anchors.entry(anchor).or_default().push(schema);
                     } else {
                         self.ids.entry(last_piece(text)).or_default().push(schema);
                     }
                 }
                 self.patterns += usize::from(object.get("pattern").is_some_and(Value::is_string));
-                self.patterns += object.get("patternProperties").and_then(Value::as_object).map_or(0, Map::len);
+                self.patterns +=
+                    object.get("patternProperties").and_then(Value::as_object).map_or(0, Map::len);
                 object.values().for_each(|value| self.walk(value, document));
             }
             _ => {}

@@ -8,6 +8,7 @@ use jsonschema::{Retrieve, Uri, uri};
 use serde_json::Value;
 
 use super::quote;
+use crate::accept::Whole;
 use crate::draft::Draft;
 use crate::error::SchemaError;
 use crate::limits::Limits;
@@ -27,7 +28,8 @@ pub(super) const NAMES_SHOWN: usize = 10;
 pub(crate) struct Documents {
     root: Arc<Value>,
     draft: Draft,
-    has_draft: bool,
+    base: String,
+    is_plain: bool,
     custom_metaschema: Option<String>,
     shelf: Arc<Shelf>,
 }
@@ -73,15 +75,16 @@ impl Documents {
             shelf.by_name.insert(name.strip_suffix('#').unwrap_or(name).to_owned(), value);
         }
         let default = options.default_draft;
-        let (draft, has_draft, custom) = match root.get("$schema").and_then(Value::as_str) {
-            None => (default, false, None),
+        let (draft, custom_metaschema) = match root.get("$schema").and_then(Value::as_str) {
+            None => (default, None),
             Some(uri) => match Draft::by_uri(uri) {
-                Some(draft) => (draft, true, None),
-                None => (Draft::Draft202012, true, Some(uri.to_owned())),
+                Some(draft) => (draft, None),
+                None => (Draft::Draft202012, Some(uri.to_owned())),
             },
         };
-        shelf.index(&root, draft);
-        let documents = Documents { root, draft, has_draft, custom_metaschema: custom, shelf: Arc::new(shelf) };
+        let base = shelf.index(&root, draft);
+        let is_plain = shelf.is_plain(&root, draft, &base);
+        let documents = Documents { root, draft, base, is_plain, custom_metaschema, shelf: Arc::new(shelf) };
         documents.check_drafts()?;
         Ok(documents)
     }
@@ -93,9 +96,15 @@ impl Documents {
         for (document, value) in own.chain(others) {
             let Some(uri) = value.get("$schema").and_then(Value::as_str) else { continue };
             if Draft::by_uri(uri).is_none() && self.shelf.get(uri).is_none() {
-                let document =
-                    if document == ROOT { document.to_owned() } else { format!("the reference {document:?}") };
-                return Err(SchemaError::UnknownDraft { document: quote::shorten(&document), uri: quote::shorten(uri) });
+                let document = if document == ROOT {
+                    document.to_owned()
+                } else {
+                    format!("the reference {document:?}")
+                };
+                return Err(SchemaError::UnknownDraft {
+                    document: quote::shorten(&document),
+                    uri: quote::shorten(uri),
+                });
             }
         }
         Ok(())
@@ -128,20 +137,40 @@ impl Documents {
     }
 
     pub(super) fn retriever(&self) -> impl Retrieve + 'static {
-        Lookup { shelf: Arc::clone(&self.shelf), default: self.draft, is_certain: self.has_draft }
+        Lookup(Arc::clone(&self.shelf))
+    }
+
+    /// The schema itself, and where it stands.
+    pub(crate) fn whole(&self) -> Whole<'_> {
+        Whole { root: &self.root, base: &self.base }
+    }
+
+    /// Whether each URI is one document for certain, and all of them are of the same draft.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    /// The document that a URI leads to from where another one stands.
+    pub(crate) fn follow(&self, base: &str, uri: &str) -> Option<Whole<'_>> {
+        let uri = resolved(base, uri)?;
+        if uri == self.base {
+            return Some(self.whole());
+        }
+        let (base, root) = self.shelf.by_uri.get_key_value(&uri)?;
+        // What calls itself otherwise stands there.
+        if id(root, self.draft).is_some_and(|own| resolved(base, own).as_ref() != Some(base)) {
+            return None;
+        }
+        Some(Whole { root, base })
     }
 }
 
 impl Shelf {
-    /// Notes what the names and ids stand for, seen from the schema.
-    fn index(&mut self, root: &Value, draft: Draft) {
+    /// Notes what the names and ids stand for, seen from the schema; says where that stands.
+    fn index(&mut self, root: &Value, draft: Draft) -> String {
         let base = id(root, draft).unwrap_or_default();
-        self.bases.push(uri::from_str(base).map_or_else(|_| NO_BASE.to_owned(), |uri| uri.as_str().to_owned()));
-        let resolved = |base: &str, name: &str| -> Option<String> {
-            let base = uri::from_str(base).ok()?;
-            let base = Uri::parse(base.as_str().to_owned()).ok()?;
-            Some(uri::resolve_against(&base.borrow(), name).ok()?.as_str().to_owned())
-        };
+        let base = &uri::from_str(base).map_or_else(|_| NO_BASE.to_owned(), |uri| uri.as_str().to_owned());
+        self.bases.push(base.clone());
         for (name, value) in &self.by_name {
             if let Some(uri) = resolved(base, name) {
                 self.bases.push(uri.clone());
@@ -160,6 +189,27 @@ impl Shelf {
         }
         self.bases.sort_unstable();
         self.bases.dedup();
+        base.clone()
+    }
+
+    fn is_plain(&self, root: &Value, draft: Draft, base: &str) -> bool {
+        let is_of_draft = |value: &Value| {
+            let uri = value.get("$schema").and_then(Value::as_str);
+            uri.is_none_or(|uri| Draft::by_uri(uri) == Some(draft))
+        };
+        let is_alone = |value: &Value| !holds_inner_ids(value, draft, true);
+        let names_itself = |value: &&Arc<Value>| id(value, draft).is_some();
+        // As many URIs as documents, that is none with two, and none with the schema's own.
+        let distinct = self.by_name.values().filter(names_itself).count() == 0
+            || self.by_name.iter().all(|(name, value)| {
+                id(value, draft).is_none_or(|own| resolved(base, own) == resolved(base, name))
+            });
+        distinct
+            && self.by_uri.len() == self.by_name.len()
+            && !self.by_uri.contains_key(base)
+            && std::iter::once(root)
+                .chain(self.by_name.values().map(Arc::as_ref))
+                .all(|value| is_of_draft(value) && is_alone(value))
     }
 
     /// The reference of a URI: as it is resolved, or as it was written before it was.
@@ -173,17 +223,31 @@ impl Shelf {
     }
 }
 
+/// A reference as a URI, from where a document stands.
+fn resolved(base: &str, reference: &str) -> Option<String> {
+    let base = uri::from_str(base).ok()?;
+    Some(uri::resolve_against(&base.borrow(), reference).ok()?.as_str().to_owned())
+}
+
+/// Whether something in a document may have a name of its own. As deep as the text, which has a limit.
+fn holds_inner_ids(value: &Value, draft: Draft, is_root: bool) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(|item| holds_inner_ids(item, draft, false)),
+        Value::Object(object) => {
+            (!is_root && (id(value, draft).is_some() || object.get("$schema").is_some_and(Value::is_string)))
+                || object.values().any(|value| holds_inner_ids(value, draft, false))
+        }
+        _ => false,
+    }
+}
+
 /// The id of a schema, which in draft 4 has another keyword.
 pub(super) fn id(schema: &Value, draft: Draft) -> Option<&str> {
     schema.get(if draft == Draft::Draft4 { "id" } else { "$id" })?.as_str()
 }
 
 /// Answers the library's questions for schemas, from the references alone.
-struct Lookup {
-    shelf: Arc<Shelf>,
-    default: Draft,
-    is_certain: bool,
-}
+struct Lookup(Arc<Shelf>);
 
 #[derive(Debug)]
 struct NotThere;
@@ -198,8 +262,7 @@ impl std::error::Error for NotThere {}
 
 impl Retrieve for Lookup {
     fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
-        let _ = (self.default, self.is_certain);
-        self.shelf.get(uri.as_str()).map(|value| value.as_ref().clone()).ok_or_else(|| NotThere.into())
+        self.0.get(uri.as_str()).map(|value| value.as_ref().clone()).ok_or_else(|| NotThere.into())
     }
 }
 

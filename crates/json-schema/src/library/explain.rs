@@ -70,9 +70,13 @@ fn message(error: &ValidationError<'_>) -> String {
         Kind::FalseSchema => "nothing is allowed here".to_owned(),
         Kind::Not { .. } => format!("{} is what the schema forbids", found()),
         Kind::AnyOf { context } => format!("{} fits none of the schemas{}", found(), closest(context)),
-        Kind::OneOfNotValid { context } => format!("{} fits none of the schemas{}", found(), closest(context)),
+        Kind::OneOfNotValid { context } => {
+            format!("{} fits none of the schemas{}", found(), closest(context))
+        }
         Kind::OneOfMultipleValid { .. } => format!("{} fits more than one of the schemas", found()),
-        Kind::PropertyNames { error } => format!("the name {} is not allowed: {}", value(error.instance()), message(error)),
+        Kind::PropertyNames { error } => {
+            format!("the name {} is not allowed: {}", value(error.instance()), message(error))
+        }
         Kind::ContentEncoding { content_encoding } => {
             format!("{} is not encoded as {}", found(), shorten(content_encoding))
         }

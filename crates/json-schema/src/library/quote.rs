@@ -40,7 +40,9 @@ pub(super) fn value(value: &Value) -> String {
         Value::Number(number) => cut(&number.to_string(), QUOTE_BYTES),
         Value::String(value) => text(value),
         Value::Array(items) => format!("an array of {}", count(items.len() as u64, "item", "items")),
-        Value::Object(members) => format!("an object of {}", count(members.len() as u64, "member", "members")),
+        Value::Object(members) => {
+            format!("an object of {}", count(members.len() as u64, "member", "members"))
+        }
     }
 }
 

@@ -162,13 +162,16 @@ impl<'t> Node<'t, Records> for Entry<'t> {
             (_, Value::String(expected)) => self.as_string().is_some_and(|text| text == *expected),
             (_, Value::Array(expected)) => self.as_array().is_some_and(|array| {
                 array.count as usize == expected.len()
-                    && array.elements().zip(expected).all(|(element, expected)| element.equals_value(expected))
+                    && array
+                        .elements()
+                        .zip(expected)
+                        .all(|(element, expected)| element.equals_value(expected))
             }),
             (_, Value::Object(expected)) => self.as_object().is_some_and(|object| {
                 object.count as usize == expected.len()
-                    && expected
-                        .iter()
-                        .all(|(name, expected)| object.get(name).is_some_and(|member| member.equals_value(expected)))
+                    && expected.iter().all(|(name, expected)| {
+                        object.get(name).is_some_and(|member| member.equals_value(expected))
+                    })
             }),
         }
     }

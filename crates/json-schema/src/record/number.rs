@@ -24,9 +24,10 @@ impl Decimal {
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let is_negative = exponent.starts_with('-');
-        let written = exponent.bytes().filter(u8::is_ascii_digit).fold(0_i64, |sum, digit| {
-            (sum * 10 + i64::from(digit - b'0')).min(EXPONENT_MAX)
-        });
+        let written = exponent
+            .bytes()
+            .filter(u8::is_ascii_digit)
+            .fold(0_i64, |sum, digit| (sum * 10 + i64::from(digit - b'0')).min(EXPONENT_MAX));
         let mut digits: Vec<u8> =
             whole.bytes().chain(fraction.bytes()).skip_while(|digit| *digit == b'0').collect();
         let mut exponent = if is_negative { -written } else { written };
@@ -128,7 +129,9 @@ mod tests {
 
     #[test]
     fn integers_are_told_by_their_digits() {
-        for whole in ["0", "-0", "0.0", "1.0", "1e3", "1.50e1", "-2e+2", "1e400", "12345678901234567890123.000"] {
+        for whole in
+            ["0", "-0", "0.0", "1.0", "1e3", "1.50e1", "-2e+2", "1e400", "12345678901234567890123.000"]
+        {
             assert!(Number(whole).is_integer(), "{whole}");
         }
         for other in ["0.5", "1e-1", "15e-1", "1e-400", "12345678901234567890123.5", "9007199254740993.25"] {
@@ -152,7 +155,10 @@ mod tests {
             assert_ne!(canonical(a), canonical(b));
         }
         assert!(Number("1.0").equals(&1.into()) && Number("18446744073709551615").equals(&u64::MAX.into()));
-        assert!(!Number("9007199254740993").equals(&serde_json::Number::from_f64(9_007_199_254_740_992.0).unwrap()));
+        assert!(
+            !Number("9007199254740993")
+                .equals(&serde_json::Number::from_f64(9_007_199_254_740_992.0).unwrap())
+        );
         assert!(!Number("1e400").equals(&serde_json::Number::from_f64(f64::MAX).unwrap()));
         assert!(Number("0.1").equals(&serde_json::Number::from_f64(0.1).unwrap()));
     }

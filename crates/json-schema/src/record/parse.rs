@@ -75,7 +75,8 @@ impl Reader<'_> {
         // A value was read, or a container was opened.
         loop {
             let Some(&container) = self.parser.open.last() else { break };
-            let is_object = self.parser.items.get(container as usize).is_some_and(|item| item.kind == Kind::Object);
+            let is_object =
+                self.parser.items.get(container as usize).is_some_and(|item| item.kind == Kind::Object);
             self.skip_blanks();
             let closing = if is_object { b'}' } else { b']' };
             match self.bytes.get(self.at) {
@@ -166,7 +167,10 @@ impl Reader<'_> {
 
     fn open(&mut self, kind: Kind) -> Result<bool, Rejected> {
         if self.parser.open.len() >= self.depth_max {
-            return Err(Rejected::TooMuch { what: "levels of arrays and objects", limit: self.depth_max as u64 });
+            return Err(Rejected::TooMuch {
+                what: "levels of arrays and objects",
+                limit: self.depth_max as u64,
+            });
         }
         self.parser.open.push(place(self.parser.items.len()));
         self.at += 1;
@@ -303,7 +307,11 @@ impl Reader<'_> {
         while matches!(self.bytes.get(self.at), Some(b'0'..=b'9')) {
             self.at += 1;
         }
-        if self.at == start { Err(self.fault("a number without a digit where one has to follow")) } else { Ok(()) }
+        if self.at == start {
+            Err(self.fault("a number without a digit where one has to follow"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -371,7 +379,13 @@ mod tests {
         ] {
             match value(record) {
                 Err(Rejected::NotJson(fault)) => {
-                    assert_eq!(fault.position, position, "{} {}", String::from_utf8_lossy(record), fault.reason);
+                    assert_eq!(
+                        fault.position,
+                        position,
+                        "{} {}",
+                        String::from_utf8_lossy(record),
+                        fault.reason
+                    );
                 }
                 other => panic!("{} gives {other:?}", String::from_utf8_lossy(record)),
             }

@@ -9,7 +9,10 @@ pub(super) fn end_of_text(bytes: &[u8], start: usize) -> Result<(usize, bool), R
         let rest = bytes.get(at..).unwrap_or_default();
         let found = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
         if let Some(control) = rest.iter().take(found).position(|byte| *byte < b' ') {
-            return Err(Rejected::not_json(at + control, "a control character in a text, which has to be escaped"));
+            return Err(Rejected::not_json(
+                at + control,
+                "a control character in a text, which has to be escaped",
+            ));
         }
         at += found;
         match bytes.get(at) {

@@ -1,0 +1,225 @@
+//! Numbers.
+
+use super::block::{byte, digits, load, low, number};
+
+/// What a number has to keep.
+#[derive(Debug, Clone)]
+pub(super) struct NumberRule {
+    /// Only what is written as an integer: `1.0` is left to the library, which knows the draft.
+    pub(super) is_integer: bool,
+    /// Integers from here.
+    pub(super) min: i64,
+    /// Integers up to here.
+    pub(super) max: i64,
+    /// Bounds of what has a fraction; none where only the library can tell.
+    pub(super) range: Option<Range>,
+    /// Integers that are multiples of it; zero for all.
+    pub(super) multiple_of: i64,
+    /// Only these integers.
+    pub(super) choices: Option<Box<[i64]>>,
+}
+
+/// Bounds, both of them within.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Range {
+    pub(super) min: f64,
+    pub(super) max: f64,
+}
+
+impl Range {
+    pub(super) const ALL: Range = Range { min: f64::NEG_INFINITY, max: f64::INFINITY };
+}
+
+impl NumberRule {
+    pub(super) const ANY: NumberRule = NumberRule {
+        is_integer: false,
+        min: i64::MIN,
+        max: i64::MAX,
+        range: Some(Range::ALL),
+        multiple_of: 0,
+        choices: None,
+    };
+
+    /// Whether every integer keeps it, also those beyond 64 bits.
+    fn takes_all_integers(&self) -> bool {
+        self.min == i64::MIN && self.max == i64::MAX && self.multiple_of == 0 && self.choices.is_none()
+    }
+
+    /// Whether everything with a fraction keeps it.
+    fn takes_all_fractions(&self) -> bool {
+        !self.is_integer && self.multiple_of == 0 && self.choices.is_none() && self.range == Some(Range::ALL)
+    }
+
+    #[inline]
+    fn takes(&self, value: i64) -> bool {
+        self.min <= value
+            && value <= self.max
+            && (self.multiple_of == 0 || value % self.multiple_of == 0)
+            && self.choices.as_ref().is_none_or(|choices| choices.contains(&value))
+    }
+}
+
+/// Digits whose number fits an `i64` whatever they are.
+const DIGITS_MAX: u32 = 18;
+/// Numbers below are exact as an `f64` (2^53).
+const EXACT_MAX: u64 = 1 << 53;
+/// Powers of ten that are exact as an `f64`, as far as they are needed.
+const POWERS: [f64; 19] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18];
+
+/// Digits that were read: their number, as far as it is exact, and how many they are.
+#[derive(Clone, Copy)]
+struct Run {
+    value: u64,
+    count: u32,
+}
+
+/// Reads digits; `run` is what stands before them. A value of more than [`DIGITS_MAX`] digits is wrong and does not count.
+#[inline(always)]
+fn run(bytes: &[u8], mut at: usize, run: Run) -> (Run, usize) {
+    const TENS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+    let Run { mut value, mut count } = run;
+    loop {
+        let (found, values) = digits(load(bytes, at));
+        if found > 0 {
+            let first = found.min(8);
+            value = value.wrapping_mul(TENS[first as usize]).wrapping_add(number(low(values), first));
+            if found > 8 {
+                let second = found - 8;
+                value =
+                    value.wrapping_mul(TENS[second as usize]).wrapping_add(number(low(values >> 64), second));
+            }
+            count = count.saturating_add(found);
+            at += found as usize;
+        }
+        if found < 16 {
+            return (Run { value, count }, at);
+        }
+    }
+}
+
+/// Where the number ends that begins at `at`, where it is JSON.
+#[inline(always)]
+pub(super) fn number_end(bytes: &[u8], at: usize) -> Option<usize> {
+    ruled_end(&NumberRule::ANY, bytes, at)
+}
+
+/// The same for a number that keeps a rule.
+#[inline(always)]
+pub(super) fn ruled_end(rule: &NumberRule, bytes: &[u8], at: usize) -> Option<usize> {
+    let is_negative = byte(bytes, at) == b'-';
+    let start = at + usize::from(is_negative);
+    let (whole, end) = run(bytes, start, Run { value: 0, count: 0 });
+    if whole.count == 0 || (whole.count > 1 && byte(bytes, start) == b'0') {
+        return None;
+    }
+    if matches!(byte(bytes, end), b'.' | b'e' | b'E') {
+        return if rule.is_integer { None } else { fraction_end(rule, bytes, end, whole, is_negative) };
+    }
+    if whole.count > DIGITS_MAX {
+        return rule.takes_all_integers().then_some(end);
+    }
+    let value = whole.value.cast_signed();
+    rule.takes(if is_negative { -value } else { value }).then_some(end)
+}
+
+#[inline(always)]
+fn fraction_end(
+    rule: &NumberRule,
+    bytes: &[u8],
+    mut at: usize,
+    whole: Run,
+    is_negative: bool,
+) -> Option<usize> {
+    let mut all = whole;
+    if byte(bytes, at) == b'.' {
+        (all, at) = run(bytes, at + 1, whole);
+        if all.count == whole.count {
+            return None;
+        }
+    }
+    if matches!(byte(bytes, at), b'e' | b'E') {
+        let sign = usize::from(matches!(byte(bytes, at + 1), b'+' | b'-'));
+        let (exponent, end) = run(bytes, at + 1 + sign, Run { value: 0, count: 0 });
+        return (exponent.count > 0 && rule.takes_all_fractions()).then_some(end);
+    }
+    if rule.takes_all_fractions() {
+        return Some(at);
+    }
+    let range = rule.range?;
+    if rule.multiple_of != 0 || rule.choices.is_some() || all.count > DIGITS_MAX || all.value >= EXACT_MAX {
+        return None;
+    }
+    // Both are exact, so that the quotient is the nearest number to what is written (Clinger, 1990).
+    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+    let magnitude = all.value as f64 / POWERS.get((all.count - whole.count) as usize)?;
+    let value = if is_negative { -magnitude } else { magnitude };
+    (range.min <= value && value <= range.max).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepts(rule: &NumberRule, text: &str) -> bool {
+        // Behind the record and among other bytes.
+        let inside = format!("{text}, 12345678901234567890");
+        let both = [text, &inside].map(|record| ruled_end(rule, record.as_bytes(), 0) == Some(text.len()));
+        assert_eq!(both[0], both[1], "{text}");
+        both[0]
+    }
+
+    #[test]
+    fn the_grammar_is_that_of_json() {
+        for text in [
+            "0",
+            "-0",
+            "1",
+            "-12",
+            "0.5",
+            "-0.0",
+            "1e5",
+            "1E+5",
+            "1.25e-10",
+            "123456789012345678901234567890",
+            "1e400",
+        ] {
+            assert!(accepts(&NumberRule::ANY, text), "{text}");
+        }
+        for text in ["", "-", "01", "-01", "1.", ".5", "1e", "1e+", "1.e5", "+1", "00", "--1"] {
+            assert!(!accepts(&NumberRule::ANY, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn bounds_hold_for_integers_and_fractions() {
+        let rule =
+            NumberRule { min: -5, max: 100, range: Some(Range { min: -5.5, max: 99.75 }), ..NumberRule::ANY };
+        for text in ["-5", "0", "100", "-5.5", "99.75", "99.750000000", "0.1"] {
+            assert!(accepts(&rule, text), "{text}");
+        }
+        for text in
+            ["-6", "101", "-5.51", "99.751", "1e1", "1000000000000000000000", "1.0000000000000000000001"]
+        {
+            assert!(!accepts(&rule, text), "{text}");
+        }
+        let rule = NumberRule { is_integer: true, multiple_of: 3, ..NumberRule::ANY };
+        assert!(accepts(&rule, "-9") && accepts(&rule, "999999999999999999") && accepts(&rule, "0"));
+        assert!(!accepts(&rule, "10") && !accepts(&rule, "9.0") && !accepts(&rule, "9999999999999999999"));
+        let rule = NumberRule { choices: Some([7, -1].into()), ..NumberRule::ANY };
+        assert!(
+            accepts(&rule, "7") && accepts(&rule, "-1") && !accepts(&rule, "1") && !accepts(&rule, "7.0")
+        );
+    }
+
+    #[test]
+    fn digits_add_up_at_every_length() {
+        for length in 1..=18 {
+            let text: String = "987654321987654321".chars().take(length).collect();
+            let value: i64 = text.parse().unwrap();
+            let exactly = |value| NumberRule { min: value, max: value, ..NumberRule::ANY };
+            assert!(accepts(&exactly(value), &text) && accepts(&exactly(-value), &format!("-{text}")));
+            assert!(!accepts(&exactly(value + 1), &text));
+        }
+    }
+}
