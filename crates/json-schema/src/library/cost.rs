@@ -119,6 +119,8 @@ impl<'d> Index<'d> {
         } else {
             roots.extend(self.ids.get(last_piece(place)).into_iter().flatten().copied());
         }
+        roots.sort_unstable_by_key(Schema::key);
+        roots.dedup_by_key(|schema| schema.key());
         if fragment.is_empty() {
             return roots;
         }
