@@ -1,5 +1,7 @@
 //! Schemas and records that are meant to hang, to overflow a stack or to eat memory.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is not as it says")]
+
 use std::fmt::Write as _;
 use std::thread;
 
@@ -34,7 +36,8 @@ fn a_schema_that_only_refers_to_itself_is_refused() {
         assert!(matches!(error, SchemaError::Endless { .. }), "{text}: {error:?}");
     }
     // One that looks at a part each time comes to an end.
-    let list = r##"{"type": "object", "properties": {"next": {"$ref": "#"}}, "additionalProperties": false}"##;
+    let list =
+        r##"{"type": "object", "properties": {"next": {"$ref": "#"}}, "additionalProperties": false}"##;
     assert_eq!(check(list, r#"{"next": {"next": {}}}"#), Ok(()));
     assert!(check(list, r#"{"next": {"other": 1}}"#).is_err());
 }
@@ -48,7 +51,10 @@ fn a_schema_that_doubles_with_every_step_is_refused() {
     }
     let text = format!(r##"{{"$ref": "#/definitions/s39", "definitions": {{{definitions}}}}}"##);
     let error = compile(&text).unwrap_err();
-    assert!(matches!(error, SchemaError::TooLarge { what: "schemas for one and the same value", .. }), "{error:?}");
+    assert!(
+        matches!(error, SchemaError::TooLarge { what: "schemas for one and the same value", .. }),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -70,7 +76,10 @@ fn deep_schemas_and_records_keep_to_a_small_stack() {
         let nested = |levels: usize| format!("{}true{}", r#"{"not":"#.repeat(levels), "}".repeat(levels));
         assert!(compile(&nested(128)).is_ok());
         let error = compile(&nested(129)).unwrap_err();
-        assert!(matches!(error, SchemaError::TooLarge { what: "levels of arrays and objects", limit: 128, .. }), "{error:?}");
+        assert!(
+            matches!(error, SchemaError::TooLarge { what: "levels of arrays and objects", limit: 128, .. }),
+            "{error:?}"
+        );
         assert!(compile(&nested(1_000_000)).is_err());
     });
     on_a_small_stack(|| {
@@ -97,7 +106,10 @@ fn patterns_cannot_hang() {
     for pattern in ["^(a+)+$", "(a|a)*b", "^(?=(a+)+$)x", r"^(a*)*\1$", "(?<!a)(a|aa)+$"] {
         let schema = format!(r#"{{"pattern": {}}}"#, serde_json::Value::from(pattern));
         let verdict = check(&schema, &format!("{text:?}"));
-        assert!(matches!(&verdict, Err(Rejected::Violation(violation)) if violation.keyword == "pattern"), "{pattern}: {verdict:?}");
+        assert!(
+            matches!(&verdict, Err(Rejected::Violation(violation)) if violation.keyword == "pattern"),
+            "{pattern}: {verdict:?}"
+        );
     }
     for pattern in ["(a{1000}){1000}", "((a{100}){100}){100}", r"(\p{L}{500}){50}"] {
         let error = compile(&format!(r#"{{"pattern": {}}}"#, serde_json::Value::from(pattern))).unwrap_err();
@@ -108,7 +120,10 @@ fn patterns_cannot_hang() {
     assert!(check(format, r#""((a{1000}){1000}){1000}""#).is_ok());
     let many: Vec<String> = (0..1001).map(|at| format!(r#"{{"pattern": "^{at}$"}}"#)).collect();
     let error = compile(&format!(r#"{{"anyOf": [{}]}}"#, many.join(","))).unwrap_err();
-    assert!(matches!(error, SchemaError::TooLarge { what: "regular expressions", limit: 1000, .. }), "{error}");
+    assert!(
+        matches!(error, SchemaError::TooLarge { what: "regular expressions", limit: 1000, .. }),
+        "{error}"
+    );
 }
 
 #[test]
@@ -133,15 +148,22 @@ fn sizes_are_limited() {
 fn wide_records_and_schemas_come_to_an_end() {
     let members: Vec<String> = (0..20_000).map(|at| format!("\"k{at}\":{at}")).collect();
     let record = format!("{{{}}}", members.join(","));
-    let properties: Vec<String> = (0..2_000).map(|at| format!(r#""k{}":{{"type":"integer"}}"#, at * 7)).collect();
+    let properties: Vec<String> =
+        (0..2_000).map(|at| format!(r#""k{}":{{"type":"integer"}}"#, at * 7)).collect();
     let required: Vec<String> = (0..2_000).map(|at| format!("\"k{}\"", at * 3)).collect();
-    let schema = format!(r#"{{"properties":{{{}}},"required":[{}]}}"#, properties.join(","), required.join(","));
+    let schema =
+        format!(r#"{{"properties":{{{}}},"required":[{}]}}"#, properties.join(","), required.join(","));
     assert_eq!(check(&schema, &record), Ok(()));
     let items: Vec<String> = (0..20_000).map(|at| at.to_string()).collect();
     assert_eq!(check(r#"{"uniqueItems": true}"#, &format!("[{}]", items.join(","))), Ok(()));
     // Alternatives that each go to the end before they fail.
-    let branch = |name: &str| format!(r##"{{"additionalProperties": {{"$ref": "#"}}, "required": ["{name}"]}}"##);
-    let schema = format!(r#"{{"type": "object", "anyOf": [{}, {}, {{"maxProperties": 0}}]}}"#, branch("x"), branch("y"));
+    let branch =
+        |name: &str| format!(r##"{{"additionalProperties": {{"$ref": "#"}}, "required": ["{name}"]}}"##);
+    let schema = format!(
+        r#"{{"type": "object", "anyOf": [{}, {}, {{"maxProperties": 0}}]}}"#,
+        branch("x"),
+        branch("y")
+    );
     let record = format!("{}{{}}{}", r#"{"y":"#.repeat(40), "}".repeat(40));
     let verdict = check(&schema, &record);
     assert!(matches!(verdict, Ok(()) | Err(Rejected::TooMuch { .. })), "{verdict:?}");
@@ -152,7 +174,8 @@ fn names_that_hash_alike_cost_no_more_than_a_look_each() {
     // Equal in length, in the first and in the last eight bytes.
     let members: Vec<String> = (0..3_000).map(|at| format!("\"samehead{at:06}sametail\":1")).collect();
     let record = format!("{{{}}}", members.join(","));
-    let properties: Vec<String> = (0..300).map(|at| format!(r#""samehead{at:06}sametail":{{"type":"integer"}}"#)).collect();
+    let properties: Vec<String> =
+        (0..300).map(|at| format!(r#""samehead{at:06}sametail":{{"type":"integer"}}"#)).collect();
     assert_eq!(check(&format!(r#"{{"properties":{{{}}}}}"#, properties.join(",")), &record), Ok(()));
 }
 
@@ -181,13 +204,33 @@ fn bytes_that_are_no_text_are_no_json() {
 #[test]
 fn every_draft_takes_hostile_schemas_without_harm() {
     for draft in Draft::ALL {
-        for text in ["", "1", "null", "[]", "\"x\"", "{", r#"{"type": 5}"#, r#"{"properties": []}"#, r#"{"$ref": 5}"#, r#"{"$schema": 5}"#, r##"{"$ref": "#/%ff"}"##, r#"{"$ref": "::"}"#, r#"{"$id": "::", "$ref": "a"}"#, r#"{"id": "::"}"#, r#"{"pattern": "("}"#, r#"{"multipleOf": 0}"#] {
+        for text in [
+            "",
+            "1",
+            "null",
+            "[]",
+            "\"x\"",
+            "{",
+            r#"{"type": 5}"#,
+            r#"{"properties": []}"#,
+            r#"{"$ref": 5}"#,
+            r#"{"$schema": 5}"#,
+            r##"{"$ref": "#/%ff"}"##,
+            r#"{"$ref": "::"}"#,
+            r#"{"$id": "::", "$ref": "a"}"#,
+            r#"{"id": "::"}"#,
+            r#"{"pattern": "("}"#,
+            r#"{"multipleOf": 0}"#,
+        ] {
             let mut options = Options::default();
             (options.default_draft, options.formats) = (draft, Formats::Assert);
             if let Ok(schema) = Schema::compile(text, [("::", "{}"), ("", "{}"), ("a b", "[]")], &options) {
                 let mut validator = Validator::new(schema);
                 for record in ["1", "{}", "[]", "\"x\"", "null", ""] {
-                    assert_eq!(validator.check(record.as_bytes()), validator.check_by_tree(record.as_bytes()));
+                    assert_eq!(
+                        validator.check(record.as_bytes()),
+                        validator.check_by_tree(record.as_bytes())
+                    );
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! What a rejected record says: where, which keyword, in which words, and how little of the record.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is not as it says")]
+
 use housepipe_json_schema::{Draft, Formats, Options, Rejected, Schema, Validator, Violation};
 
 const NONE: [(&str, &str); 0] = [];
@@ -25,9 +27,9 @@ fn messages_say_what_is_wrong() {
         (r#"{"type": "string"}"#, r#"{"a": 1}"#, "an object of 1 member is not of type string"),
         (r#"{"required": ["id"]}"#, "{}", r#"the member "id" is missing"#),
         (
-            r#"{"additionalProperties": false}"#,
-            r#"{"a": 1, "b": 2, "c": 3, "d": 4}"#,
-            r#"members that the schema does not have: "a", "b", "c" and 1 more"#,
+            r#"{"properties": {"a": {}}, "additionalProperties": false}"#,
+            r#"{"a": 1, "b": 2}"#,
+            r#"members that the schema does not have: "b""#,
         ),
         (r#"{"enum": ["a", 1, null]}"#, r#""b""#, r#""b" is none of "a", 1, null"#),
         (r#"{"const": "a"}"#, "2", r#"2 is not "a""#),
@@ -45,11 +47,20 @@ fn messages_say_what_is_wrong() {
         (r#"{"minProperties": 1}"#, "{}", "0 members are fewer than 1"),
         (r#"{"maxProperties": 0}"#, r#"{"a":1}"#, "1 member are more than 0"),
         (r#"{"uniqueItems": true}"#, "[1, 1.0]", "an item comes twice"),
-        (r#"{"contains": {"type": "null"}}"#, "[1]", "none of the items is one that the array has to contain"),
+        (
+            r#"{"contains": {"type": "null"}}"#,
+            "[1]",
+            "none of the items is one that the array has to contain",
+        ),
         ("false", "1", "nothing is allowed here"),
+        (r#"{"additionalProperties": false}"#, r#"{"a": 1}"#, "no member is allowed here"),
         (r#"{"not": {}}"#, "1", "1 is what the schema forbids"),
         (r#"{"oneOf": [{}, {}]}"#, "1", "1 fits more than one of the schemas"),
-        (r#"{"propertyNames": {"maxLength": 1}}"#, r#"{"ab": 1}"#, r#"the name "ab" is not allowed: "ab" is longer than 1 character"#),
+        (
+            r#"{"propertyNames": {"maxLength": 1}}"#,
+            r#"{"ab": 1}"#,
+            r#"the name "ab" is not allowed: "ab" is longer than 1 character"#,
+        ),
         (
             r#"{"oneOf": [{"type": "null"}, {"type": "object", "properties": {"a": {"type": "object", "properties": {"b": {"type": "string"}}}}}]}"#,
             r#"{"a": {"b": 1}}"#,
@@ -74,7 +85,10 @@ fn the_place_is_a_pointer_into_the_record_and_one_into_the_schema() {
     );
     let shown = rejected(r#"{"required": ["a"]}"#, "{}").to_string();
     assert_eq!(shown, "the record: the member \"a\" is missing (required, at #/required of the schema)");
-    assert_eq!(rejected("{}", "{]").to_string(), "not JSON: something else where a name in quotes has to follow at byte 1");
+    assert_eq!(
+        rejected("{}", "{]").to_string(),
+        "not JSON: something else where a name in quotes has to follow at byte 1"
+    );
 }
 
 #[test]

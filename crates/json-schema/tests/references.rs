@@ -1,5 +1,7 @@
 //! What a `$ref` leads to: the document itself and the references, and nothing else.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is not as it says")]
+
 use housepipe_json_schema::{Draft, Options, Schema, SchemaError, Validator};
 
 const CITY: &str = r#"{"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}}"#;
@@ -42,7 +44,10 @@ fn names_are_found_as_they_are_written_and_as_they_are_resolved() {
         (http, "http://example.com/schemas/address.json", "address.json"),
         (r#""$id": "urn:example:order", "#, "urn:example:address", "urn:example:address"),
     ] {
-        assert!(leads(&order(id, reference), &[(name, CITY)]), "{reference} by {name} is not followed by the fast way");
+        assert!(
+            leads(&order(id, reference), &[(name, CITY)]),
+            "{reference} by {name} is not followed by the fast way"
+        );
     }
 }
 
@@ -53,7 +58,10 @@ fn a_reference_is_found_by_its_own_id_too() {
     leads(&order("", "http://example.com/address.json"), &[("address.json", &with_id)]);
     // The name that the registry gives goes before what another one calls itself.
     let other = r#"{"$id": "http://example.com/address.json", "type": "integer"}"#;
-    leads(&order("", "http://example.com/address.json"), &[("a", other), ("http://example.com/address.json", CITY)]);
+    leads(
+        &order("", "http://example.com/address.json"),
+        &[("a", other), ("http://example.com/address.json", CITY)],
+    );
 }
 
 #[test]
@@ -84,8 +92,10 @@ fn what_is_not_there_is_named() {
         ("file:///etc/passwd", "file:///etc/passwd"),
     ] {
         let error = compile(&order("", reference), &[("city.json", CITY)]).unwrap_err();
-        let expected =
-            SchemaError::UnknownReference { reference: shown.to_owned(), known: vec!["city.json".to_owned()] };
+        let expected = SchemaError::UnknownReference {
+            reference: shown.to_owned(),
+            known: vec!["city.json".to_owned()],
+        };
         assert_eq!(error, expected);
         assert!(error.to_string().contains("register that schema"), "{error}");
     }
@@ -98,15 +108,23 @@ fn what_is_not_there_is_named() {
 #[test]
 fn drafts_are_told_by_their_uri() {
     for draft in Draft::ALL {
-        for uri in [draft.uri().to_owned(), format!("{}#", draft.uri()), draft.uri().replace("http:", "https:")] {
+        for uri in
+            [draft.uri().to_owned(), format!("{}#", draft.uri()), draft.uri().replace("http:", "https:")]
+        {
             assert_eq!(compile(&format!(r#"{{"$schema": "{uri}"}}"#), &[]).unwrap().draft(), draft);
         }
     }
     assert_eq!(compile("{}", &[]).unwrap().draft(), Draft::Draft7);
     let unknown = r#"{"$schema": "http://example.com/my-draft"}"#;
     let error = compile(unknown, &[]).unwrap_err();
-    assert!(matches!(&error, SchemaError::UnknownDraft { uri, .. } if uri == "http://example.com/my-draft"), "{error:?}");
-    assert!(error.to_string().starts_with("the schema has the `$schema` \"http://example.com/my-draft\""), "{error}");
+    assert!(
+        matches!(&error, SchemaError::UnknownDraft { uri, .. } if uri == "http://example.com/my-draft"),
+        "{error:?}"
+    );
+    assert!(
+        error.to_string().starts_with("the schema has the `$schema` \"http://example.com/my-draft\""),
+        "{error}"
+    );
     let error = compile("{}", &[("a.json", unknown)]).unwrap_err();
     assert!(error.to_string().starts_with("the reference \"a.json\" has"), "{error}");
     // What the references bring is a draft as well.

@@ -245,10 +245,9 @@ impl Pass<'_> {
         let end = texts::text_end(self.bytes, at + 1)?;
         let name = self.bytes.get(at + 1..end)?;
         // With an escape it may be any name.
-        if !rule.properties.is_empty() || rule.additional.is_none() {
-            if memchr::memchr(b'\\', name).is_some() {
-                return None;
-            }
+        let are_alike = rule.properties.is_empty() && rule.additional.is_some();
+        if !are_alike && memchr::memchr(b'\\', name).is_some() {
+            return None;
         }
         let behind = self.skip_blanks(end + 1);
         if byte(self.bytes, behind) != b':' {

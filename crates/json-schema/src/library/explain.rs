@@ -12,7 +12,12 @@ const CANDIDATES_SHOWN: usize = 5;
 
 pub(super) fn violation(error: &ValidationError<'_>) -> Violation {
     let keyword = match error.kind() {
-        Kind::FalseSchema => "false",
+        // Where a keyword is `false` it is the one that is violated, and not the schema of a name.
+        Kind::FalseSchema => match error.evaluation_path().as_str().rsplit('/').next() {
+            Some("additionalProperties") => "additionalProperties",
+            Some("items") => "items",
+            _ => "false",
+        },
         kind => kind.keyword(),
     };
     Violation {
@@ -67,6 +72,9 @@ fn message(error: &ValidationError<'_>) -> String {
         }
         Kind::UniqueItems => "an item comes twice".to_owned(),
         Kind::Contains => "none of the items is one that the array has to contain".to_owned(),
+        Kind::FalseSchema if error.evaluation_path().as_str().ends_with("/additionalProperties") => {
+            "no member is allowed here".to_owned()
+        }
         Kind::FalseSchema => "nothing is allowed here".to_owned(),
         Kind::Not { .. } => format!("{} is what the schema forbids", found()),
         Kind::AnyOf { context } => format!("{} fits none of the schemas{}", found(), closest(context)),

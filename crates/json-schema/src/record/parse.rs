@@ -28,12 +28,9 @@ impl Parser {
         if record.len() > bytes_max {
             return Err(Rejected::TooMuch { what: "bytes", limit: bytes_max as u64 });
         }
-        let text = match simdutf8::basic::from_utf8(record) {
-            Ok(text) => text,
-            Err(_) => {
-                let position = std::str::from_utf8(record).map_or_else(|error| error.valid_up_to(), str::len);
-                return Err(Rejected::NotJson(NotJson { position, reason: "bytes that are not UTF-8" }));
-            }
+        let Ok(text) = simdutf8::basic::from_utf8(record) else {
+            let position = std::str::from_utf8(record).map_or_else(|error| error.valid_up_to(), str::len);
+            return Err(Rejected::NotJson(NotJson { position, reason: "bytes that are not UTF-8" }));
         };
         self.clear();
         Reader { parser: self, text, bytes: record, at: 0, depth_max: limits.record_depth }.document()?;
@@ -73,8 +70,7 @@ impl Reader<'_> {
         self.skip_blanks();
         let mut has_value = self.value()?;
         // A value was read, or a container was opened.
-        loop {
-            let Some(&container) = self.parser.open.last() else { break };
+        while let Some(&container) = self.parser.open.last() {
             let is_object =
                 self.parser.items.get(container as usize).is_some_and(|item| item.kind == Kind::Object);
             self.skip_blanks();
@@ -394,9 +390,7 @@ mod tests {
 
     #[test]
     fn depth_and_bytes_are_limited() {
-        let mut limits = Limits::default();
-        limits.record_depth = 3;
-        limits.record_bytes = 10;
+        let limits = Limits { record_depth: 3, record_bytes: 10, ..Limits::default() };
         let mut parser = Parser::default();
         assert!(parser.parse(b"[[[1]]]", &limits).is_ok());
         let deep = parser.parse(b"[[[[]]]]", &limits).map(|_| ()).unwrap_err();

@@ -40,7 +40,7 @@ impl Compiler<'_> {
         if let Some(multiple) = object.get("multipleOf") {
             match multiple.as_i64() {
                 Some(multiple) if multiple > 0 && multiple.unsigned_abs() <= EXACT_MAX => {
-                    rule.multiple_of = multiple
+                    rule.multiple_of = multiple;
                 }
                 _ => return Part::Unknown,
             }
