@@ -8,6 +8,8 @@ use housepipe_json_schema::{Draft, Formats, Options, Schema, Validator};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 /// Names of members, some of them odd.
 const NAMES: [&str; 9] = [
@@ -289,7 +291,7 @@ fn compiled(schema: &str, draft: Draft, formats: Formats) -> Option<Schema> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(1500), ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_accepted_at_once_is_valid(
@@ -315,6 +317,36 @@ proptest! {
             prop_assert_eq!(cold.is_certainly_valid(&bytes), warm.is_certainly_valid(&bytes), "{} {}", &schema, &shown);
         }
     }
+}
+
+/// How many cases, unless `PROPTEST_CASES` says so.
+fn cases(default: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default)
+}
+
+/// Cases that say nothing would let the fast way accept whatever it likes.
+#[test]
+fn the_cases_above_say_something() {
+    let mut runner = TestRunner::deterministic();
+    let cases = (schema(), vec(record(), 8));
+    let (mut schemas, mut valid, mut invalid, mut accepted) = (0, 0, 0, 0);
+    for _ in 0..600 {
+        let (schema, records) = cases.new_tree(&mut runner).unwrap().current();
+        let Some(compiled) = compiled(&schema, Draft::Draft7, Formats::Assert) else { continue };
+        schemas += 1;
+        let mut validator = Validator::new(compiled);
+        for record in records {
+            let is_valid = validator.check(record.as_bytes()).is_ok();
+            valid += usize::from(is_valid);
+            invalid += usize::from(!is_valid);
+            accepted += usize::from(validator.is_certainly_valid(record.as_bytes()));
+        }
+    }
+    assert!(
+        schemas > 300 && valid > 300 && invalid > 300,
+        "{schemas} schemas, {valid} valid, {invalid} invalid"
+    );
+    assert!(accepted * 2 > valid, "{accepted} of {valid} accepted at once");
 }
 
 /// The flat schemas that producers register, and records of theirs.
@@ -380,7 +412,7 @@ fn every_beginning_and_every_changed_byte_of_a_record_comes_to_the_same() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(500), ..ProptestConfig::default() })]
 
     #[test]
     fn bytes_at_random_never_panic(bytes in vec(any::<u8>(), 0..200)) {
