@@ -1,6 +1,7 @@
 //! Numbers.
 
 use super::block::{byte, digits, load, low, number};
+use super::part::Merge;
 
 /// What a number has to keep.
 #[derive(Debug, Clone)]
@@ -56,6 +57,36 @@ impl NumberRule {
             && value <= self.max
             && (self.multiple_of == 0 || value % self.multiple_of == 0)
             && self.choices.as_ref().is_none_or(|choices| choices.contains(&value))
+    }
+}
+
+impl Merge for NumberRule {
+    fn merged(&self, other: &Self) -> Option<Self> {
+        let multiple_of = match (self.multiple_of, other.multiple_of) {
+            (0, one) | (one, 0) => one,
+            (first, second) if first == second => first,
+            _ => return None,
+        };
+        let choices = match (&self.choices, &other.choices) {
+            (None, one) | (one, None) => one.clone(),
+            (Some(first), Some(second)) => {
+                Some(first.iter().copied().filter(|choice| second.contains(choice)).collect())
+            }
+        };
+        let range = match (self.range, other.range) {
+            (Some(first), Some(second)) => {
+                Some(Range { min: first.min.max(second.min), max: first.max.min(second.max) })
+            }
+            _ => None,
+        };
+        Some(NumberRule {
+            is_integer: self.is_integer || other.is_integer,
+            min: self.min.max(other.min),
+            max: self.max.min(other.max),
+            range,
+            multiple_of,
+            choices,
+        })
     }
 }
 

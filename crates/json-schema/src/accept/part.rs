@@ -24,7 +24,26 @@ pub(super) enum Part<R> {
 /// Parts of a value that is tried in several ways.
 const PARTS_MAX: usize = 8;
 
-impl<R: Clone> Part<R> {
+/// Two rules as one.
+pub(super) trait Merge: Sized {
+    /// The rule that holds where both do, where there is one.
+    fn merged(&self, other: &Self) -> Option<Self>;
+}
+
+impl Merge for () {
+    fn merged(&self, (): &()) -> Option<()> {
+        Some(())
+    }
+}
+
+/// Rules of arrays and objects are kept one by one.
+impl Merge for u32 {
+    fn merged(&self, other: &u32) -> Option<u32> {
+        (self == other).then_some(*self)
+    }
+}
+
+impl<R: Clone + Merge> Part<R> {
     pub(super) fn is_never(&self) -> bool {
         matches!(self, Part::Never)
     }
@@ -45,14 +64,18 @@ impl<R: Clone> Part<R> {
             (Part::Unknown, _) | (_, Part::Unknown) => Part::Unknown,
             (Part::Any, part) | (part, Part::Any) => part,
             (first, second) => {
-                let mut parts = Vec::new();
+                let mut parts: Vec<Self> = Vec::new();
                 for part in [first, second] {
                     match part {
-                        Part::All(inner) => parts.extend(inner),
-                        part => parts.push(part),
+                        Part::All(inner) => inner.into_iter().for_each(|part| add(&mut parts, part)),
+                        part => add(&mut parts, part),
                     }
                 }
-                if parts.len() > PARTS_MAX { Part::Unknown } else { Part::All(parts.into()) }
+                match parts.len() {
+                    1 => parts.pop().unwrap_or(Part::Unknown),
+                    2..=PARTS_MAX => Part::All(parts.into()),
+                    _ => Part::Unknown,
+                }
             }
         }
     }
@@ -84,6 +107,21 @@ impl<R: Clone> Part<R> {
             (Some(_), Some(_)) => Part::Unknown,
         }
     }
+}
+
+/// Adds a part to those that all have to accept, merged with another where that can be.
+fn add<R: Clone + Merge>(parts: &mut Vec<Part<R>>, part: Part<R>) {
+    if let Part::One(rule) = &part {
+        for other in parts.iter_mut() {
+            if let Part::One(own) = other
+                && let Some(merged) = own.merged(rule)
+            {
+                *own = merged;
+                return;
+            }
+        }
+    }
+    parts.push(part);
 }
 
 /// Everything that holds for a value.

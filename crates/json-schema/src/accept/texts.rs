@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::block::{byte, first_special, load};
 use super::format::Format;
+use super::part::Merge;
 use super::pattern::Pattern;
 
 /// What a text has to keep.
@@ -16,6 +17,29 @@ pub(super) struct TextRule {
     pub(super) format: Option<Format>,
     pub(super) pattern: Option<Arc<Pattern>>,
     pub(super) choices: Option<Arc<Choices>>,
+}
+
+impl Merge for TextRule {
+    fn merged(&self, other: &Self) -> Option<Self> {
+        /// The one that is there, where there are not two.
+        fn only<T: Clone>(first: Option<&T>, second: Option<&T>) -> Option<Option<T>> {
+            match (first, second) {
+                (Some(_), Some(_)) => None,
+                (one, None) | (None, one) => Some(one.cloned()),
+            }
+        }
+        let length_max = match (self.length_max, other.length_max) {
+            (Some(first), Some(second)) => Some(first.min(second)),
+            (one, None) | (None, one) => one,
+        };
+        Some(TextRule {
+            length_min: self.length_min.max(other.length_min),
+            length_max,
+            format: only(self.format.as_ref(), other.format.as_ref())?,
+            pattern: only(self.pattern.as_ref(), other.pattern.as_ref())?,
+            choices: only(self.choices.as_ref(), other.choices.as_ref())?,
+        })
+    }
 }
 
 /// The texts that are allowed, where they are few.
