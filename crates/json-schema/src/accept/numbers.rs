@@ -92,11 +92,17 @@ impl Merge for NumberRule {
 
 /// Digits whose number fits an `i64` whatever they are.
 const DIGITS_MAX: u32 = 18;
+/// Digits whose number fits an `u64` whatever they are.
+const FRACTION_DIGITS_MAX: u32 = 19;
+/// Eight times the distance of neighbouring numbers, for a number of size 1.
+const SLACK: f64 = 8.0 * f64::EPSILON;
 /// Numbers below are exact as an `f64` (2^53).
 const EXACT_MAX: u64 = 1 << 53;
 /// Powers of ten that are exact as an `f64`, as far as they are needed.
-const POWERS: [f64; 19] =
-    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18];
+const POWERS: [f64; 20] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19,
+];
 
 /// Digits that were read: their number, as far as it is exact, and how many they are.
 #[derive(Clone, Copy)]
@@ -178,14 +184,16 @@ fn fraction_end(
         return Some(at);
     }
     let range = rule.range?;
-    if rule.multiple_of != 0 || rule.choices.is_some() || all.count > DIGITS_MAX || all.value >= EXACT_MAX {
+    if rule.multiple_of != 0 || rule.choices.is_some() || all.count > FRACTION_DIGITS_MAX {
         return None;
     }
-    // Both are exact, so that the quotient is the nearest number to what is written (Clinger, 1990).
-    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+    // The quotient of two exact numbers is the nearest number to what is written (Clinger, 1990). Where the digits are more than
+    // an `f64` holds, both it and the quotient are rounded, by less than the slack.
+    #[expect(clippy::cast_precision_loss, reason = "that is what the slack is for")]
     let magnitude = all.value as f64 / POWERS.get((all.count - whole.count) as usize)?;
+    let slack = if all.value < EXACT_MAX { 0.0 } else { magnitude * SLACK };
     let value = if is_negative { -magnitude } else { magnitude };
-    (range.min <= value && value <= range.max).then_some(at)
+    (range.min <= value - slack && value + slack <= range.max).then_some(at)
 }
 
 #[cfg(test)]
@@ -231,6 +239,16 @@ mod tests {
         }
         for text in
             ["-6", "101", "-5.51", "99.751", "1e1", "1000000000000000000000", "1.0000000000000000000001"]
+        {
+            assert!(!accepts(&rule, text), "{text}");
+        }
+        let rule = NumberRule { range: Some(Range { min: -90.0, max: 90.0 }), ..NumberRule::ANY };
+        for text in ["47.12345600000001", "-89.99999999999999", "0.1234567890123456789", "89.999999999999"] {
+            assert!(accepts(&rule, text), "{text}");
+        }
+        // So near to the bound only the library tells.
+        for text in
+            ["90.00000000000000001", "89.99999999999999999", "90.1234567890123456", "-90.00000000000001"]
         {
             assert!(!accepts(&rule, text), "{text}");
         }

@@ -47,7 +47,7 @@ pub(crate) struct Item {
 }
 
 /// Objects with more members are looked up by the order of their names.
-const SCANNED_MEMBERS: u32 = 16;
+const SCANNED_MEMBERS: u32 = 64;
 
 /// A record that was read.
 #[derive(Debug, Clone, Copy)]
