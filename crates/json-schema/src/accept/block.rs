@@ -59,16 +59,21 @@ const fn first(tops: u128) -> u32 {
     tops.trailing_zeros() / 8
 }
 
-/// The first byte that ends a run of plain text: a quote, a backslash, a control character or one beyond ASCII. 16 where there
-/// is none.
+/// A bit for each byte that ends a run of plain text: a quote, a backslash, a control character or one beyond ASCII.
 #[inline(always)]
-pub(super) fn first_special(block: u128) -> u32 {
-    let text: i8x16 = i8x16::new(block.to_le_bytes().map(u8::cast_signed));
+pub(super) fn specials(block: [u8; 16]) -> u32 {
+    let text = i8x16::new(block.map(u8::cast_signed));
     let quotes = text.simd_eq(i8x16::splat(b'"'.cast_signed()));
     let backslashes = text.simd_eq(i8x16::splat(b'\\'.cast_signed()));
     // Bytes beyond ASCII are negative here.
     let others = text.simd_lt(i8x16::splat(b' '.cast_signed()));
-    ((quotes | backslashes | others).to_bitmask() | 1 << 16).trailing_zeros()
+    (quotes | backslashes | others).to_bitmask()
+}
+
+/// The first of those bytes; 16 where there is none.
+#[inline(always)]
+pub(super) fn first_special(block: u128) -> u32 {
+    (specials(block.to_le_bytes()) | 1 << 16).trailing_zeros()
 }
 
 /// How many digits the block begins with, and the block with digits as their values.

@@ -48,28 +48,40 @@ impl Format {
     }
 }
 
-/// What is left in each lane above its digit (9) or its separator (0).
-const fn room(pattern: [u8; 16]) -> u128 {
-    let mut room = [0; 16];
-    let mut at = 0;
-    while at < 16 {
-        room[at] = match pattern[at] {
-            b'0' => 0x76,
-            b'?' => 0,
-            _ => 0x7F,
-        };
-        at += 1;
-    }
-    u128::from_le_bytes(room)
+/// Digits and separators of a text: `0` stands for a digit, `?` for anything of ASCII, and all else for itself.
+struct Shape {
+    text: u128,
+    /// What is left in each lane above a digit (9), a separator (0) or anything (127).
+    room: u128,
 }
 
-/// The block as the values of its digits, where it has the digits and separators of the pattern: `0` stands for a digit, `?`
-/// for anything of ASCII.
-#[inline(always)]
-fn by_pattern(block: u128, pattern: [u8; 16]) -> Option<u128> {
-    let values = block ^ u128::from_le_bytes(pattern);
-    fits(values, room(pattern)).then_some(values)
+impl Shape {
+    const fn new(text: [u8; 16]) -> Shape {
+        let mut room = [0; 16];
+        let mut at = 0;
+        while at < 16 {
+            room[at] = match text[at] {
+                b'0' => 0x76,
+                b'?' => 0,
+                _ => 0x7F,
+            };
+            at += 1;
+        }
+        Shape { text: u128::from_le_bytes(text), room: u128::from_le_bytes(room) }
+    }
+
+    /// The block as the values of its digits, where it has this shape.
+    #[inline(always)]
+    const fn values(&self, block: u128) -> Option<u128> {
+        let values = block ^ self.text;
+        if fits(values, self.room) { Some(values) } else { None }
+    }
 }
+
+const MOMENT: Shape = Shape::new(*b"0000-00-00T00:00");
+const DATE: Shape = Shape::new(*b"0000-00-00\"?????");
+/// Hours and minutes, of a day and of a zone.
+const CLOCK: Shape = Shape::new(*b"00:00???????????");
 
 #[inline(always)]
 fn pair(values: u128, at: u32) -> u8 {
@@ -97,25 +109,25 @@ fn is_late_day(values: u128, month: u8, day: u8) -> bool {
 /// RFC 3339, with a large `T` and `Z`. Leap seconds are left to the library.
 #[inline]
 fn date_time(bytes: &[u8], at: usize) -> Option<usize> {
-    let values = by_pattern(load(bytes, at), *b"0000-00-00T00:00")?;
+    let values = MOMENT.values(load(bytes, at))?;
     let is_moment = is_date(values) && pair(values, 11) <= 23 && pair(values, 14) <= 59;
     if is_moment { second(bytes, at + 16) } else { None }
 }
 
 #[inline]
 fn date(bytes: &[u8], at: usize) -> Option<usize> {
-    let values = by_pattern(load(bytes, at), *b"0000-00-00\"?????")?;
+    let values = DATE.values(load(bytes, at))?;
     is_date(values).then_some(at + 10)
 }
 
 #[inline]
 fn time(bytes: &[u8], at: usize) -> Option<usize> {
-    let values = by_pattern(load(bytes, at), *b"00:00???????????")?;
+    let values = CLOCK.values(load(bytes, at))?;
     if pair(values, 0) <= 23 && pair(values, 3) <= 59 { second(bytes, at + 5) } else { None }
 }
 
 /// Seconds with their fraction, and the zone.
-#[inline]
+#[inline(always)]
 fn second(bytes: &[u8], at: usize) -> Option<usize> {
     let block = load(bytes, at);
     let second = block ^ u128::from_le_bytes(*b":00\0\0\0\0\0\0\0\0\0\0\0\0\0");
@@ -138,7 +150,7 @@ fn second(bytes: &[u8], at: usize) -> Option<usize> {
     match byte(bytes, at) {
         b'Z' => Some(at + 1),
         b'+' | b'-' => {
-            let values = by_pattern(load(bytes, at + 1), *b"00:00???????????")?;
+            let values = CLOCK.values(load(bytes, at + 1))?;
             (pair(values, 0) <= 23 && pair(values, 3) <= 59).then_some(at + 6)
         }
         _ => None,

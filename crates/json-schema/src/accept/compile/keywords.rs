@@ -101,7 +101,7 @@ pub(super) fn choices(choices: &[Value]) -> Node {
     }
     if !texts.is_empty() {
         let choices = Some(Arc::new(Choices::new(texts)));
-        node.text = Part::One(TextRule { choices, ..TextRule::default() });
+        node.text = Part::One(TextRule { choices, ..TextRule::default() }.settled());
     }
     if !numbers.is_empty() {
         node.number = Part::One(NumberRule { choices: Some(numbers.into()), ..NumberRule::ANY });
@@ -121,7 +121,7 @@ impl Compiler<'_> {
         else {
             return Part::Unknown;
         };
-        (rule.length_min, rule.length_max) = (length_min, (length_max < usize::MAX).then_some(length_max));
+        (rule.length_min, rule.length_max) = (length_min, length_max);
         if let Some(name) = object.get("format").filter(|_| self.asserts_formats) {
             let Some(name) = name.as_str() else { return Part::Unknown };
             rule.format = Format::by_name(name, self.draft);
@@ -137,9 +137,9 @@ impl Compiler<'_> {
             }
         }
         let is_free = rule.length_min == 0
-            && rule.length_max.is_none()
+            && rule.length_max == usize::MAX
             && rule.format.is_none()
             && rule.pattern.is_none();
-        if is_free { Part::Any } else { Part::One(rule) }
+        if is_free { Part::Any } else { Part::One(rule.settled()) }
     }
 }
