@@ -84,12 +84,19 @@ pub(super) fn digits(block: u128) -> (u32, u128) {
     (first((values.wrapping_add(every(0x76)) | values) & TOPS), values)
 }
 
-/// The number that the first `count` digits make, of at most eight.
+/// The number that the first `count` digits make, of at most sixteen. The same work whatever the count is, since no processor
+/// foresees how long numbers are.
 #[inline(always)]
-pub(super) fn number(values: u64, count: u32) -> u64 {
-    debug_assert!((1..=8).contains(&count));
+pub(super) fn number(values: u128, count: u32) -> u64 {
+    debug_assert!((1..=16).contains(&count));
     // The last digit comes to the top, zeros before the first one.
-    let digits = values << (64 - 8 * count);
+    let digits = values << (8 * (16 - count));
+    eight(low(digits)) * 100_000_000 + eight(low(digits >> 64))
+}
+
+/// The number that eight digits make.
+#[inline(always)]
+const fn eight(digits: u64) -> u64 {
     let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00FF_00FF_00FF_00FF;
     let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
     (fours.wrapping_mul(10_000) + (fours >> 32)) & 0xFFFF_FFFF
@@ -134,10 +141,12 @@ mod tests {
 
     #[test]
     fn numbers_are_read() {
-        for text in ["1", "12", "123", "1234567", "12345678", "90000009"] {
-            let (count, values) = digits(load(format!("{text},9").as_bytes(), 0));
+        for text in
+            ["1", "12", "123", "1234567", "12345678", "900000009", "123456789012345", "9999999999999999"]
+        {
+            let (count, values) = digits(load(format!("{text},98765432109876543210").as_bytes(), 0));
             assert_eq!(count as usize, text.len());
-            assert_eq!(number(low(values), count), text.parse::<u64>().unwrap());
+            assert_eq!(number(values, count), text.parse::<u64>().unwrap());
         }
         assert_eq!(digits(load(b"/1", 0)).0, 0);
         assert_eq!(digits(load(b"1:2", 0)).0, 1);

@@ -61,7 +61,7 @@ pub(super) fn compile(documents: &Documents, options: &Options) -> Option<Accept
     while let Some((id, place)) = compiler.waiting.pop() {
         let node = compiler.shape(place, 0);
         if let Some(slot) = compiler.nodes.get_mut(id as usize) {
-            *slot = node;
+            *slot = node.settled();
         }
     }
     let Compiler { nodes, arrays, objects, memory_slots, .. } = compiler;

@@ -1,6 +1,6 @@
 //! Numbers.
 
-use super::block::{byte, digits, load, low, number};
+use super::block::{byte, digits, load, number};
 use super::part::Merge;
 
 /// What a number has to keep.
@@ -49,6 +49,20 @@ impl NumberRule {
     /// Whether everything with a fraction keeps it.
     fn takes_all_fractions(&self) -> bool {
         !self.is_integer && self.multiple_of == 0 && self.choices.is_none() && self.range == Some(Range::ALL)
+    }
+
+    /// Whether everything between the whole part and the next integer keeps it: then the fraction need not be read.
+    #[inline(always)]
+    fn takes_between(&self, whole: Run, is_negative: bool) -> bool {
+        // So few digits make a number whose neighbours are floats too, and the number that is nearest to it lies between them.
+        const WHOLE_DIGITS_MAX: u32 = 15;
+        let near = whole.value.cast_signed();
+        let (min, max) = if is_negative { (!near, -near) } else { (near, near + 1) };
+        whole.count <= WHOLE_DIGITS_MAX
+            && self.min <= min
+            && max <= self.max
+            && self.multiple_of == 0
+            && self.choices.is_none()
     }
 
     #[inline]
@@ -111,21 +125,17 @@ struct Run {
     count: u32,
 }
 
-/// Reads digits; `run` is what stands before them. A value of more than [`DIGITS_MAX`] digits is wrong and does not count.
+/// Reads digits; `run` is what stands before them. A value of more than [`FRACTION_DIGITS_MAX`] digits is wrong and does not
+/// count.
 #[inline(always)]
 fn run(bytes: &[u8], mut at: usize, run: Run) -> (Run, usize) {
-    const TENS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+    const TENS: [u64; 17] = tens();
     let Run { mut value, mut count } = run;
     loop {
         let (found, values) = digits(load(bytes, at));
         if found > 0 {
-            let first = found.min(8);
-            value = value.wrapping_mul(TENS[first as usize]).wrapping_add(number(low(values), first));
-            if found > 8 {
-                let second = found - 8;
-                value =
-                    value.wrapping_mul(TENS[second as usize]).wrapping_add(number(low(values >> 64), second));
-            }
+            let tens = TENS.get(found as usize).copied().unwrap_or(0);
+            value = value.wrapping_mul(tens).wrapping_add(number(values, found));
             count = count.saturating_add(found);
             at += found as usize;
         }
@@ -133,6 +143,16 @@ fn run(bytes: &[u8], mut at: usize, run: Run) -> (Run, usize) {
             return (Run { value, count }, at);
         }
     }
+}
+
+const fn tens() -> [u64; 17] {
+    let mut tens = [1; 17];
+    let mut at = 1;
+    while at < 17 {
+        tens[at] = tens[at - 1] * 10;
+        at += 1;
+    }
+    tens
 }
 
 /// Where the number ends that begins at `at`, where it is JSON.
@@ -160,6 +180,7 @@ pub(super) fn ruled_end(rule: &NumberRule, bytes: &[u8], at: usize) -> Option<us
     rule.takes(if is_negative { -value } else { value }).then_some(end)
 }
 
+/// What stands behind the whole part, at a point or an exponent.
 #[inline(always)]
 fn fraction_end(
     rule: &NumberRule,
@@ -168,6 +189,10 @@ fn fraction_end(
     whole: Run,
     is_negative: bool,
 ) -> Option<usize> {
+    if byte(bytes, at) == b'.' && rule.takes_between(whole, is_negative) {
+        at = digits_end(bytes, at + 1)?;
+        return if matches!(byte(bytes, at), b'e' | b'E') { exponent_end(rule, bytes, at) } else { Some(at) };
+    }
     let mut all = whole;
     if byte(bytes, at) == b'.' {
         (all, at) = run(bytes, at + 1, whole);
@@ -176,9 +201,7 @@ fn fraction_end(
         }
     }
     if matches!(byte(bytes, at), b'e' | b'E') {
-        let sign = usize::from(matches!(byte(bytes, at + 1), b'+' | b'-'));
-        let (exponent, end) = run(bytes, at + 1 + sign, Run { value: 0, count: 0 });
-        return (exponent.count > 0 && rule.takes_all_fractions()).then_some(end);
+        return exponent_end(rule, bytes, at);
     }
     if rule.takes_all_fractions() {
         return Some(at);
@@ -194,6 +217,25 @@ fn fraction_end(
     let slack = if all.value < EXACT_MAX { 0.0 } else { magnitude * SLACK };
     let value = if is_negative { -magnitude } else { magnitude };
     (range.min <= value - slack && value + slack <= range.max).then_some(at)
+}
+
+/// Passes digits, one at least.
+#[inline(always)]
+fn digits_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    loop {
+        let (found, _) = digits(load(bytes, at));
+        at += found as usize;
+        if found < 16 {
+            return (at > start).then_some(at);
+        }
+    }
+}
+
+/// Passes an exponent. What it makes of the number only a rule of everything need not know.
+fn exponent_end(rule: &NumberRule, bytes: &[u8], at: usize) -> Option<usize> {
+    let sign = usize::from(matches!(byte(bytes, at + 1), b'+' | b'-'));
+    digits_end(bytes, at + 1 + sign).filter(|_| rule.takes_all_fractions())
 }
 
 #[cfg(test)]
@@ -238,7 +280,7 @@ mod tests {
             assert!(accepts(&rule, text), "{text}");
         }
         for text in
-            ["-6", "101", "-5.51", "99.751", "1e1", "1000000000000000000000", "1.0000000000000000000001"]
+            ["-6", "101", "-5.51", "99.751", "1e1", "1000000000000000000000", "99.0000000000000000000001"]
         {
             assert!(!accepts(&rule, text), "{text}");
         }
@@ -255,6 +297,15 @@ mod tests {
         let rule = NumberRule { is_integer: true, multiple_of: 3, ..NumberRule::ANY };
         assert!(accepts(&rule, "-9") && accepts(&rule, "999999999999999999") && accepts(&rule, "0"));
         assert!(!accepts(&rule, "10") && !accepts(&rule, "9.0") && !accepts(&rule, "9999999999999999999"));
+        // What lies beside a bound that is no integer is told by its fraction.
+        let range = Some(Range { min: -0.5, max: 2.5_f64.next_down() });
+        let rule = NumberRule { min: 0, max: 2, range, ..NumberRule::ANY };
+        for text in ["-0.5", "-0.25", "1.999", "2.0", "2.4999"] {
+            assert!(accepts(&rule, text), "{text}");
+        }
+        for text in ["-0.51", "-1.5", "2.5", "2.75", "3.0"] {
+            assert!(!accepts(&rule, text), "{text}");
+        }
         let rule = NumberRule { choices: Some([7, -1].into()), ..NumberRule::ANY };
         assert!(
             accepts(&rule, "7") && accepts(&rule, "-1") && !accepts(&rule, "1") && !accepts(&rule, "7.0")

@@ -136,6 +136,35 @@ pub(super) struct Node {
     pub(super) null: Part<()>,
     pub(super) yes: Part<()>,
     pub(super) no: Part<()>,
+    /// Which of the three words are valid for certain, as bits by their [`Word`].
+    pub(super) words: u8,
+}
+
+/// The words of JSON.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Word {
+    pub(super) text: u64,
+    pub(super) mask: u64,
+    pub(super) length: usize,
+}
+
+impl Word {
+    /// By two bits of their first bytes, which tell them apart. The last one is none.
+    pub(super) const ALL: [Word; 4] = [
+        Word::new(*b"false\0\0\0", 5),
+        Word::new(*b"null\0\0\0\0", 4),
+        Word::new(*b"true\0\0\0\0", 4),
+        Word { text: 1, mask: 0, length: 0 },
+    ];
+
+    const fn new(text: [u8; 8], length: usize) -> Word {
+        Word { text: u64::from_le_bytes(text), mask: u64::MAX >> (64 - 8 * length), length }
+    }
+
+    /// The place of the word that begins with this byte.
+    pub(super) const fn place(first: u8) -> usize {
+        (first >> 3 & 3) as usize
+    }
 }
 
 impl Node {
@@ -148,6 +177,7 @@ impl Node {
             null: Part::Any,
             yes: Part::Any,
             no: Part::Any,
+            words: 0b111,
         }
     }
 
@@ -160,6 +190,7 @@ impl Node {
             null: Part::Never,
             yes: Part::Never,
             no: Part::Never,
+            words: 0,
         }
     }
 
@@ -172,7 +203,17 @@ impl Node {
             null: Part::Unknown,
             yes: Part::Unknown,
             no: Part::Unknown,
+            words: 0,
         }
+    }
+
+    /// Notes which words are valid for certain.
+    pub(super) fn settled(mut self) -> Node {
+        let parts = [(b'f', &self.no), (b'n', &self.null), (b't', &self.yes)];
+        self.words = parts
+            .iter()
+            .fold(0, |words, (first, part)| words | u8::from(is_certain(part)) << Word::place(*first));
+        self
     }
 
     pub(super) fn may_accept(&self) -> bool {
@@ -194,6 +235,7 @@ impl Node {
             null: self.null.and(other.null),
             yes: self.yes.and(other.yes),
             no: self.no.and(other.no),
+            words: self.words & other.words,
         }
     }
 
@@ -206,6 +248,7 @@ impl Node {
             null: Part::any_of(nodes.iter().map(|node| node.null.clone())),
             yes: Part::any_of(nodes.iter().map(|node| node.yes.clone())),
             no: Part::any_of(nodes.iter().map(|node| node.no.clone())),
+            words: 0,
         }
     }
 
@@ -218,9 +261,19 @@ impl Node {
             null: Part::one_of(nodes.iter().map(|node| node.null.clone())),
             yes: Part::one_of(nodes.iter().map(|node| node.yes.clone())),
             no: Part::one_of(nodes.iter().map(|node| node.no.clone())),
+            words: 0,
         }
     }
 }
 
 /// The node of everything.
 pub(super) const ANY: NodeId = 0;
+
+fn is_certain(part: &Part<()>) -> bool {
+    match part {
+        Part::Any | Part::One(()) => true,
+        Part::Never | Part::Unknown => false,
+        Part::All(parts) => parts.iter().all(is_certain),
+        Part::Either(parts) => parts.iter().any(is_certain),
+    }
+}

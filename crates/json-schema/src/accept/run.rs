@@ -1,8 +1,8 @@
 //! The pass over a record.
 
-use super::block::byte;
+use super::block::{byte, load, low};
 use super::objects::ObjectRule;
-use super::part::{ANY, Node, Part};
+use super::part::{ANY, Node, Part, Word};
 use super::{Acceptor, NodeId, numbers, texts};
 
 /// What is remembered from record to record: which key followed which.
@@ -79,19 +79,17 @@ impl Pass<'_> {
                 Part::One(rule) => numbers::ruled_end(rule, self.bytes, at),
                 part => self.in_parts(part, at, |pass, rule, at| numbers::ruled_end(rule, pass.bytes, at)),
             },
-            b't' => self.word(&node.yes, at, b"true"),
-            b'f' => self.word(&node.no, at, b"false"),
-            b'n' => self.word(&node.null, at, b"null"),
+            first @ (b't' | b'f' | b'n') => {
+                // One way for all of them, since nobody foresees which one it is.
+                let place = Word::place(first);
+                let Word { text, mask, length } = Word::ALL[place];
+                let is_there = low(load(self.bytes, at)) & mask == text;
+                (is_there & (node.words >> place & 1 == 1)).then_some(at + length)
+            }
             b'{' => self.object_value(node, at),
             b'[' => self.array_value(node, at),
             _ => None,
         }
-    }
-
-    #[inline(always)]
-    fn word(&self, part: &Part<()>, at: usize, word: &[u8]) -> Option<usize> {
-        let is_there = self.bytes.get(at..)?.starts_with(word);
-        (is_there && is_accepted(part)).then_some(at + word.len())
     }
 
     fn object_value(&mut self, node: &Node, at: usize) -> Option<usize> {
@@ -261,26 +259,6 @@ impl Pass<'_> {
 pub(super) const ANY_OBJECT: u32 = 0;
 /// The rule of arrays of which everything is valid.
 pub(super) const ANY_ARRAY: u32 = 0;
-
-#[inline(always)]
-fn is_accepted(part: &Part<()>) -> bool {
-    match part {
-        Part::Any | Part::One(()) => true,
-        Part::Never | Part::Unknown => false,
-        Part::All(parts) => parts.iter().all(is_certain),
-        Part::Either(parts) => parts.iter().any(is_certain),
-    }
-}
-
-#[cold]
-fn is_certain(part: &Part<()>) -> bool {
-    match part {
-        Part::Any | Part::One(()) => true,
-        Part::Never | Part::Unknown => false,
-        Part::All(parts) => parts.iter().all(is_certain),
-        Part::Either(parts) => parts.iter().any(is_certain),
-    }
-}
 
 impl Memory {
     /// The second key that was foreseen came: it goes first.
