@@ -275,8 +275,8 @@ mod tests {
     #[test]
     fn bounds_hold_for_integers_and_fractions() {
         let rule =
-            NumberRule { min: -5, max: 100, range: Some(Range { min: -5.5, max: 99.75 }), ..NumberRule::ANY };
-        for text in ["-5", "0", "100", "-5.5", "99.75", "99.750000000", "0.1"] {
+            NumberRule { min: -5, max: 99, range: Some(Range { min: -5.5, max: 99.75 }), ..NumberRule::ANY };
+        for text in ["-5", "0", "99", "-5.5", "99.75", "99.750000000", "0.1"] {
             assert!(accepts(&rule, text), "{text}");
         }
         for text in
