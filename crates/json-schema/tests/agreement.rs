@@ -241,6 +241,10 @@ fn record() -> impl Strategy<Value = String> {
         4 => select(&TEXTS[..]).prop_map(|text| format!("\"{text}\"")),
         4 => select(&NUMBERS[..]).prop_map(str::to_owned),
         2 => (-120_i64..120).prop_map(|number| number.to_string()),
+        // Beside what schemas have as limits.
+        3 => (select(&LIMITS[..]), select(&["", "0", ".0", ".5", ".00000000000000001", "00000000000000000001", ".99999999999999999"][..]))
+            .prop_map(|(limit, more)| format!("{limit}{more}")),
+        1 => (-120_i64..120, 0_u64..10_000_000_000_000_000).prop_map(|(whole, fraction)| format!("{whole}.{fraction:016}")),
         1 => any::<i64>().prop_map(|number| number.to_string()),
         1 => any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(|number| number.to_string()),
         3 => select(&["null", "true", "false", "[]", "{}", "nul", "TRUE"][..]).prop_map(str::to_owned),
