@@ -56,13 +56,12 @@ impl NumberRule {
     fn takes_between(&self, whole: Run, is_negative: bool) -> bool {
         // So few digits make a number whose neighbours are floats too, and the number that is nearest to it lies between them.
         const WHOLE_DIGITS_MAX: u32 = 15;
+        if whole.count > WHOLE_DIGITS_MAX {
+            return false;
+        }
         let near = whole.value.cast_signed();
         let (min, max) = if is_negative { (!near, -near) } else { (near, near + 1) };
-        whole.count <= WHOLE_DIGITS_MAX
-            && self.min <= min
-            && max <= self.max
-            && self.multiple_of == 0
-            && self.choices.is_none()
+        self.min <= min && max <= self.max && self.multiple_of == 0 && self.choices.is_none()
     }
 
     #[inline]
