@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use housepipe_json_schema::{Formats, Options, Schema, Validator};
 use housepipe_transform::{Encoder, PlanOptions};
 
-use crate::transform::cases::{Case, SLICE_BYTES, plan};
+use crate::transform::cases::{Case, Run, SLICE_BYTES, plan};
 use crate::transform::corpora::{Dataset, Kind};
 use schemas::Known;
 
@@ -41,8 +41,7 @@ pub fn cases<'d>(known: &Known, dataset: &'d Dataset) -> anyhow::Result<Vec<Case
     let plan = plan(&dataset.columns, &PlanOptions::default())?;
     let (mut single, mut grouped) = (Encoder::new(plan.clone()), Encoder::new(plan));
     let slices = dataset.slices(SLICE_BYTES);
-    let case =
-        |name: &str, run: Box<dyn FnMut(&mut Vec<u8>) -> usize + 'd>| Case { name: name.to_owned(), run };
+    let case = |name: &str, run: Run<'d>| Case { name: name.to_owned(), run };
     Ok(vec![
         case(OURS, Box::new(move |_| dataset.records().filter(|record| fast.check(record).is_ok()).count())),
         case(

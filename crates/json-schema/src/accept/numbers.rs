@@ -41,9 +41,9 @@ impl NumberRule {
         choices: None,
     };
 
-    /// Whether every integer keeps it, also those beyond 64 bits.
+    /// Whether every integer keeps it, also those beyond 64 bits. A bound that is the last of them is one all the same.
     fn takes_all_integers(&self) -> bool {
-        self.min == i64::MIN && self.max == i64::MAX && self.multiple_of == 0 && self.choices.is_none()
+        self.range == Some(Range::ALL) && self.multiple_of == 0 && self.choices.is_none()
     }
 
     /// Whether everything with a fraction keeps it.
@@ -306,6 +306,8 @@ mod tests {
         for text in ["-0.51", "-1.5", "2.5", "2.75", "3.0"] {
             assert!(!accepts(&rule, text), "{text}");
         }
+        let rule = NumberRule { max: i64::MAX, range: None, ..NumberRule::ANY };
+        assert!(accepts(&rule, "1") && !accepts(&rule, "92233720368547758070"));
         let rule = NumberRule { choices: Some([7, -1].into()), ..NumberRule::ANY };
         assert!(
             accepts(&rule, "7") && accepts(&rule, "-1") && !accepts(&rule, "1") && !accepts(&rule, "7.0")
