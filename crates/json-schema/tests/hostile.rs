@@ -111,6 +111,12 @@ fn patterns_cannot_hang() {
             "{pattern}: {verdict:?}"
         );
     }
+    // Nor can many texts that each take all of the steps.
+    let texts = vec![format!("{text:?}"); 20_000].join(",");
+    let schema =
+        compile(r#"{"items": {"anyOf": [{"pattern": "(?<!b)(a+)+\\1$"}, {"maxLength": 1}]}}"#).unwrap();
+    let verdict = Validator::new(schema).check(format!("[{texts}]").as_bytes());
+    assert!(matches!(verdict, Err(Rejected::TooMuch { .. } | Rejected::Violation(_))), "{verdict:?}");
     for pattern in ["(a{1000}){1000}", "((a{100}){100}){100}", r"(\p{L}{500}){50}"] {
         let error = compile(&format!(r#"{{"pattern": {}}}"#, serde_json::Value::from(pattern))).unwrap_err();
         assert!(matches!(error, SchemaError::Invalid { .. }), "{pattern}: {error}");

@@ -22,7 +22,15 @@ const MAPS: [&str; 2] = ["dependentSchemas", "dependencies"];
 /// Keywords that refer to a schema.
 const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
 
-pub(super) fn check(documents: &Documents, limits: &Limits) -> Result<(), SchemaError> {
+/// What is known of a schema's cost.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cost {
+    /// Whether a pattern cannot be matched in linear time.
+    pub(super) backtracks: bool,
+}
+
+/// Refuses a schema that costs too much.
+pub(super) fn check(documents: &Documents, limits: &Limits) -> Result<Cost, SchemaError> {
     let mut index = Index::default();
     index.note(ROOT, documents.root());
     for (name, document) in documents.references() {
@@ -40,7 +48,14 @@ pub(super) fn check(documents: &Documents, limits: &Limits) -> Result<(), Schema
     for schema in &index.schemas {
         counts.ways(schema)?;
     }
-    Ok(())
+    Ok(Cost { backtracks: index.backtracks })
+}
+
+/// Whether a pattern may look around or back, which takes steps back to match.
+fn may_backtrack(pattern: &str) -> bool {
+    let refers_back = |pair: &[u8]| matches!(pair, [b'\\', b'1'..=b'9' | b'k']);
+    ["(?=", "(?!", "(?<"].iter().any(|group| pattern.contains(group))
+        || pattern.as_bytes().windows(2).any(refers_back)
 }
 
 /// A schema object and the document that it is in.
@@ -66,6 +81,7 @@ struct Index<'d> {
     /// By the last piece of their ids and of the references' names.
     ids: HashMap<&'d str, Vec<Schema<'d>>>,
     patterns: usize,
+    backtracks: bool,
 }
 
 impl<'d> Index<'d> {
@@ -97,9 +113,14 @@ impl<'d> Index<'d> {
                         self.ids.entry(last_piece(text)).or_default().push(schema);
                     }
                 }
-                self.patterns += usize::from(object.get("pattern").is_some_and(Value::is_string));
-                self.patterns +=
-                    object.get("patternProperties").and_then(Value::as_object).map_or(0, Map::len);
+                let pattern = object.get("pattern").and_then(Value::as_str);
+                let names = object.get("patternProperties").and_then(Value::as_object);
+                for pattern in
+                    pattern.into_iter().chain(names.into_iter().flat_map(Map::keys).map(String::as_str))
+                {
+                    self.patterns += 1;
+                    self.backtracks |= may_backtrack(pattern);
+                }
                 object.values().for_each(|value| self.walk(value, document));
             }
             _ => {}

@@ -21,7 +21,12 @@ pub(crate) use documents::Documents;
 pub(crate) struct Library {
     validator: Validator<Records>,
     limits: Limits,
+    /// What a look at a text of a record costs.
+    text_steps: u64,
 }
+
+/// Steps back of a pattern that cost as much as a look at a value.
+const STEPS_BACK: usize = 100;
 
 impl fmt::Debug for Library {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,7 +36,7 @@ impl fmt::Debug for Library {
 
 impl Library {
     pub(crate) fn compile(documents: &Documents, options: &Options) -> Result<Self, SchemaError> {
-        cost::check(documents, &options.limits)?;
+        let cost = cost::check(documents, &options.limits)?;
         let error = |error: &ValidationError<'_>| schema_error(documents, error);
         let patterns = PatternOptions::fancy_regex()
             .backtrack_limit(options.limits.pattern_steps)
@@ -59,12 +64,17 @@ impl Library {
         } else {
             builder.with_draft(documents.draft().in_library()).build(documents.root())
         };
-        Ok(Library { validator: validator.map_err(|fault| error(&fault))?, limits: options.limits })
+        let text_steps = if cost.backtracks { options.limits.pattern_steps / STEPS_BACK } else { 1 };
+        Ok(Library {
+            validator: validator.map_err(|fault| error(&fault))?,
+            limits: options.limits,
+            text_steps: text_steps as u64,
+        })
     }
 
     /// Checks a record that was read.
     pub(crate) fn check(&self, tree: Tree<'_>) -> Result<(), Rejected> {
-        let counted = Counted::new(tree, self.limits.record_steps);
+        let counted = Counted::new(tree, self.limits.record_steps, self.text_steps);
         let is_valid = self.validator.is_valid(Entry::At(&counted, 0));
         if counted.is_spent() {
             return Err(self.too_much());
@@ -72,7 +82,7 @@ impl Library {
         if is_valid {
             return Ok(());
         }
-        let counted = Counted::new(tree, self.limits.record_steps);
+        let counted = Counted::new(tree, self.limits.record_steps, self.text_steps);
         match self.validator.validate(Entry::At(&counted, 0)) {
             _ if counted.is_spent() => Err(self.too_much()),
             // The two ways of the library are the same checks.

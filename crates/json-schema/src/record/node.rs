@@ -19,11 +19,21 @@ pub(crate) struct Records;
 pub(crate) struct Counted<'t> {
     tree: Tree<'t>,
     steps: Cell<u64>,
+    /// What a look at a text costs, whatever its length is.
+    text_steps: u64,
 }
 
+/// Bytes of a text that cost as much as a look.
+const TEXT_BYTES: usize = 64;
+
 impl<'t> Counted<'t> {
-    pub(crate) fn new(tree: Tree<'t>, steps: u64) -> Self {
-        Counted { tree, steps: Cell::new(steps) }
+    pub(crate) fn new(tree: Tree<'t>, steps: u64, text_steps: u64) -> Self {
+        Counted { tree, steps: Cell::new(steps), text_steps }
+    }
+
+    /// A look at a text that may be matched with a pattern.
+    fn spend_on(&self, text: &str) -> bool {
+        self.spend(self.text_steps + (text.len() / TEXT_BYTES) as u64)
     }
 
     pub(crate) fn is_spent(&self) -> bool {
@@ -116,7 +126,8 @@ impl<'t> Node<'t, Records> for Entry<'t> {
             Entry::Name(name) => Some(Cow::Borrowed(name)),
             Entry::At(..) => {
                 let (counted, _, item) = self.look()?;
-                (item.kind == Kind::String).then(|| Cow::Borrowed(counted.tree.text(item)))
+                let text = (item.kind == Kind::String).then(|| counted.tree.text(item))?;
+                counted.spend_on(text).then_some(Cow::Borrowed(text))
             }
         }
     }
@@ -264,7 +275,8 @@ impl<'t> Iterator for Members<'t> {
             let value = *next + 1;
             *next = counted.tree.next(value);
             if name.kind == Kind::Name {
-                return Some((counted.tree.text(name), Entry::At(counted, value)));
+                let text = counted.tree.text(name);
+                return counted.spend_on(text).then_some((text, Entry::At(counted, value)));
             }
         }
         None
