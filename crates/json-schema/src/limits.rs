@@ -21,9 +21,11 @@ pub struct Limits {
     pub pattern_steps: usize,
     /// Bytes of a record.
     pub record_bytes: usize,
-    /// Arrays and objects inside of each other in a record.
+    /// Arrays and objects inside of each other in a record. Checking value by value goes down by recursion: the default keeps to
+    /// the 2 MiB of a thread even without optimisation, and more may need a larger stack.
     pub record_depth: usize,
-    /// Looks at values of one record while it is checked value by value.
+    /// Looks at values of one record while it is checked value by value. A long text costs more than one, and so does each text
+    /// where a pattern takes steps back.
     pub record_steps: u64,
 }
 
