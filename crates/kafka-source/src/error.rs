@@ -27,6 +27,67 @@ pub enum SourceError {
         /// Kafka's words.
         reason: String,
     },
+    /// The broker takes no token of this issuer, or not this one.
+    #[error(
+        "kafka at {brokers} refused the token; check that it trusts the issuer, `scope`, `audience` and `extensions`, and compare \
+         the clocks ({reason})"
+    )]
+    TokenRefused {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// Kafka's words.
+        reason: String,
+    },
+    /// The broker does not let this identity of AWS in.
+    #[error(
+        "kafka at {brokers} refused this identity of AWS; check the access key (of temporary ones the session token, and whether \
+         they have ended), `region`, that its policy allows kafka-cluster:Connect, and this machine's clock ({reason})"
+    )]
+    IamRefused {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// Kafka's words.
+        reason: String,
+    },
+    /// The issuer gives this client no token.
+    #[error(
+        "the token endpoint {url} refused this client; check `client_id`, `client_secret`, `scope` and `audience` ({reason})"
+    )]
+    TokenRequestRefused {
+        /// The token endpoint.
+        url: String,
+        /// Its words.
+        reason: String,
+    },
+    /// The issuer cannot be asked at the moment.
+    #[error(
+        "the token endpoint {url} gives no answer; check the address, the network and the issuer ({reason})"
+    )]
+    TokenEndpointUnavailable {
+        /// The token endpoint.
+        url: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// The certificate of the token endpoint is not trusted, or there is no TLS.
+    #[error(
+        "no trusted connection to the token endpoint {url}; give the authority that signed its certificate as `auth.ca`, and use \
+         the name in the certificate ({reason})"
+    )]
+    TokenEndpointUntrusted {
+        /// The token endpoint.
+        url: String,
+        /// The words of TLS.
+        reason: String,
+    },
+    /// What the issuer answered is no token.
+    #[error("the answer of {url} is no token; is it the issuer's token endpoint? ({reason})")]
+    TokenAnswerInvalid {
+        /// The token endpoint.
+        url: String,
+        /// Why not; nothing of a token.
+        reason: String,
+    },
     /// The listener does not offer the mechanism.
     #[error(
         "kafka at {brokers} does not offer this SASL mechanism; choose one that the listener has enabled ({reason})"
@@ -331,6 +392,11 @@ impl SourceError {
             SourceError::Config { .. }
             | SourceError::WrongCredentials { .. }
             | SourceError::MechanismRefused { .. }
+            | SourceError::TokenRefused { .. }
+            | SourceError::IamRefused { .. }
+            | SourceError::TokenRequestRefused { .. }
+            | SourceError::TokenEndpointUntrusted { .. }
+            | SourceError::TokenAnswerInvalid { .. }
             | SourceError::UnknownTopic { .. }
             | SourceError::NameResolution { .. }
             | SourceError::CertificateUntrusted { .. }
@@ -347,6 +413,7 @@ impl SourceError {
             | SourceError::StartOutOfRange { .. }
             | SourceError::GroupActive { .. } => Domain::User,
             SourceError::Unreachable { .. }
+            | SourceError::TokenEndpointUnavailable { .. }
             | SourceError::PositionGone { .. }
             | SourceError::LogTruncated { .. }
             | SourceError::TopicMadeAnew { .. }
@@ -364,6 +431,7 @@ impl SourceError {
         matches!(
             self,
             SourceError::Unreachable { .. }
+                | SourceError::TokenEndpointUnavailable { .. }
                 | SourceError::NameResolution { .. }
                 | SourceError::Commit { .. }
                 | SourceError::Request { .. }

@@ -56,7 +56,9 @@ mod ids;
 mod known;
 
 mod config;
+mod roots;
 mod security;
+mod token;
 
 mod error;
 mod reason;
@@ -105,4 +107,5 @@ pub use record::{Headers, OwnedRecord, Record};
 pub use sample::sample;
 pub use security::{Pem, SaslMechanism, SecretPem, Security, Tls};
 pub use source::{CommitCounts, Source};
+pub use token::{MskIam, OidcClient, TokenSource};
 pub use topic::{TopicInfo, describe_topic};
