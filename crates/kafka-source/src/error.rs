@@ -124,15 +124,36 @@ pub enum SourceError {
         /// The resolver's words.
         reason: String,
     },
-    /// The broker's certificate is not signed by a trusted authority, or is for another host.
+    /// The broker's certificate is not signed by a trusted authority.
     #[error(
-        "the certificate of kafka at {brokers} is not trusted, or is for another host name; \
-         give the authority that signed it as `tls.ca` and use the name in the certificate ({reason})"
+        "the certificate of kafka at {brokers} is not trusted; give the authority that signed it as `tls.ca` ({reason})"
     )]
     CertificateUntrusted {
         /// The bootstrap brokers.
         brokers: String,
         /// OpenSSL's words.
+        reason: String,
+    },
+    /// The broker's certificate is not valid any more, or not yet.
+    #[error(
+        "the certificate of kafka at {brokers} has expired, or is not valid yet; have it renewed, or correct this machine's clock \
+         ({reason})"
+    )]
+    CertificateExpired {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// From when until when it is valid, in the words of TLS.
+        reason: String,
+    },
+    /// The broker's certificate is for another host.
+    #[error(
+        "the certificate of kafka at {brokers} is for another host; write a name of the certificate in `brokers`, or have one made \
+         for this name ({reason})"
+    )]
+    CertificateOfOtherHost {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// The names in it, in the words of TLS.
         reason: String,
     },
     /// The broker wants a client certificate, or another one.
@@ -400,6 +421,8 @@ impl SourceError {
             | SourceError::UnknownTopic { .. }
             | SourceError::NameResolution { .. }
             | SourceError::CertificateUntrusted { .. }
+            | SourceError::CertificateExpired { .. }
+            | SourceError::CertificateOfOtherHost { .. }
             | SourceError::ClientCertificateRefused { .. }
             | SourceError::TlsToPlainPort { .. }
             | SourceError::PlainToTlsPort { .. }

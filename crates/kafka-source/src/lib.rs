@@ -60,6 +60,7 @@ mod roots;
 mod security;
 mod token;
 
+mod certificate;
 mod error;
 mod reason;
 

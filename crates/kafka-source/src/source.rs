@@ -8,6 +8,7 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
+use crate::certificate::diagnose;
 use crate::context::{GroupConsumer, GroupContext, commit};
 use crate::queue::{LogQueue, PartitionQueue};
 use crate::reason::{classify, of_call};
@@ -200,7 +201,7 @@ impl Source {
                         self.tokens.as_ref().and_then(|keeper| keeper.trouble(&self.config().brokers));
                     trouble.unwrap_or(refused)
                 }
-                known => known,
+                known => diagnose(self.config(), known),
             },
         };
         if error.retryable() && self.was_told(&error) {

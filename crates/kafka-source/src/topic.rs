@@ -8,6 +8,7 @@ use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
+use crate::certificate::diagnose;
 use crate::context::{log_line, tells_a_cause};
 use crate::reason::{classify, is_decisive, of_call};
 use crate::token::TokenKeeper;
@@ -97,7 +98,7 @@ impl<'a> Probe<'a> {
                 Err(error) => self.why(&error),
             };
             if is_decisive(&trouble) || left.is_zero() || (impatient && self.is_settled(&trouble)) {
-                return Err(trouble);
+                return Err(diagnose(self.config, trouble));
             }
             wait *= 2;
             self.pause();
