@@ -59,7 +59,7 @@ pub use offsets::{
 pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, Recoveries, RunOptions};
 pub use pipe_file::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
-    PipeFile, PipeFileError, PipeName, Problem, SourceSpec, Starts,
+    PipeFile, PipeFileError, PipeName, Preset, Problem, SourceSpec, Starts, Vendor,
 };
 pub use sample::{SampleRecord, sample};
 pub use summary::{Snapshot, Summary};

@@ -46,6 +46,7 @@ pub(crate) use exactly_once::fresh_lineage;
 pub use progress::{Counters, PartitionProgress, Recoveries};
 pub use state::PipeState;
 
+use crate::check::unencrypted;
 use crate::delivery::{RejectRule, Terms};
 use crate::error::{PipeError, explain};
 use crate::pipe_file::{BatchLimits, DeliveryMode, PipeFile};
@@ -124,6 +125,11 @@ impl Pipe {
         let started = Instant::now();
         let sink = Sink::new(&sink_config(file))?;
         let source = source_config(file, &options);
+        if let Some(risk) = unencrypted(&file.source.security)
+            && !file.source.is_on_this_machine()
+        {
+            tracing::warn!(brokers = file.source.brokers, "{risk}");
+        }
         // The topic first: a mistake in its name must not leave tables behind.
         let topic = starts::check(&source, Duration::from_millis(TOPIC_TIMEOUT_MS)).await?;
         let provisioned = provision::provision(file, &sink).await?;

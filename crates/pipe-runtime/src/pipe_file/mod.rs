@@ -3,8 +3,11 @@
 //! Unknown keys are errors that name the nearest known key; every problem of a file is reported in one go, with
 //! its line. `${env:NAME}` and `${file:PATH}` are resolved after parsing, in string values only.
 
+mod auth;
 mod fields;
 mod parse;
+mod preset;
+mod source;
 mod starts;
 mod substitute;
 mod suggest;
@@ -13,11 +16,14 @@ mod units;
 mod yaml;
 
 #[cfg(test)]
+mod source_tests;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::path::Path;
 
+pub use preset::{Preset, Vendor};
 pub use types::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
     PipeFile, PipeName, SourceSpec, Starts,

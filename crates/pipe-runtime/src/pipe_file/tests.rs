@@ -277,12 +277,6 @@ fn what_comes_later_is_named_as_such() {
             "p.yaml:9: `destination.columns[0].from`: `b.c`: paths and virtual columns are not available in this version; rename the field's first level only, or load the object into a JSON column"
         ],
     );
-    refuses(
-        &MINIMAL.replace("type: kafka", "type: aws_msk"),
-        &expect![
-            "p.yaml:3: `source.type`: this preset is not available in this version; use `kafka` with `tls: {}` and `auth:`; both vendors speak it"
-        ],
-    );
 }
 
 #[test]
