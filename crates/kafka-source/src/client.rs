@@ -44,6 +44,7 @@ pub(crate) fn base(config: &SourceConfig) -> Result<ClientConfig, SourceError> {
         .set("reconnect.backoff.max.ms", "2000")
         // The wish to connect only to what is needed hides an unreachable broker; the probes are short-lived anyway.
         .set("allow.auto.create.topics", "false");
+    config.raw.apply(&mut client);
     match &config.security {
         Security::Plaintext => {
             client.set("security.protocol", "PLAINTEXT");

@@ -56,6 +56,7 @@ mod ids;
 mod known;
 
 mod config;
+mod raw;
 mod roots;
 mod security;
 mod token;
@@ -103,6 +104,7 @@ pub use ids::{Offset, PartitionId};
 pub use known::KnownPartitions;
 pub use log::LogRange;
 pub use lookup::{fetch, group_committed};
+pub use raw::RawSettings;
 pub use reader::{Committed, Fetched, PartitionReader, Waker};
 pub use record::{Headers, OwnedRecord, Record};
 pub use sample::sample;

@@ -147,6 +147,12 @@ fn preset(file: &PipeFile, checks: &mut Checks) {
     for doubt in &preset.doubts {
         checks.add("preset", Verdict::Warning, doubt.clone());
     }
+    let raw: Vec<&str> = file.source.unsafe_librdkafka.names().collect();
+    if !raw.is_empty() {
+        let detail =
+            format!("`unsafe_librdkafka` sets {}, and nobody has tested what that does", raw.join(", "));
+        checks.add("client", Verdict::Warning, detail);
+    }
 }
 
 fn security(file: &PipeFile, checks: &mut Checks) {

@@ -380,6 +380,7 @@ pub(crate) fn source_config(file: &PipeFile, options: &RunOptions) -> SourceConf
         DeliveryMode::ExactlyOnce => GonePolicy::Fail,
     };
     config.security = source.security.clone();
+    config.raw = source.unsafe_librdkafka.clone();
     config.prefetch_bytes_max = options.prefetch_bytes_max;
     config.session_timeout_ms = options.session_timeout_ms;
     config.client_id = format!("housepipe-{}", file.name);

@@ -13,8 +13,6 @@
 //! auth: { mechanism: AWS_MSK_IAM }                     # the key comes from the environment, or stands here
 //! ```
 
-use std::collections::BTreeMap;
-
 use housepipe_kafka_source::{
     MskIam, OidcClient, Pem, SaslMechanism, Security, SourceError, Tls, TokenSource,
 };
@@ -23,8 +21,7 @@ use secrecy::SecretString;
 use super::Problem;
 use super::fields::{Fields, Located};
 use super::preset::{Mechanism, Preset, Vendor, what_is_sent};
-use super::source::Env;
-use super::yaml::Value;
+use super::source::{Env, named_texts};
 
 /// The credentials. `tls` is none where it is broken, which is reported already.
 pub(super) fn auth(
@@ -123,7 +120,10 @@ fn oidc(
     let (url, id, secret) = (required("token_url"), required("client_id"), required("client_secret"));
     let mut optional = |key| fields.take(key).and_then(|v| v.nonempty(problems));
     let (scope, audience, ca) = (optional("scope"), optional("audience"), optional("ca"));
-    let extensions = fields.take("extensions").and_then(|v| named_texts(&v, problems)).unwrap_or_default();
+    let extensions = fields
+        .take("extensions")
+        .and_then(|v| named_texts(&v, "{ logicalCluster: lkc-abc123 }", problems))
+        .unwrap_or_default();
     let mut client = OidcClient::new(url?, id?, secret?);
     (client.scope, client.audience, client.extensions) = (scope, audience, extensions);
     client.ca = ca.map(Pem::from_path_or_inline);
@@ -193,21 +193,4 @@ fn of_key(at: &Located<'_>, error: &SourceError) -> Problem {
         }
         other => at.problem(other.to_string()),
     }
-}
-
-/// Texts by names that the user chooses.
-fn named_texts(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<BTreeMap<String, String>> {
-    let Value::Map(entries) = &at.node.value else {
-        problems.push(
-            at.problem(format!("expected names and values, found {}", at.node.value.describe()))
-                .mend("write it as `{ logicalCluster: lkc-abc123 }`"),
-        );
-        return None;
-    };
-    let mut texts = BTreeMap::new();
-    for entry in entries {
-        let value = Located { path: format!("{}.{}", at.path, entry.key), node: &entry.node };
-        texts.insert(entry.key.clone(), value.nonempty(problems)?);
-    }
-    Some(texts)
 }

@@ -1,6 +1,8 @@
 //! `source:` — the topic and how to reach it.
 
-use housepipe_kafka_source::{Pem, SecretPem, Security, Tls};
+use std::collections::BTreeMap;
+
+use housepipe_kafka_source::{Pem, RawSettings, SecretPem, Security, SourceError, Tls};
 
 use super::Problem;
 use super::auth::auth;
@@ -8,6 +10,7 @@ use super::fields::{Fields, Located};
 use super::preset::{Preset, Vendor};
 use super::starts::starts;
 use super::types::{PipeName, SourceSpec, Starts};
+use super::yaml::Value;
 
 /// Variables of the environment by name.
 pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -32,6 +35,10 @@ pub(super) fn source(
     };
     let tls = fields.take("tls").map(|v| tls(&v, problems));
     let credentials = fields.take("auth");
+    let raw = match fields.take("unsafe_librdkafka") {
+        Some(v) => raw(&v, problems),
+        None => Some(RawSettings::default()),
+    };
     fields.finish(problems);
     // What the credentials may be depends on the vendor.
     let mut preset = Preset::new(vendor?);
@@ -50,7 +57,42 @@ pub(super) fn source(
         consumer_group: group?,
         starts: starts?,
         security: security?,
+        unsafe_librdkafka: raw?,
     })
+}
+
+/// Settings of librdkafka by name.
+fn raw(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<RawSettings> {
+    let mut settings = RawSettings::default();
+    for (name, value) in named_texts(at, "{ client.rack: euc1-az1 }", problems)? {
+        if let Err(error) = settings.insert(&name, value) {
+            let reason =
+                if let SourceError::Config { reason, .. } = error { reason } else { error.to_string() };
+            problems.push(at.problem(format!("`{name}` is refused: {reason}")).mend("remove it"));
+        }
+    }
+    Some(settings)
+}
+
+/// Texts by names that the user chooses, or a problem that shows an `example`.
+pub(super) fn named_texts(
+    at: &Located<'_>,
+    example: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<BTreeMap<String, String>> {
+    let Value::Map(entries) = &at.node.value else {
+        problems.push(
+            at.problem(format!("expected names and values, found {}", at.node.value.describe()))
+                .mend(format!("write it as `{example}`")),
+        );
+        return None;
+    };
+    let mut texts = BTreeMap::new();
+    for entry in entries {
+        let value = Located { path: format!("{}.{}", at.path, entry.key), node: &entry.node };
+        texts.insert(entry.key.clone(), value.nonempty(problems)?);
+    }
+    Some(texts)
 }
 
 fn without_auth(

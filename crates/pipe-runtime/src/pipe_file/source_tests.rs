@@ -285,6 +285,31 @@ fn credentials_that_cannot_work_are_told_with_their_mend() {
 }
 
 #[test]
+fn settings_of_the_client_come_by_name_and_not_those_that_delivery_depends_on() {
+    let source = source("kafka", "  unsafe_librdkafka: { client.rack: euc1-az1, ssl.key.password: hush }\n");
+    assert_eq!(source.unsafe_librdkafka.names().collect::<Vec<_>>(), ["client.rack", "ssl.key.password"]);
+    refuses(
+        "kafka",
+        "  unsafe_librdkafka: { enable.auto.commit: true, plugin.library.paths: hush, client.rack: x }\n",
+        &expect![[r#"
+            6 source.unsafe_librdkafka: `enable.auto.commit` is refused: records could be lost or read by two members; it cannot be set by name; remove it
+            6 source.unsafe_librdkafka: `plugin.library.paths` is refused: it loads or runs other code, or changes what librdkafka tells of itself; it cannot be set by name; remove it"#]],
+    );
+    refuses(
+        "kafka",
+        "  unsafe_librdkafka: { client.rack: '' }\n",
+        &expect!["6 source.unsafe_librdkafka.client.rack: empty; -"],
+    );
+    refuses(
+        "kafka",
+        "  unsafe_librdkafka: client.rack=hush\n",
+        &expect![
+            "6 source.unsafe_librdkafka: expected names and values, found a single value; write it as `{ client.rack: euc1-az1 }`"
+        ],
+    );
+}
+
+#[test]
 fn only_brokers_on_this_machine_are_that() {
     let is_here = |broker: &str| source_in(nothing, "kafka", broker, "").is_on_this_machine();
     assert!(is_here("localhost:9092") && is_here("127.0.0.1:1, localhost:2") && is_here("'[::1]:9092'"));

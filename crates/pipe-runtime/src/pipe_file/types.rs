@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use housepipe_ch_sink::Compression;
-use housepipe_kafka_source::{PartitionId, Security, StartOffset};
+use housepipe_kafka_source::{PartitionId, RawSettings, Security, StartOffset};
 use housepipe_transform::{DataType, Semantics};
 use secrecy::SecretString;
 use serde::Serialize;
@@ -91,6 +91,8 @@ pub struct SourceSpec {
     pub starts: Starts,
     /// Encryption and credentials.
     pub security: Security,
+    /// Settings of the client by name.
+    pub unsafe_librdkafka: RawSettings,
 }
 
 impl SourceSpec {
