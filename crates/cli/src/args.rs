@@ -1,6 +1,7 @@
 //! Commands and flags, with the help that teaches them.
 
 mod errors;
+mod infer;
 mod offsets;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use errors::{ErrorsCommand, ErrorsFilter, ErrorsListArgs, ErrorsReplayArgs, KindArg};
+pub(crate) use infer::InferArgs;
 pub(crate) use offsets::{OffsetsCommand, OffsetsSetArgs, OffsetsShowArgs};
 
 /// Loads Kafka topics into ClickHouse tables, continuously.
@@ -61,6 +63,18 @@ pub(crate) enum Command {
     ///
     /// Does not join the consumer group and commits nothing.
     Sample(SampleArgs),
+    /// Infer columns, a sorting key and a partitioning from samples, and show the table that they make.
+    ///
+    /// Reads the newest records over all partitions; joins no group, commits nothing, asks nothing of ClickHouse. The pipe
+    /// file needs a name, a source and `destination:`; what it says of columns is not looked at, and an engine, a sorting
+    /// key, a partitioning or a TTL that it has under `managed_table:` stay. Each column comes with its confidence, the
+    /// reason, and the sample that made its type as wide as it is. All samples that were not refused can be loaded into
+    /// the columns. What is printed is YAML: where `destination:` is the last block of the file, and has neither columns
+    /// nor a managed table yet, it may be appended. Exit code 1 where nothing can be inferred.
+    #[command(
+        after_help = "Examples:\n  housepipe infer -f pipe.yaml\n  housepipe infer -f pipe.yaml -n 10000 >> pipe.yaml\n  housepipe infer --from events.jsonl              # documents instead of a topic, and no pipe file\n  housepipe infer -f pipe.yaml --from - < events.jsonl"
+    )]
+    Infer(InferArgs),
     /// Look at records that could not be loaded, and load those that were mended.
     ///
     /// Both commands read the pipe's error table, `<table>_clickpipes_error` unless the pipe file says otherwise.

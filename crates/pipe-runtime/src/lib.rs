@@ -33,6 +33,7 @@ mod check;
 mod error;
 mod errors;
 mod failpoint;
+mod infer;
 mod offline;
 mod offsets;
 mod pipe;
@@ -51,6 +52,9 @@ pub use errors::{
 };
 pub use housepipe_ch_sink::{ErrorGroup, ListedError, RowKind};
 pub use housepipe_transform::Semantics;
+pub use infer::{
+    ColumnReport, InferError, InferReport, LeftOut, RefusedReport, SampleOrigin, infer_lines, infer_topic,
+};
 pub use offline::{LineTransform, OfflineError, OfflineOptions, OfflineSummary};
 pub use offsets::{
     GroupReport, MemberReport, OffsetMove, OffsetTarget, OffsetsError, OffsetsPlan, OffsetsReport,
@@ -59,7 +63,7 @@ pub use offsets::{
 pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, Recoveries, RunOptions};
 pub use pipe_file::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
-    PipeFile, PipeFileError, PipeName, Problem, SourceSpec, Starts,
+    PipeDraft, PipeFile, PipeFileError, PipeName, Problem, SourceSpec, Starts,
 };
 pub use sample::{SampleRecord, sample};
 pub use summary::{Snapshot, Summary};

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod errors;
+pub(crate) mod infer;
 pub(crate) mod offsets;
 pub(crate) mod run;
 pub(crate) mod sample;

@@ -26,18 +26,31 @@ const DEADLINE_MOST_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 
 const LATER_PATHS: &str = "rename the field's first level only, or load the object into a JSON column";
 
+/// Reads `destination:`.
+pub(super) type ReadDestination = fn(&Located<'_>, &mut Vec<Problem>) -> Option<DestinationSpec>;
+
 /// The pipe that `text` describes, or everything that is wrong with it.
 pub(super) fn parse(text: &str) -> Result<PipeFile, Vec<Problem>> {
+    parse_with(text, destination)
+}
+
+/// The same with another reader of the destination.
+pub(super) fn parse_with(text: &str, destination: ReadDestination) -> Result<PipeFile, Vec<Problem>> {
     let root = yaml::load(text).map_err(|problem| vec![problem])?;
     let mut problems = Vec::new();
-    let pipe = Fields::of("", &root, &mut problems).and_then(|fields| pipe(fields, &mut problems));
+    let pipe =
+        Fields::of("", &root, &mut problems).and_then(|fields| pipe(fields, destination, &mut problems));
     match pipe {
         Some(pipe) if problems.is_empty() => Ok(pipe),
         _ => Err(problems),
     }
 }
 
-fn pipe(mut fields: Fields<'_>, problems: &mut Vec<Problem>) -> Option<PipeFile> {
+fn pipe(
+    mut fields: Fields<'_>,
+    destination: ReadDestination,
+    problems: &mut Vec<Problem>,
+) -> Option<PipeFile> {
     let name = fields.require("name", problems).and_then(|v| v.parsed(problems, pipe_name));
     let source = fields.require("source", problems).and_then(|v| source(&v, name.as_ref(), problems));
     if let Some(format) = fields.take("format") {
@@ -256,7 +269,7 @@ fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<Destinat
     })
 }
 
-fn managed_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ManagedTable> {
+pub(super) fn managed_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ManagedTable> {
     let mut fields = Fields::of(&at.path, at.node, problems)?;
     let engine = match fields.take("engine") {
         Some(v) => v.nonempty(problems),
