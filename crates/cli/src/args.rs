@@ -3,6 +3,7 @@
 mod errors;
 mod infer;
 mod offsets;
+mod preview;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use errors::{ErrorsCommand, ErrorsFilter, ErrorsListArgs, ErrorsReplayArgs, KindArg};
 pub(crate) use infer::InferArgs;
 pub(crate) use offsets::{OffsetsCommand, OffsetsSetArgs, OffsetsShowArgs};
+pub(crate) use preview::PreviewArgs;
 
 /// Loads Kafka topics into ClickHouse tables, continuously.
 ///
@@ -75,6 +77,17 @@ pub(crate) enum Command {
         after_help = "Examples:\n  housepipe infer -f pipe.yaml\n  housepipe infer -f pipe.yaml -n 10000 >> pipe.yaml\n  housepipe infer --from events.jsonl              # documents instead of a topic, and no pipe file\n  housepipe infer -f pipe.yaml --from - < events.jsonl"
     )]
     Infer(InferArgs),
+    /// Show rows as a run would store them, and records that it would reject; nothing is written.
+    ///
+    /// Takes the newest records over all partitions; joins no group, commits nothing, creates no table. An existing table
+    /// gives the columns as it does for a run, a missing one has those of the file; where ClickHouse cannot be asked and
+    /// the file lists columns, those are taken, with a warning. Each rejected record comes with its code, column, byte,
+    /// reason and place. What ClickHouse alone can refuse, such as a row that breaks a constraint, is not known here. The
+    /// exit code is 0 also where records would be rejected, and 1 where the preview failed.
+    #[command(
+        after_help = "Examples:\n  housepipe preview pipe.yaml\n  housepipe preview pipe.yaml -n 10000 --json | jq .rejected_by_code"
+    )]
+    Preview(PreviewArgs),
     /// Look at records that could not be loaded, and load those that were mended.
     ///
     /// Both commands read the pipe's error table, `<table>_clickpipes_error` unless the pipe file says otherwise.

@@ -35,6 +35,7 @@ fn main() -> std::process::ExitCode {
             Command::Check(args) => commands::check::run(args, &ui).await,
             Command::Sample(args) => commands::sample::run(args, &ui).await,
             Command::Infer(args) => commands::infer::run(args, &ui).await,
+            Command::Preview(args) => commands::preview::run(args, &ui).await,
             Command::Errors(ErrorsCommand::List(args)) => commands::errors::list::run(args, &ui).await,
             Command::Errors(ErrorsCommand::Replay(args)) => commands::errors::replay::run(args, &ui).await,
             Command::Offsets(OffsetsCommand::Show(args)) => commands::offsets::show::run(args, &ui).await,

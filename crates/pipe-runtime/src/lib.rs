@@ -38,6 +38,7 @@ mod offline;
 mod offsets;
 mod pipe;
 mod pipe_file;
+mod preview;
 mod sample;
 mod server_start;
 mod summary;
@@ -64,6 +65,9 @@ pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, Recover
 pub use pipe_file::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
     PipeDraft, PipeFile, PipeFileError, PipeName, Problem, SourceSpec, Starts,
+};
+pub use preview::{
+    PreviewColumn, PreviewError, PreviewReject, PreviewReport, PreviewRow, SkippedKey, TableState, preview,
 };
 pub use sample::{SampleRecord, sample};
 pub use summary::{Snapshot, Summary};

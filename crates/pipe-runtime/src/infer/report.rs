@@ -41,7 +41,6 @@ impl std::fmt::Display for SampleOrigin {
 
 /// What was inferred of samples.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
 pub struct InferReport {
     /// The pipe's name, where there is a pipe file.
     pub pipe: Option<String>,
@@ -85,7 +84,6 @@ pub struct InferReport {
 
 /// An inferred column.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
 pub struct ColumnReport {
     /// Its name, which is the key that fills it.
     pub name: String,
@@ -110,7 +108,6 @@ pub struct ColumnReport {
 
 /// A sample that no columns could take.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
 pub struct RefusedReport {
     /// Where it came from.
     #[serde(flatten)]
@@ -125,7 +122,6 @@ pub struct RefusedReport {
 
 /// A key that has no column.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
 pub struct LeftOut {
     /// The key.
     pub key: String,

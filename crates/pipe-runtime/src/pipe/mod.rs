@@ -44,6 +44,7 @@ use tokio::runtime::Handle;
 
 pub(crate) use exactly_once::fresh_lineage;
 pub use progress::{Counters, PartitionProgress, Recoveries};
+pub(crate) use record::CODE_NO_VALUE;
 pub use state::PipeState;
 
 use crate::delivery::{RejectRule, Terms};

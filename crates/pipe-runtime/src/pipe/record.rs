@@ -17,7 +17,7 @@ pub(super) struct Labels {
 }
 
 /// Code of a record without a value: a tombstone of a compacted topic.
-const CODE_NO_VALUE: &str = "no_value";
+pub(crate) const CODE_NO_VALUE: &str = "no_value";
 
 /// Bytes of a key that an error row keeps, at most.
 const KEY_BYTES_MAX: usize = 64 << 10;
