@@ -2,6 +2,7 @@
 
 mod errors;
 mod infer;
+mod new;
 mod offsets;
 mod preview;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use errors::{ErrorsCommand, ErrorsFilter, ErrorsListArgs, ErrorsReplayArgs, KindArg};
 pub(crate) use infer::InferArgs;
+pub(crate) use new::NewArgs;
 pub(crate) use offsets::{OffsetsCommand, OffsetsSetArgs, OffsetsShowArgs};
 pub(crate) use preview::PreviewArgs;
 
@@ -65,6 +67,16 @@ pub(crate) enum Command {
     ///
     /// Does not join the consumer group and commits nothing.
     Sample(SampleArgs),
+    /// Write a pipe file by questions and answers.
+    ///
+    /// Asks, step by step, for the brokers, the topic, ClickHouse and the table; looks at both ends meanwhile, shows a
+    /// sample and the columns inferred from it, and at last the rows and the rejects of real records. Each question has a
+    /// default. A secret is typed unseen, used for these questions only, and stands in the file as `${env:NAME}`. Nothing
+    /// is written before the last answer, and no file is replaced unless you say so. Ctrl-C ends it. Needs a terminal;
+    /// without one, `housepipe infer` proposes the columns for a file of your own. Exit code: 0 written, 1 not written, 2 no
+    /// terminal.
+    #[command(after_help = "Examples:\n  housepipe new\n  housepipe new pipes/clicks.yaml")]
+    New(NewArgs),
     /// Infer columns, a sorting key and a partitioning from samples, and show the table that they make.
     ///
     /// Reads the newest records over all partitions; joins no group, commits nothing, asks nothing of ClickHouse. The pipe

@@ -34,6 +34,7 @@ fn main() -> std::process::ExitCode {
             Command::Run(args) => commands::run::run(args, &ui).await,
             Command::Check(args) => commands::check::run(args, &ui).await,
             Command::Sample(args) => commands::sample::run(args, &ui).await,
+            Command::New(args) => commands::new::run(args, &ui).await,
             Command::Infer(args) => commands::infer::run(args, &ui).await,
             Command::Preview(args) => commands::preview::run(args, &ui).await,
             Command::Errors(ErrorsCommand::List(args)) => commands::errors::list::run(args, &ui).await,

@@ -45,7 +45,7 @@
 //! # }
 //! ```
 //!
-//! Beside the group: [`describe_topic`], [`sample`], [`fetch`] and [`group_committed`] look at a topic without joining, and
+//! Beside the group: [`list_topics`], [`describe_topic`], [`sample`], [`fetch`] and [`group_committed`] look at a topic without joining, and
 //! [`GroupOffsets`] looks at a group's offsets and sets them.
 
 #[cfg(doctest)]
@@ -85,6 +85,7 @@ mod sample;
 mod topic;
 mod topic_mark;
 mod topic_watch;
+mod topics;
 
 #[cfg(feature = "seed")]
 pub mod seed;
@@ -106,3 +107,4 @@ pub use sample::sample;
 pub use security::{Pem, SaslMechanism, SecretPem, Security, Tls};
 pub use source::{CommitCounts, Source};
 pub use topic::{TopicInfo, describe_topic};
+pub use topics::{ListedTopic, list_topics};

@@ -68,7 +68,6 @@ impl<'a> Probe<'a> {
         let mut wait = Duration::from_millis(FIRST_WAIT_MS);
         loop {
             let left = timeout.saturating_sub(started.elapsed());
-            let impatient = started.elapsed() >= Duration::from_millis(PATIENCE_MS);
             let trouble = match self.consumer.fetch_metadata(Some(&self.config.topic), wait.min(left)) {
                 Ok(metadata) => {
                     let topic = metadata.topics().first();
@@ -89,7 +88,7 @@ impl<'a> Probe<'a> {
                 }
                 Err(error) => self.why(&error),
             };
-            if is_decisive(&trouble) || left.is_zero() || (impatient && self.is_settled(&trouble)) {
+            if is_decisive(&trouble) || left.is_zero() || self.is_hopeless(started.elapsed(), &trouble) {
                 return Err(trouble);
             }
             wait *= 2;
@@ -109,6 +108,11 @@ impl<'a> Probe<'a> {
                 known => known,
             },
         }
+    }
+
+    /// Whether a trouble that might pass has had its time.
+    pub(crate) fn is_hopeless(&self, elapsed: Duration, trouble: &SourceError) -> bool {
+        elapsed >= Duration::from_millis(PATIENCE_MS) && self.is_settled(trouble)
     }
 
     fn is_settled(&self, trouble: &SourceError) -> bool {

@@ -34,6 +34,7 @@ mod error;
 mod errors;
 mod failpoint;
 mod infer;
+mod new;
 mod offline;
 mod offsets;
 mod pipe;
@@ -56,6 +57,7 @@ pub use housepipe_transform::Semantics;
 pub use infer::{
     ColumnReport, InferError, InferReport, LeftOut, RefusedReport, SampleOrigin, infer_lines, infer_topic,
 };
+pub use new::{Interview, NewPipe, Question, Stop, new_pipe};
 pub use offline::{LineTransform, OfflineError, OfflineOptions, OfflineSummary};
 pub use offsets::{
     GroupReport, MemberReport, OffsetMove, OffsetTarget, OffsetsError, OffsetsPlan, OffsetsReport,

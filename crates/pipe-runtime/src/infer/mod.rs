@@ -2,7 +2,7 @@
 
 mod error;
 mod gather;
-mod lines;
+pub(crate) mod lines;
 mod report;
 mod table;
 mod text;
@@ -10,8 +10,10 @@ mod text;
 use std::io::BufRead;
 use std::time::Duration;
 
+use housepipe_kafka_source::OwnedRecord;
 use housepipe_schema_registry::{Framing, parse_framing};
 
+use crate::error::PipeError;
 use crate::pipe_file::PipeDraft;
 use crate::sample;
 
@@ -31,27 +33,26 @@ const SAMPLES_TIMEOUT_MS: u64 = 60_000;
 /// [`InferError`] where the topic cannot be read, is empty, or holds nothing that columns could be inferred from.
 pub async fn infer_topic(draft: &PipeDraft, count: usize) -> Result<InferReport, InferError> {
     let records = sample::newest(draft.file(), count, Duration::from_millis(SAMPLES_TIMEOUT_MS)).await?;
-    let topic = draft.topic().to_owned();
-    if records.is_empty() {
-        return Err(InferError::EmptyTopic { topic });
-    }
-    let origin = |record: &housepipe_kafka_source::OwnedRecord| SampleOrigin::Record {
-        partition: record.partition.0,
-        offset: record.offset.0,
-    };
+    let draft = draft.clone();
     // It takes all of a core: a second for some ten megabytes.
-    let work = move || {
-        let mut gathered = Gathered::new(Origins::Records);
-        for record in &records {
-            match record.payload.as_deref().map(parse_framing) {
-                None => gathered.without_value(),
-                Some(Framing::Framed { body, .. }) => gathered.add(body, true, origin(record)),
-                Some(Framing::Unframed(body)) => gathered.add(body, false, origin(record)),
-            }
+    let work = move || infer_records(&draft, &records);
+    tokio::task::spawn_blocking(work).await.map_err(|_| PipeError::WorkerPanicked)?
+}
+
+/// The columns of records that were read already.
+pub(crate) fn infer_records(draft: &PipeDraft, records: &[OwnedRecord]) -> Result<InferReport, InferError> {
+    if records.is_empty() {
+        return Err(InferError::EmptyTopic { topic: draft.topic().to_owned() });
+    }
+    let mut gathered = Gathered::new(Origins::Records);
+    for record in records {
+        let origin = SampleOrigin::Record { partition: record.partition.0, offset: record.offset.0 };
+        match record.payload.as_deref().map(parse_framing) {
+            None => gathered.without_value(),
+            Some(Framing::Framed { body, .. }) => gathered.add(body, true, origin),
+            Some(Framing::Unframed(body)) => gathered.add(body, false, origin),
         }
-        gathered
-    };
-    let gathered = tokio::task::spawn_blocking(work).await.map_err(|_| crate::PipeError::WorkerPanicked)?;
+    }
     report::report(&gathered, Some(draft), draft.table())
 }
 
