@@ -168,3 +168,91 @@ fn summary(report: &PreviewReport) -> String {
         count(report.rejected)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use housepipe_runtime::{PreviewColumn, PreviewRow, SkippedKey};
+
+    use super::*;
+
+    fn report(rows: &[&str]) -> PreviewReport {
+        let column = |name: &str, data_type: &str| PreviewColumn {
+            name: name.to_owned(),
+            data_type: data_type.to_owned(),
+            has_default: false,
+        };
+        let at = |offset| SampleOrigin::Record { partition: 2, offset };
+        PreviewReport {
+            pipe: "clicks".to_owned(),
+            topic: "clicks".to_owned(),
+            table: "clicks".to_owned(),
+            table_state: TableState::Exists,
+            create_table: None,
+            without_clickhouse: None,
+            columns: vec![
+                column("id", "UInt64"),
+                column("word", "LowCardinality(String)"),
+                column("tags", "Array(String)"),
+            ],
+            read: rows.len() as u64 + 1,
+            accepted: rows.len() as u64,
+            rejected: 1,
+            rejected_by_code: BTreeMap::from([("out_of_range", 1)]),
+            rows: (7..)
+                .zip(rows)
+                .map(|(offset, row)| PreviewRow {
+                    origin: at(offset),
+                    timestamp_ms: None,
+                    row: RawValue::from_string((*row).to_owned()).unwrap(),
+                })
+                .collect(),
+            rejects: vec![PreviewReject {
+                origin: at(6),
+                timestamp_ms: None,
+                code: "out_of_range",
+                column: Some("id".to_owned()),
+                position: 6,
+                message: "too large".to_owned(),
+                raw: format!("{{\"id\":-1,\"x\":\"\u{1b}[31m{}\"}}", "y".repeat(200)),
+                raw_bytes: 230,
+            }],
+            skipped_keys: vec![SkippedKey { key: "x".to_owned(), records: 1_000 }],
+        }
+    }
+
+    const ROWS: [&str; 3] = [
+        r#"{"id":18446744073709551615,"word":"größer","tags":["a","b"]}"#,
+        r#"{"id":1,"word":"\u001b[31m and so on, for longer than there is room in one line of it","tags":[]}"#,
+        r#"{"id":2,"tags":null}"#,
+    ];
+
+    #[test]
+    fn rows_rejects_and_the_sum_of_them() {
+        let lines = preview_lines(&report(&ROWS), 80);
+        expect![[r#""#]].assert_eq(&(lines.join("\n") + "\n"));
+        let rows_and_raw = lines.iter().filter(|line| line.starts_with("2:") || line.starts_with("  {"));
+        assert!(
+            rows_and_raw.clone().count() == 4
+                && rows_and_raw.into_iter().all(|line| line.chars().count() <= 80)
+        );
+    }
+
+    #[test]
+    fn narrow_terminals_have_the_columns_below_each_other() {
+        let lines = preview_lines(&report(&ROWS), 40);
+        assert!(lines.iter().any(|line| line == "\nrows, part 1 of 2:"), "{lines:?}");
+        assert_eq!(lines.iter().filter(|line| line.starts_with("2:7")).count(), 2, "{lines:?}");
+    }
+
+    #[test]
+    fn an_empty_topic_and_a_clickhouse_that_is_away_are_told() {
+        let empty = PreviewReport {
+            read: 0,
+            table_state: TableState::Unknown,
+            without_clickhouse: Some("nothing listens there".to_owned()),
+            ..report(&[])
+        };
+        expect![[r#""#]].assert_eq(&(preview_lines(&empty, 80).join("\n") + "\n"));
+    }
+}

@@ -130,8 +130,9 @@ impl Answers {
         let errors = quoted(&format!("{}_clickpipes_error", self.table));
         let _ = write!(
             text,
-            "# Records that cannot be loaded go to {errors}, and ClickHouse deletes them after so many days. Where more than\n\
-             # this share of the last 1,000 records or more is rejected the pipe stops; `off` turns that off.\n\
+            "# Records that cannot be loaded go to {errors}, where ClickHouse deletes them after\n\
+             # so many days. Where more than this share of the last 1,000 records or more is rejected, the pipe stops;\n\
+             # `off` turns that off.\n\
              error_table: {{ stop_ratio: {}, ttl_days: {} }}\n\
              # at_least_once: a crash may load a batch twice, and loses nothing. exactly_once: each record once, while the\n\
              # table remembers the tokens of inserts; `housepipe check` says for how long.\n\

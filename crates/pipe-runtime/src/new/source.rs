@@ -166,14 +166,14 @@ impl Session<'_> {
             &user_before,
             |text| writable(text).map(|()| text.to_owned()),
         )?;
-        let password = self.secret("KAFKA_PASSWORD", before.map(|auth| auth.password))?;
+        let password = self.secret("KAFKA_PASSWORD", before.as_ref().map(|auth| &auth.password))?;
         self.answers.auth = Some(AuthAnswers { mechanism, username, password });
         Ok(())
     }
 
     /// A secret: the variable that the file names, and its value for this session.
-    pub(super) fn secret(&mut self, variable: &str, before: Option<Secret>) -> Result<Secret, Stop> {
-        let default = before.as_ref().map_or(variable, |secret| secret.variable.as_str()).to_owned();
+    pub(super) fn secret(&mut self, variable: &str, before: Option<&Secret>) -> Result<Secret, Stop> {
+        let default = before.map_or(variable, |secret| secret.variable.as_str()).to_owned();
         let variable = ask::value(
             self.talk,
             "Variable of the password",

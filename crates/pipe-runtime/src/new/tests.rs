@@ -211,8 +211,9 @@ fn defaults_make_a_file_that_can_be_read() {
             - { name: at, type: "DateTime64(3, 'UTC')" }
             # 75 %: 2 texts, all the same; null in 3 of 5 samples (partition 0, offset 3)
             - { name: note, type: Nullable(String) }
-        # Records that cannot be loaded go to shop_orders_clickpipes_error, and ClickHouse deletes them after so many days. Where more than
-        # this share of the last 1,000 records or more is rejected the pipe stops; `off` turns that off.
+        # Records that cannot be loaded go to shop_orders_clickpipes_error, where ClickHouse deletes them after
+        # so many days. Where more than this share of the last 1,000 records or more is rejected, the pipe stops;
+        # `off` turns that off.
         error_table: { stop_ratio: 0.5, ttl_days: 7 }
         # at_least_once: a crash may load a batch twice, and loses nothing. exactly_once: each record once, while the
         # table remembers the tokens of inserts; `housepipe check` says for how long.
