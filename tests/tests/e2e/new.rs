@@ -1,7 +1,7 @@
 //! `housepipe new` on a terminal, from an empty folder to rows.
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
-use housepipe_local_stack::{DATABASE, Stack, USER_APP};
+use housepipe_local_stack::{DATABASE, Stack, USER_APP, USER_SCRAM};
 use housepipe_tests::{
     Terminal, create_topic, housepipe, housepipe_with, produce, query, query_number, shared_stack, unique,
 };
@@ -141,6 +141,62 @@ fn an_existing_table_is_filled_and_an_existing_file_kept() {
     let path = terminal.folder().join("other.yaml");
     let run = housepipe(&["run", path.to_str().unwrap(), "--until-caught-up", "--json"], None, b"").wait();
     assert_eq!(run.expect_success().number("loaded"), 100);
+}
+
+#[test]
+fn a_broker_with_credentials_and_encryption() {
+    let stack = shared_stack();
+    let topic = topic(stack, "asked_sasl");
+    let mut terminal = Terminal::start(&["new"]);
+    let ca = stack.kafka.ca_pem().display().to_string();
+    terminal.answer(&[
+        ("Source [", ""),
+        ("Brokers [", stack.kafka.bootstrap_sasl_ssl()),
+        ("TLS [no]: ", "yes"),
+        ("CA file [-]: ", "/nowhere/ca.pem"),
+        ("there is no file", &ca),
+        ("Client certificate [-]: ", ""),
+        ("Credentials [none]: ", "scram-sha-512"),
+        ("User name [app]: ", USER_SCRAM.name),
+        ("Variable of the password [KAFKA_PASSWORD]: ", "ASKED_KAFKA_PASSWORD"),
+        ("Password: ", "hunter2"),
+        ("password", ""),
+        ("TLS [yes]: ", ""),
+        ("CA file [", ""),
+        ("Client certificate [-]: ", ""),
+        ("Credentials [SCRAM-SHA-512]: ", ""),
+        ("User name [", ""),
+        ("Variable of the password [ASKED_KAFKA_PASSWORD]: ", ""),
+        ("Password: ", USER_SCRAM.password),
+        ("Topic [", &topic),
+        ("Name of the pipe [", ""),
+        ("ClickHouse URL [", stack.clickhouse.url()),
+        ("ClickHouse user [", ""),
+        ("Has a password [no]: ", ""),
+        ("Database [", DATABASE),
+        ("Table [", ""),
+        ("Change column [", ""),
+        ("Sorting key [", ""),
+        ("Partition by [", ""),
+        ("Delivery [", ""),
+        ("Start [", ""),
+        ("Stop at [", ""),
+        ("Keep errors [", ""),
+        ("Next [write]: ", ""),
+        ("File [", "a pipe.yaml"),
+        ("housepipe check 'a pipe.yaml'", ""),
+    ]);
+    assert_eq!(terminal.wait(), Some(0), "{}", terminal.shown());
+    let shown = terminal.shown();
+    assert!(!shown.contains("hunter2") && !shown.contains(USER_SCRAM.password), "{shown}");
+    let path = terminal.folder().join("a pipe.yaml");
+    let password = [("ASKED_KAFKA_PASSWORD", USER_SCRAM.password)];
+    let arguments = ["run", path.to_str().unwrap(), "--until-caught-up", "--json"];
+    let run = housepipe_with(&password, &arguments, None).wait().expect_success();
+    assert_eq!(run.number("loaded"), 100);
+    let without = housepipe(&arguments, None, b"").wait();
+    assert_eq!(without.code, Some(2), "the file does not hold it: {}", without.stderr);
+    assert!(without.stderr.contains("`ASKED_KAFKA_PASSWORD` is not set"), "{}", without.stderr);
 }
 
 #[test]

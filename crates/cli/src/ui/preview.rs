@@ -230,7 +230,25 @@ mod tests {
     #[test]
     fn rows_rejects_and_the_sum_of_them() {
         let lines = preview_lines(&report(&ROWS), 80);
-        expect![[r#""#]].assert_eq(&(lines.join("\n") + "\n"));
+        expect![[r#"
+            clicks: topic `clicks` into `clicks`, an existing table; nothing is written
+
+            partition:offset                    id  word                       tags
+                                            UInt64  LowCardinality(Stri…       Array(String)
+            2:7               18446744073709551615  größer                     ["a","b"]
+            2:8                                  1  \u{1b}[31m and so on, fo…  []
+            2:9                                  2  DEFAULT                    NULL
+
+            rejected:
+            partition 2, offset 6  out_of_range  column id  at byte 6
+              too large
+              {"id":-1,"x":"\u{1b}[31myyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy…
+
+            keys without a column, which are skipped: x (1,000)
+
+            4 read: 3 rows, 1 rejected (1 out_of_range); nothing was written
+        "#]]
+        .assert_eq(&(lines.join("\n") + "\n"));
         let rows_and_raw = lines.iter().filter(|line| line.starts_with("2:") || line.starts_with("  {"));
         assert!(
             rows_and_raw.clone().count() == 4
@@ -241,8 +259,8 @@ mod tests {
     #[test]
     fn narrow_terminals_have_the_columns_below_each_other() {
         let lines = preview_lines(&report(&ROWS), 40);
-        assert!(lines.iter().any(|line| line == "\nrows, part 1 of 2:"), "{lines:?}");
-        assert_eq!(lines.iter().filter(|line| line.starts_with("2:7")).count(), 2, "{lines:?}");
+        assert!(lines.iter().any(|line| line == "\nrows, part 1 of 3:"), "{lines:?}");
+        assert_eq!(lines.iter().filter(|line| line.starts_with("2:7")).count(), 3, "{lines:?}");
     }
 
     #[test]
@@ -253,6 +271,10 @@ mod tests {
             without_clickhouse: Some("nothing listens there".to_owned()),
             ..report(&[])
         };
-        expect![[r#""#]].assert_eq(&(preview_lines(&empty, 80).join("\n") + "\n"));
+        expect![[r#"
+            clicks: topic `clicks` into `clicks`, a table that was not looked at; nothing is written
+            warning: clickhouse could not be asked, so the columns are those of the file, and times without a zone are read as UTC: nothing listens there
+            The topic `clicks` is empty.
+        "#]].assert_eq(&(preview_lines(&empty, 80).join("\n") + "\n"));
     }
 }

@@ -70,7 +70,9 @@ impl Session<'_> {
             }
         }
         loop {
-            let documents = self.pasted()?;
+            // Another table has the same records.
+            let documents =
+                if self.documents.is_empty() { self.pasted()? } else { std::mem::take(&mut self.documents) };
             if documents.is_empty() {
                 return Ok(None);
             }

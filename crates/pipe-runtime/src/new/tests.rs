@@ -405,6 +405,21 @@ fn documents_stand_in_for_an_empty_topic() {
     assert!(pipe.unwrap().text.contains("{ name: a, type: UInt64 }"));
     assert_eq!(*world.previews.borrow(), [(100, 3)]);
 
+    // Another table is proposed from the same documents.
+    let another = [("Next", "table")];
+    let all = [
+        &SOURCE[..],
+        &CLICKHOUSE,
+        &[("Document", "{\"b\":1}"), ("Document", "")],
+        &TABLE,
+        &RULES,
+        &another,
+        &CLICKHOUSE,
+        &TABLE,
+        &END,
+    ];
+    assert!(talk(&world, &all.concat()).0.unwrap().text.contains("{ name: b, type: UInt64 }"));
+
     let by_hand = [("Document", ""), ("Columns", "id UInt65"), ("Columns", "id UInt64")];
     let (pipe, _) = talk(&world, &[&SOURCE[..], &CLICKHOUSE, &by_hand, &TABLE, &RULES, &END].concat());
     let file = PipeFile::parse(&pipe.unwrap().text, "p.yaml").unwrap();
