@@ -148,6 +148,7 @@ mod tests {
         };
         let columns = ColumnLines::block(&[column("ts", "DateTime64(3, 'UTC')"), column("n", "UInt64")]);
         expect![[r#"
+            destination:
               managed_table:
                 engine: ReplacingMergeTree(v)
                 # ts for ranges of time
@@ -165,7 +166,7 @@ mod tests {
                 # 98 %: all\nof them
                 - { name: "n", type: UInt64 }
         "#]]
-        .assert_eq(&format!("{}{}{columns}", table.block(), bare.block()));
+        .assert_eq(&format!("destination:\n{}{}{columns}", table.block(), bare.block()));
     }
 
     fn read_back(text: &str) -> Option<String> {
