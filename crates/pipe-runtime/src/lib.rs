@@ -57,7 +57,7 @@ pub use housepipe_transform::Semantics;
 pub use infer::{
     ColumnReport, InferError, InferReport, LeftOut, RefusedReport, SampleOrigin, infer_lines, infer_topic,
 };
-pub use new::{Interview, NewPipe, Question, Stop, new_pipe};
+pub use new::{Interview, NewPipe, NoAnswer, Question, new_pipe};
 pub use offline::{LineTransform, OfflineError, OfflineOptions, OfflineSummary};
 pub use offsets::{
     GroupReport, MemberReport, OffsetMove, OffsetTarget, OffsetsError, OffsetsPlan, OffsetsReport,

@@ -43,7 +43,12 @@ pub(crate) async fn run(args: NewArgs, ui: &Ui) -> Result<ExitCode, Exit> {
         }
     };
     // From here on nothing is waited for, so that no signal ends it half way.
-    write(&pipe).with_context(|| format!("cannot write {}; nothing was changed", pipe.path.display()))?;
+    if let Err(error) = write(&pipe) {
+        // All the answers are in it.
+        ui.note(&format!("\nThe file as it would have been:\n\n{}", pipe.text));
+        return Err(error)
+            .with_context(|| format!("cannot write {}; nothing was changed", pipe.path.display()))?;
+    }
     tell(&pipe, ui)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -56,6 +56,13 @@ pub(crate) fn preview_lines(report: &PreviewReport, width: usize) -> Vec<String>
         lines.push(skipped(report));
     }
     lines.push(String::new());
+    if report.passes_stop_ratio {
+        lines.push(
+            "warning: more of them are rejected than `error_table.stop_ratio` allows: a run stops where that holds for 1,000 \
+             records or more"
+                .to_owned(),
+        );
+    }
     lines.push(summary(report));
     lines
 }
@@ -198,6 +205,7 @@ mod tests {
             read: rows.len() as u64 + 1,
             accepted: rows.len() as u64,
             rejected: 1,
+            passes_stop_ratio: false,
             rejected_by_code: BTreeMap::from([("out_of_range", 1)]),
             rows: (7..)
                 .zip(rows)
@@ -258,7 +266,8 @@ mod tests {
 
     #[test]
     fn narrow_terminals_have_the_columns_below_each_other() {
-        let lines = preview_lines(&report(&ROWS), 40);
+        let lines = preview_lines(&PreviewReport { passes_stop_ratio: true, ..report(&ROWS) }, 40);
+        assert!(lines.iter().any(|line| line.starts_with("warning: more of them are rejected")), "{lines:?}");
         assert!(lines.iter().any(|line| line == "\nrows, part 1 of 3:"), "{lines:?}");
         assert_eq!(lines.iter().filter(|line| line.starts_with("2:7")).count(), 3, "{lines:?}");
     }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Write};
 use std::sync::{Mutex, PoisonError};
 
-use housepipe_runtime::{Interview, PreviewReport, Question, Stop};
+use housepipe_runtime::{Interview, NoAnswer, PreviewReport, Question};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use secrecy::SecretString;
 
@@ -48,7 +48,7 @@ impl Drop for Hidden {
 pub(crate) struct Prompt;
 
 impl Prompt {
-    fn answer(question: Question<'_>) -> Result<String, Stop> {
+    fn answer(question: Question<'_>) -> Result<String, NoAnswer> {
         let mut out = io::stderr().lock();
         match question.default {
             "" => write!(out, "{}: ", question.text)?,
@@ -60,27 +60,27 @@ impl Prompt {
         if io::stdin().lock().read_until(b'\n', &mut line)? == 0 {
             // The terminal's line is left as it is after an end of input.
             let _ = writeln!(io::stderr());
-            return Err(Stop::Ended);
+            return Err(NoAnswer::Ended);
         }
         Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
     }
 }
 
 impl Interview for Prompt {
-    fn say(&mut self, text: &str) -> Result<(), Stop> {
+    fn say(&mut self, text: &str) -> Result<(), NoAnswer> {
         Ok(writeln!(io::stderr(), "{text}")?)
     }
 
-    fn ask(&mut self, question: Question<'_>) -> Result<String, Stop> {
+    fn ask(&mut self, question: Question<'_>) -> Result<String, NoAnswer> {
         Prompt::answer(question)
     }
 
-    fn ask_secret(&mut self, question: Question<'_>) -> Result<SecretString, Stop> {
+    fn ask_secret(&mut self, question: Question<'_>) -> Result<SecretString, NoAnswer> {
         let _hidden = Hidden::hide()?;
         Ok(Prompt::answer(question)?.into())
     }
 
-    fn show_preview(&mut self, report: &PreviewReport) -> Result<(), Stop> {
+    fn show_preview(&mut self, report: &PreviewReport) -> Result<(), NoAnswer> {
         preview_lines(report, terminal_width()).iter().try_for_each(|line| self.say(line))
     }
 }

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::interview::{Interview, Question, Stop};
+use super::interview::{Interview, NoAnswer, Question};
 
 /// What stands for "nothing" in an answer, since an empty one takes the default.
 pub(super) const NONE: &str = "-";
@@ -14,7 +14,7 @@ pub(super) fn value<T>(
     explanation: &str,
     default: &str,
     mut check: impl FnMut(&str) -> Result<T, String>,
-) -> Result<T, Stop> {
+) -> Result<T, NoAnswer> {
     talk.say(&format!("\n{explanation}"))?;
     loop {
         let answer = talk.ask(Question { text, default })?;
@@ -34,7 +34,7 @@ pub(super) fn choice<W: AsRef<str>>(
     explanation: &str,
     options: &[(W, String)],
     default: &str,
-) -> Result<usize, Stop> {
+) -> Result<usize, NoAnswer> {
     let mut lines = explanation.to_owned();
     for (number, (word, meaning)) in options.iter().enumerate() {
         let meaning = if meaning.is_empty() { String::new() } else { format!("  {meaning}") };
@@ -58,7 +58,7 @@ pub(super) fn yes(
     text: &str,
     explanation: &str,
     default: bool,
-) -> Result<bool, Stop> {
+) -> Result<bool, NoAnswer> {
     let default = if default { "yes" } else { "no" };
     value(talk, text, explanation, default, |answer| match answer.to_lowercase().as_str() {
         "y" | "yes" => Ok(true),
@@ -68,7 +68,11 @@ pub(super) fn yes(
 }
 
 /// Asks for a secret that may not be empty.
-pub(super) fn secret(talk: &mut dyn Interview, text: &str, explanation: &str) -> Result<SecretString, Stop> {
+pub(super) fn secret(
+    talk: &mut dyn Interview,
+    text: &str,
+    explanation: &str,
+) -> Result<SecretString, NoAnswer> {
     talk.say(&format!("\n{explanation}"))?;
     loop {
         let answer = talk.ask_secret(Question { text, default: "" })?;

@@ -9,7 +9,7 @@ use housepipe_schema_registry::parse_framing;
 use housepipe_transform::{Column, Columns, DataType, Encoder, Plan, PlanOptions};
 
 use super::ask::{self, NONE};
-use super::interview::{Question, Stop};
+use super::interview::{NoAnswer, Question};
 use super::session::Session;
 use super::words::shown;
 use crate::error::explain;
@@ -24,7 +24,7 @@ const COLUMNS_DEFAULT: &str = "message String";
 
 impl Session<'_> {
     /// Proposes columns, and lets them be changed.
-    pub(super) fn columns(&mut self) -> Result<(), Stop> {
+    pub(super) fn columns(&mut self) -> Result<(), NoAnswer> {
         match self.inferred()? {
             Some(report) => {
                 self.answers.managed = Some(TableLines {
@@ -55,7 +55,7 @@ impl Session<'_> {
     }
 
     /// Columns of the samples, or of documents that are pasted.
-    fn inferred(&mut self) -> Result<Option<InferReport>, Stop> {
+    fn inferred(&mut self) -> Result<Option<InferReport>, NoAnswer> {
         if !self.samples.is_empty() {
             let draft = self.answers.file().map(PipeDraft::from);
             let report = draft
@@ -88,7 +88,7 @@ impl Session<'_> {
         }
     }
 
-    fn pasted(&mut self) -> Result<Vec<Vec<u8>>, Stop> {
+    fn pasted(&mut self) -> Result<Vec<Vec<u8>>, NoAnswer> {
         self.talk.say(
             "\nPaste documents like those that will come, one JSON object a line, and end with an empty line; or give a file \
              of them as @FILE. An empty line at once leaves the columns to you.",
@@ -122,7 +122,7 @@ impl Session<'_> {
         Ok(documents)
     }
 
-    fn columns_by_hand(&mut self) -> Result<(), Stop> {
+    fn columns_by_hand(&mut self) -> Result<(), NoAnswer> {
         let explanation = "The columns as ClickHouse writes them: names and types, such as id UInt64, at DateTime64(3), tags Array(String).";
         let columns = ask::value(self.talk, "Columns", explanation, COLUMNS_DEFAULT, |text| {
             let columns: Columns =
@@ -149,7 +149,7 @@ impl Session<'_> {
     }
 
     /// Lets columns be changed one by one, until nobody wants more.
-    pub(super) fn edit_columns(&mut self) -> Result<(), Stop> {
+    pub(super) fn edit_columns(&mut self) -> Result<(), NoAnswer> {
         loop {
             self.list_columns()?;
             let columns = &self.answers.columns;
@@ -169,7 +169,7 @@ impl Session<'_> {
         }
     }
 
-    fn list_columns(&mut self) -> Result<(), Stop> {
+    fn list_columns(&mut self) -> Result<(), NoAnswer> {
         let mut lines = String::new();
         for (number, column) in (1..).zip(&self.answers.columns) {
             let (name, type_sql) = (shown(&column.name, 60), shown(&column.type_sql, 200));
@@ -181,7 +181,7 @@ impl Session<'_> {
         self.talk.say(lines.trim_start_matches('\n'))
     }
 
-    fn edit_column(&mut self, at: usize) -> Result<(), Stop> {
+    fn edit_column(&mut self, at: usize) -> Result<(), NoAnswer> {
         let all = typed(&self.answers.columns);
         let Some(column) = self.answers.columns.get_mut(at) else { return Ok(()) };
         let text = format!("Type of {}", shown(&column.name, 60));
@@ -222,7 +222,7 @@ impl Session<'_> {
     }
 
     /// Says how many samples the columns would reject.
-    fn tell_what_it_rejects(&mut self) -> Result<(), Stop> {
+    fn tell_what_it_rejects(&mut self) -> Result<(), NoAnswer> {
         let Ok(plan) = compile(&typed(&self.answers.columns)) else { return Ok(()) };
         let mut encoder = Encoder::new(Arc::new(plan));
         let (mut all, mut first, mut rejected) = (0, None, BTreeMap::<&str, u64>::new());

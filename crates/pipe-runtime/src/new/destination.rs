@@ -1,14 +1,14 @@
 //! The questions about ClickHouse.
 
 use super::ask;
-use super::interview::Stop;
+use super::interview::NoAnswer;
 use super::session::Session;
 use super::source::writable;
 use super::words::shown;
 
 impl Session<'_> {
     /// Everything up to a table that exists, or may be created. True where it exists.
-    pub(super) fn destination(&mut self) -> Result<bool, Stop> {
+    pub(super) fn destination(&mut self) -> Result<bool, NoAnswer> {
         self.answers.managed = None;
         self.answers.columns.clear();
         loop {
@@ -36,7 +36,7 @@ impl Session<'_> {
         }
     }
 
-    fn server(&mut self) -> Result<(), Stop> {
+    fn server(&mut self) -> Result<(), NoAnswer> {
         let Session { talk, answers, .. } = self;
         let default = answers.url.clone();
         let explanation = "ClickHouse's HTTP interface, such as http://localhost:8123 or https://host:8443.";
@@ -65,7 +65,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn table(&mut self) -> Result<(), Stop> {
+    fn table(&mut self) -> Result<(), NoAnswer> {
         let Session { talk, answers, .. } = self;
         let default = answers.database.clone();
         ask::value(*talk, "Database", "The database of the table; it has to exist.", &default, |text| {

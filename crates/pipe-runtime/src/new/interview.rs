@@ -18,7 +18,7 @@ pub struct Question<'q> {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Stop {
+pub enum NoAnswer {
     /// The input has ended, or somebody has left.
     #[error("the answers ended before the file was complete; nothing was written")]
     Ended,
@@ -32,24 +32,24 @@ pub trait Interview {
     /// Says something, one or more lines.
     ///
     /// # Errors
-    /// [`Stop`] where nobody listens.
-    fn say(&mut self, text: &str) -> Result<(), Stop>;
+    /// [`NoAnswer`] where nobody listens.
+    fn say(&mut self, text: &str) -> Result<(), NoAnswer>;
 
     /// Asks, and gives the answer as it was typed, without the end of its line.
     ///
     /// # Errors
-    /// [`Stop`] where no answer comes.
-    fn ask(&mut self, question: Question<'_>) -> Result<String, Stop>;
+    /// [`NoAnswer`] where no answer comes.
+    fn ask(&mut self, question: Question<'_>) -> Result<String, NoAnswer>;
 
     /// Asks for something that must not be shown as it is typed.
     ///
     /// # Errors
     /// As for [`ask`](Self::ask).
-    fn ask_secret(&mut self, question: Question<'_>) -> Result<SecretString, Stop>;
+    fn ask_secret(&mut self, question: Question<'_>) -> Result<SecretString, NoAnswer>;
 
     /// Shows a preview.
     ///
     /// # Errors
     /// As for [`say`](Self::say).
-    fn show_preview(&mut self, report: &PreviewReport) -> Result<(), Stop>;
+    fn show_preview(&mut self, report: &PreviewReport) -> Result<(), NoAnswer>;
 }

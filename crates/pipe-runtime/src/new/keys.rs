@@ -4,7 +4,7 @@ use housepipe_transform::{Column, DataType};
 
 use super::ask::{self, NONE};
 use super::columns::typed;
-use super::interview::Stop;
+use super::interview::NoAnswer;
 use super::session::Session;
 use super::source::writable;
 use super::words::list;
@@ -17,7 +17,7 @@ const BY_HAND: &str = "chosen by hand";
 
 impl Session<'_> {
     /// Sorting key and partitioning.
-    pub(super) fn keys(&mut self) -> Result<(), Stop> {
+    pub(super) fn keys(&mut self) -> Result<(), NoAnswer> {
         let Some(mut managed) = self.answers.managed.take() else { return Ok(()) };
         let columns = typed(&self.answers.columns);
         managed.order_by.retain(|key| problem(key, &columns).is_none());
@@ -64,7 +64,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn say_statement(&mut self, managed: &TableLines, columns: &[Column]) -> Result<(), Stop> {
+    fn say_statement(&mut self, managed: &TableLines, columns: &[Column]) -> Result<(), NoAnswer> {
         let managed = ManagedTable {
             engine: managed.engine.clone(),
             order_by: managed.order_by.clone(),

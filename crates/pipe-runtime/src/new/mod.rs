@@ -18,7 +18,7 @@ mod world;
 
 use std::path::{Path, PathBuf};
 
-pub use interview::{Interview, Question, Stop};
+pub use interview::{Interview, NoAnswer, Question};
 
 use session::Session;
 use world::Live;
@@ -44,11 +44,11 @@ pub struct NewPipe {
 /// at the ends; the file names environment variables in their place.
 ///
 /// # Errors
-/// [`Stop`] where nobody answers any more.
+/// [`NoAnswer`] where nobody answers any more.
 pub fn new_pipe(
     talk: &mut dyn Interview,
     runtime: tokio::runtime::Handle,
     path: Option<&Path>,
-) -> Result<NewPipe, Stop> {
+) -> Result<NewPipe, NoAnswer> {
     Session::new(talk, &Live::new(runtime)).run(path)
 }

@@ -7,8 +7,7 @@ use housepipe_kafka_source::OwnedRecord;
 use super::NewPipe;
 use super::answers::Answers;
 use super::ask;
-use super::interview::{Interview, Stop};
-use super::source::writable;
+use super::interview::{Interview, NoAnswer};
 use super::words::shown;
 use super::world::World;
 
@@ -32,7 +31,7 @@ impl<'s> Session<'s> {
     }
 
     /// Asks everything. `path` is where the file is wanted.
-    pub(super) fn run(mut self, path: Option<&Path>) -> Result<NewPipe, Stop> {
+    pub(super) fn run(mut self, path: Option<&Path>) -> Result<NewPipe, NoAnswer> {
         self.talk.say(
             "A pipe loads a Kafka topic into a ClickHouse table. This asks what its file has to say.\n\
              An empty answer takes what stands in brackets; Ctrl-C ends, and leaves nothing behind.",
@@ -45,7 +44,7 @@ impl<'s> Session<'s> {
     }
 
     /// The destination, and the columns of a table that is missing.
-    fn destination_and_columns(&mut self) -> Result<(), Stop> {
+    fn destination_and_columns(&mut self) -> Result<(), NoAnswer> {
         if !self.destination()? {
             self.columns()?;
             self.keys()?;
@@ -54,7 +53,7 @@ impl<'s> Session<'s> {
     }
 
     /// Delivery, start and what happens to errors.
-    fn rules(&mut self) -> Result<(), Stop> {
+    fn rules(&mut self) -> Result<(), NoAnswer> {
         let Session { talk, answers, .. } = self;
         let options = [
             ("at_least_once", "nothing is lost; a crash may load a batch twice".to_owned()),
@@ -90,7 +89,7 @@ impl<'s> Session<'s> {
     }
 
     /// Shows rows and rejects, and asks what is to be changed; true once nothing is.
-    fn is_content(&mut self) -> Result<bool, Stop> {
+    fn is_content(&mut self) -> Result<bool, NoAnswer> {
         self.talk.say("\nA preview of real records; nothing is written.")?;
         let file = self.answers.file().map_err(|error| error.to_string());
         let report = file.and_then(|file| self.world.preview(&file, PREVIEW_RECORDS, &self.documents));
@@ -130,17 +129,19 @@ impl<'s> Session<'s> {
     }
 
     /// Where the file goes.
-    fn file(self, wanted: Option<&Path>) -> Result<NewPipe, Stop> {
+    fn file(self, wanted: Option<&Path>) -> Result<NewPipe, NoAnswer> {
         let default = wanted.map_or("pipe.yaml".to_owned(), |path| path.display().to_string());
         let (path, may_replace) = loop {
             let path = ask::value(self.talk, "File", "Where the pipe file is written.", &default, |text| {
                 let path = PathBuf::from(text);
-                match path.parent() {
-                    Some(folder) if !folder.as_os_str().is_empty() && !self.world.has_file(folder) => {
-                        Err(format!("there is no folder `{}`", folder.display()))
-                    }
-                    _ => writable(text).map(|()| path),
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                if let Some(folder) = folder.filter(|folder| !self.world.is_folder(folder)) {
+                    return Err(format!("there is no folder `{}`", folder.display()));
                 }
+                if self.world.is_folder(&path) {
+                    return Err(format!("`{}` is a folder; name a file in it", path.display()));
+                }
+                Ok(path)
             })?;
             if !self.world.has_file(&path) {
                 break (path, false);

@@ -6,7 +6,7 @@ use housepipe_kafka_source::ListedTopic;
 
 use super::answers::{Answers, AuthAnswers, Secret, TlsAnswers};
 use super::ask::{self, NONE};
-use super::interview::Stop;
+use super::interview::NoAnswer;
 use super::session::Session;
 use super::words::{is_variable, pipe_name, shown, table_name};
 use crate::pipe_file::unwritable;
@@ -36,7 +36,7 @@ const SAMPLES_MAX: usize = 1_000;
 
 impl Session<'_> {
     /// Everything up to a topic that can be read.
-    pub(super) fn source(&mut self) -> Result<(), Stop> {
+    pub(super) fn source(&mut self) -> Result<(), NoAnswer> {
         self.preset()?;
         let topics = loop {
             self.connection()?;
@@ -52,7 +52,7 @@ impl Session<'_> {
     }
 
     /// Those presets that a pipe file takes today.
-    fn preset(&mut self) -> Result<(), Stop> {
+    fn preset(&mut self) -> Result<(), NoAnswer> {
         let takes = |preset: &str| {
             let answers = Answers { preset: preset.to_owned(), ..Answers::default() };
             answers.check("source.type").is_ok()
@@ -70,7 +70,7 @@ impl Session<'_> {
     }
 
     /// Brokers, encryption and credentials.
-    fn connection(&mut self) -> Result<(), Stop> {
+    fn connection(&mut self) -> Result<(), NoAnswer> {
         let Session { talk, answers, .. } = self;
         let default = answers.brokers.clone();
         ask::value(
@@ -98,7 +98,7 @@ impl Session<'_> {
         self.auth()
     }
 
-    fn tls(&mut self) -> Result<(), Stop> {
+    fn tls(&mut self) -> Result<(), NoAnswer> {
         let before = self.answers.tls.take().unwrap_or_default();
         let world = self.world;
         let file = |talk: &mut dyn super::Interview, text: &str, explanation: &str, default: Option<&str>| {
@@ -137,7 +137,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn auth(&mut self) -> Result<(), Stop> {
+    fn auth(&mut self) -> Result<(), NoAnswer> {
         let before = self.answers.auth.take();
         let mut options = vec![("none", "no credentials, or a client certificate alone".to_owned())];
         options.extend(MECHANISMS.map(|(word, meaning)| (word, meaning.to_owned())));
@@ -172,7 +172,7 @@ impl Session<'_> {
     }
 
     /// A secret: the variable that the file names, and its value for this session.
-    pub(super) fn secret(&mut self, variable: &str, before: Option<&Secret>) -> Result<Secret, Stop> {
+    pub(super) fn secret(&mut self, variable: &str, before: Option<&Secret>) -> Result<Secret, NoAnswer> {
         let default = before.map_or(variable, |secret| secret.variable.as_str()).to_owned();
         let variable = ask::value(
             self.talk,
@@ -197,7 +197,7 @@ impl Session<'_> {
     }
 
     /// A topic that can be read, its samples, and the pipe's name.
-    fn topic(&mut self, topics: &[ListedTopic]) -> Result<(), Stop> {
+    fn topic(&mut self, topics: &[ListedTopic]) -> Result<(), NoAnswer> {
         let mut list = match topics.len() {
             0 => "The broker lists no topic for this user; give the name of one.".to_owned(),
             _ => "The topic, by its number or its name:".to_owned(),
@@ -247,7 +247,7 @@ impl Session<'_> {
         })
     }
 
-    fn show_sample(&mut self) -> Result<(), Stop> {
+    fn show_sample(&mut self) -> Result<(), NoAnswer> {
         let newest = self.samples.iter().rev().find_map(|record| Some((record, record.payload.as_deref()?)));
         let Some((record, payload)) = newest else {
             self.talk.say("  It has no records with a value yet.")?;

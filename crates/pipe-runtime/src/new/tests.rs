@@ -8,7 +8,7 @@ use expect_test::expect;
 use housepipe_kafka_source::{ListedTopic, Offset, OwnedRecord, PartitionId, Security};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::interview::{Interview, Question, Stop};
+use super::interview::{Interview, NoAnswer, Question};
 use super::session::Session;
 use super::world::{Server, World};
 use super::{NewPipe, answers::Answers};
@@ -22,31 +22,31 @@ struct Script {
 }
 
 impl Script {
-    fn next(&mut self, question: Question<'_>) -> Result<String, Stop> {
+    fn next(&mut self, question: Question<'_>) -> Result<String, NoAnswer> {
         self.said.push_str(&format!("{} [{}]\n", question.text, question.default));
-        let Some((expected, answer)) = self.answers.pop_front() else { return Err(Stop::Ended) };
+        let Some((expected, answer)) = self.answers.pop_front() else { return Err(NoAnswer::Ended) };
         assert_eq!(question.text, expected, "after:\n{}", self.said);
         Ok(answer.to_owned())
     }
 }
 
 impl Interview for Script {
-    fn say(&mut self, text: &str) -> Result<(), Stop> {
+    fn say(&mut self, text: &str) -> Result<(), NoAnswer> {
         self.said.push_str(text);
         self.said.push('\n');
         Ok(())
     }
 
-    fn ask(&mut self, question: Question<'_>) -> Result<String, Stop> {
+    fn ask(&mut self, question: Question<'_>) -> Result<String, NoAnswer> {
         self.next(question)
     }
 
-    fn ask_secret(&mut self, question: Question<'_>) -> Result<SecretString, Stop> {
+    fn ask_secret(&mut self, question: Question<'_>) -> Result<SecretString, NoAnswer> {
         assert!(question.text.starts_with("Password"), "{}", question.text);
         self.next(question).map(SecretString::from)
     }
 
-    fn show_preview(&mut self, report: &PreviewReport) -> Result<(), Stop> {
+    fn show_preview(&mut self, report: &PreviewReport) -> Result<(), NoAnswer> {
         self.say(&format!("preview of {} for {}", report.read, report.table))
     }
 }
@@ -120,6 +120,7 @@ impl World for Fake {
             read: 5,
             accepted: 5,
             rejected: 0,
+            passes_stop_ratio: false,
             rejected_by_code: Default::default(),
             rows: Vec::new(),
             rejects: Vec::new(),
@@ -135,6 +136,10 @@ impl World for Fake {
         self.files.borrow().iter().any(|file| Path::new(file) == path)
     }
 
+    fn is_folder(&self, path: &Path) -> bool {
+        path == Path::new("there")
+    }
+
     fn read_file(&self, path: &Path) -> Result<Vec<u8>, String> {
         match path.to_str() {
             Some("docs.jsonl") => Ok(b"{\"a\":1}\n\n{\"a\":2}\n".to_vec()),
@@ -144,7 +149,7 @@ impl World for Fake {
 }
 
 /// Runs the conversation to its end, or to the end of the script.
-fn talk(world: &Fake, answers: &[(&'static str, &'static str)]) -> (Result<NewPipe, Stop>, String) {
+fn talk(world: &Fake, answers: &[(&'static str, &'static str)]) -> (Result<NewPipe, NoAnswer>, String) {
     let mut script = Script { answers: answers.iter().copied().collect(), said: String::new() };
     let result = Session::new(&mut script, world).run(None);
     assert!(script.answers.is_empty(), "left over: {:?} after:\n{}", script.answers, script.said);
@@ -384,7 +389,7 @@ fn a_password_does_not_cross_the_network_in_the_clear_by_accident() {
             ("Brokers", ""),
         ],
     );
-    assert!(matches!(result, Err(Stop::Ended)));
+    assert!(matches!(result, Err(NoAnswer::Ended)));
     assert!(said.ends_with("TLS [yes]\n"), "{said}");
 }
 
@@ -468,7 +473,8 @@ fn after_the_preview_everything_may_be_changed() {
 fn a_file_is_replaced_only_on_request() {
     let world = Fake::default();
     world.files.borrow_mut().extend(["pipe.yaml".to_owned(), "there".to_owned()]);
-    let rest = [("Next", ""), ("File", ""), ("Replace pipe.yaml", ""), ("File", "there/p.yaml")];
+    let rest =
+        [("Next", ""), ("File", ""), ("Replace pipe.yaml", ""), ("File", "there"), ("File", "there/p.yaml")];
     let (pipe, _) = talk(&world, &[&SOURCE[..], &CLICKHOUSE, &TABLE, &RULES, &rest].concat());
     let pipe = pipe.unwrap();
     assert_eq!((pipe.path.to_str(), pipe.may_replace), (Some("there/p.yaml"), false));

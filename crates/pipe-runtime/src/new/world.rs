@@ -36,7 +36,9 @@ pub(super) trait World {
     /// Over `documents` where there are some, else over the newest records.
     fn preview(&self, file: &PipeFile, count: usize, documents: &[Vec<u8>]) -> Result<PreviewReport, String>;
     fn variable(&self, name: &str) -> Option<String>;
+    /// Whether there is something of this name.
     fn has_file(&self, path: &Path) -> bool;
+    fn is_folder(&self, path: &Path) -> bool;
     fn read_file(&self, path: &Path) -> Result<Vec<u8>, String>;
 }
 
@@ -93,6 +95,10 @@ impl World for Live {
 
     fn has_file(&self, path: &Path) -> bool {
         path.symlink_metadata().is_ok()
+    }
+
+    fn is_folder(&self, path: &Path) -> bool {
+        path.is_dir()
     }
 
     fn read_file(&self, path: &Path) -> Result<Vec<u8>, String> {

@@ -27,6 +27,7 @@ pub(super) fn look(plan: &Arc<Plan>, records: &[Previewed]) -> Result<PreviewRep
         read: records.len() as u64,
         accepted: 0,
         rejected: 0,
+        passes_stop_ratio: false,
         rejected_by_code: Default::default(),
         rows: Vec::new(),
         rejects: Vec::new(),

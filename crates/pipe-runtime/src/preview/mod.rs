@@ -114,6 +114,10 @@ async fn of_records(
         create_table,
         without_clickhouse,
         columns: report::columns(&plan),
+        passes_stop_ratio: file
+            .error_table
+            .stop_ratio
+            .is_some_and(|ratio| ratio.is_passed(looked.rejected, looked.read)),
         ..looked
     })
 }

@@ -44,6 +44,8 @@ pub struct PreviewReport {
     pub accepted: u64,
     /// Of these, records that would be rejected.
     pub rejected: u64,
+    /// Whether these are more than `error_table.stop_ratio`: a run would stop once that holds for 1,000 records.
+    pub passes_stop_ratio: bool,
     /// The same by code.
     pub rejected_by_code: BTreeMap<&'static str, u64>,
     /// The rows, those of the oldest records first.
