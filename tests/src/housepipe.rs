@@ -144,7 +144,7 @@ impl Collected {
         self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn whole(&mut self) -> Vec<u8> {
+    pub(crate) fn whole(&mut self) -> Vec<u8> {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

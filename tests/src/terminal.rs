@@ -62,17 +62,20 @@ impl Terminal {
     /// # Panics
     /// Where it does not come.
     pub fn wait_for(&mut self, question: &str) {
+        let find = |screen: &[u8], seen: usize| {
+            let new = screen.get(seen..).unwrap_or_default();
+            new.windows(question.len()).position(|part| part == question.as_bytes())
+        };
         let mut at = None;
-        let ended = std::cell::Cell::new(false);
         wait_until(&format!("`{question}`"), || {
-            let screen = self.screen.so_far();
-            let new = screen.get(self.seen..).unwrap_or_default();
-            at = new.windows(question.len()).position(|part| part == question.as_bytes());
-            ended.set(at.is_none() && !self.is_running());
-            at.is_some() || ended.get()
+            // Once it has ended, all that it has said is on the screen.
+            let screen = if self.is_running() { self.screen.so_far() } else { self.screen.whole() };
+            at = find(&screen, self.seen);
+            at.is_some() || !self.is_running()
         });
-        assert!(!ended.get(), "it ended before `{question}`:\n{}", self.shown());
-        self.seen += at.unwrap_or_default() + question.len();
+        let at = at.or_else(|| find(&self.screen.whole(), self.seen));
+        let at = at.unwrap_or_else(|| panic!("it ended before `{question}`:\n{}", self.shown()));
+        self.seen += at + question.len();
     }
 
     /// Types `keys` as they are.
@@ -110,6 +113,7 @@ impl Terminal {
     /// Where it does not come.
     pub fn wait(&mut self) -> Option<i32> {
         wait_until("the end of housepipe", || !self.is_running());
+        self.screen.whole();
         self.child.wait().ok().and_then(|status| status.code())
     }
 

@@ -85,8 +85,8 @@ fn from_an_empty_folder_to_rows() {
         ("Keep errors [7]: ", ""),
         ("100 read: 100 rows, 0 rejected", ""),
         ("File [pipe.yaml]: ", ""),
-        ("housepipe check pipe.yaml", ""),
     ]);
+    terminal.wait_for("housepipe check pipe.yaml");
     assert_eq!(terminal.wait(), Some(0), "{}", terminal.shown());
     assert!(terminal.shown().contains("export ASKED_PASSWORD"), "{}", terminal.shown());
     assert!(!terminal.shown().contains(USER_APP.password), "{}", terminal.shown());
@@ -184,8 +184,8 @@ fn a_broker_with_credentials_and_encryption() {
         ("Keep errors [", ""),
         ("Next [write]: ", ""),
         ("File [", "a pipe.yaml"),
-        ("housepipe check 'a pipe.yaml'", ""),
     ]);
+    terminal.wait_for("housepipe check 'a pipe.yaml'");
     assert_eq!(terminal.wait(), Some(0), "{}", terminal.shown());
     let shown = terminal.shown();
     assert!(!shown.contains("hunter2") && !shown.contains(USER_SCRAM.password), "{shown}");

@@ -20,7 +20,7 @@ fn rejects_are_told_and_nothing_is_written() {
     ];
     produce(stack, &topic, 2, records);
     let pipe =
-        PipeText::new(stack, &topic).with_new_table("id UInt64, n UInt8, at DateTime('Europe/Berlin')", "id");
+        PipeText::new(stack, &topic).with_new_table("id UInt64, n UInt8, at DateTime('Europe/Belin')", "id");
     let outcome = housepipe(&["preview", "pipe.yaml", "--json"], Some(&pipe), b"").wait().expect_success();
     let report = outcome.json();
     assert_eq!(
