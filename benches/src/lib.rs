@@ -5,6 +5,7 @@ pub mod threads;
 #[cfg(feature = "e2e")]
 pub mod topic;
 pub mod transform;
+pub mod validation;
 
 use anyhow::Context;
 use clap::ValueEnum;

@@ -32,7 +32,7 @@ pub struct Outcome {
 }
 
 /// The binary: the one that `cargo xtask test` built, named by `HOUSEPIPE_BINARY`.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     std::env::var_os("HOUSEPIPE_BINARY").map(PathBuf::from).unwrap_or_else(|| {
         panic!(
             "HOUSEPIPE_BINARY is not set; run `cargo xtask test end-to-end`, or set it to a built `housepipe`"
@@ -72,6 +72,16 @@ fn bound_to_us(program: PathBuf) -> Command {
 /// Where it does not start.
 pub fn housepipe(arguments: &[&str], pipe: Option<&PipeText>, input: &[u8]) -> Housepipe {
     start(bound_to_us(binary()), arguments, pipe, input)
+}
+
+/// The same with variables in its environment.
+///
+/// # Panics
+/// Where it does not start.
+pub fn housepipe_with(variables: &[(&str, &str)], arguments: &[&str], pipe: Option<&PipeText>) -> Housepipe {
+    let mut command = bound_to_us(binary());
+    command.envs(variables.iter().copied());
+    start(command, arguments, pipe, b"")
 }
 
 /// The same with a binary that ends as by `kill -9` where it passes `failpoint`, such as `insert_before` or
@@ -121,13 +131,13 @@ fn start(mut command: Command, arguments: &[&str], pipe: Option<&PipeText>, inpu
 }
 
 /// What a stream has said so far.
-struct Collected {
+pub(crate) struct Collected {
     text: Arc<Mutex<Vec<u8>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Collected {
-    fn from(mut stream: impl Read + Send + 'static) -> Collected {
+    pub(crate) fn from(mut stream: impl Read + Send + 'static) -> Collected {
         let text = Arc::new(Mutex::new(Vec::new()));
         let into = Arc::clone(&text);
         let thread = std::thread::spawn(move || {
@@ -140,11 +150,11 @@ impl Collected {
         Collected { text, thread: Some(thread) }
     }
 
-    fn so_far(&self) -> Vec<u8> {
+    pub(crate) fn so_far(&self) -> Vec<u8> {
         self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn whole(&mut self) -> Vec<u8> {
+    pub(crate) fn whole(&mut self) -> Vec<u8> {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -16,12 +16,15 @@ mod oracle;
 mod pipe;
 mod proxy;
 mod stack;
+mod terminal;
 mod text;
 mod topics;
 mod wait;
 
 pub use group::{commit, commit_late, committed, group_of, set_offset};
-pub use housepipe::{Housepipe, Outcome, housepipe, housepipe_at, housepipe_impatient, take_ended};
+pub use housepipe::{
+    Housepipe, Outcome, housepipe, housepipe_at, housepipe_impatient, housepipe_with, take_ended,
+};
 pub use layout::Layout;
 pub use network::Network;
 pub use oracle::{Numbered, Verdict};
@@ -32,6 +35,7 @@ pub use stack::{
     create_topic, fill, own_cluster, own_stack, own_stack_with, produce, query, query_number, shared_stack,
     unique,
 };
+pub use terminal::Terminal;
 pub use topics::{
     Compacted, TransactionEnd, Transactions, delete_records, delete_topic, grow_topic, recreate_topic,
 };

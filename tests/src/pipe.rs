@@ -38,6 +38,18 @@ impl PipeText {
         self
     }
 
+    /// The same over SASL_SSL as the preset of `vendor`, with these `auth:`.
+    pub fn with_preset(mut self, stack: &Stack, vendor: &str, auth: &str) -> PipeText {
+        self.source = self.source.replace(stack.kafka.bootstrap(), stack.kafka.bootstrap_sasl_ssl());
+        self.source = self.source.replace("type: kafka", &format!("type: {vendor}"));
+        let _ = write!(
+            self.source,
+            "  auth: {{ {auth} }}\n  tls: {{ ca: '{}' }}\n",
+            stack.kafka.ca_pem().display()
+        );
+        self
+    }
+
     /// Writes as `user`.
     pub fn with_clickhouse_user(mut self, user: User) -> PipeText {
         let _ = write!(self.destination, "  username: {}\n  password: '{}'\n", user.name, user.password);

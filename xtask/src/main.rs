@@ -52,11 +52,11 @@ enum Command {
         args: Vec<String>,
     },
     /// Measure: `e2e` loads Kafka topics into ClickHouse, `source` reads and encodes them without an insert, `transform`
-    /// encodes JSON from memory.
+    /// encodes JSON from memory, `validation` checks it against schemas.
     ///
     /// Everything behind `--` goes to the benchmark.
     Bench {
-        #[arg(value_name = "WHAT", value_parser = ["e2e", "source", "transform"])]
+        #[arg(value_name = "WHAT", value_parser = ["e2e", "source", "transform", "validation"])]
         what: String,
         #[arg(last = true, value_name = "ARGS")]
         args: Vec<String>,

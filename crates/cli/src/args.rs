@@ -1,14 +1,20 @@
 //! Commands and flags, with the help that teaches them.
 
 mod errors;
+mod infer;
+mod new;
 mod offsets;
+mod preview;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use errors::{ErrorsCommand, ErrorsFilter, ErrorsListArgs, ErrorsReplayArgs, KindArg};
+pub(crate) use infer::InferArgs;
+pub(crate) use new::NewArgs;
 pub(crate) use offsets::{OffsetsCommand, OffsetsSetArgs, OffsetsShowArgs};
+pub(crate) use preview::PreviewArgs;
 
 /// Loads Kafka topics into ClickHouse tables, continuously.
 ///
@@ -61,6 +67,39 @@ pub(crate) enum Command {
     ///
     /// Does not join the consumer group and commits nothing.
     Sample(SampleArgs),
+    /// Write a pipe file by questions and answers.
+    ///
+    /// Asks, step by step, for the brokers, the topic, ClickHouse and the table; looks at both ends meanwhile, shows a
+    /// sample and the columns inferred from it, and at last the rows and the rejects of real records. Each question has a
+    /// default. A secret is typed unseen, used for these questions only, and stands in the file as `${env:NAME}`. Nothing
+    /// is written before the last answer, and no file is replaced unless you say so. Ctrl-C ends it. Needs a terminal;
+    /// without one, `housepipe infer` proposes the columns for a file of your own. Exit code: 0 written, 1 not written, 2 no
+    /// terminal.
+    #[command(after_help = "Examples:\n  housepipe new\n  housepipe new pipes/clicks.yaml")]
+    New(NewArgs),
+    /// Infer columns, a sorting key and a partitioning from samples, and show the table that they make.
+    ///
+    /// Reads the newest records over all partitions; joins no group, commits nothing, asks nothing of ClickHouse. The pipe
+    /// file needs a name, a source and `destination:`; what it says of columns is not looked at, and an engine, a sorting
+    /// key, a partitioning or a TTL that it has under `managed_table:` stay. Each column comes with its confidence, the
+    /// reason, and the sample that made its type as wide as it is. All samples that were not refused can be loaded into
+    /// the columns. What is printed is YAML: where `destination:` is the last block of the file, and has neither columns
+    /// nor a managed table yet, it may be appended. Exit code 1 where nothing can be inferred.
+    #[command(
+        after_help = "Examples:\n  housepipe infer -f pipe.yaml\n  housepipe infer -f pipe.yaml -n 10000 >> pipe.yaml\n  housepipe infer --from events.jsonl              # documents instead of a topic, and no pipe file\n  housepipe infer -f pipe.yaml --from - < events.jsonl"
+    )]
+    Infer(InferArgs),
+    /// Show rows as a run would store them, and records that it would reject; nothing is written.
+    ///
+    /// Takes the newest records over all partitions; joins no group, commits nothing, creates no table. An existing table
+    /// gives the columns as it does for a run, a missing one has those of the file; where ClickHouse cannot be asked and
+    /// the file lists columns, those are taken, with a warning. Each rejected record comes with its code, column, byte,
+    /// reason and place. What ClickHouse alone can refuse, such as a row that breaks a constraint, is not known here. The
+    /// exit code is 0 also where records would be rejected, and 1 where the preview failed.
+    #[command(
+        after_help = "Examples:\n  housepipe preview pipe.yaml\n  housepipe preview pipe.yaml -n 10000 --json | jq .rejected_by_code"
+    )]
+    Preview(PreviewArgs),
     /// Look at records that could not be loaded, and load those that were mended.
     ///
     /// Both commands read the pipe's error table, `<table>_clickpipes_error` unless the pipe file says otherwise.

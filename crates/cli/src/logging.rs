@@ -5,12 +5,17 @@ use std::io::{self, Write};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::args::{Cli, LogFormat};
+use crate::args::{Cli, Command, LogFormat};
 use crate::ui::Ui;
 
 /// Sets up logging for the process.
 pub(crate) fn init(cli: &Cli, ui: &Ui) {
-    let quiet_default = if ui.is_live() { "warn" } else { "info" };
+    let quiet_default = match cli.command {
+        // What fails is told between the questions, with its cause.
+        Command::New(_) => "error",
+        _ if ui.is_live() => "warn",
+        _ => "info",
+    };
     let wanted = cli.log.as_deref().unwrap_or(quiet_default);
     // Closing a consumer twice is what rust-rdkafka calls an error: once by us, with a deadline, and once by its drop.
     // librdkafka's own lines have the target `librdkafka` and are not meant here.

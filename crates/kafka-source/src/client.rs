@@ -39,9 +39,12 @@ pub(crate) fn base(config: &SourceConfig) -> Result<ClientConfig, SourceError> {
         .set("bootstrap.servers", &config.brokers)
         .set("client.id", &config.client_id)
         .set("socket.connection.setup.timeout.ms", CONNECT_MS_MAX.to_string())
+        // Names of brokers in clouds have several addresses, of which one may be away.
+        .set("client.dns.lookup", "use_all_dns_ips")
         .set("reconnect.backoff.max.ms", "2000")
         // The wish to connect only to what is needed hides an unreachable broker; the probes are short-lived anyway.
         .set("allow.auto.create.topics", "false");
+    config.raw.apply(&mut client);
     match &config.security {
         Security::Plaintext => {
             client.set("security.protocol", "PLAINTEXT");
@@ -56,6 +59,14 @@ pub(crate) fn base(config: &SourceConfig) -> Result<ClientConfig, SourceError> {
                 .set("sasl.mechanism", mechanism.as_str())
                 .set("sasl.username", username)
                 .set("sasl.password", password.expose_secret());
+            if let Some(tls) = tls {
+                set_tls(&mut client, tls);
+            }
+        }
+        Security::Token { tls, .. } => {
+            client
+                .set("security.protocol", if tls.is_some() { "SASL_SSL" } else { "SASL_PLAINTEXT" })
+                .set("sasl.mechanism", "OAUTHBEARER");
             if let Some(tls) = tls {
                 set_tls(&mut client, tls);
             }

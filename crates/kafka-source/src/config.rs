@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Offset, PartitionId, Security};
+use crate::{Offset, PartitionId, RawSettings, Security};
 
 /// Where to read, as whom, and how much may be held in memory.
 ///
@@ -42,6 +42,8 @@ pub struct SourceConfig {
     /// Time that the broker may hold a fetch back until enough has gathered, in milliseconds. It bounds how late a
     /// lonely record arrives.
     pub fetch_wait_max_ms: u32,
+    /// Settings of librdkafka by name, for what has no option here.
+    pub raw: RawSettings,
 }
 
 impl SourceConfig {
@@ -64,6 +66,7 @@ impl SourceConfig {
             session_timeout_ms: 45_000,
             poll_interval_max_ms: 300_000,
             fetch_wait_max_ms: 250,
+            raw: RawSettings::default(),
         }
     }
 

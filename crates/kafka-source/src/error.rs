@@ -27,6 +27,67 @@ pub enum SourceError {
         /// Kafka's words.
         reason: String,
     },
+    /// The broker takes no token of this issuer, or not this one.
+    #[error(
+        "kafka at {brokers} refused the token; check that it trusts the issuer, `scope`, `audience` and `extensions`, and compare \
+         the clocks ({reason})"
+    )]
+    TokenRefused {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// Kafka's words.
+        reason: String,
+    },
+    /// The broker does not let this identity of AWS in.
+    #[error(
+        "kafka at {brokers} refused this identity of AWS; check the access key (of temporary ones the session token, and whether \
+         they have ended), `region`, that its policy allows kafka-cluster:Connect, and this machine's clock ({reason})"
+    )]
+    IamRefused {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// Kafka's words.
+        reason: String,
+    },
+    /// The issuer gives this client no token.
+    #[error(
+        "the token endpoint {url} refused this client; check `client_id`, `client_secret`, `scope` and `audience` ({reason})"
+    )]
+    TokenRequestRefused {
+        /// The token endpoint.
+        url: String,
+        /// Its words.
+        reason: String,
+    },
+    /// The issuer cannot be asked at the moment.
+    #[error(
+        "the token endpoint {url} gives no answer; check the address, the network and the issuer ({reason})"
+    )]
+    TokenEndpointUnavailable {
+        /// The token endpoint.
+        url: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// The certificate of the token endpoint is not trusted, or there is no TLS.
+    #[error(
+        "no trusted connection to the token endpoint {url}; give the authority that signed its certificate as `auth.ca`, and use \
+         the name in the certificate ({reason})"
+    )]
+    TokenEndpointUntrusted {
+        /// The token endpoint.
+        url: String,
+        /// The words of TLS.
+        reason: String,
+    },
+    /// What the issuer answered is no token.
+    #[error("the answer of {url} is no token; is it the issuer's token endpoint? ({reason})")]
+    TokenAnswerInvalid {
+        /// The token endpoint.
+        url: String,
+        /// Why not; nothing of a token.
+        reason: String,
+    },
     /// The listener does not offer the mechanism.
     #[error(
         "kafka at {brokers} does not offer this SASL mechanism; choose one that the listener has enabled ({reason})"
@@ -63,15 +124,36 @@ pub enum SourceError {
         /// The resolver's words.
         reason: String,
     },
-    /// The broker's certificate is not signed by a trusted authority, or is for another host.
+    /// The broker's certificate is not signed by a trusted authority.
     #[error(
-        "the certificate of kafka at {brokers} is not trusted, or is for another host name; \
-         give the authority that signed it as `tls.ca` and use the name in the certificate ({reason})"
+        "the certificate of kafka at {brokers} is not trusted; give the authority that signed it as `tls.ca` ({reason})"
     )]
     CertificateUntrusted {
         /// The bootstrap brokers.
         brokers: String,
         /// OpenSSL's words.
+        reason: String,
+    },
+    /// The broker's certificate is not valid any more, or not yet.
+    #[error(
+        "the certificate of kafka at {brokers} has expired, or is not valid yet; have it renewed, or correct this machine's clock \
+         ({reason})"
+    )]
+    CertificateExpired {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// From when until when it is valid, in the words of TLS.
+        reason: String,
+    },
+    /// The broker's certificate is for another host.
+    #[error(
+        "the certificate of kafka at {brokers} is for another host; write a name of the certificate in `brokers`, or have one made \
+         for this name ({reason})"
+    )]
+    CertificateOfOtherHost {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// The names in it, in the words of TLS.
         reason: String,
     },
     /// The broker wants a client certificate, or another one.
@@ -331,9 +413,16 @@ impl SourceError {
             SourceError::Config { .. }
             | SourceError::WrongCredentials { .. }
             | SourceError::MechanismRefused { .. }
+            | SourceError::TokenRefused { .. }
+            | SourceError::IamRefused { .. }
+            | SourceError::TokenRequestRefused { .. }
+            | SourceError::TokenEndpointUntrusted { .. }
+            | SourceError::TokenAnswerInvalid { .. }
             | SourceError::UnknownTopic { .. }
             | SourceError::NameResolution { .. }
             | SourceError::CertificateUntrusted { .. }
+            | SourceError::CertificateExpired { .. }
+            | SourceError::CertificateOfOtherHost { .. }
             | SourceError::ClientCertificateRefused { .. }
             | SourceError::TlsToPlainPort { .. }
             | SourceError::PlainToTlsPort { .. }
@@ -347,6 +436,7 @@ impl SourceError {
             | SourceError::StartOutOfRange { .. }
             | SourceError::GroupActive { .. } => Domain::User,
             SourceError::Unreachable { .. }
+            | SourceError::TokenEndpointUnavailable { .. }
             | SourceError::PositionGone { .. }
             | SourceError::LogTruncated { .. }
             | SourceError::TopicMadeAnew { .. }
@@ -364,6 +454,7 @@ impl SourceError {
         matches!(
             self,
             SourceError::Unreachable { .. }
+                | SourceError::TokenEndpointUnavailable { .. }
                 | SourceError::NameResolution { .. }
                 | SourceError::Commit { .. }
                 | SourceError::Request { .. }

@@ -45,7 +45,7 @@
 //! # }
 //! ```
 //!
-//! Beside the group: [`describe_topic`], [`sample`], [`fetch`] and [`group_committed`] look at a topic without joining, and
+//! Beside the group: [`list_topics`], [`describe_topic`], [`sample`], [`fetch`] and [`group_committed`] look at a topic without joining, and
 //! [`GroupOffsets`] looks at a group's offsets and sets them.
 
 #[cfg(doctest)]
@@ -56,8 +56,12 @@ mod ids;
 mod known;
 
 mod config;
+mod raw;
+mod roots;
 mod security;
+mod token;
 
+mod certificate;
 mod error;
 mod reason;
 
@@ -85,6 +89,7 @@ mod sample;
 mod topic;
 mod topic_mark;
 mod topic_watch;
+mod topics;
 
 #[cfg(feature = "seed")]
 pub mod seed;
@@ -100,9 +105,12 @@ pub use ids::{Offset, PartitionId};
 pub use known::KnownPartitions;
 pub use log::LogRange;
 pub use lookup::{fetch, group_committed};
+pub use raw::RawSettings;
 pub use reader::{Committed, Fetched, PartitionReader, Waker};
 pub use record::{Headers, OwnedRecord, Record};
 pub use sample::sample;
 pub use security::{Pem, SaslMechanism, SecretPem, Security, Tls};
 pub use source::{CommitCounts, Source};
+pub use token::{MskIam, OidcClient, TokenSource};
 pub use topic::{TopicInfo, describe_topic};
+pub use topics::{ListedTopic, list_topics};

@@ -18,9 +18,18 @@ pub(crate) fn classify(config: &SourceConfig, code: Code, reason: &str) -> Sourc
             SourceError::MechanismRefused { brokers, reason: text }
         }
         Code::UnsupportedSASLMechanism => SourceError::MechanismRefused { brokers, reason: text },
-        Code::Authentication | Code::SaslAuthenticationFailed => {
-            SourceError::WrongCredentials { brokers, reason: text }
-        }
+        Code::Authentication | Code::SaslAuthenticationFailed => match config.security.token_source() {
+            Some(source) => {
+                // Another one is asked for, should somebody mend what is wrong while this process goes on.
+                source.forget();
+                if source.is_msk_iam() {
+                    SourceError::IamRefused { brokers, reason: text }
+                } else {
+                    SourceError::TokenRefused { brokers, reason: text }
+                }
+            }
+            None => SourceError::WrongCredentials { brokers, reason: text },
+        },
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
             SourceError::UnknownTopic { brokers, topic: config.topic.clone() }
         }
@@ -97,6 +106,8 @@ pub(crate) fn is_decisive(error: &SourceError) -> bool {
         error,
         SourceError::WrongCredentials { .. }
             | SourceError::MechanismRefused { .. }
+            | SourceError::TokenRefused { .. }
+            | SourceError::IamRefused { .. }
             | SourceError::CertificateUntrusted { .. }
             | SourceError::ClientCertificateRefused { .. }
             | SourceError::TopicDenied { .. }

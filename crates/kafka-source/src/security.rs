@@ -4,6 +4,8 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::TokenSource;
+
 /// Encryption and credentials of the connection.
 #[derive(Debug, Clone, Default)]
 pub enum Security {
@@ -24,6 +26,31 @@ pub enum Security {
         /// configuration that comes from a user should ask for it in so many words.
         tls: Option<Tls>,
     },
+    /// A token: `OAUTHBEARER`, that of an issuer or that of AWS MSK.
+    Token {
+        /// Where tokens come from, and who asks for them.
+        source: TokenSource,
+        /// Encryption. Whoever reads a token may use it while it holds, so `None` should be asked for in so many words.
+        tls: Option<Tls>,
+    },
+}
+
+impl Security {
+    /// TLS of the connection, where it has it.
+    pub fn tls(&self) -> Option<&Tls> {
+        match self {
+            Security::Plaintext => None,
+            Security::Tls(tls) => Some(tls),
+            Security::Sasl { tls, .. } | Security::Token { tls, .. } => tls.as_ref(),
+        }
+    }
+
+    pub(crate) fn token_source(&self) -> Option<&TokenSource> {
+        match self {
+            Security::Token { source, .. } => Some(source),
+            _ => None,
+        }
+    }
 }
 
 /// How a password is proven to the broker.
@@ -150,5 +177,13 @@ mod tests {
         let shown = format!("{security:?}");
         assert!(shown.contains("loader") && shown.contains("client.pem"), "{shown}");
         assert!(!shown.contains("hunter"), "{shown}");
+
+        let client = crate::OidcClient::new("https://login.example.com/token", "loader", "hunter4");
+        let identity = crate::MskIam::new("eu-west-1", "AKID", "hunter5", Some("hunter6".into())).unwrap();
+        for source in [TokenSource::oidc(client).unwrap(), TokenSource::msk_iam(identity)] {
+            let shown = format!("{:?}", Security::Token { source, tls: None });
+            assert!(shown.contains("loader") || shown.contains("eu-west-1"), "{shown}");
+            assert!(!shown.contains("hunter"), "{shown}");
+        }
     }
 }

@@ -20,7 +20,7 @@
 mod admin;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -33,6 +33,7 @@ pub use admin::TopicAdmin;
 
 use crate::context::log_line;
 use crate::reason::of_call;
+use crate::token::TokenKeeper;
 use crate::{PartitionId, SourceConfig, SourceError, client};
 
 /// Records that wait in the producer, at most; `send` blocks at that.
@@ -58,15 +59,16 @@ pub struct SeedRecord<'a> {
 
 /// Fills the configured topic, fast, with every record acknowledged by all replicas.
 pub struct Producer {
-    producer: BaseProducer<Deliveries>,
+    producer: Arc<BaseProducer<Deliveries>>,
     config: SourceConfig,
+    _tokens: Option<TokenKeeper>,
 }
 
 impl Producer {
     /// A producer for `config.topic`.
     ///
     /// # Errors
-    /// [`SourceError::Config`] where a setting cannot be used. The broker is not waited for.
+    /// [`SourceError::Config`] where a setting cannot be used, and what keeps a token away. The broker is not waited for.
     pub fn connect(config: &SourceConfig) -> Result<Producer, SourceError> {
         Producer::with(config, None)
     }
@@ -97,7 +99,9 @@ impl Producer {
             .set("queue.buffering.max.kbytes", "131072");
         let producer = BaseProducer::from_config_and_context(&settings, Deliveries::default())
             .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
-        Ok(Producer { producer, config: config.clone() })
+        let producer = Arc::new(producer);
+        let tokens = TokenKeeper::begin(config, &producer)?;
+        Ok(Producer { producer, config: config.clone(), _tokens: tokens })
     }
 
     /// Begins a transaction. While it is open, its records and all behind them wait for readers of what is committed.

@@ -8,9 +8,11 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
+use crate::certificate::diagnose;
 use crate::context::{GroupConsumer, GroupContext, commit};
 use crate::queue::{LogQueue, PartitionQueue};
 use crate::reason::{classify, of_call};
+use crate::token::TokenKeeper;
 use crate::topic_watch::TopicWatch;
 use crate::{
     Assignment, Committer, KnownPartitions, Offset, PartitionId, SourceConfig, SourceError, SourceHealth,
@@ -33,6 +35,8 @@ const CLOSE_MS_MAX: u64 = 20_000;
 pub struct Source {
     consumer: Arc<GroupConsumer>,
     told: Mutex<Option<(std::mem::Discriminant<SourceError>, Instant)>>,
+    /// None where the configuration has no tokens.
+    tokens: Option<TokenKeeper>,
     /// None where nothing can be asked.
     watch: Option<TopicWatch>,
     log: Option<Arc<LogQueue>>,
@@ -91,6 +95,7 @@ impl Source {
         let consumer: GroupConsumer = BaseConsumer::from_config_and_context(&settings, context)
             .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
         let consumer = Arc::new(consumer);
+        let tokens = TokenKeeper::begin(config, &consumer)?;
         consumer.context().know_consumer(&consumer);
         let log = LogQueue::new(Arc::clone(&consumer)).map(Arc::new);
         if let Some(log) = &log {
@@ -104,7 +109,7 @@ impl Source {
         // Before the group knows of this member: what it commits says which topic it is of.
         let watch = TopicWatch::begin(&consumer, &config.topic);
         consumer.subscribe(&[&config.topic]).map_err(|error| of_call(config, &error, "a subscription"))?;
-        Ok(Source { consumer, told: Mutex::new(None), watch, log, sized_for })
+        Ok(Source { consumer, told: Mutex::new(None), tokens, watch, log, sized_for })
     }
 
     fn context(&self) -> &GroupContext {
@@ -190,7 +195,13 @@ impl Source {
                 | SourceError::TlsToPlainPort { brokers, reason } => {
                     SourceError::Unreachable { brokers, reason }
                 }
-                known => known,
+                // A token that could not be renewed is refused in the end, and that is not why.
+                refused @ (SourceError::TokenRefused { .. } | SourceError::IamRefused { .. }) => {
+                    let trouble =
+                        self.tokens.as_ref().and_then(|keeper| keeper.trouble(&self.config().brokers));
+                    trouble.unwrap_or(refused)
+                }
+                known => diagnose(self.config(), known),
             },
         };
         if error.retryable() && self.was_told(&error) {

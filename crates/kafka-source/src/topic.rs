@@ -1,6 +1,6 @@
 //! Finding the topic, with a clear error for each reason why it cannot be found.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -8,8 +8,10 @@ use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
+use crate::certificate::diagnose;
 use crate::context::{log_line, tells_a_cause};
 use crate::reason::{classify, is_decisive, of_call};
+use crate::token::TokenKeeper;
 use crate::{SourceConfig, SourceError, client};
 
 /// The first wait for an answer, in milliseconds; doubled each time, so that a slow broker is heard too.
@@ -34,13 +36,17 @@ pub struct TopicInfo {
 /// One variant of [`SourceError`] for each cause, at the latest after `timeout`; wrong credentials, names and
 /// certificates much earlier.
 pub fn describe_topic(config: &SourceConfig, timeout: Duration) -> Result<TopicInfo, SourceError> {
-    Probe::connect(config)?.describe(timeout)
+    let started = Instant::now();
+    let probe = Probe::connect(config)?;
+    probe.describe(timeout.saturating_sub(started.elapsed()))
 }
 
 /// A client without a group.
 pub(crate) struct Probe<'a> {
-    pub(crate) consumer: BaseConsumer<ProbeContext>,
+    pub(crate) consumer: Arc<BaseConsumer<ProbeContext>>,
     pub(crate) config: &'a SourceConfig,
+    /// Held so that a long look does not outlive its token.
+    _tokens: Option<TokenKeeper>,
 }
 
 impl<'a> Probe<'a> {
@@ -60,7 +66,9 @@ impl<'a> Probe<'a> {
     fn with(config: &'a SourceConfig, settings: &rdkafka::ClientConfig) -> Result<Probe<'a>, SourceError> {
         let consumer = BaseConsumer::from_config_and_context(settings, ProbeContext::default())
             .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
-        Ok(Probe { consumer, config })
+        let consumer = Arc::new(consumer);
+        let tokens = TokenKeeper::begin(config, &consumer)?;
+        Ok(Probe { consumer, config, _tokens: tokens })
     }
 
     pub(crate) fn describe(&self, timeout: Duration) -> Result<TopicInfo, SourceError> {
@@ -68,7 +76,6 @@ impl<'a> Probe<'a> {
         let mut wait = Duration::from_millis(FIRST_WAIT_MS);
         loop {
             let left = timeout.saturating_sub(started.elapsed());
-            let impatient = started.elapsed() >= Duration::from_millis(PATIENCE_MS);
             let trouble = match self.consumer.fetch_metadata(Some(&self.config.topic), wait.min(left)) {
                 Ok(metadata) => {
                     let topic = metadata.topics().first();
@@ -89,8 +96,8 @@ impl<'a> Probe<'a> {
                 }
                 Err(error) => self.why(&error),
             };
-            if is_decisive(&trouble) || left.is_zero() || (impatient && self.is_settled(&trouble)) {
-                return Err(trouble);
+            if is_decisive(&trouble) || left.is_zero() || self.is_hopeless(started.elapsed(), &trouble) {
+                return Err(diagnose(self.config, trouble));
             }
             wait *= 2;
             self.pause();
@@ -109,6 +116,11 @@ impl<'a> Probe<'a> {
                 known => known,
             },
         }
+    }
+
+    /// Whether a trouble that might pass has had its time.
+    pub(crate) fn is_hopeless(&self, elapsed: Duration, trouble: &SourceError) -> bool {
+        elapsed >= Duration::from_millis(PATIENCE_MS) && self.is_settled(trouble)
     }
 
     fn is_settled(&self, trouble: &SourceError) -> bool {

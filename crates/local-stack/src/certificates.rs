@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, KeyPair, KeyUsagePurpose,
+    IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 
 use crate::error::{Result, StackError};
-use crate::kafka::MTLS_PRINCIPAL;
+use crate::kafka::{MTLS_PRINCIPAL, ServerCertificate};
 
 /// Where the files are.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ impl Certificates {
         }
     }
 
-    /// A CA, a broker's certificate for loopback, a client's certificate and an unrelated CA.
-    pub(crate) fn make(folder: &Path) -> Result<Self> {
+    /// A CA, a broker's certificate, a client's certificate and an unrelated CA.
+    pub(crate) fn make(folder: &Path, server: ServerCertificate) -> Result<Self> {
         fs::create_dir_all(folder).map_err(StackError::file("create", folder))?;
         let made = Self {
             ca: folder.join("ca.pem"),
@@ -51,7 +51,15 @@ impl Certificates {
         let ca = authority("Housepipe local CA")?;
         let other_ca = authority("Housepipe other CA")?;
 
-        let mut broker = named("broker", &["localhost", "127.0.0.1", "::1"])?;
+        let names: &[&str] = match server {
+            ServerCertificate::OtherHost => &["kafka.example.com"],
+            ServerCertificate::Valid | ServerCertificate::Expired => &["localhost", "127.0.0.1", "::1"],
+        };
+        let mut broker = named("broker", names)?;
+        if server == ServerCertificate::Expired {
+            broker.not_before = date_time_ymd(2020, 1, 1);
+            broker.not_after = date_time_ymd(2021, 1, 1);
+        }
         broker.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let (broker, broker_key) = signed("broker", &broker, &ca)?;

@@ -110,6 +110,24 @@ pub enum StackError {
         #[source]
         source: rcgen::Error,
     },
+    /// A broker did not give a right.
+    #[error("could not let {user} read {name}")]
+    Acl {
+        /// Who was to have it.
+        user: String,
+        /// The topic or the group.
+        name: String,
+        /// The reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An issuer of tokens could not be started.
+    #[error("could not start an issuer of tokens")]
+    Issuer {
+        /// The reason.
+        #[source]
+        source: std::io::Error,
+    },
     /// The small process that looks after a server did not answer or refused.
     #[error("the keeper of {server} {what}")]
     Keeper {

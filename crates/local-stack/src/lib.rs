@@ -22,6 +22,7 @@ mod stack;
 pub mod corpus;
 
 mod clickhouse;
+mod issuer;
 mod kafka;
 mod registry;
 
@@ -48,7 +49,10 @@ pub use clickhouse::{
     USER_WRITER,
 };
 pub use error::{Result, StackError};
-pub use kafka::{Broker, Kafka, KafkaOptions, MTLS_PRINCIPAL, USER_ADMIN, USER_PLAIN, USER_SCRAM};
+pub use issuer::{Conduct, ISSUER_AUDIENCE, ISSUER_CLIENT, Issuer};
+pub use kafka::{
+    Broker, Kafka, KafkaOptions, MTLS_PRINCIPAL, ServerCertificate, USER_ADMIN, USER_PLAIN, USER_SCRAM,
+};
 pub use prepare::{Parts, Wanted, prepare, prepare_wanted};
 pub use progress::{Lines, Progress, Silent};
 pub use registry::{Registry, RegistryOptions, SchemaText, USER_REGISTRY};

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use housepipe_ch_sink::Sink;
-use housepipe_kafka_source::{Offset, PartitionId, SourceError};
+use housepipe_kafka_source::{GroupOffsets, Offset, PartitionId, Security, SourceError};
 use housepipe_transform::TimeZone;
 use serde::Serialize;
 
 use crate::error::{PipeError, explain};
 use crate::pipe::provision::{compile, create_table, error_table, match_columns, spec_columns};
 use crate::pipe::{RunOptions, sink_config, source_config, starts};
-use crate::pipe_file::{DeliveryMode, PipeFile};
+use crate::pipe_file::{DeliveryMode, PipeFile, Vendor};
 
 /// Time to ask for the topic, at most, in milliseconds.
 const TOPIC_TIMEOUT_MS: u64 = 8_000;
@@ -63,6 +63,7 @@ pub async fn check(file: &PipeFile) -> CheckReport {
     let mut checks = Checks(Vec::new());
     let destination = destination(file, &mut checks).await;
     let mut all = Checks(Vec::new());
+    preset(file, &mut all);
     let mut partitions = None;
     match topic.await {
         Ok(Ok(found)) => {
@@ -71,6 +72,14 @@ pub async fn check(file: &PipeFile) -> CheckReport {
             all.ok("topic", format!("`{}` has {} partition(s)", file.source.topic, found.partitions));
             if !file.source.starts.partitions.is_empty() {
                 all.ok("offsets", words_of_starts(&found.starts));
+            }
+            match group(file).await {
+                Ok(words) => all.ok("group", words),
+                // A coordinator that is slow to come is no reason against a pipe that waits for it.
+                Err(PipeError::Source(error)) if error.retryable() => {
+                    all.add("group", Verdict::Warning, error.to_string());
+                }
+                Err(error) => all.add("group", Verdict::Failed, explain(&error)),
             }
         }
         Ok(Err(error)) => {
@@ -96,6 +105,21 @@ pub async fn check(file: &PipeFile) -> CheckReport {
     CheckReport { pipe: file.name.to_string(), passed, checks: all.0 }
 }
 
+/// Whether the user may use the consumer group, and who is in it.
+async fn group(file: &PipeFile) -> Result<String, PipeError> {
+    let config = source_config(file, &RunOptions::default());
+    let looked = tokio::task::spawn_blocking(move || {
+        GroupOffsets::open(&config, Duration::from_millis(TOPIC_TIMEOUT_MS))?.group()
+    });
+    let group = looked.await.map_err(|_| PipeError::WorkerPanicked)??;
+    let name = &file.source.consumer_group;
+    Ok(if group.is_active() {
+        format!("`{name}` has {}: partitions are shared with them", group.who())
+    } else {
+        format!("`{name}` may be joined, and nobody is in it")
+    })
+}
+
 /// Where partitions start that the pipe file names.
 fn words_of_starts(starts: &BTreeMap<PartitionId, Offset>) -> String {
     if starts.is_empty() {
@@ -108,18 +132,49 @@ fn words_of_starts(starts: &BTreeMap<PartitionId, Offset>) -> String {
     format!("without an offset of the group, so that they start as the file says: {}", starts.join(", "))
 }
 
+/// What the preset of the vendor has set, and what it doubts.
+fn preset(file: &PipeFile, checks: &mut Checks) {
+    let preset = &file.source.preset;
+    if preset.vendor != Vendor::Kafka {
+        let name = preset.vendor.as_str();
+        let sets = if preset.sets.is_empty() {
+            format!("`{name}` sets nothing: the file says it all")
+        } else {
+            format!("`{name}` sets {}", preset.sets.join(", and "))
+        };
+        checks.ok("preset", sets);
+    }
+    for doubt in &preset.doubts {
+        checks.add("preset", Verdict::Warning, doubt.clone());
+    }
+    let raw: Vec<&str> = file.source.unsafe_librdkafka.names().collect();
+    if !raw.is_empty() {
+        let detail =
+            format!("`unsafe_librdkafka` sets {}, and nobody has tested what that does", raw.join(", "));
+        checks.add("client", Verdict::Warning, detail);
+    }
+}
+
 fn security(file: &PipeFile, checks: &mut Checks) {
-    use housepipe_kafka_source::Security;
-    let plain = match &file.source.security {
-        Security::Plaintext => "neither encryption nor credentials",
-        Security::Sasl { tls: None, .. } => "a password without encryption",
-        Security::Tls(_) | Security::Sasl { tls: Some(_), .. } => return,
-    };
-    checks.add(
-        "encryption",
-        Verdict::Warning,
-        format!("the connection to kafka has {plain}; add `tls:` to the source"),
-    );
+    if let Some(plain) = unencrypted(&file.source.security) {
+        checks.add("encryption", Verdict::Warning, format!("{plain}; add `tls:` to the source"));
+    }
+}
+
+/// What everybody on the way can read or change, in words; none where the connection to kafka is encrypted.
+pub(crate) fn unencrypted(security: &Security) -> Option<&'static str> {
+    match security {
+        Security::Plaintext => Some(
+            "the connection to kafka has neither encryption nor credentials: whoever is on the way reads and changes records",
+        ),
+        Security::Sasl { tls: None, .. } => Some(
+            "the connection to kafka has a password without encryption: whoever is on the way reads the password and the records",
+        ),
+        Security::Token { tls: None, .. } => Some(
+            "the connection to kafka has a token without encryption: whoever is on the way reads the token and the records",
+        ),
+        Security::Tls(_) | Security::Sasl { tls: Some(_), .. } | Security::Token { tls: Some(_), .. } => None,
+    }
 }
 
 /// Whether a repeated insert is dropped; nothing where there is no table to look at, which has failed already.

@@ -33,10 +33,13 @@ mod check;
 mod error;
 mod errors;
 mod failpoint;
+mod infer;
+mod new;
 mod offline;
 mod offsets;
 mod pipe;
 mod pipe_file;
+mod preview;
 mod sample;
 mod server_start;
 mod summary;
@@ -51,6 +54,10 @@ pub use errors::{
 };
 pub use housepipe_ch_sink::{ErrorGroup, ListedError, RowKind};
 pub use housepipe_transform::Semantics;
+pub use infer::{
+    ColumnReport, InferError, InferReport, LeftOut, RefusedReport, SampleOrigin, infer_lines, infer_topic,
+};
+pub use new::{Interview, NewPipe, NoAnswer, Question, new_pipe};
 pub use offline::{LineTransform, OfflineError, OfflineOptions, OfflineSummary};
 pub use offsets::{
     GroupReport, MemberReport, OffsetMove, OffsetTarget, OffsetsError, OffsetsPlan, OffsetsReport,
@@ -59,7 +66,10 @@ pub use offsets::{
 pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, Recoveries, RunOptions};
 pub use pipe_file::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
-    PipeFile, PipeFileError, PipeName, Problem, SourceSpec, Starts,
+    PipeDraft, PipeFile, PipeFileError, PipeName, Preset, Problem, SourceSpec, Starts, Vendor,
+};
+pub use preview::{
+    PreviewColumn, PreviewError, PreviewReject, PreviewReport, PreviewRow, SkippedKey, TableState, preview,
 };
 pub use sample::{SampleRecord, sample};
 pub use summary::{Snapshot, Summary};

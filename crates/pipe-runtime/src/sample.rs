@@ -39,13 +39,20 @@ pub struct SampleRecord {
 /// # Errors
 /// [`PipeError::Source`] where the topic cannot be reached.
 pub async fn sample(file: &PipeFile, count: usize) -> Result<Vec<SampleRecord>, PipeError> {
-    let config = source_config(file, &RunOptions::default());
-    let records = tokio::task::spawn_blocking(move || {
-        housepipe_kafka_source::sample(&config, count, Duration::from_millis(SAMPLE_TIMEOUT_MS))
-    })
-    .await
-    .map_err(|_| PipeError::WorkerPanicked)??;
+    let records = newest(file, count, Duration::from_millis(SAMPLE_TIMEOUT_MS)).await?;
     Ok(records.iter().map(show).collect())
+}
+
+/// The newest `count` records as they are, oldest first.
+pub(crate) async fn newest(
+    file: &PipeFile,
+    count: usize,
+    timeout: Duration,
+) -> Result<Vec<OwnedRecord>, PipeError> {
+    let config = source_config(file, &RunOptions::default());
+    let sampled =
+        tokio::task::spawn_blocking(move || housepipe_kafka_source::sample(&config, count, timeout));
+    Ok(sampled.await.map_err(|_| PipeError::WorkerPanicked)??)
 }
 
 fn show(record: &OwnedRecord) -> SampleRecord {

@@ -1,10 +1,14 @@
 //! What a command shows: results on standard output, everything else on standard error.
 
+mod grid;
 mod numbers;
 mod pipe_display;
+mod preview;
+mod prompt;
 mod spinner;
 mod summary;
 mod table;
+mod text;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -14,8 +18,11 @@ use serde::Serialize;
 
 pub(crate) use numbers::{count, seconds};
 pub(crate) use pipe_display::PipeDisplay;
+pub(crate) use preview::{preview_lines, terminal_width};
+pub(crate) use prompt::{Prompt, show_input};
 pub(crate) use spinner::Spinner;
 pub(crate) use table::{Align, table};
+pub(crate) use text::shown;
 
 /// Knows who looks: a person at a terminal, a log, or a program that wants JSON.
 pub(crate) struct Ui {

@@ -27,6 +27,7 @@
 mod commit;
 mod group;
 mod log;
+mod token;
 mod topic_id;
 
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -42,6 +43,7 @@ use rdkafka::error::RDKafkaErrorCode;
 pub(crate) use commit::{commit_answered, commit_later, commit_now, metadata};
 pub(crate) use group::describe_group;
 pub(crate) use log::LogQueue;
+pub(crate) use token::TakesToken;
 pub(crate) use topic_id::{TopicIdQuestions, ask_topic_id};
 
 use crate::context::GroupConsumer;

@@ -15,6 +15,7 @@ use rdkafka::error::{KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::reason::of_call;
+use crate::token::TokenKeeper;
 use crate::{Offset, PartitionId, SourceConfig, SourceError, client};
 
 /// Time for an administrative request, in milliseconds.
@@ -51,7 +52,8 @@ impl TopicAdmin {
         let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(BROKERS_DEFAULT));
         let topic = settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
-        let made = block_on(admin(config)?.create_topics([&topic], &options()));
+        let (admin, _tokens) = admin(config)?;
+        let made = block_on(admin.create_topics([&topic], &options()));
         outcome(config, made, "the creation of a topic")
     }
 
@@ -60,7 +62,8 @@ impl TopicAdmin {
     /// # Errors
     /// [`SourceError`] where the broker refuses, for instance because there is no such topic.
     pub fn delete_topic(config: &SourceConfig, name: &str) -> Result<(), SourceError> {
-        let deleted = block_on(admin(config)?.delete_topics(&[name], &options()));
+        let (admin, _tokens) = admin(config)?;
+        let deleted = block_on(admin.delete_topics(&[name], &options()));
         outcome(config, deleted, "the deletion of a topic")
     }
 
@@ -70,7 +73,8 @@ impl TopicAdmin {
     /// [`SourceError::Request`] where the broker refuses, for instance because it has as many.
     pub fn grow_topic(config: &SourceConfig, partitions: usize) -> Result<(), SourceError> {
         let more = NewPartitions::new(&config.topic, partitions);
-        let grown = block_on(admin(config)?.create_partitions([&more], &options()));
+        let (admin, _tokens) = admin(config)?;
+        let grown = block_on(admin.create_partitions([&more], &options()));
         outcome(config, grown, "the addition of partitions")
     }
 
@@ -88,6 +92,8 @@ impl TopicAdmin {
             .set("group.id", &config.group)
             .create()
             .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
+        let consumer = Arc::new(consumer);
+        let _tokens = TokenKeeper::begin(config, &consumer)?;
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&config.topic, partition.0, rdkafka::Offset::Offset(offset.0))
             .map_err(|error| of_call(config, &error, REQUEST))?;
@@ -106,16 +112,22 @@ impl TopicAdmin {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&config.topic, partition.0, rdkafka::Offset::Offset(before.0))
             .map_err(|error| of_call(config, &error, "the deletion of records"))?;
-        let admin = admin(config)?;
+        let (admin, _tokens) = admin(config)?;
         block_on(admin.delete_records(&list, &options()))
             .map(drop)
             .map_err(|error| of_call(config, &error, "the deletion of records"))
     }
 }
 
-fn admin(config: &SourceConfig) -> Result<AdminClient<DefaultClientContext>, SourceError> {
-    AdminClient::from_config(&client::base(config)?)
-        .map_err(|error| of_call(config, &error, "the set-up of a client"))
+/// A client for requests, and what keeps it in tokens meanwhile.
+fn admin(
+    config: &SourceConfig,
+) -> Result<(Arc<AdminClient<DefaultClientContext>>, Option<TokenKeeper>), SourceError> {
+    let admin = AdminClient::from_config(&client::base(config)?)
+        .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
+    let admin = Arc::new(admin);
+    let tokens = TokenKeeper::begin(config, &admin)?;
+    Ok((admin, tokens))
 }
 
 fn options() -> AdminOptions {

@@ -1,7 +1,10 @@
 //! Looking at a topic without joining a group.
 
 use housepipe_kafka_source::seed::{Producer, SeedRecord};
-use housepipe_kafka_source::{Offset, PartitionId, describe_topic, fetch, group_committed, sample};
+use housepipe_kafka_source::{
+    Offset, PartitionId, SourceConfig, SourceError, describe_topic, fetch, group_committed, list_topics,
+    sample,
+};
 
 use crate::harness::{Member, PATIENCE, broker, fill, payload, topic};
 
@@ -10,6 +13,36 @@ fn a_topic_is_described() {
     let config = topic(3);
     let info = describe_topic(&config, PATIENCE).unwrap();
     assert_eq!((info.partitions, info.brokers), (3, 1));
+}
+
+#[test]
+fn topics_are_listed_with_their_partitions() {
+    let (one, three) = (topic(1), topic(3));
+    let partitions = |config: &SourceConfig| {
+        let listed = list_topics(&one, PATIENCE).unwrap();
+        assert!(
+            listed.is_sorted_by(|a, b| a.name < b.name) && listed.iter().all(|it| !it.name.starts_with("__"))
+        );
+        listed.iter().find(|it| it.name == config.topic).map(|it| it.partitions)
+    };
+    assert_eq!((partitions(&one), partitions(&three)), (Some(1), Some(3)));
+    let nowhere = SourceConfig::new("127.0.0.1:1", "any", "any");
+    assert!(matches!(list_topics(&nowhere, PATIENCE), Err(SourceError::Unreachable { .. })));
+}
+
+#[test]
+fn a_sample_reads_on_in_the_partition_that_has_the_newest_records() {
+    let config = topic(4);
+    fill(&config, 4, 0..30);
+    // From here on partition 0 alone.
+    fill(&config, 1, 30..200);
+    let sampled = sample(&config, 100, PATIENCE).unwrap();
+    let places: Vec<_> = sampled.iter().map(|record| (record.partition.0, record.offset.0)).collect();
+    assert_eq!(places, (100..200).map(|offset| (0, offset)).collect::<Vec<_>>());
+    // More than it has: the newest of the others, too, of which those of a moment are ordered by partition.
+    let sampled = sample(&config, 174, PATIENCE).unwrap();
+    let places: Vec<_> = sampled.iter().take(4).map(|record| (record.partition.0, record.offset.0)).collect();
+    assert_eq!(places, [(0, 29), (1, 29), (2, 29), (3, 29)]);
 }
 
 #[test]

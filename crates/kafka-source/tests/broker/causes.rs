@@ -8,35 +8,51 @@ use std::time::{Duration, Instant};
 use housepipe_kafka_source::{
     Domain, Pem, SaslMechanism, SecretPem, Security, Source, SourceConfig, SourceError, Tls, describe_topic,
 };
-use housepipe_local_stack::{USER_PLAIN, USER_SCRAM};
+use housepipe_local_stack::{Kafka, KafkaOptions, USER_PLAIN, USER_SCRAM};
 
-use crate::harness::{Journal, Member, broker, fill, topic};
+use crate::harness::{Journal, Member, broker, fill, own_broker_with, topic, topic_on};
 
 /// The promise: every cause is told within this time.
-const TOLD_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const TOLD_WITHIN: Duration = Duration::from_secs(10);
 
 fn pem(path: &Path) -> Pem {
     Pem::Path(path.display().to_string())
 }
 
 fn tls() -> Tls {
-    Tls { ca: Some(pem(broker().ca_pem())), client: None }
+    tls_of(broker())
+}
+
+/// TLS that trusts the authority of `broker`.
+pub(crate) fn tls_of(broker: &Kafka) -> Tls {
+    Tls { ca: Some(pem(broker.ca_pem())), client: None }
 }
 
 fn sasl(config: &SourceConfig, mechanism: SaslMechanism, username: &str, password: &str) -> SourceConfig {
+    sasl_on(broker(), config, mechanism, username, password)
+}
+
+/// The same topic over SASL_SSL.
+pub(crate) fn sasl_on(
+    broker: &Kafka,
+    config: &SourceConfig,
+    mechanism: SaslMechanism,
+    username: &str,
+    password: &str,
+) -> SourceConfig {
     let mut config = config.clone();
-    config.brokers = broker().bootstrap_sasl_ssl().to_owned();
+    config.brokers = broker.bootstrap_sasl_ssl().to_owned();
     config.security = Security::Sasl {
         mechanism,
         username: username.to_owned(),
         password: password.into(),
-        tls: Some(tls()),
+        tls: Some(tls_of(broker)),
     };
     config
 }
 
 /// The error of opening and of describing, which must agree.
-fn told(config: &SourceConfig) -> SourceError {
+pub(crate) fn told(config: &SourceConfig) -> SourceError {
     let started = Instant::now();
     let described = describe_topic(config, Duration::from_secs(8)).expect_err("an error");
     assert!(started.elapsed() < TOLD_WITHIN, "{described} after {:?}", started.elapsed());
@@ -159,4 +175,27 @@ fn a_ca_file_that_is_missing_is_a_wrong_setting() {
     let error = told(&config);
     assert!(matches!(error, SourceError::Config { .. }), "{error:?}");
     assert!(error.to_string().contains("ssl.ca.location"), "{error}");
+}
+
+#[test]
+fn a_mechanism_that_the_listener_lacks_is_named() {
+    let only_scram = "listener.name.sasl_ssl.sasl.enabled.mechanisms=SCRAM-SHA-512";
+    let broker = own_broker_with(KafkaOptions::default().with_settings(only_scram));
+    let config = topic_on(&broker, 1);
+    let error = told(&sasl_on(&broker, &config, SaslMechanism::Plain, USER_PLAIN.name, USER_PLAIN.password));
+    assert!(matches!(error, SourceError::MechanismRefused { .. }), "{error:?}");
+    assert_eq!((error.domain(), error.retryable()), (Domain::User, false));
+    for words in [broker.bootstrap_sasl_ssl(), "SCRAM-SHA-512"] {
+        assert!(error.to_string().contains(words), "no `{words}` in: {error}");
+    }
+}
+
+#[test]
+fn tls_without_credentials_to_a_listener_that_wants_them_is_told() {
+    let mut config = topic(1);
+    config.brokers = broker().bootstrap_sasl_ssl().to_owned();
+    config.security = Security::Tls(tls());
+    let error = told(&config);
+    assert!(matches!(error, SourceError::PlainToTlsPort { .. }), "{error:?}");
+    assert!(error.to_string().contains("`auth`"), "{error}");
 }

@@ -6,9 +6,12 @@ mod harness;
 
 mod beside_the_group;
 mod causes;
+mod certificates;
 mod group;
 mod group_offsets;
 mod outage;
 mod reading;
 mod refused;
+mod rights;
 mod starting;
+mod tokens;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use housepipe_kafka_source::seed::{Producer, SeedRecord};
-use housepipe_kafka_source::{Offset, PartitionId};
+use housepipe_kafka_source::seed::{Producer, SeedRecord, TopicAdmin};
+use housepipe_kafka_source::{Offset, PartitionId, SourceConfig};
 
-use crate::harness::{Member, PATIENCE, fill, payload, timestamp_ms, topic};
+use crate::harness::{Member, PATIENCE, broker, fill, payload, timestamp_ms, topic};
 
 #[test]
 fn every_record_of_four_partitions_comes_in_order() {
@@ -129,4 +129,38 @@ fn records_that_are_left_come_again_and_the_end_is_told_behind_them() {
         }
     }
     assert_eq!(reader.read(7).unwrap().end_of_partition(), Some(Offset(22)));
+}
+
+#[test]
+fn records_of_every_compression_come_as_they_were_sent() {
+    for compression in ["gzip", "snappy", "lz4", "zstd"] {
+        let broker = broker();
+        let mut config = SourceConfig::new(broker.bootstrap(), format!("in-{compression}"), compression);
+        // The broker writes what it is sent in the topic's compression.
+        let settings = [("compression.type", compression)];
+        TopicAdmin::create_topic_with(&config, &config.topic, 1, &settings).unwrap();
+        let text = |number: usize| format!("{number} {}", "all work and no play ".repeat(50)).into_bytes();
+        let producer = Producer::connect(&config).unwrap();
+        for number in 0..1_000 {
+            let record = SeedRecord {
+                partition: Some(PartitionId(0)),
+                payload: Some(&text(number)),
+                ..SeedRecord::default()
+            };
+            producer.send(record).unwrap();
+        }
+        producer.flush(PATIENCE).unwrap();
+        let log = broker.folder().join(format!("data/{}-0/00000000000000000000.log", config.topic));
+        let stored = std::fs::metadata(&log).unwrap().len();
+        assert!(stored < 500_000, "{stored} bytes are stored of a million: not in {compression}");
+
+        config.group = format!("group-{compression}");
+        let mut member = Member::join(&config);
+        member.until("the end of the partition", |member| member.ends.len() == 1);
+        let seen = &member.seen[&PartitionId(0)];
+        assert_eq!(seen.len(), 1_000, "{compression}");
+        for (number, record) in seen.iter().enumerate() {
+            assert_eq!((record.offset, &record.payload), (i64::try_from(number).unwrap(), &text(number)));
+        }
+    }
 }

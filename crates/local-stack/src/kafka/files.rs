@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use super::{KafkaOptions, USER_ADMIN, USER_PLAIN};
 use crate::error::{Result, StackError};
+use crate::issuer::{ISSUER_AUDIENCE, ISSUER_NAME};
 use crate::keeper::Launch;
 
 pub(super) const SERVER_PROPERTIES: &str = include_str!("server.properties");
 pub(super) const ACL_PROPERTIES: &str = include_str!("acl.properties");
+const ISSUER_PROPERTIES: &str = include_str!("issuer.properties");
 const LOG_PROPERTIES: &str = include_str!("log4j2.properties");
 
 /// Variables from which every Java takes further options. Those of the user are for other programs: an agent or a
@@ -78,6 +80,11 @@ impl Place<'_> {
     }
 }
 
+/// Where the key of an issuer is.
+fn jwks_url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/jwks")
+}
+
 /// The broker's settings.
 pub(super) fn settings(place: &Place<'_>, options: &KafkaOptions) -> String {
     let [controller, plaintext, sasl_ssl, mtls, behind] = place.ports.map(|port| port.to_string());
@@ -98,6 +105,14 @@ pub(super) fn settings(place: &Place<'_>, options: &KafkaOptions) -> String {
         .replace("@ALICE_PASSWORD@", USER_PLAIN.password);
     if options.acl {
         text.push_str(ACL_PROPERTIES);
+    }
+    if let Some(port) = options.issuer {
+        text.push_str(
+            &ISSUER_PROPERTIES
+                .replace("@JWKS@", &jwks_url(port))
+                .replace("@ISSUER@", ISSUER_NAME)
+                .replace("@AUDIENCE@", ISSUER_AUDIENCE),
+        );
     }
     text.push('\n');
     text.push_str(options.settings);
@@ -163,6 +178,10 @@ pub(super) fn launch(
     }
     // Java warns about each class that it cannot take from its cache, which would hide the broker's own words.
     argv.extend(["-Xlog:disable".to_owned(), "-Xlog:all=error:stdout".to_owned()]);
+    if let Some(port) = options.issuer {
+        // Java asks no other address for keys.
+        argv.push(format!("-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={}", jwks_url(port)));
+    }
     argv.extend_from_slice(java);
     argv.extend([
         format!("-Dlog4j2.configurationFile={}", folder.join("log4j2.properties").display()),

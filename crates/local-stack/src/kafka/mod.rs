@@ -19,7 +19,7 @@ use broker::{READY_MAX, STOP_MAX};
 pub(crate) use files::JAVA_VARIABLES;
 pub(crate) use files::KafkaFiles;
 use files::{PORTS, Place, launch, write_files};
-pub use options::KafkaOptions;
+pub use options::{KafkaOptions, ServerCertificate};
 
 const SERVER: &str = "Kafka";
 /// Attempts with other ports, where somebody took one between the choice and the start.
@@ -124,7 +124,7 @@ impl Kafka {
     ) -> Result<Self> {
         let (folder, cluster_id) = (first.path.clone(), first.token.clone());
         let certificates_folder = folder.join("certificates");
-        let certificates = Certificates::make(&certificates_folder)?;
+        let certificates = Certificates::make(&certificates_folder, options.certificate)?;
         let runs: Vec<RunFolder> = std::iter::once(first).chain(others).collect();
         let controllers: Vec<u16> = runs.iter().map(|run| run.ports[0]).collect();
         let addresses = |listener: usize| {
@@ -255,6 +255,31 @@ impl Kafka {
         let id =
             running.map(Broker::port).find_map(|port| wire::find_coordinator(port, group).ok().flatten())?;
         self.brokers.iter().find(|broker| broker.id() == id)
+    }
+
+    /// Lets `user` read the topic, where the brokers have ACLs ([`KafkaOptions::acl`]).
+    ///
+    /// # Errors
+    /// [`StackError::Acl`] where the broker refuses, [`StackError::External`] where the brokers are the user's own.
+    pub fn allow_topic(&self, user: &str, topic: &str) -> Result<()> {
+        self.allow(user, wire::Resource::Topic, topic)
+    }
+
+    /// Lets `user` use the consumer group, likewise.
+    ///
+    /// # Errors
+    /// As [`Kafka::allow_topic`].
+    pub fn allow_group(&self, user: &str, group: &str) -> Result<()> {
+        self.allow(user, wire::Resource::Group, group)
+    }
+
+    fn allow(&self, user: &str, resource: wire::Resource, name: &str) -> Result<()> {
+        let [broker, ..] = self.own("give rights on")? else { return Ok(()) };
+        wire::allow_read(broker.port(), user, resource, name).map_err(|source| StackError::Acl {
+            user: user.to_owned(),
+            name: name.to_owned(),
+            source,
+        })
     }
 
     /// Process id of the broker, the first of several; `None` where it does not run or is the user's own.

@@ -9,8 +9,25 @@ pub struct KafkaOptions {
     pub throughput: bool,
     /// The port of a proxy on loopback: clients of [`Kafka::bootstrap_behind`](super::Kafka::bootstrap_behind) are told to come by it.
     pub behind: Option<u16>,
+    /// The port of an [`Issuer`](crate::Issuer) over HTTP: OAUTHBEARER takes its tokens, checked by its key, in place of unsecured
+    /// ones.
+    pub issuer: Option<u16>,
+    /// What the brokers show to clients over TLS.
+    pub certificate: ServerCertificate,
     /// Further settings of the broker, one a line; the last one of a name counts.
     pub settings: &'static str,
+}
+
+/// The certificate of a broker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ServerCertificate {
+    /// For loopback, and valid.
+    #[default]
+    Valid,
+    /// For loopback, and not valid any more since 2021.
+    Expired,
+    /// For `kafka.example.com`.
+    OtherHost,
 }
 
 impl KafkaOptions {
@@ -25,6 +42,20 @@ impl KafkaOptions {
     #[must_use]
     pub const fn with_settings(mut self, settings: &'static str) -> Self {
         self.settings = settings;
+        self
+    }
+
+    /// The same with the tokens of an issuer.
+    #[must_use]
+    pub const fn with_issuer(mut self, port: u16) -> Self {
+        self.issuer = Some(port);
+        self
+    }
+
+    /// The same with another certificate.
+    #[must_use]
+    pub const fn with_certificate(mut self, certificate: ServerCertificate) -> Self {
+        self.certificate = certificate;
         self
     }
 

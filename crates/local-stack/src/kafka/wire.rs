@@ -1,9 +1,9 @@
 //! Two questions to a broker, in Kafka's own protocol: which cluster is it, with a leader for every partition? And who
-//! coordinates a group?
+//! coordinates a group? And who may do what?
 //!
 //! A request is its length, then API key, version, correlation id, client id and the body, all big-endian; see
 //! <https://kafka.apache.org/protocol#protocol_messages>. Metadata version 2 is old enough to have no compact
-//! fields, and so is FindCoordinator version 0; Kafka 4 still speaks both.
+//! fields, and so are FindCoordinator version 0 and CreateAcls version 1; Kafka 4 still speaks them.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -22,6 +22,9 @@ const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 /// API key 10 (FindCoordinator), version 0, correlation id 1, client id "local-stack".
 const FIND_COORDINATOR: &[u8] = b"\0\x0a\0\0\0\0\0\x01\0\x0blocal-stack";
 
+/// API key 30 (CreateAcls), version 1, correlation id 1, client id "local-stack".
+const CREATE_ACLS: &[u8] = b"\0\x1e\0\x01\0\0\0\x01\0\x0blocal-stack";
+
 /// Asks the broker `id` on 127.0.0.1, which has to be of the cluster `cluster_id`; an error says what is not yet right.
 pub(super) fn check_ready(port: u16, id: u16, cluster_id: &str) -> io::Result<()> {
     check_metadata(&ask(port, METADATA, ALL_TOPICS)?, id, cluster_id)
@@ -39,6 +42,36 @@ pub(super) fn find_coordinator(port: u16, group: &str) -> io::Result<Option<u16>
     match error_code {
         0 => u16::try_from(id).map(Some).map_err(io::Error::other),
         COORDINATOR_NOT_AVAILABLE => Ok(None),
+        _ => Err(io::Error::other(format!("the broker answered with error {error_code}"))),
+    }
+}
+
+/// Something that rights are about, by its number in the protocol.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Resource {
+    Topic = 2,
+    Group = 3,
+}
+
+/// Lets `user` read `name`, from everywhere.
+pub(super) fn allow_read(port: u16, user: &str, resource: Resource, name: &str) -> io::Result<()> {
+    const LITERAL: u8 = 3;
+    const READ: u8 = 3;
+    const ALLOW: u8 = 3;
+    let mut body = vec![0, 0, 0, 1, resource as u8];
+    for (text, behind) in [(name, &[LITERAL][..]), (&format!("User:{user}"), &[]), ("*", &[READ, ALLOW])] {
+        let length = u16::try_from(text.len()).map_err(io::Error::other)?;
+        body.extend_from_slice(&length.to_be_bytes());
+        body.extend_from_slice(text.as_bytes());
+        body.extend_from_slice(behind);
+    }
+    let answer = ask(port, CREATE_ACLS, &body)?;
+    let mut reader = Reader(&answer);
+    reader.skip(4)?; // correlation id
+    reader.skip(4)?; // throttling
+    let (count, error_code) = (reader.i32()?, reader.i16()?);
+    match (count, error_code) {
+        (1, 0) => Ok(()),
         _ => Err(io::Error::other(format!("the broker answered with error {error_code}"))),
     }
 }

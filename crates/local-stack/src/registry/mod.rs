@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::certificates::Certificates;
 use crate::error::{Result, StackError};
+use crate::kafka::ServerCertificate;
 use crate::keeper::{Keeper, Launch, Signal};
 use crate::prepare::Parts;
 use crate::run_folder::RunFolder;
@@ -99,7 +100,7 @@ impl Registry {
         let (folder, token) = (run.path.clone(), run.token.clone());
         // RunFolder gave as many ports as were asked for.
         let ports: [u16; PORTS] = std::array::from_fn(|at| run.ports[at]);
-        let certificates = Certificates::make(&folder.join("certificates"))?;
+        let certificates = Certificates::make(&folder.join("certificates"), ServerCertificate::Valid)?;
         let launch = files.launch(&folder, ports, &token, &certificates, &options);
         let mut keeper = Keeper::new(SERVER, parts.python()?, run, &[])?;
         keeper.start(&launch)?;

@@ -30,7 +30,7 @@ impl Share {
     pub const HALF: Share = Share(WHOLE / 2);
 
     /// Whether `part` of `all` is more than this share.
-    fn is_passed(self, part: u64, all: u64) -> bool {
+    pub(crate) fn is_passed(self, part: u64, all: u64) -> bool {
         u128::from(part) * u128::from(WHOLE) > u128::from(all) * u128::from(self.0)
     }
 }

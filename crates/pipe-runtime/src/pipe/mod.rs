@@ -45,8 +45,10 @@ use tokio::runtime::Handle;
 
 pub(crate) use exactly_once::fresh_lineage;
 pub use progress::{Counters, PartitionProgress, Recoveries};
+pub(crate) use record::CODE_NO_VALUE;
 pub use state::PipeState;
 
+use crate::check::unencrypted;
 use crate::delivery::{RejectRule, Terms};
 use crate::error::{PipeError, explain};
 use crate::pipe_file::{BatchLimits, DeliveryMode, PipeFile};
@@ -125,6 +127,11 @@ impl Pipe {
         let started = Instant::now();
         let sink = Sink::new(&sink_config(file))?;
         let source = source_config(file, &options);
+        if let Some(risk) = unencrypted(&file.source.security)
+            && !file.source.is_on_this_machine()
+        {
+            tracing::warn!(brokers = file.source.brokers, "{risk}");
+        }
         // The topic first: a mistake in its name must not leave tables behind.
         let topic = starts::check(&source, Duration::from_millis(TOPIC_TIMEOUT_MS)).await?;
         let provisioned = provision::provision(file, &sink).await?;
@@ -375,6 +382,7 @@ pub(crate) fn source_config(file: &PipeFile, options: &RunOptions) -> SourceConf
         DeliveryMode::ExactlyOnce => GonePolicy::Fail,
     };
     config.security = source.security.clone();
+    config.raw = source.unsafe_librdkafka.clone();
     config.prefetch_bytes_max = options.prefetch_bytes_max;
     config.session_timeout_ms = options.session_timeout_ms;
     config.client_id = format!("housepipe-{}", file.name);

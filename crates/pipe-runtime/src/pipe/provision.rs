@@ -10,7 +10,7 @@ use housepipe_transform::{
 use super::windows::Windows;
 use crate::check::exactly_once::obstacles;
 use crate::error::PipeError;
-use crate::pipe_file::{ColumnSpec, DestinationSpec, PipeFile};
+use crate::pipe_file::{ColumnSpec, DestinationSpec, ManagedTable, PipeFile};
 use crate::target::Target;
 
 /// A destination that is ready for inserts.
@@ -115,18 +115,26 @@ pub(crate) fn error_table(file: &PipeFile) -> ErrorTable {
 /// The CREATE TABLE of a managed destination; none where the table must exist.
 pub(crate) fn create_table(destination: &DestinationSpec) -> Option<CreateTable> {
     let managed = destination.managed_table.as_ref()?;
-    Some(CreateTable {
-        name: destination.table.clone(),
-        columns: destination
-            .columns
-            .iter()
-            .map(|column| ColumnDef { name: column.name.clone(), type_sql: column.data_type.to_string() })
+    let columns = destination.columns.iter().map(|column| (&column.name, &column.data_type));
+    Some(create_statement(&destination.table, columns, managed))
+}
+
+/// The CREATE TABLE of a table that is made as `managed` says.
+pub(crate) fn create_statement<'c>(
+    table: &str,
+    columns: impl Iterator<Item = (&'c String, &'c DataType)>,
+    managed: &ManagedTable,
+) -> CreateTable {
+    CreateTable {
+        name: table.to_owned(),
+        columns: columns
+            .map(|(name, data_type)| ColumnDef { name: name.clone(), type_sql: data_type.to_string() })
             .collect(),
         engine: managed.engine.clone(),
         order_by: managed.order_by.clone(),
         partition_by: managed.partition_by.clone(),
         ttl: managed.ttl.clone(),
-    })
+    }
 }
 
 /// Compiles the plan for `columns`.

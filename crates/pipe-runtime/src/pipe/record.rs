@@ -17,7 +17,7 @@ pub(super) struct Labels {
 }
 
 /// Code of a record without a value: a tombstone of a compacted topic.
-const CODE_NO_VALUE: &str = "no_value";
+pub(crate) const CODE_NO_VALUE: &str = "no_value";
 
 /// Bytes of a key that an error row keeps, at most: one of so many bytes is taken for the beginning of a longer one.
 pub(crate) const KEY_BYTES_MAX: usize = 64 << 10;
@@ -79,7 +79,7 @@ fn encode_values(
     let bodies: Vec<&[u8]> = records.iter().map(|record| unframed(record).1).collect();
     let mut rows = builder.take_body();
     let mut rows_end = rows.len();
-    let letter = |index: usize| Letter { labels, partition, record: &records[index] };
+    let letter = |index: usize| Letter { topic: &labels.topic, partition, record: &records[index] };
     let taken = encoder.encode_each_with(&bodies, letter, &mut rows, |index, row| {
         let record = &records[index];
         match row {
@@ -107,15 +107,15 @@ fn encode_values(
 }
 
 /// A record with what stands around it, for virtual columns.
-struct Letter<'r> {
-    labels: &'r Labels,
-    partition: PartitionId,
-    record: &'r Record<'r>,
+pub(crate) struct Letter<'r> {
+    pub(crate) topic: &'r str,
+    pub(crate) partition: PartitionId,
+    pub(crate) record: &'r Record<'r>,
 }
 
 impl Envelope for Letter<'_> {
     fn topic(&self) -> &str {
-        &self.labels.topic
+        self.topic
     }
 
     fn partition(&self) -> i32 {

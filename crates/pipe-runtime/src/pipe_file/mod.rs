@@ -3,8 +3,13 @@
 //! Unknown keys are errors that name the nearest known key; every problem of a file is reported in one go, with
 //! its line. `${env:NAME}` and `${file:PATH}` are resolved after parsing, in string values only.
 
+mod auth;
+mod draft;
 mod fields;
 mod parse;
+mod preset;
+mod print;
+mod source;
 mod starts;
 mod substitute;
 mod suggest;
@@ -13,11 +18,16 @@ mod units;
 mod yaml;
 
 #[cfg(test)]
+mod source_tests;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::path::Path;
 
+pub use draft::PipeDraft;
+pub use preset::{Preset, Vendor};
+pub(crate) use print::{ColumnLines, TableLines, comment, quoted, unwritable};
 pub use types::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
     PipeFile, PipeName, SourceSpec, Starts,
@@ -32,23 +42,7 @@ impl PipeFile {
     /// # Errors
     /// [`PipeFileError`] with every problem that was found.
     pub fn read(path: &Path) -> Result<PipeFile, PipeFileError> {
-        let shown = path.display().to_string();
-        let refuse = |message: String, mend: &str| PipeFileError {
-            file: shown.clone(),
-            problems: vec![Problem::at(0, "", message).mend(mend)],
-        };
-        let size = std::fs::metadata(path)
-            .map_err(|e| refuse(format!("cannot be read: {e}"), "check the path"))?
-            .len();
-        if size > FILE_BYTES_MAX {
-            return Err(refuse(
-                format!("has {size} bytes, more than {FILE_BYTES_MAX}"),
-                "is it a pipe file?",
-            ));
-        }
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| refuse(format!("cannot be read: {e}"), "a pipe file is UTF-8 text"))?;
-        PipeFile::parse(&text, &shown)
+        PipeFile::parse(&read_text(path)?, &path.display().to_string())
     }
 
     /// Parses `text`; `file` is the name that messages carry.
@@ -72,11 +66,23 @@ impl PipeFile {
     /// # Errors
     /// [`PipeFileError`] with every problem that was found.
     pub fn parse(text: &str, file: &str) -> Result<PipeFile, PipeFileError> {
-        parse::parse(text).map_err(|mut problems| {
-            problems.sort_by_key(|problem| problem.line);
-            PipeFileError { file: file.to_owned(), problems }
-        })
+        parse::parse(text).map_err(|problems| PipeFileError::of(file, problems))
     }
+}
+
+/// The text of the file at `path`.
+fn read_text(path: &Path) -> Result<String, PipeFileError> {
+    let refuse = |message: String, mend: &str| PipeFileError {
+        file: path.display().to_string(),
+        problems: vec![Problem::at(0, "", message).mend(mend)],
+    };
+    let size =
+        std::fs::metadata(path).map_err(|e| refuse(format!("cannot be read: {e}"), "check the path"))?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(refuse(format!("has {size} bytes, more than {FILE_BYTES_MAX}"), "is it a pipe file?"));
+    }
+    std::fs::read_to_string(path)
+        .map_err(|e| refuse(format!("cannot be read: {e}"), "a pipe file is UTF-8 text"))
 }
 
 /// One thing that is wrong with a pipe file.
@@ -110,6 +116,13 @@ pub struct PipeFileError {
     pub file: String,
     /// What is wrong with it; never empty.
     pub problems: Vec<Problem>,
+}
+
+impl PipeFileError {
+    fn of(file: &str, mut problems: Vec<Problem>) -> PipeFileError {
+        problems.sort_by_key(|problem| problem.line);
+        PipeFileError { file: file.to_owned(), problems }
+    }
 }
 
 impl fmt::Display for PipeFileError {

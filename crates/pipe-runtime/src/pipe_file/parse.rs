@@ -1,15 +1,14 @@
 //! From nodes to typed values, one function per block of the file.
 
 use housepipe_ch_sink::Compression;
-use housepipe_kafka_source::{Pem, SaslMechanism, SecretPem, Security, Tls};
 use housepipe_transform::{Column, Columns, Semantics, Source};
 use secrecy::SecretString;
 
 use super::fields::{Fields, Located};
-use super::starts::starts;
+use super::source::{Env, source};
 use super::types::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
-    PipeFile, PipeName, SourceSpec, Starts,
+    PipeFile, PipeName,
 };
 use super::yaml::{self, Value};
 use super::{Problem, units};
@@ -24,20 +23,38 @@ const WAIT_MOST_MS: u64 = 10 * 60 * 1_000;
 /// The longest time that a pipe may wait for one of its ends, in milliseconds.
 const DEADLINE_MOST_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 
+/// Reads `destination:`.
+pub(super) type ReadDestination = fn(&Located<'_>, &mut Vec<Problem>) -> Option<DestinationSpec>;
+
 /// The pipe that `text` describes, or everything that is wrong with it.
 pub(super) fn parse(text: &str) -> Result<PipeFile, Vec<Problem>> {
+    parse_with(text, destination, &|name| std::env::var(name).ok())
+}
+
+/// The same with another reader of the destination, and these variables for what a file may leave to the environment.
+pub(super) fn parse_with(
+    text: &str,
+    destination: ReadDestination,
+    env: Env<'_>,
+) -> Result<PipeFile, Vec<Problem>> {
     let root = yaml::load(text).map_err(|problem| vec![problem])?;
     let mut problems = Vec::new();
-    let pipe = Fields::of("", &root, &mut problems).and_then(|fields| pipe(fields, &mut problems));
+    let pipe =
+        Fields::of("", &root, &mut problems).and_then(|fields| pipe(fields, destination, env, &mut problems));
     match pipe {
         Some(pipe) if problems.is_empty() => Ok(pipe),
         _ => Err(problems),
     }
 }
 
-fn pipe(mut fields: Fields<'_>, problems: &mut Vec<Problem>) -> Option<PipeFile> {
+fn pipe(
+    mut fields: Fields<'_>,
+    destination: ReadDestination,
+    env: Env<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<PipeFile> {
     let name = fields.require("name", problems).and_then(|v| v.parsed(problems, pipe_name));
-    let source = fields.require("source", problems).and_then(|v| source(&v, name.as_ref(), problems));
+    let source = fields.require("source", problems).and_then(|v| source(&v, name.as_ref(), env, problems));
     if let Some(format) = fields.take("format") {
         format.choice(&[("json", ())], problems);
     }
@@ -94,121 +111,7 @@ fn pipe_name(text: &str) -> Result<PipeName, String> {
     }
 }
 
-fn source(at: &Located<'_>, name: Option<&PipeName>, problems: &mut Vec<Problem>) -> Option<SourceSpec> {
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
-    if let Some(kind) = fields.require("type", problems)
-        && let Some(preset) =
-            kind.choice(&[("kafka", None), ("confluent_cloud", Some(())), ("aws_msk", Some(()))], problems)
-        && preset.is_some()
-    {
-        problems.push(
-            kind.problem("this preset is not available in this version")
-                .mend("use `kafka` with `tls: {}` and `auth:`; both vendors speak it"),
-        );
-    }
-    let brokers = fields.require("brokers", problems).and_then(|v| v.parsed(problems, brokers));
-    let topic = fields.require("topic", problems).and_then(|v| v.nonempty(problems));
-    let group = match fields.take("consumer_group") {
-        Some(v) => v.nonempty(problems),
-        None => name.map(|name| format!("housepipe-{name}")),
-    };
-    let starts = match fields.take("offset") {
-        Some(v) => starts(&v, problems),
-        None => Some(Starts::default()),
-    };
-    let tls = fields.take("tls").map(|v| tls(&v, problems));
-    let security = match fields.take("auth") {
-        Some(v) => auth(&v, tls, problems),
-        None => match tls {
-            Some(tls) => tls.map(Security::Tls),
-            None => Some(Security::Plaintext),
-        },
-    };
-    fields.finish(problems);
-    Some(SourceSpec {
-        brokers: brokers?,
-        topic: topic?,
-        consumer_group: group?,
-        starts: starts?,
-        security: security?,
-    })
-}
-
-fn brokers(text: &str) -> Result<String, String> {
-    let list: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
-    if list.is_empty() {
-        return Err("empty: name at least one broker as `host:port`".to_owned());
-    }
-    for broker in &list {
-        let port = broker.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
-        match port {
-            Some((host, Ok(1..)))
-                if !host.is_empty() && !host.contains("://") && !host.contains(char::is_whitespace) => {}
-            _ => return Err(format!("`{broker}` is no broker: write `host:port`, separated by commas")),
-        }
-    }
-    Ok(list.join(","))
-}
-
-fn tls(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<Tls> {
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
-    let before = problems.len();
-    let ca = fields.take("ca").and_then(|v| v.nonempty(problems)).map(Pem::from_path_or_inline);
-    let certificate = fields.take("certificate");
-    let key = fields.take("key");
-    let client = match (&certificate, &key) {
-        (Some(certificate), Some(key)) => {
-            let (certificate, key) = (certificate.nonempty(problems), key.nonempty(problems));
-            certificate
-                .zip(key)
-                .map(|(c, k)| (Pem::from_path_or_inline(c), SecretPem::from_path_or_inline(k)))
-        }
-        (Some(alone), None) => {
-            problems.push(alone.problem("a client certificate needs its `key:`"));
-            None
-        }
-        (None, Some(alone)) => {
-            problems.push(alone.problem("a client key needs its `certificate:`"));
-            None
-        }
-        (None, None) => None,
-    };
-    fields.finish(problems);
-    (problems.len() == before).then_some(Tls { ca, client })
-}
-
-/// `tls` is absent, broken (already reported) or there.
-fn auth(at: &Located<'_>, tls: Option<Option<Tls>>, problems: &mut Vec<Problem>) -> Option<Security> {
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
-    let mechanism = fields.require("mechanism", problems).and_then(|v| {
-        v.choice(
-            &[
-                ("PLAIN", SaslMechanism::Plain),
-                ("SCRAM-SHA-256", SaslMechanism::ScramSha256),
-                ("SCRAM-SHA-512", SaslMechanism::ScramSha512),
-            ],
-            problems,
-        )
-    });
-    let username = fields.require("username", problems).and_then(|v| v.nonempty(problems));
-    let password =
-        fields.require("password", problems).and_then(|v| v.nonempty(problems)).map(SecretString::from);
-    let without_tls = fields.take("allow_without_tls").and_then(|v| v.flag(problems)).unwrap_or(false);
-    fields.finish(problems);
-    let tls = match tls {
-        None if without_tls => None,
-        None => {
-            problems.push(at.problem("a password would cross the network unencrypted").mend(
-                "add `tls: {}` to the source, or `allow_without_tls: true` here where the network is trusted",
-            ));
-            return None;
-        }
-        Some(tls) => Some(tls?),
-    };
-    Some(Security::Sasl { mechanism: mechanism?, username: username?, password: password?, tls })
-}
-
-fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<DestinationSpec> {
+pub(super) fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<DestinationSpec> {
     let mut fields = Fields::of(&at.path, at.node, problems)?;
     let url = fields.require("url", problems).and_then(|v| {
         v.parsed(problems, |text| {
@@ -254,7 +157,7 @@ fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<Destinat
     })
 }
 
-fn managed_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ManagedTable> {
+pub(super) fn managed_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ManagedTable> {
     let mut fields = Fields::of(&at.path, at.node, problems)?;
     let engine = match fields.take("engine") {
         Some(v) => v.nonempty(problems),

@@ -307,12 +307,6 @@ fn what_comes_later_is_named_as_such() {
         &expect![[r#"
             p.yaml:9: `schema_registry`: not available in this version; remove it: records framed for a registry are loaded without validation"#]],
     );
-    refuses(
-        &MINIMAL.replace("type: kafka", "type: aws_msk"),
-        &expect![
-            "p.yaml:3: `source.type`: this preset is not available in this version; use `kafka` with `tls: {}` and `auth:`; both vendors speak it"
-        ],
-    );
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! What a pipe file says, as typed values.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use housepipe_ch_sink::Compression;
-use housepipe_kafka_source::{PartitionId, Security, StartOffset};
+use housepipe_kafka_source::{PartitionId, RawSettings, Security, StartOffset};
 use housepipe_transform::{DataType, Semantics, Source};
 use secrecy::SecretString;
 use serde::Serialize;
 
+use super::preset::Preset;
 use crate::delivery::Share;
 
 /// A whole pipe: where from, where to, and how.
@@ -77,6 +79,8 @@ impl std::fmt::Display for PipeName {
 /// `source:`
 #[derive(Debug, Clone)]
 pub struct SourceSpec {
+    /// Whose brokers they are, and what that has set.
+    pub preset: Preset,
     /// Bootstrap brokers, `host:port` separated by commas.
     pub brokers: String,
     /// The topic.
@@ -87,6 +91,19 @@ pub struct SourceSpec {
     pub starts: Starts,
     /// Encryption and credentials.
     pub security: Security,
+    /// Settings of the client by name.
+    pub unsafe_librdkafka: RawSettings,
+}
+
+impl SourceSpec {
+    /// Whether all brokers are on this machine, so that no network is between.
+    pub fn is_on_this_machine(&self) -> bool {
+        self.brokers.split(',').all(|broker| {
+            let host = broker.rsplit_once(':').map_or(broker, |(host, _)| host);
+            let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+            host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+        })
+    }
 }
 
 /// `source.offset:` — where a partition starts for which the group has no committed offset.

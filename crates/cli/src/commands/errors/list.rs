@@ -6,10 +6,10 @@ use housepipe_runtime::{
     ErrorGroup, ErrorQuery, ListedError, PipeFile, RowKind, list_errors, summarize_errors,
 };
 
-use super::{exit, query, shown};
+use super::{exit, query};
 use crate::args::{ErrorsListArgs, KindArg};
 use crate::exit::Exit;
-use crate::ui::{Ui, count};
+use crate::ui::{Ui, count, shown};
 
 /// Characters of a value that are shown to people, at most.
 const RAW_WIDTH: usize = 160;

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use housepipe_runtime::{PipeFile, ReplayOptions, ReplayReport, Settled, replay_errors, settle_replay};
 
-use super::{exit, query, shown};
+use super::{exit, query};
 use crate::args::ErrorsReplayArgs;
 use crate::exit::Exit;
-use crate::ui::{Ui, count};
+use crate::ui::{Ui, count, shown};
 
 /// Characters of an example that are shown, at most.
 const EXAMPLE_WIDTH: usize = 300;

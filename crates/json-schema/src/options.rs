@@ -1,0 +1,41 @@
+//! How a schema is read.
+
+use crate::draft::Draft;
+use crate::limits::Limits;
+
+/// Whether `format` is asserted or a remark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Formats {
+    /// As the draft has it: asserted in the drafts 4, 6 and 7, a remark in 2019-09 and 2020-12.
+    #[default]
+    ByDraft,
+    /// Asserted in every draft.
+    Assert,
+    /// A remark in every draft.
+    Ignore,
+}
+
+/// How a schema is read.
+///
+/// ```
+/// use housepipe_json_schema::{Draft, Formats, Options};
+/// let mut options = Options::default();
+/// assert_eq!((options.default_draft, options.formats), (Draft::Draft7, Formats::ByDraft));
+/// options.limits.record_depth = 32;
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// The draft of a schema without `$schema`. Schema registries take it for draft 7.
+    pub default_draft: Draft,
+    /// Whether `format` is asserted.
+    pub formats: Formats,
+    /// What a schema and a record may cost.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { default_draft: Draft::Draft7, formats: Formats::ByDraft, limits: Limits::default() }
+    }
+}

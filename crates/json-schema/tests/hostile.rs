@@ -1,0 +1,244 @@
+//! Schemas and records that are meant to hang, to overflow a stack or to eat memory.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is not as it says")]
+
+use std::fmt::Write as _;
+use std::thread;
+
+use housepipe_json_schema::{Draft, Formats, NotJson, Options, Rejected, Schema, SchemaError, Validator};
+
+const NONE: [(&str, &str); 0] = [];
+
+fn compile(text: &str) -> Result<Schema, SchemaError> {
+    Schema::compile(text, NONE, &Options::default())
+}
+
+fn check(schema: &str, record: &str) -> Result<(), Rejected> {
+    let mut validator = Validator::new(compile(schema).unwrap());
+    let verdict = validator.check(record.as_bytes());
+    assert_eq!(verdict, validator.check_by_tree(record.as_bytes()));
+    verdict
+}
+
+/// As threads of Rust have it by default.
+fn on_a_small_stack(work: impl FnOnce() + Send + 'static) {
+    thread::Builder::new().stack_size(2 << 20).spawn(work).unwrap().join().unwrap();
+}
+
+#[test]
+fn a_schema_that_only_refers_to_itself_is_refused() {
+    for text in [
+        r##"{"$ref": "#"}"##,
+        r##"{"allOf": [{"$ref": "#"}]}"##,
+        r##"{"definitions": {"a": {"anyOf": [{"$ref": "#/definitions/b"}]}, "b": {"not": {"$ref": "#/definitions/a"}}}}"##,
+    ] {
+        let error = compile(text).unwrap_err();
+        assert!(matches!(error, SchemaError::Endless { .. }), "{text}: {error:?}");
+    }
+    // One that looks at a part each time comes to an end.
+    let list =
+        r##"{"type": "object", "properties": {"next": {"$ref": "#"}}, "additionalProperties": false}"##;
+    assert_eq!(check(list, r#"{"next": {"next": {}}}"#), Ok(()));
+    assert!(check(list, r#"{"next": {"other": 1}}"#).is_err());
+}
+
+#[test]
+fn a_schema_that_doubles_with_every_step_is_refused() {
+    let mut definitions = String::from(r#""s0": {"type": "integer"}"#);
+    for step in 1..40 {
+        let before = format!(r##"{{"$ref": "#/definitions/s{}"}}"##, step - 1);
+        write!(definitions, r#", "s{step}": {{"allOf": [{before}, {before}]}}"#).unwrap();
+    }
+    let text = format!(r##"{{"$ref": "#/definitions/s39", "definitions": {{{definitions}}}}}"##);
+    let error = compile(&text).unwrap_err();
+    assert!(
+        matches!(error, SchemaError::TooLarge { what: "schemas for one and the same value", .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_schema_that_doubles_with_every_level_of_the_record_is_given_up() {
+    let text = r##"{"allOf": [{"items": {"$ref": "#"}}, {"items": {"$ref": "#"}}, {"not": {"items": {"$ref": "#"}, "maxItems": 0, "minItems": 1}}]}"##;
+    let record = format!("{}[]{}", "[".repeat(100), "]".repeat(100));
+    let mut options = Options::default();
+    options.limits.record_steps = 100_000;
+    let mut validator = Validator::new(Schema::compile(text, NONE, &options).unwrap());
+    let verdict = validator.check(record.as_bytes());
+    assert!(matches!(verdict, Ok(()) | Err(Rejected::TooMuch { .. })), "{verdict:?}");
+    // Beside a record that is no such thing it still works.
+    assert_eq!(validator.check(b"[[[]]]"), Ok(()));
+}
+
+#[test]
+fn deep_schemas_and_records_keep_to_a_small_stack() {
+    on_a_small_stack(|| {
+        let nested = |levels: usize| format!("{}true{}", r#"{"not":"#.repeat(levels), "}".repeat(levels));
+        assert!(compile(&nested(128)).is_ok());
+        let error = compile(&nested(129)).unwrap_err();
+        assert!(
+            matches!(error, SchemaError::TooLarge { what: "levels of arrays and objects", limit: 128, .. }),
+            "{error:?}"
+        );
+        assert!(compile(&nested(1_000_000)).is_err());
+    });
+    on_a_small_stack(|| {
+        let tree = r##"{"anyOf": [{"type": "array", "items": {"$ref": "#"}}, {"type": "object", "additionalProperties": {"allOf": [{"$ref": "#"}]}}, {"enum": [1]}]}"##;
+        let mut validator = Validator::new(compile(tree).unwrap());
+        for inner in ["1", "2"] {
+            let record = |levels: usize| {
+                let (open, close) = (r#"[{"a":"#.repeat(levels / 2), "}]".repeat(levels / 2));
+                format!("{open}{inner}{close}")
+            };
+            assert_eq!(validator.check(record(128).as_bytes()).is_ok(), inner == "1");
+            assert_eq!(validator.check_by_tree(record(128).as_bytes()).is_ok(), inner == "1");
+            let error = validator.check(record(130).as_bytes()).unwrap_err();
+            assert_eq!(error, Rejected::TooMuch { what: "levels of arrays and objects", limit: 128 });
+            assert!(validator.check(record(2_000_000).as_bytes()).is_err());
+        }
+        assert!(validator.check("[".repeat(1_000_000).as_bytes()).is_err());
+    });
+}
+
+#[test]
+fn patterns_cannot_hang() {
+    let text = "a".repeat(200) + "!";
+    for pattern in ["^(a+)+$", "(a|a)*b", "^(?=(a+)+$)x", r"^(a*)*\1$", "(?<!a)(a|aa)+$"] {
+        let schema = format!(r#"{{"pattern": {}}}"#, serde_json::Value::from(pattern));
+        let verdict = check(&schema, &format!("{text:?}"));
+        assert!(
+            matches!(&verdict, Err(Rejected::Violation(violation)) if violation.keyword == "pattern"),
+            "{pattern}: {verdict:?}"
+        );
+    }
+    // Nor can many texts that each take all of the steps.
+    let texts = vec![format!("{text:?}"); 20_000].join(",");
+    let schema =
+        compile(r#"{"items": {"anyOf": [{"pattern": "(?<!b)(a+)+\\1$"}, {"maxLength": 1}]}}"#).unwrap();
+    let verdict = Validator::new(schema).check(format!("[{texts}]").as_bytes());
+    assert!(matches!(verdict, Err(Rejected::TooMuch { .. } | Rejected::Violation(_))), "{verdict:?}");
+    for pattern in ["(a{1000}){1000}", "((a{100}){100}){100}", r"(\p{L}{500}){50}"] {
+        let error = compile(&format!(r#"{{"pattern": {}}}"#, serde_json::Value::from(pattern))).unwrap_err();
+        assert!(matches!(error, SchemaError::Invalid { .. }), "{pattern}: {error}");
+    }
+    // A record's own patterns are looked at by their grammar alone.
+    let format = r#"{"format": "regex"}"#;
+    assert!(check(format, r#""((a{1000}){1000}){1000}""#).is_ok());
+    let many: Vec<String> = (0..1001).map(|at| format!(r#"{{"pattern": "^{at}$"}}"#)).collect();
+    let error = compile(&format!(r#"{{"anyOf": [{}]}}"#, many.join(","))).unwrap_err();
+    assert!(
+        matches!(error, SchemaError::TooLarge { what: "regular expressions", limit: 1000, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn sizes_are_limited() {
+    let mut options = Options::default();
+    options.limits.schema_bytes = 100;
+    options.limits.references = 2;
+    options.limits.record_bytes = 10;
+    let long = format!(r#"{{"title": "{}"}}"#, "x".repeat(100));
+    assert!(matches!(Schema::compile(&long, NONE, &options), Err(SchemaError::TooLarge { limit: 100, .. })));
+    let half = format!(r#"{{"title": "{}"}}"#, "x".repeat(40));
+    let both = Schema::compile(&half, [("a", &half)], &options);
+    assert!(matches!(both, Err(SchemaError::TooLarge { limit: 100, .. })), "{both:?}");
+    let many = Schema::compile("{}", [("a", "{}"), ("b", "{}"), ("c", "{}")], &options);
+    assert!(matches!(many, Err(SchemaError::TooLarge { what: "references", limit: 2, .. })), "{many:?}");
+    let mut validator = Validator::new(Schema::compile("{}", NONE, &options).unwrap());
+    assert_eq!(validator.check(b"[1,2,3,4]"), Ok(()));
+    assert_eq!(validator.check(b"[1,2,3,4,5]"), Err(Rejected::TooMuch { what: "bytes", limit: 10 }));
+}
+
+#[test]
+fn wide_records_and_schemas_come_to_an_end() {
+    let members: Vec<String> = (0..20_000).map(|at| format!("\"k{at}\":{at}")).collect();
+    let record = format!("{{{}}}", members.join(","));
+    let properties: Vec<String> =
+        (0..2_000).map(|at| format!(r#""k{}":{{"type":"integer"}}"#, at * 7)).collect();
+    let required: Vec<String> = (0..2_000).map(|at| format!("\"k{}\"", at * 3)).collect();
+    let schema =
+        format!(r#"{{"properties":{{{}}},"required":[{}]}}"#, properties.join(","), required.join(","));
+    assert_eq!(check(&schema, &record), Ok(()));
+    let items: Vec<String> = (0..20_000).map(|at| at.to_string()).collect();
+    assert_eq!(check(r#"{"uniqueItems": true}"#, &format!("[{}]", items.join(","))), Ok(()));
+    // Alternatives that each go to the end before they fail.
+    let branch =
+        |name: &str| format!(r##"{{"additionalProperties": {{"$ref": "#"}}, "required": ["{name}"]}}"##);
+    let schema = format!(
+        r#"{{"type": "object", "anyOf": [{}, {}, {{"maxProperties": 0}}]}}"#,
+        branch("x"),
+        branch("y")
+    );
+    let record = format!("{}{{}}{}", r#"{"y":"#.repeat(40), "}".repeat(40));
+    let verdict = check(&schema, &record);
+    assert!(matches!(verdict, Ok(()) | Err(Rejected::TooMuch { .. })), "{verdict:?}");
+}
+
+#[test]
+fn names_that_hash_alike_cost_no_more_than_a_look_each() {
+    // Equal in length, in the first and in the last eight bytes.
+    let members: Vec<String> = (0..3_000).map(|at| format!("\"samehead{at:06}sametail\":1")).collect();
+    let record = format!("{{{}}}", members.join(","));
+    let properties: Vec<String> =
+        (0..300).map(|at| format!(r#""samehead{at:06}sametail":{{"type":"integer"}}"#)).collect();
+    assert_eq!(check(&format!(r#"{{"properties":{{{}}}}}"#, properties.join(",")), &record), Ok(()));
+}
+
+#[test]
+fn the_first_violation_is_always_the_same() {
+    let schema = r#"{"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"}, "c": {"minimum": 3}},
+        "required": ["d", "e"], "additionalProperties": false, "anyOf": [{"required": ["f"]}, {"required": ["g"]}]}"#;
+    let records = [r#"{"a": "x", "b": 1, "c": 2, "y": 1, "z": 2}"#, r#"{"z":1,"c":1,"d":1,"e":1,"b":[]}"#];
+    for record in records {
+        let first = check(schema, record);
+        for _ in 0..50 {
+            assert_eq!(check(schema, record), first);
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_no_json() {
+    let mut validator = Validator::new(compile("{}").unwrap());
+    let mut record = br#"{"a": "xx", "b": 1}"#.to_vec();
+    record[7] = 0xff;
+    let Err(Rejected::NotJson(NotJson { position, reason, .. })) = validator.check(&record) else { panic!() };
+    assert_eq!((position, reason), (7, "bytes that are not UTF-8"));
+}
+
+#[test]
+fn every_draft_takes_hostile_schemas_without_harm() {
+    for draft in Draft::ALL {
+        for text in [
+            "",
+            "1",
+            "null",
+            "[]",
+            "\"x\"",
+            "{",
+            r#"{"type": 5}"#,
+            r#"{"properties": []}"#,
+            r#"{"$ref": 5}"#,
+            r#"{"$schema": 5}"#,
+            r##"{"$ref": "#/%ff"}"##,
+            r#"{"$ref": "::"}"#,
+            r#"{"$id": "::", "$ref": "a"}"#,
+            r#"{"id": "::"}"#,
+            r#"{"pattern": "("}"#,
+            r#"{"multipleOf": 0}"#,
+        ] {
+            let mut options = Options::default();
+            (options.default_draft, options.formats) = (draft, Formats::Assert);
+            if let Ok(schema) = Schema::compile(text, [("::", "{}"), ("", "{}"), ("a b", "[]")], &options) {
+                let mut validator = Validator::new(schema);
+                for record in ["1", "{}", "[]", "\"x\"", "null", ""] {
+                    assert_eq!(
+                        validator.check(record.as_bytes()),
+                        validator.check_by_tree(record.as_bytes())
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Columns out of samples of the topic, or of documents that somebody has at hand.
+
+mod error;
+mod gather;
+pub(crate) mod lines;
+mod report;
+mod table;
+mod text;
+
+use std::io::BufRead;
+use std::time::Duration;
+
+use housepipe_kafka_source::OwnedRecord;
+use housepipe_schema_registry::{Framing, parse_framing};
+
+use crate::error::PipeError;
+use crate::pipe_file::PipeDraft;
+use crate::sample;
+
+pub use error::InferError;
+pub use report::{ColumnReport, InferReport, LeftOut, RefusedReport, SampleOrigin};
+
+use gather::{Gathered, Origins};
+use lines::Lines;
+
+/// Time to fetch the samples, at most, in milliseconds.
+const SAMPLES_TIMEOUT_MS: u64 = 60_000;
+
+/// Infers the columns of the newest `count` records over all partitions, at most 10,000. A frame of a schema registry is
+/// taken off, as a pipe does. Joins no group, commits nothing, and asks nothing of ClickHouse.
+///
+/// # Errors
+/// [`InferError`] where the topic cannot be read, is empty, or holds nothing that columns could be inferred from.
+pub async fn infer_topic(draft: &PipeDraft, count: usize) -> Result<InferReport, InferError> {
+    let records = sample::newest(draft.file(), count, Duration::from_millis(SAMPLES_TIMEOUT_MS)).await?;
+    let draft = draft.clone();
+    // It takes all of a core: a second for some ten megabytes.
+    let work = move || infer_records(&draft, &records);
+    tokio::task::spawn_blocking(work).await.map_err(|_| PipeError::WorkerPanicked)?
+}
+
+/// The columns of records that were read already.
+pub(crate) fn infer_records(draft: &PipeDraft, records: &[OwnedRecord]) -> Result<InferReport, InferError> {
+    if records.is_empty() {
+        return Err(InferError::EmptyTopic { topic: draft.topic().to_owned() });
+    }
+    let mut gathered = Gathered::new(Origins::Records);
+    for record in records {
+        let origin = SampleOrigin::Record { partition: record.partition.0, offset: record.offset.0 };
+        match record.payload.as_deref().map(parse_framing) {
+            None => gathered.without_value(),
+            Some(Framing::Framed { body, .. }) => gathered.add(body, true, origin),
+            Some(Framing::Unframed(body)) => gathered.add(body, false, origin),
+        }
+    }
+    report::report(&gathered, Some(draft), draft.table())
+}
+
+/// Infers the columns of the first `count` lines of newline-delimited JSON; `source` says where they come from, for
+/// messages. Blank lines are no samples. Without a draft the table is called `table`.
+///
+/// ```
+/// use housepipe_runtime::infer_lines;
+///
+/// let documents = "{\"id\":1,\"at\":\"2026-01-01T10:00:00Z\"}\n{\"id\":2,\"at\":\"2026-01-01T10:00:01Z\"}\n";
+/// let report = infer_lines(documents.as_bytes(), "documents", None, "events", 1_000)?;
+/// assert_eq!(report.columns[1].data_type, "DateTime64(3, 'UTC')");
+/// assert!(report.create_table.starts_with("CREATE TABLE IF NOT EXISTS `events`"));
+/// # Ok::<(), housepipe_runtime::InferError>(())
+/// ```
+///
+/// # Errors
+/// [`InferError`] where the lines cannot be read, or hold nothing that columns could be inferred from.
+pub fn infer_lines(
+    input: impl BufRead,
+    source: &str,
+    draft: Option<&PipeDraft>,
+    table: &str,
+    count: usize,
+) -> Result<InferReport, InferError> {
+    let mut gathered = Gathered::new(Origins::Lines);
+    let mut lines = Lines::new(input);
+    while gathered.read() < count as u64 {
+        let line =
+            lines.next().map_err(|cause| InferError::Read { source_name: source.to_owned(), cause })?;
+        let Some((number, line)) = line else { break };
+        gathered.add(line, false, SampleOrigin::Line { line: number });
+    }
+    if gathered.read() == 0 {
+        return Err(InferError::NoLines { source_name: source.to_owned() });
+    }
+    report::report(&gathered, draft, draft.map_or(table, PipeDraft::table))
+}

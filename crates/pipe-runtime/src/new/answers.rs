@@ -1,0 +1,221 @@
+//! Everything that was answered, and the pipe file that it makes.
+
+use std::fmt::Write as _;
+
+use housepipe_kafka_source::Security;
+use secrecy::SecretString;
+
+use crate::pipe_file::{ColumnLines, PipeFile, PipeFileError, TableLines, quoted};
+
+/// A secret that the file names by an environment variable.
+#[derive(Debug, Clone)]
+pub(super) struct Secret {
+    pub(super) variable: String,
+    /// For this session alone.
+    pub(super) value: SecretString,
+}
+
+/// `source.tls:`
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct TlsAnswers {
+    pub(super) ca: Option<String>,
+    /// Files with certificate and key.
+    pub(super) client: Option<(String, String)>,
+}
+
+/// `source.auth:`
+#[derive(Debug, Clone)]
+pub(super) struct AuthAnswers {
+    pub(super) mechanism: String,
+    pub(super) username: String,
+    pub(super) password: Secret,
+}
+
+/// What was answered so far; what was not yet has the default that is proposed.
+#[derive(Debug, Clone)]
+pub(super) struct Answers {
+    pub(super) preset: String,
+    pub(super) brokers: String,
+    pub(super) tls: Option<TlsAnswers>,
+    pub(super) auth: Option<AuthAnswers>,
+    pub(super) allow_without_tls: bool,
+    pub(super) topic: String,
+    pub(super) name: String,
+    pub(super) offset: String,
+    pub(super) url: String,
+    pub(super) username: String,
+    pub(super) password: Option<Secret>,
+    pub(super) database: String,
+    pub(super) table: String,
+    /// How to create the table; none where it exists.
+    pub(super) managed: Option<TableLines>,
+    /// Empty where the columns are those of the existing table.
+    pub(super) columns: Vec<ColumnLines>,
+    pub(super) delivery: String,
+    pub(super) stop_ratio: String,
+    pub(super) ttl_days: String,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        let text = str::to_owned;
+        Answers {
+            preset: text("kafka"),
+            brokers: text("localhost:9092"),
+            tls: None,
+            auth: None,
+            allow_without_tls: false,
+            topic: text("events"),
+            name: text("events"),
+            offset: text("earliest"),
+            url: text("http://localhost:8123"),
+            username: text("default"),
+            password: None,
+            database: text("default"),
+            table: text("events"),
+            managed: None,
+            columns: Vec::new(),
+            delivery: text("at_least_once"),
+            stop_ratio: text("0.5"),
+            ttl_days: text("7"),
+        }
+    }
+}
+
+/// What stands for secrets while the file is read in this session.
+const SESSION: &str = "session";
+
+impl Answers {
+    /// The file as it is written.
+    pub(super) fn text(&self) -> String {
+        self.print(|secret| format!("${{env:{}}}", secret.variable))
+    }
+
+    /// The pipe, with the secrets of this session.
+    pub(super) fn file(&self) -> Result<PipeFile, PipeFileError> {
+        let mut file = PipeFile::parse(&self.print(|_| SESSION.to_owned()), "the answers")?;
+        if let (Security::Sasl { password, .. }, Some(auth)) = (&mut file.source.security, &self.auth) {
+            password.clone_from(&auth.password.value);
+        }
+        if let Some(password) = &self.password {
+            file.destination.password = Some(password.value.clone());
+        }
+        Ok(file)
+    }
+
+    /// What the reader of pipe files says of the answer at `key`, such as `source.brokers`.
+    pub(super) fn check(&self, key: &str) -> Result<(), String> {
+        let Err(error) = self.file() else { return Ok(()) };
+        let of_key = |problem: &&crate::Problem| {
+            problem.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        match error.problems.iter().find(of_key) {
+            None => Ok(()),
+            Some(problem) => Err(match &problem.mend {
+                Some(mend) => format!("{}; {mend}", problem.message),
+                None => problem.message.clone(),
+            }),
+        }
+    }
+
+    /// Secrets that the file names.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.auth.iter().map(|auth| &auth.password).chain(&self.password)
+    }
+
+    fn print(&self, secret: impl Fn(&Secret) -> String) -> String {
+        let mut text = String::new();
+        self.print_source(&mut text, &secret);
+        self.print_destination(&mut text, &secret);
+        let errors = quoted(&format!("{}_clickpipes_error", self.table));
+        let _ = write!(
+            text,
+            "# Records that cannot be loaded go to {errors}, where ClickHouse deletes them after\n\
+             # so many days. Where more than this share of the last 1,000 records or more is rejected, the pipe stops;\n\
+             # `off` turns that off.\n\
+             error_table: {{ stop_ratio: {}, ttl_days: {} }}\n\
+             # at_least_once: a crash may load a batch twice, and loses nothing. exactly_once: each record once, while the\n\
+             # table remembers the tokens of inserts; `housepipe check` says for how long.\n\
+             delivery: {}\n",
+            scalar(&self.stop_ratio),
+            scalar(&self.ttl_days),
+            scalar(&self.delivery),
+        );
+        text
+    }
+
+    fn print_source(&self, text: &mut String, secret: &impl Fn(&Secret) -> String) {
+        let _ = write!(
+            text,
+            "# From a Kafka topic into a ClickHouse table. README describes every key; `housepipe check` looks at both ends.\n\
+             name: {}\n\
+             source:\n  type: {}\n  brokers: {}\n  topic: {}\n",
+            scalar(&self.name),
+            scalar(&self.preset),
+            scalar(&self.brokers),
+            scalar(&self.topic),
+        );
+        let _ =
+            writeln!(text, "  # consumer_group: housepipe-{}   # the default", self.name.escape_default());
+        let offset = match self.offset.as_str() {
+            word @ ("earliest" | "latest") => word.to_owned(),
+            time => format!("{{ timestamp: {} }}", scalar(time)),
+        };
+        let _ = write!(
+            text,
+            "  # Where a new group starts: earliest, latest, or {{ timestamp: 2026-01-01T00:00:00Z }}.\n  offset: {offset}\n"
+        );
+        if let Some(tls) = &self.tls {
+            let mut parts = Vec::new();
+            parts.extend(tls.ca.iter().map(|ca| format!("ca: {}", scalar(ca))));
+            if let Some((certificate, key)) = &tls.client {
+                parts.push(format!("certificate: {}, key: {}", scalar(certificate), scalar(key)));
+            }
+            let parts =
+                if parts.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", parts.join(", ")) };
+            let _ = writeln!(text, "  tls: {parts}");
+        }
+        if let Some(auth) = &self.auth {
+            let without_tls =
+                if self.tls.is_none() && self.allow_without_tls { ", allow_without_tls: true" } else { "" };
+            let _ = write!(
+                text,
+                "  # The password is in the environment when a command starts, and never in this file.\n  \
+                 auth: {{ mechanism: {}, username: {}, password: \"{}\"{without_tls} }}\n",
+                scalar(&auth.mechanism),
+                scalar(&auth.username),
+                secret(&auth.password),
+            );
+        }
+    }
+
+    fn print_destination(&self, text: &mut String, secret: &impl Fn(&Secret) -> String) {
+        let _ = write!(
+            text,
+            "format: json\ndestination:\n  url: {}\n  username: {}\n",
+            scalar(&self.url),
+            scalar(&self.username)
+        );
+        if let Some(password) = &self.password {
+            let _ = writeln!(text, "  password: \"{}\"", secret(password));
+        }
+        let _ = write!(text, "  database: {}\n  table: {}\n", scalar(&self.database), scalar(&self.table));
+        if let Some(managed) = &self.managed {
+            text.push_str("  # The table is created with this where it is missing.\n");
+            text.push_str(&managed.block());
+        } else {
+            text.push_str(
+                "  # The table exists: every column that takes values is filled from the key of its name.\n",
+            );
+        }
+        if !self.columns.is_empty() {
+            text.push_str(&ColumnLines::block(&self.columns));
+        }
+    }
+}
+
+/// A value as YAML. Commas and colons, which are usual in a list of brokers, put it into quotes.
+fn scalar(text: &str) -> String {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if is_number { text.to_owned() } else { quoted(text) }
+}

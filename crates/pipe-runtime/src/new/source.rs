@@ -1,0 +1,275 @@
+//! The questions about Kafka.
+
+use std::path::Path;
+
+use housepipe_kafka_source::ListedTopic;
+
+use super::answers::{Answers, AuthAnswers, Secret, TlsAnswers};
+use super::ask::{self, NONE};
+use super::interview::NoAnswer;
+use super::session::Session;
+use super::words::{is_variable, pipe_name, shown, table_name};
+use crate::pipe_file::unwritable;
+
+/// Sources that somebody may look for, and what they are.
+const PRESETS: [(&str, &str); 3] = [
+    ("kafka", "Apache Kafka, and whatever speaks its protocol"),
+    ("confluent_cloud", "Confluent Cloud"),
+    ("aws_msk", "Amazon MSK"),
+];
+
+/// Mechanisms with a user name and a password.
+const MECHANISMS: [(&str, &str); 3] = [
+    ("PLAIN", "user name and password, as Confluent Cloud has it"),
+    ("SCRAM-SHA-256", "user name and password, which is never sent"),
+    ("SCRAM-SHA-512", "the same, as Amazon MSK has it"),
+];
+
+/// Topics that are listed, at most; others are given by name.
+const TOPICS_SHOWN_MAX: usize = 50;
+
+/// Characters of a sample that are shown, at most.
+const SAMPLE_WIDTH: usize = 2_000;
+
+/// Samples that columns are inferred from, at most.
+const SAMPLES_MAX: usize = 1_000;
+
+impl Session<'_> {
+    /// Everything up to a topic that can be read.
+    pub(super) fn source(&mut self) -> Result<(), NoAnswer> {
+        self.preset()?;
+        let topics = loop {
+            self.connection()?;
+            self.talk.say("\nAsking the broker for its topics …")?;
+            match self.answers.file().map_err(|error| error.to_string()).and_then(|file| self.world.topics(&file)) {
+                Ok(topics) => break topics,
+                Err(reason) => self.talk.say(&format!(
+                    "  {reason}\nSo the questions about the broker once more; an empty answer keeps what you gave."
+                ))?,
+            }
+        };
+        self.topic(&topics)
+    }
+
+    /// Those presets that a pipe file takes today.
+    fn preset(&mut self) -> Result<(), NoAnswer> {
+        let takes = |preset: &str| {
+            let answers = Answers { preset: preset.to_owned(), ..Answers::default() };
+            answers.check("source.type").is_ok()
+        };
+        let options: Vec<(&str, String)> = PRESETS
+            .into_iter()
+            .filter(|(preset, _)| takes(preset))
+            .map(|(preset, meaning)| (preset, meaning.to_owned()))
+            .collect();
+        let at = ask::choice(self.talk, "Source", "Where the records are.", &options, "kafka")?;
+        if let Some((preset, _)) = options.get(at) {
+            self.answers.preset = (*preset).to_owned();
+        }
+        Ok(())
+    }
+
+    /// Brokers, encryption and credentials.
+    fn connection(&mut self) -> Result<(), NoAnswer> {
+        let Session { talk, answers, .. } = self;
+        let default = answers.brokers.clone();
+        ask::value(
+            *talk,
+            "Brokers",
+            "One broker or several as host:port, separated by commas.",
+            &default,
+            |text| {
+                answers.brokers = text.to_owned();
+                answers.check("source.brokers")
+            },
+        )?;
+        let is_near = answers.brokers.split(',').all(|broker| is_loopback(broker.trim()));
+        let default = answers.tls.is_some() || (!is_near && !answers.allow_without_tls);
+        if ask::yes(
+            *talk,
+            "TLS",
+            "Whether the connection is encrypted; beyond a trusted network it should be.",
+            default,
+        )? {
+            self.tls()?;
+        } else {
+            self.answers.tls = None;
+        }
+        self.auth()
+    }
+
+    fn tls(&mut self) -> Result<(), NoAnswer> {
+        let before = self.answers.tls.take().unwrap_or_default();
+        let world = self.world;
+        let file = |talk: &mut dyn super::Interview, text: &str, explanation: &str, default: Option<&str>| {
+            ask::value(talk, text, explanation, default.unwrap_or(NONE), |answer| match answer {
+                NONE => Ok(None),
+                path if !world.has_file(Path::new(path)) => {
+                    Err(format!("there is no file `{}`", shown(path, 200)))
+                }
+                path => writable(path).map(|()| Some(path.to_owned())),
+            })
+        };
+        let ca = file(
+            self.talk,
+            "CA file",
+            "A PEM file with the authority that signed the broker's certificate; `-` trusts what this system trusts.",
+            before.ca.as_deref(),
+        )?;
+        let (certificate_before, key_before) = before.client.unzip();
+        let certificate = file(
+            self.talk,
+            "Client certificate",
+            "A PEM file, where the broker asks for a certificate of yours; `-` where it does not.",
+            certificate_before.as_deref(),
+        )?;
+        let client = match certificate {
+            None => None,
+            Some(certificate) => loop {
+                let key = file(self.talk, "Client key", "The PEM file with its key.", key_before.as_deref())?;
+                match key {
+                    Some(key) => break Some((certificate, key)),
+                    None => self.talk.say("  a client certificate needs its key")?,
+                }
+            },
+        };
+        self.answers.tls = Some(TlsAnswers { ca, client });
+        Ok(())
+    }
+
+    fn auth(&mut self) -> Result<(), NoAnswer> {
+        let before = self.answers.auth.take();
+        let mut options = vec![("none", "no credentials, or a client certificate alone".to_owned())];
+        options.extend(MECHANISMS.map(|(word, meaning)| (word, meaning.to_owned())));
+        let default = before.as_ref().map_or("none", |auth| auth.mechanism.as_str()).to_owned();
+        let at =
+            ask::choice(self.talk, "Credentials", "How the broker knows who connects.", &options, &default)?;
+        let mechanism = match options.get(at) {
+            None | Some(("none", _)) => return Ok(()),
+            Some((mechanism, _)) => (*mechanism).to_owned(),
+        };
+        if self.answers.tls.is_none() {
+            let explanation = "Without TLS the password crosses the network in the clear. No goes back to the question on TLS.";
+            self.answers.allow_without_tls =
+                ask::yes(self.talk, "Send it without TLS", explanation, self.answers.allow_without_tls)?;
+            if !self.answers.allow_without_tls {
+                self.answers.auth = before;
+                self.answers.tls = Some(TlsAnswers::default());
+                return self.connection();
+            }
+        }
+        let user_before = before.as_ref().map_or("app", |auth| auth.username.as_str()).to_owned();
+        let username = ask::value(
+            self.talk,
+            "User name",
+            "As the broker knows it; an API key counts as one.",
+            &user_before,
+            |text| writable(text).map(|()| text.to_owned()),
+        )?;
+        let password = self.secret("KAFKA_PASSWORD", before.as_ref().map(|auth| &auth.password))?;
+        self.answers.auth = Some(AuthAnswers { mechanism, username, password });
+        Ok(())
+    }
+
+    /// A secret: the variable that the file names, and its value for this session.
+    pub(super) fn secret(&mut self, variable: &str, before: Option<&Secret>) -> Result<Secret, NoAnswer> {
+        let default = before.map_or(variable, |secret| secret.variable.as_str()).to_owned();
+        let variable = ask::value(
+            self.talk,
+            "Variable of the password",
+            "The file does not hold the password but the name of an environment variable that does.",
+            &default,
+            |text| match is_variable(text) {
+                true => Ok(text.to_owned()),
+                false => {
+                    Err(format!("`{}` is no name of a variable: letters, digits and `_`", shown(text, 100)))
+                }
+            },
+        )?;
+        if let Some(value) = self.world.variable(&variable).filter(|value| !value.is_empty()) {
+            self.talk.say(&format!("  {variable} is set, and its value is taken."))?;
+            return Ok(Secret { variable, value: value.into() });
+        }
+        let explanation =
+            format!("{variable} is not set. The password is not shown, and kept for these questions only.");
+        let value = ask::secret(self.talk, "Password", &explanation)?;
+        Ok(Secret { variable, value })
+    }
+
+    /// A topic that can be read, its samples, and the pipe's name.
+    fn topic(&mut self, topics: &[ListedTopic]) -> Result<(), NoAnswer> {
+        let mut list = match topics.len() {
+            0 => "The broker lists no topic for this user; give the name of one.".to_owned(),
+            _ => "The topic, by its number or its name:".to_owned(),
+        };
+        let (shown_topics, others) = topics.split_at(topics.len().min(TOPICS_SHOWN_MAX));
+        for (number, topic) in (1..).zip(shown_topics) {
+            list.push_str(&format!(
+                "\n  {number:>2}  {}  {} partition(s)",
+                shown(&topic.name, 249),
+                topic.partitions
+            ));
+        }
+        if !others.is_empty() {
+            list.push_str(&format!("\n  and {} more, by name", others.len()));
+        }
+        let mut default = topics.first().map_or(self.answers.topic.clone(), |topic| topic.name.clone());
+        loop {
+            let Session { talk, answers, .. } = self;
+            ask::value(*talk, "Topic", &list, &default, |text| {
+                let is_name = topics.iter().any(|topic| topic.name == text);
+                let number = text.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+                let by_number = number.filter(|_| !is_name).and_then(|at| shown_topics.get(at));
+                let name = by_number.map_or(text, |topic| &topic.name);
+                writable(name)?;
+                answers.topic = name.to_owned();
+                answers.check("source.topic")
+            })?;
+            default.clone_from(&self.answers.topic);
+            self.talk.say(&format!("\nReading samples of `{}` …", shown(&default, 249)))?;
+            let file = self.answers.file().map_err(|error| error.to_string());
+            match file.and_then(|file| self.world.samples(&file, SAMPLES_MAX)) {
+                Ok(samples) => {
+                    self.samples = samples;
+                    break;
+                }
+                Err(reason) => self.talk.say(&format!("  {reason}"))?,
+            }
+        }
+        self.show_sample()?;
+        self.answers.table = table_name(&self.answers.topic);
+        let default = pipe_name(&self.answers.topic);
+        let Session { talk, answers, .. } = self;
+        let explanation = "The pipe's name, in logs and of its consumer group: a-z, 0-9, `_` and `-`.";
+        ask::value(*talk, "Name of the pipe", explanation, &default, |text| {
+            answers.name = text.to_owned();
+            answers.check("name")
+        })
+    }
+
+    fn show_sample(&mut self) -> Result<(), NoAnswer> {
+        let newest = self.samples.iter().rev().find_map(|record| Some((record, record.payload.as_deref()?)));
+        let Some((record, payload)) = newest else {
+            self.talk.say("  It has no records with a value yet.")?;
+            return Ok(());
+        };
+        let text = String::from_utf8_lossy(housepipe_schema_registry::parse_framing(payload).body());
+        self.talk.say(&format!(
+            "  {} sample(s); the newest (partition {}, offset {}):\n  {}",
+            self.samples.len(),
+            record.partition,
+            record.offset,
+            shown(&text, SAMPLE_WIDTH)
+        ))
+    }
+}
+
+/// Whether a pipe file can hold the answer.
+pub(super) fn writable(text: &str) -> Result<(), String> {
+    unwritable(text).map_or(Ok(()), |why| Err(format!("that cannot be written into a pipe file: {why}")))
+}
+
+fn is_loopback(broker: &str) -> bool {
+    let host = broker.rsplit_once(':').map_or(broker, |(host, _)| host);
+    host == "localhost" || host == "[::1]" || host.starts_with("127.")
+}

@@ -1,0 +1,155 @@
+//! `source:` — the topic and how to reach it.
+
+use std::collections::BTreeMap;
+
+use housepipe_kafka_source::{Pem, RawSettings, SecretPem, Security, SourceError, Tls};
+
+use super::Problem;
+use super::auth::auth;
+use super::fields::{Fields, Located};
+use super::preset::{Preset, Vendor};
+use super::starts::starts;
+use super::types::{PipeName, SourceSpec, Starts};
+use super::yaml::Value;
+
+/// Variables of the environment by name.
+pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+pub(super) fn source(
+    at: &Located<'_>,
+    name: Option<&PipeName>,
+    env: Env<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<SourceSpec> {
+    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let vendor = fields.require("type", problems).and_then(|v| v.choice(&Vendor::CHOICES, problems));
+    let brokers = fields.require("brokers", problems).and_then(|v| v.parsed(problems, brokers));
+    let topic = fields.require("topic", problems).and_then(|v| v.nonempty(problems));
+    let group = match fields.take("consumer_group") {
+        Some(v) => v.nonempty(problems),
+        None => name.map(|name| format!("housepipe-{name}")),
+    };
+    let starts = match fields.take("offset") {
+        Some(v) => starts(&v, problems),
+        None => Some(Starts::default()),
+    };
+    let tls = fields.take("tls").map(|v| tls(&v, problems));
+    let credentials = fields.take("auth");
+    let raw = match fields.take("unsafe_librdkafka") {
+        Some(v) => raw(&v, problems),
+        None => Some(RawSettings::default()),
+    };
+    fields.finish(problems);
+    // What the credentials may be depends on the vendor.
+    let mut preset = Preset::new(vendor?);
+    let tls = preset.tls(tls);
+    let security = match credentials {
+        Some(v) => auth(&v, &mut preset, tls, brokers.as_deref(), env, problems),
+        None => without_auth(at, &preset, tls?, problems),
+    };
+    if let (Some(brokers), Some(security)) = (&brokers, &security) {
+        preset.look_at_ports(brokers, security);
+    }
+    Some(SourceSpec {
+        preset,
+        brokers: brokers?,
+        topic: topic?,
+        consumer_group: group?,
+        starts: starts?,
+        security: security?,
+        unsafe_librdkafka: raw?,
+    })
+}
+
+/// Settings of librdkafka by name.
+fn raw(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<RawSettings> {
+    let mut settings = RawSettings::default();
+    for (name, value) in named_texts(at, "{ client.rack: euc1-az1 }", problems)? {
+        if let Err(error) = settings.insert(&name, value) {
+            let reason =
+                if let SourceError::Config { reason, .. } = error { reason } else { error.to_string() };
+            problems.push(at.problem(format!("`{name}` is refused: {reason}")).mend("remove it"));
+        }
+    }
+    Some(settings)
+}
+
+/// Texts by names that the user chooses, or a problem that shows an `example`.
+pub(super) fn named_texts(
+    at: &Located<'_>,
+    example: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<BTreeMap<String, String>> {
+    let Value::Map(entries) = &at.node.value else {
+        problems.push(
+            at.problem(format!("expected names and values, found {}", at.node.value.describe()))
+                .mend(format!("write it as `{example}`")),
+        );
+        return None;
+    };
+    let mut texts = BTreeMap::new();
+    for entry in entries {
+        let value = Located { path: format!("{}.{}", at.path, entry.key), node: &entry.node };
+        texts.insert(entry.key.clone(), value.nonempty(problems)?);
+    }
+    Some(texts)
+}
+
+fn without_auth(
+    at: &Located<'_>,
+    preset: &Preset,
+    tls: Option<Tls>,
+    problems: &mut Vec<Problem>,
+) -> Option<Security> {
+    let Some(tls) = tls else { return Some(Security::Plaintext) };
+    if preset.vendor == Vendor::ConfluentCloud && tls.client.is_none() {
+        problems.push(at.problem("confluent cloud lets nobody in without credentials").mend(
+            "add `auth: { username: <API key>, password: <its secret> }`, or `certificate:` and `key:` to `tls:`",
+        ));
+        return None;
+    }
+    Some(Security::Tls(tls))
+}
+
+fn brokers(text: &str) -> Result<String, String> {
+    let list: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    if list.is_empty() {
+        return Err("empty: name at least one broker as `host:port`".to_owned());
+    }
+    for broker in &list {
+        let port = broker.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
+        match port {
+            Some((host, Ok(1..)))
+                if !host.is_empty() && !host.contains("://") && !host.contains(char::is_whitespace) => {}
+            _ => return Err(format!("`{broker}` is no broker: write `host:port`, separated by commas")),
+        }
+    }
+    Ok(list.join(","))
+}
+
+fn tls(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<Tls> {
+    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let before = problems.len();
+    let ca = fields.take("ca").and_then(|v| v.nonempty(problems)).map(Pem::from_path_or_inline);
+    let certificate = fields.take("certificate");
+    let key = fields.take("key");
+    let client = match (&certificate, &key) {
+        (Some(certificate), Some(key)) => {
+            let (certificate, key) = (certificate.nonempty(problems), key.nonempty(problems));
+            certificate
+                .zip(key)
+                .map(|(c, k)| (Pem::from_path_or_inline(c), SecretPem::from_path_or_inline(k)))
+        }
+        (Some(alone), None) => {
+            problems.push(alone.problem("a client certificate needs its `key:`"));
+            None
+        }
+        (None, Some(alone)) => {
+            problems.push(alone.problem("a client key needs its `certificate:`"));
+            None
+        }
+        (None, None) => None,
+    };
+    fields.finish(problems);
+    (problems.len() == before).then_some(Tls { ca, client })
+}
