@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::{Message, Offset as Raw};
 
+use crate::queue::RawMessage;
 use crate::reason::{classify, of_call};
 use crate::topic::Probe;
 use crate::{Offset, OwnedRecord, PartitionId, SourceConfig, SourceError};
@@ -143,7 +145,7 @@ impl Probe<'_> {
             }
             match self.consumer.poll(Duration::from_millis(POLL_MS)) {
                 None => {}
-                Some(Ok(message)) => return Ok(Event::Record(owned(&message))),
+                Some(Ok(message)) => return Ok(Event::Record(owned(message))),
                 Some(Err(KafkaError::PartitionEOF(number))) => return Ok(Event::End(PartitionId(number))),
                 Some(Err(error)) => {
                     let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
@@ -157,17 +159,8 @@ impl Probe<'_> {
     }
 }
 
-fn owned(message: &rdkafka::message::BorrowedMessage<'_>) -> OwnedRecord {
-    use rdkafka::message::Headers;
-    let headers = message.headers().map_or_else(Vec::new, |headers| {
-        headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
-    });
-    OwnedRecord {
-        partition: PartitionId(message.partition()),
-        offset: Offset(message.offset()),
-        timestamp_ms: message.timestamp().to_millis().filter(|ms| *ms >= 0),
-        key: message.key().map(<[u8]>::to_vec),
-        payload: message.payload().map(<[u8]>::to_vec),
-        headers,
-    }
+/// A copy of what a consumer has given out.
+fn owned(mut message: BorrowedMessage<'_>) -> OwnedRecord {
+    let partition = PartitionId(message.partition());
+    RawMessage::of(&mut message).record().to_owned(partition)
 }

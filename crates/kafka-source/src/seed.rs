@@ -53,8 +53,8 @@ pub struct SeedRecord<'a> {
     pub payload: Option<&'a [u8]>,
     /// Milliseconds since 1970-01-01 UTC; now where there is none.
     pub timestamp_ms: Option<i64>,
-    /// Header names and values.
-    pub headers: &'a [(&'a str, &'a [u8])],
+    /// Header names and values; `None` is a header without a value.
+    pub headers: &'a [(&'a str, Option<&'a [u8]>)],
 }
 
 /// Fills the configured topic, fast, with every record acknowledged by all replicas.
@@ -138,7 +138,7 @@ impl Producer {
         let mut headers = None;
         for (key, value) in record.headers {
             let list: OwnedHeaders = headers.take().unwrap_or_default();
-            headers = Some(list.insert(Header { key, value: Some(*value) }));
+            headers = Some(list.insert(Header { key, value: *value }));
         }
         let mut base = BaseRecord::<[u8], [u8]> {
             topic: &self.config.topic,

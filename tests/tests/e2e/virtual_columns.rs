@@ -25,7 +25,7 @@ fn write(topic: &str, payloads: [&[u8]; 2]) {
             key: Some(b"key-1"),
             payload: Some(payloads[0]),
             timestamp_ms: Some(1_700_000_000_123),
-            headers: &[("trace", b"7"), ("trace", b""), ("source", b"web")],
+            headers: &[("trace", Some(b"7")), ("trace", None), ("source", Some(b"web"))],
         })?;
         producer.send(SeedRecord {
             partition: Some(PartitionId(0)),

@@ -39,6 +39,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rdkafka::bindings as rd;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::BorrowedMessage;
 
 pub(crate) use commit::{commit_answered, commit_later, commit_now, metadata};
 pub(crate) use group::describe_group;
@@ -298,6 +299,14 @@ impl Drop for MessageBatch {
 pub(crate) struct RawMessage(rd::rd_kafka_message_t, std::marker::PhantomData<*const ()>);
 
 impl RawMessage {
+    /// The message that a consumer of rdkafka has given out, which is a record then. rdkafka's own way to headers panics where
+    /// a name is not UTF-8.
+    pub(crate) fn of<'m>(message: &'m mut BorrowedMessage<'_>) -> &'m RawMessage {
+        // SAFETY: the pointer is to a live message, which stays as long as `message` is borrowed; `RawMessage` is a
+        // transparent wrapper of it. Nobody else has the message meanwhile, since it is borrowed mutably.
+        unsafe { &*message.ptr().cast::<RawMessage>() }
+    }
+
     /// The code of a message that is no record.
     pub(crate) fn error(&self) -> Option<RDKafkaErrorCode> {
         match self.0.err {

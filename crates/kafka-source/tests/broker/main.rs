@@ -9,6 +9,7 @@ mod causes;
 mod certificates;
 mod group;
 mod group_offsets;
+mod odd_headers;
 mod outage;
 mod reading;
 mod refused;

@@ -36,7 +36,12 @@ fn keys_headers_and_tombstones_come_as_they_were_sent() {
     let record = SeedRecord {
         partition: Some(PartitionId(0)),
         key: Some(b"key"),
-        headers: &[("trace", b"\x00\xff"), ("trace", b"again"), ("empty", b"")],
+        headers: &[
+            ("trace", Some(b"\x00\xff")),
+            ("trace", Some(b"again")),
+            ("empty", Some(b"")),
+            ("none", None),
+        ],
         ..SeedRecord::default()
     };
     producer.send(record).unwrap();
@@ -57,6 +62,7 @@ fn keys_headers_and_tombstones_come_as_they_were_sent() {
         ("trace".to_owned(), Some(b"\x00\xff".to_vec())),
         ("trace".to_owned(), Some(b"again".to_vec())),
         ("empty".to_owned(), Some(Vec::new())),
+        ("none".to_owned(), None),
     ];
     assert_eq!(found[0].key.as_deref(), Some(&b"key"[..]));
     assert_eq!(found[0].payload, None);
