@@ -24,7 +24,11 @@ impl Layout {
 
     /// Columns of the table that the pipe fills besides, with a comma before them.
     pub(crate) fn more_columns(self) -> &'static str {
-        if self == Layout::Placed { ", _partition Int32, _offset Int64" } else { "" }
+        if self == Layout::Placed {
+            ", _topic LowCardinality(String), _partition Int32, _offset Int64"
+        } else {
+            ""
+        }
     }
 
     /// What is created beside `table`.

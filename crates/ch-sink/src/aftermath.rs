@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use crate::error::SinkError;
 use crate::insert::Insert;
+use crate::places::Places;
 use crate::quote::{quote_identifier, quote_string};
 use crate::sink::Sink;
 
@@ -18,6 +19,26 @@ const CLOCK_SKEW_S: u64 = 30;
 
 /// Bytes of the statement that looks for rows, at most: those of the largest batch, as hexadecimal digits, and room.
 const QUERY_BYTES_MAX: &str = "1073741824";
+
+/// Settings that could end a search early, as if it had come to its end.
+const OVERFLOW_MODES: [&str; 7] = [
+    "read_overflow_mode",
+    "read_overflow_mode_leaf",
+    "timeout_overflow_mode",
+    "group_by_overflow_mode",
+    "distinct_overflow_mode",
+    "set_overflow_mode",
+    "result_overflow_mode",
+];
+
+/// A column as it can be compared by its bytes. Those of JSON differ for the same document: its paths come in the order in which
+/// the part has them. As text they are in order.
+fn comparable(column: &str, type_name: &str) -> String {
+    match ["JSON", "Dynamic", "Object("].iter().any(|of| type_name.contains(of)) {
+        true => format!("toString({column})"),
+        false => column.to_owned(),
+    }
+}
 
 /// How much of an insert a table has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +99,9 @@ impl Sink {
         self.fetch_one("a question for the server's clock", &sql).await
     }
 
-    /// Looks for the rows of `sample`, a few rows of an insert that was tried at `unix_s` or later. `types` are those of
-    /// its columns, in their order; columns named in `unsure` are not compared, since the server fills them.
+    /// Looks for the rows of `sample`, a few rows of an insert that was tried at `unix_s` or later, at those `places` where they
+    /// are known. `types` are those of its columns, in their order; columns named in `unsure` are not compared, since the server
+    /// fills them.
     ///
     /// # Errors
     /// Any [`SinkError`] of a request.
@@ -88,50 +110,68 @@ impl Sink {
         sample: &Insert<'_>,
         types: &[String],
         unsure: &[String],
+        places: Option<&Places<'_>>,
         unix_s: u64,
     ) -> Result<Left, SinkError> {
-        let columns = sample.columns.iter().zip(types);
+        let columns = || sample.columns.iter().zip(types);
         let structure: Vec<String> =
-            columns.map(|(name, ty)| format!("{} {ty}", quote_identifier(name))).collect();
-        let compared: Vec<String> = sample
-            .columns
-            .iter()
-            .filter(|name| !unsure.contains(name))
-            .map(|name| quote_identifier(name))
+            columns().map(|(name, ty)| format!("{} {ty}", quote_identifier(name))).collect();
+        let compared: Vec<String> = columns()
+            .filter(|(name, _)| !unsure.contains(name))
+            .map(|(name, ty)| comparable(&quote_identifier(name), ty))
             .collect();
         if compared.is_empty() {
             // Rows of which nothing is known cannot be told apart.
             return Ok(Left::Some);
         }
         let hex: String = sample.body.iter().map(|byte| format!("{byte:02x}")).collect();
-        // Compared by their bytes: values such as NaN and JSON are not equal to themselves otherwise.
+        // Compared by their bytes: a NaN is not equal to itself.
         let row = format!("formatRow('RowBinary', {})", compared.join(", "));
-        let (database, table) = (&self.config().database, sample.table);
-        // Parts that are old are left out, and not those that are recent looked at: a merge between the question for parts and
-        // that for rows makes a part that the first one has not seen.
+        let at_places = places.map_or_else(String::new, |places| format!(" AND {}", places.sql()));
         let sql = format!(
-            "WITH (SELECT groupArray(name) FROM system.parts WHERE database = {} AND table = {} AND active \
-                   AND modification_time < toDateTime({})) AS old, \
-                  wanted AS (SELECT DISTINCT {row} AS r FROM format({}, {}, unhex('{hex}'))) \
+            "WITH {}, wanted AS (SELECT DISTINCT {row} AS r FROM format({}, {}, unhex('{hex}'))) \
              SELECT assumeNotNull((SELECT count() FROM wanted)) AS wanted, uniqExact(r) AS found \
-             FROM (SELECT {row} AS r FROM {} WHERE NOT has(old, _part)) WHERE r IN (SELECT r FROM wanted)",
-            quote_string(database),
-            quote_string(table),
-            unix_s.saturating_sub(CLOCK_SKEW_S),
+             FROM (SELECT {row} AS r FROM {} WHERE NOT has(old, _part){at_places}) WHERE r IN (SELECT r FROM wanted)",
+            self.old_parts(sample.table, unix_s),
             sample.format.name(),
             quote_string(&structure.join(", ")),
-            quote_identifier(table),
+            quote_identifier(sample.table),
         );
-        let operation = format!("a search for rows of {}", quote_identifier(table));
-        let query = self
+        let operation = format!("a search for rows of {}", quote_identifier(sample.table));
+        let counted: Counted = self.search(&operation, &sql).await?;
+        Ok(counted.left())
+    }
+
+    /// Names, for a WITH, the parts of `table` that were written before that moment.
+    ///
+    /// Old parts are left out, and not recent ones looked at: a merge between the question for parts and that for rows makes a part
+    /// that the first one has not seen.
+    pub(crate) fn old_parts(&self, table: &str, unix_s: u64) -> String {
+        format!(
+            "(SELECT groupArray(name) FROM system.parts WHERE database = {} AND table = {} AND active \
+              AND modification_time < toDateTime({})) AS old",
+            quote_string(&self.config().database),
+            quote_string(table),
+            unix_s.saturating_sub(CLOCK_SKEW_S),
+        )
+    }
+
+    /// Asks for what was searched for, whatever the user's profile says of queries that take too much: a part of an answer is none.
+    pub(crate) async fn search<T>(&self, operation: &str, sql: &str) -> Result<T, SinkError>
+    where
+        T: clickhouse::RowOwned + clickhouse::RowRead,
+    {
+        let mut query = self
             .client()
-            .query_raw(&sql)
+            .query_raw(sql)
             .with_setting("input_format_binary_read_json_as_string", "1")
             .with_setting("max_query_size", QUERY_BYTES_MAX)
             // A search that is given up here must not go on there.
             .with_setting("max_execution_time", self.config().request_timeout_ms.div_ceil(1_000).to_string());
-        let counted: Counted = self.request(&operation, query.fetch_one::<Counted>()).await?;
-        Ok(counted.left())
+        for overflow in OVERFLOW_MODES {
+            query = query.with_setting(overflow, "throw");
+        }
+        self.request(operation, query.fetch_one::<T>()).await
     }
 
     /// The offsets of the error rows of a batch that are there, by its tokens, as their column `batch_token` has them.

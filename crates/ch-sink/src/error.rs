@@ -171,6 +171,15 @@ pub enum SinkError {
 }
 
 impl SinkError {
+    /// Whether the time was over before there was an answer, here or at the server (error 159, TIMEOUT_EXCEEDED).
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            SinkError::TimedOut { .. } => true,
+            SinkError::Server { error, .. } => error.code == 159,
+            _ => false,
+        }
+    }
+
     /// What to do about it.
     pub fn class(&self) -> FailureClass {
         match self {

@@ -96,27 +96,70 @@ impl Sink {
         token: Option<&str>,
         session: Option<&str>,
     ) -> Result<(), SinkError> {
-        let columns: Vec<String> = ErrorRow::COLUMNS.iter().map(|name| (*name).to_owned()).collect();
         let mut rest = rows;
-        while !rest.is_empty() {
-            let (body, taken) = encode_some(rest);
-            // By its first row, and not by its number: where some rows are there already, the others begin elsewhere.
-            let ErrorRow { partition, offset, .. } = rest[0];
-            let token = token.map(|token| format!("{token}/{partition}:{offset}"));
-            let insert = Insert {
-                table: &table.name,
-                columns: &columns,
-                format: InsertFormat::RowBinary,
-                body,
-                rows: taken as u64,
-                token: token.as_deref(),
-                json_as_string: false,
-                session,
-            };
-            rest = &rest[taken..];
-            self.insert_one(&insert, rest.is_empty()).await?;
+        while let Some((block, behind)) = ErrorBlock::first_of(rest) {
+            rest = behind;
+            self.send_errors(table, &block, token, session, rest.is_empty()).await?;
         }
         Ok(())
+    }
+
+    /// Inserts one block of error rows, with the token that [`insert_errors`](Self::insert_errors) gives it.
+    ///
+    /// # Errors
+    /// Any [`SinkError`] of an insert.
+    pub async fn insert_error_block(
+        &self,
+        table: &ErrorTable,
+        block: &ErrorBlock,
+        token: Option<&str>,
+        session: Option<&str>,
+    ) -> Result<(), SinkError> {
+        self.send_errors(table, block, token, session, true).await
+    }
+
+    async fn send_errors(
+        &self,
+        table: &ErrorTable,
+        block: &ErrorBlock,
+        token: Option<&str>,
+        session: Option<&str>,
+        is_last: bool,
+    ) -> Result<(), SinkError> {
+        let columns: Vec<String> = ErrorRow::COLUMNS.iter().map(|name| (*name).to_owned()).collect();
+        // By its first row, and not by its number: where some rows are there already, the others begin elsewhere.
+        let (partition, offset) = block.first;
+        let token = token.map(|token| format!("{token}/{partition}:{offset}"));
+        let insert = Insert {
+            table: &table.name,
+            columns: &columns,
+            format: InsertFormat::RowBinary,
+            body: block.body.clone(),
+            rows: block.rows,
+            token: token.as_deref(),
+            json_as_string: false,
+            session,
+        };
+        self.insert_one(&insert, is_last).await.map(|_| ())
+    }
+}
+
+/// Error rows as one insert takes them, encoded.
+#[derive(Debug, Clone)]
+pub struct ErrorBlock {
+    body: Bytes,
+    rows: u64,
+    /// Partition and offset of its first row.
+    first: (i32, i64),
+}
+
+impl ErrorBlock {
+    /// The first block of `rows`, and the rows behind it; none where there are no rows. The same rows are always cut in the same way.
+    #[must_use]
+    pub fn first_of(rows: &[ErrorRow]) -> Option<(ErrorBlock, &[ErrorRow])> {
+        let ErrorRow { partition, offset, .. } = *rows.first()?;
+        let (body, taken) = encode_some(rows);
+        Some((ErrorBlock { body, rows: taken as u64, first: (partition, offset) }, &rows[taken..]))
     }
 }
 

@@ -69,7 +69,7 @@ impl Sink {
             session: None,
         };
         let now_unix_s = self.server_clock().await?.now_unix_s;
-        let tried = self.rows_left(&sample, types, &[], now_unix_s).await;
+        let tried = self.rows_left(&sample, types, &[], None, now_unix_s).await;
         let rights = [Right::select(self.place(table), columns), Right::of_parts(), Right::temporary_table()];
         self.reading_problems(table, tried.map(drop), &rights).await
     }

@@ -61,6 +61,7 @@ mod error;
 mod failure;
 mod named_row;
 mod pieces;
+mod places;
 mod response;
 
 pub use aftermath::{Left, ServerClock};
@@ -77,7 +78,7 @@ pub use error_log::{
     Claim, ClaimConflict, ErrorFilter, ErrorGroup, KeptRecord, ListedError, RecordId, RecordPage, ReplayMark,
 };
 pub use error_row::{ErrorRow, RowKind};
-pub use error_table::ErrorTable;
+pub use error_table::{ErrorBlock, ErrorTable};
 pub use failure::{FailureClass, class_of_code, class_of_status};
 pub use grants::GrantProblem;
 pub use insert::{Insert, InsertFormat, Inserted};
@@ -85,6 +86,7 @@ pub use look::Look;
 pub use memory::{BlockMark, CountedTable, TablesMark, TakenSince};
 pub use named_row::{NamedRow, cuts};
 pub use pieces::may_divide;
+pub use places::{PlaceColumns, Places};
 pub use quote::{quote_identifier, quote_string};
 pub use session::SessionFault;
 pub use sink::{ServerInfo, Sink};

@@ -45,8 +45,8 @@ pub mod requirements;
 mod wait;
 
 pub use clickhouse::{
-    Clickhouse, ClickhouseOptions, DATABASE, USER_APP, USER_DEFAULT, USER_LIMITED, USER_NARROW, USER_READER,
-    USER_WRITER,
+    Clickhouse, ClickhouseOptions, DATABASE, USER_APP, USER_BRIEF, USER_DEFAULT, USER_LIMITED, USER_NARROW,
+    USER_READER, USER_WRITER,
 };
 pub use error::{Result, StackError};
 pub use issuer::{Conduct, ISSUER_AUDIENCE, ISSUER_CLIENT, Issuer};

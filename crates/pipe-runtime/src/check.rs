@@ -213,7 +213,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
         return Some(sink);
     };
     let table = &file.destination.table;
-    let (engine, columns) = match sink.describe(table).await {
+    let (engine, columns, known) = match sink.describe(table).await {
         Err(error) => {
             checks.add("table", Verdict::Failed, explain(&error));
             return Some(sink);
@@ -221,7 +221,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
         Ok(Some(info)) => {
             checks.ok("table", format!("`{table}` exists ({}, {} columns)", info.engine, info.columns.len()));
             match match_columns(file, &info.columns, zone) {
-                Ok(columns) => (info.engine, columns),
+                Ok(columns) => (info.engine, columns, info.columns),
                 Err(error) => {
                     checks.add("columns", Verdict::Failed, explain(&error));
                     return Some(sink);
@@ -235,7 +235,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
                     return Some(sink);
                 }
                 checks.ok("table", format!("`{table}` is missing and will be created: {}", create.sql()));
-                (create.engine, spec_columns(&file.destination.columns))
+                (create.engine, spec_columns(&file.destination.columns), Vec::new())
             }
             None => {
                 let detail =
@@ -253,7 +253,7 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
     if file.delivery == DeliveryMode::ExactlyOnce {
         // A planned engine may have arguments.
         let engine = engine.split('(').next().unwrap_or_default().trim();
-        let found = exactly_once::obstacles(&sink, file, engine, &columns).await;
+        let found = exactly_once::obstacles(&sink, file, engine, &columns, &known).await;
         checks.0.extend(exactly_once::verdicts(found));
     }
     Some(sink)

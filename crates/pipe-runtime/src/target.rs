@@ -1,7 +1,9 @@
 //! Where rows go, as it was when the pipe was set up.
 
 use bytes::Bytes;
-use housepipe_ch_sink::{Insert, InsertFormat, TableColumn, TableInfo};
+use housepipe_ch_sink::{
+    DefaultKind as TableDefault, Insert, InsertFormat, PlaceColumns, TableColumn, TableInfo,
+};
 use housepipe_transform::{Column, DefaultKind, RowFormat, Source, Virtual};
 
 /// A table, and the columns of it that are filled.
@@ -18,15 +20,25 @@ pub(crate) struct Target {
     pub(crate) types: Vec<String>,
     /// Those that the server may fill.
     pub(crate) filled: Vec<String>,
-    /// Each row has the partition and the offset of its record in it.
-    pub(crate) names_records: bool,
+    /// The columns that name the record of each row; none where one of them is not there.
+    pub(crate) places: Option<PlaceColumns>,
     format: InsertFormat,
 }
 
 impl Target {
     /// The table `name`, which `info` describes, and the `columns` of it that rows have, in `format`.
     pub(crate) fn new(name: &str, info: TableInfo, columns: &[Column], format: RowFormat) -> Target {
-        let has = |known| columns.iter().any(|column| column.source == Source::Virtual(known));
+        let of = |known| {
+            let named = columns.iter().filter(|column| column.source == Source::Virtual(known));
+            let mut stored = named.filter(|column| !is_ephemeral(column, &info.columns));
+            stored.next().map(|column| column.name.clone())
+        };
+        let places = match (of(Virtual::Topic), of(Virtual::Partition), of(Virtual::Offset)) {
+            (Some(topic), Some(partition), Some(offset)) => Some(PlaceColumns { topic, partition, offset }),
+            _ => None,
+        };
+        let filled = columns.iter().filter(|column| may_be_filled(column, &info.columns));
+        let filled = filled.map(|column| column.name.clone()).collect();
         let is_filled = |known: &TableColumn| columns.iter().any(|column| column.name == known.name);
         Target {
             table: name.to_owned(),
@@ -35,12 +47,8 @@ impl Target {
             columns: columns.iter().map(|column| column.name.clone()).collect(),
             known_columns: info.columns.into_iter().filter(is_filled).collect(),
             types: columns.iter().map(|column| column.ty.to_string()).collect(),
-            filled: columns
-                .iter()
-                .filter(|column| may_be_filled(column))
-                .map(|column| column.name.clone())
-                .collect(),
-            names_records: has(Virtual::Partition) && has(Virtual::Offset),
+            filled,
+            places,
             format: match format {
                 RowFormat::RowBinaryWithDefaults => InsertFormat::RowBinaryWithDefaults,
                 _ => InsertFormat::RowBinary,
@@ -79,11 +87,17 @@ impl Target {
     }
 }
 
-/// Whether the server may fill the column: it has a DEFAULT, and what fills it may be missing.
-pub(crate) fn may_be_filled(column: &Column) -> bool {
+/// Whether the column of a `table` need not have what an insert has for it: the table does not store it, or it has a DEFAULT, and what
+/// fills it may be missing. A table that is not there yet has no columns.
+pub(crate) fn may_be_filled(column: &Column, table: &[TableColumn]) -> bool {
     let is_there =
         matches!(column.source, Source::Virtual(Virtual::Partition | Virtual::Offset | Virtual::Topic));
-    column.default == DefaultKind::Expression && !is_there
+    is_ephemeral(column, table) || column.default == DefaultKind::Expression && !is_there
+}
+
+fn is_ephemeral(column: &Column, table: &[TableColumn]) -> bool {
+    let mut named = table.iter().filter(|known| known.name == column.name);
+    named.any(|known| known.default_kind == TableDefault::Ephemeral)
 }
 
 /// Whether one server has a table of this engine.

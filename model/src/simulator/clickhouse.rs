@@ -20,6 +20,11 @@ pub(crate) enum Target {
 impl Target {
     pub(crate) const ALL: [Target; 2] = [Target::Rows, Target::Errors];
 
+    /// Its place in a pair.
+    pub(crate) fn place(self) -> usize {
+        usize::from(self == Target::Errors)
+    }
+
     /// The blocks of its table.
     pub(crate) fn number(self, mark: BlockMark) -> u64 {
         let rows = mark.rows.map_or(0, |rows| rows.number);

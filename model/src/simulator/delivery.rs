@@ -3,7 +3,7 @@
 
 use housepipe_ch_sink::Insert as SinkInsert;
 use housepipe_kafka_source::{Offset, PartitionId};
-use housepipe_runtime::delivery::{BatchToken, Sealed, TokenMemory};
+use housepipe_runtime::delivery::{BatchToken, Sealed};
 
 use super::clickhouse::{Insert, Target};
 use super::event::{Ask, Reply};
@@ -17,7 +17,7 @@ use super::world::World;
 const SAMPLE_ROWS_MAX: usize = 16;
 
 /// Seconds for which a server runs before anything is inserted.
-const SETTLED_S: u64 = 3 * START_JITTER_S;
+const SETTLED_S: u64 = 3 * START_JITTER_S + 1;
 
 /// Time until it is looked at again, in milliseconds.
 const SETTLED_MS: u64 = 1_000;
@@ -39,6 +39,7 @@ enum End {
     Stored,
     Refused { named: Option<usize> },
     Overdue,
+    Untold,
     Outlived { are_there: bool },
     Abandoned,
 }
@@ -227,6 +228,7 @@ impl World {
                     return self.ask_as_owner(who, delivery, Ask::Look { opens_session: false });
                 }
                 let was_tried = std::mem::replace(&mut delivery.guard.is_repetition, true);
+                delivery.guard.was_sent = true;
                 delivery.step = Step::Insert { was_tried };
                 // By the server's clock, whatever the process takes the time for.
                 let was_asked = was_tried || now_unix_s > delivery.guard.last_unix_s + LATE_S + 2;
@@ -235,10 +237,10 @@ impl World {
                 let sure_at_blocks = delivery.sure_at_blocks.take().unwrap_or(unasked);
                 Next::Ask(Ask::Insert(self.insert_of(delivery, session, sure_at_blocks)))
             }
-            (Step::Memory, Reply::Memory { memory, mark }) => {
+            (Step::Memory, Reply::Memory { remembered, mark }) => {
                 self.processes[who].blocks = Some(mark);
                 delivery.sure_at_blocks = Some(delivery.target.number(mark));
-                if memory != TokenMemory::Sure {
+                if !remembered[delivery.target.place()] {
                     return self.forgotten(delivery);
                 }
                 delivery.step = Step::Look;
@@ -265,7 +267,7 @@ impl World {
                     (false, 0, true) => {
                         Next::End(End::Outlived { are_there: !delivery.part.rows.is_empty() })
                     }
-                    _ => Next::End(End::Overdue),
+                    _ => Next::End(End::Untold),
                 }
             }
             // An answer to a question that was not asked.
@@ -284,11 +286,17 @@ impl World {
         }
         self.stats.looked_back += 1;
         delivery.step = Step::Quiet;
-        Next::Pause(if self.setting.has(Mistake::LooksAtOnce) { 0 } else { QUIET_MS })
+        let is_quiet = delivery.part.is_quiet[delivery.target.place()] && !delivery.guard.was_sent;
+        Next::Pause(if is_quiet || self.setting.has(Mistake::LooksAtOnce) { 0 } else { QUIET_MS })
     }
 
     fn is_another(&self, delivery: &Delivery, started_unix_s: u64) -> bool {
-        let jitter_s = if self.setting.has(Mistake::ExactStarts) { 0 } else { START_JITTER_S };
+        let jitter_s = match self.setting.mistake {
+            Some(Mistake::ExactStarts) => 0,
+            // What was sent to a server that was taken for the one before it is not looked for at a third.
+            _ if delivery.guard.is_repetition => 2 * START_JITTER_S,
+            _ => START_JITTER_S,
+        };
         let is_trusted = match self.setting.mistake {
             Some(Mistake::TrustsTheToken) => true,
             Some(Mistake::TrustsTheFirstTry) => !delivery.guard.is_repetition,
@@ -335,7 +343,7 @@ impl World {
     ) -> Next {
         match found {
             0 => Next::End(End::Outlived { are_there: false }),
-            _ if found < wanted => Next::End(End::Overdue),
+            _ if found < wanted => Next::End(End::Untold),
             _ if self.setting.views => Next::End(End::Outlived { are_there: true }),
             // What the tables remember of the token for rejects is not believed either.
             _ if delivery.is_forgotten && !delivery.part.rejects.is_empty() => {
@@ -367,9 +375,9 @@ impl World {
         match end {
             End::Stored => self.stored(who, partition, epoch, &part),
             End::Refused { named } => self.refused(who, partition, epoch, part, named),
-            End::Overdue => {
+            End::Overdue | End::Untold => {
                 let age_s = guard.since.seconds_to(self.processes[who].now(self.clock.now_ms()));
-                self.overdue(who, partition, epoch, age_s);
+                self.stops(who, partition, epoch, age_s, matches!(end, End::Untold));
             }
             End::Outlived { are_there } => {
                 let now = self.processes[who].now(self.clock.now_ms());
@@ -386,8 +394,13 @@ impl World {
                     part.sealed.attempt += 1;
                 }
                 let server = now.server_start_unix_s;
-                let guard =
-                    Guard { last_unix_s: now.unix_s, is_repetition: are_there, server, since: guard.since };
+                let guard = Guard {
+                    last_unix_s: now.unix_s,
+                    is_repetition: are_there,
+                    was_sent: false,
+                    server,
+                    since: guard.since,
+                };
                 self.deliver(who, partition, epoch, part, guard, false);
             }
             End::Abandoned => {}

@@ -34,7 +34,7 @@ impl World {
             Recorded::Ours(metadata) if metadata.pending.is_some() => {
                 self.begin(who, Work::Recover { partition, epoch, position, metadata });
             }
-            _ => self.recovered(who, partition, epoch, position, recorded, TokenMemory::Sure),
+            _ => self.recovered(who, partition, epoch, position, recorded, (TokenMemory::Sure, [false; 2])),
         }
     }
 
@@ -46,7 +46,7 @@ impl World {
         epoch: u64,
         position: i64,
         mut recorded: Recorded,
-        memory: TokenMemory,
+        (memory, is_quiet): (TokenMemory, [bool; 2]),
     ) {
         let fresh = match recorded {
             _ if !self.setting.has(Mistake::KeepsTheLineage) => self.random.bits(),
@@ -63,6 +63,7 @@ impl World {
         };
         self.step(who, partition, epoch, |owned, now| {
             owned.prepared = pending.map(|pending| (Offset(position), pending));
+            owned.is_quiet = is_quiet;
             owned.core.recover(Offset(position), recorded, Lineage::from_bits(fresh), memory, now)
         });
     }
@@ -77,6 +78,7 @@ impl World {
             if let Some(pending) = owned.core.replaying() {
                 part.refuse_as_recorded(&pending);
                 part.is_repetition = true;
+                part.is_quiet = std::mem::take(&mut owned.is_quiet);
             }
             part.lineage = owned.core.lineage();
             let (sealed, replays) = (part.sealed, owned.core.replaying().is_some());
@@ -173,6 +175,7 @@ impl World {
     ) {
         self.stats.prepared_again += 1;
         part.is_repetition = are_there;
+        part.is_quiet = [false; 2];
         self.step(who, partition, epoch, |owned, now| {
             part.renewed = are_there.then_some(now);
             let action = owned.core.prepare_again(are_there, now);
@@ -183,8 +186,12 @@ impl World {
         });
     }
 
-    pub(crate) fn overdue(&mut self, who: usize, partition: usize, epoch: u64, age_s: u64) {
-        self.step(who, partition, epoch, |owned, _| owned.core.overdue(age_s));
+    /// Of the part it cannot be known whether it is stored: its token may be forgotten, or what was looked for is there in part.
+    pub(crate) fn stops(&mut self, who: usize, partition: usize, epoch: u64, age_s: u64, is_untold: bool) {
+        self.step(who, partition, epoch, |owned, _| match is_untold {
+            true => owned.core.untold(age_s),
+            false => owned.core.overdue(age_s),
+        });
     }
 
     fn step(
@@ -285,6 +292,8 @@ impl World {
             Halt::OtherPlan => self.setting.deploys_ms.is_some(),
             Halt::Damaged | Halt::Newer { .. } => self.setting.operator_ms.is_some(),
             Halt::OtherRecords => false,
+            // An insert is there as a whole, or not at all; but a range that overlaps others of a former life of the offsets.
+            Halt::Untold { .. } => self.setting.operator_ms.is_some(),
             Halt::TooOld { .. } => prepared.is_some_and(|(_, pending)| {
                 let since = pending.prepared.unix_s.saturating_sub(1);
                 let half = self.setting.window_blocks / 2;
@@ -349,6 +358,7 @@ impl Part {
             lineage,
             is_repetition: false,
             renewed: None,
+            is_quiet: [false; 2],
         };
         [
             part(rows, rejects, sealed.start, Offset(middle), false),

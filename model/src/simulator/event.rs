@@ -1,7 +1,7 @@
 //! Everything that happens.
 
 use housepipe_ch_sink::BlockMark;
-use housepipe_runtime::delivery::{CommitOutcome, Moment, TokenMemory};
+use housepipe_runtime::delivery::{CommitOutcome, Moment};
 
 use super::clickhouse::Insert;
 use super::kafka::{Committed, Member};
@@ -154,8 +154,9 @@ pub(crate) enum Reply {
         session: Option<u64>,
         mark: BlockMark,
     },
+    /// Whether the token for rows, and that for rejects, is sure to be remembered.
     Memory {
-        memory: TokenMemory,
+        remembered: [bool; 2],
         mark: BlockMark,
     },
     Inserted,

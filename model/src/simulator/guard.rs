@@ -15,6 +15,8 @@ pub(crate) struct Guard {
     /// When its range was prepared last.
     pub(crate) last_unix_s: u64,
     pub(crate) is_repetition: bool,
+    /// It was tried by this process since it was prepared.
+    pub(crate) was_sent: bool,
     /// The start of the server that it was prepared under, or that has heard of it.
     pub(crate) server: Option<u64>,
 }
@@ -25,6 +27,7 @@ impl Guard {
             since: pending.prepared,
             last_unix_s: pending.last_unix_s(),
             is_repetition,
+            was_sent: false,
             server: pending.prepared.server_start_unix_s,
         }
     }

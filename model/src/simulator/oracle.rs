@@ -60,6 +60,7 @@ impl Oracle {
             Halt::OtherPlan => "other columns",
             Halt::OtherRecords => "other records",
             Halt::TooOld { .. } => "a token that may be forgotten",
+            Halt::Untold { .. } => "rows that do not tell",
         };
         *self.halts.entry(reason).or_default() += 1;
     }

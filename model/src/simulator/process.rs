@@ -62,11 +62,11 @@ impl Process {
     /// The present moment, by ClickHouse's clock.
     pub(crate) fn now(&self, now_ms: u64) -> Moment {
         match self.server {
-            None => Moment { unix_s: unix_s(now_ms), blocks: self.blocks, server_start_unix_s: None },
+            None => Moment { blocks: self.blocks, ..Moment::at(unix_s(now_ms)) },
             Some((told_unix_s, started_unix_s, heard_ms)) => Moment {
-                unix_s: told_unix_s + (now_ms - heard_ms) / 1_000,
                 blocks: self.blocks,
                 server_start_unix_s: Some(started_unix_s),
+                ..Moment::at(told_unix_s + (now_ms - heard_ms) / 1_000)
             },
         }
     }
@@ -86,6 +86,8 @@ pub(crate) struct Owned {
     pub(crate) parts: VecDeque<Part>,
     /// The range that was prepared last, and its start.
     pub(crate) prepared: Option<(Offset, Pending)>,
+    /// Whether no insert of the rows, and of the rejects, of the range that is read again can be under way.
+    pub(crate) is_quiet: [bool; 2],
     /// Nothing was read of it yet.
     pub(crate) is_untouched: bool,
     pub(crate) reader: Option<Reader>,
@@ -100,6 +102,7 @@ impl Owned {
             core,
             parts: VecDeque::new(),
             prepared: None,
+            is_quiet: [false; 2],
             is_untouched: true,
             reader: None,
             named: NamedRow::default(),
@@ -137,6 +140,8 @@ pub(crate) struct Part {
     /// It may have been inserted before.
     pub(crate) is_repetition: bool,
     pub(crate) renewed: Option<Moment>,
+    /// Whether no insert of its rows, and of its rejects, by an earlier owner can be under way.
+    pub(crate) is_quiet: [bool; 2],
 }
 
 /// The committer thread: one request at a time.

@@ -1,9 +1,10 @@
 //! Questions to ClickHouse: their way there, what the server makes of them, and the way back.
 
 use housepipe_ch_sink::{Backoff, Insert as SinkInsert};
-use housepipe_runtime::delivery::{Moment, Recorded, TokenMemory};
+use housepipe_runtime::delivery::{Metadata, Moment, Recorded, TokenMemory};
 
 use super::clickhouse::{Insert, Target};
+use super::delivery::QUIET_MS;
 use super::event::{Ask, Asked, Event, News, Reply};
 use super::mistake::Mistake;
 use super::task::{Task, Work};
@@ -45,7 +46,7 @@ impl World {
                 let since = metadata.pending.map_or_else(|| Moment::at(0), |pending| pending.prepared);
                 Some(Ask::Memory { since })
             }
-            Work::Deliver(_) => None,
+            Work::Deliver(_) | Work::Quiet { .. } => None,
         }
     }
 
@@ -137,7 +138,7 @@ impl World {
                 Reply::Look { now_unix_s, started_unix_s, session, mark: self.clickhouse.mark() }
             }
             Ask::Memory { since } => {
-                Reply::Memory { memory: self.memory(*since), mark: self.clickhouse.mark() }
+                Reply::Memory { remembered: self.remembered(*since), mark: self.clickhouse.mark() }
             }
             Ask::RowsLeft { partition, offsets, since_unix_s } => Reply::Left {
                 found: self.clickhouse.rows_left(*partition, offsets, *since_unix_s),
@@ -164,7 +165,7 @@ impl World {
     }
 
     /// The rules of `crates/pipe-runtime/src/pipe/recovery.rs`. The tables are always the same ones.
-    fn memory(&self, since: Moment) -> TokenMemory {
+    fn remembered(&self, since: Moment) -> [bool; 2] {
         let now = self.clickhouse.mark();
         let half = self.setting.window_blocks / 2;
         let is_sure = |target: Target| {
@@ -175,8 +176,25 @@ impl World {
             counted.is_some_and(|blocks| blocks <= half)
                 || self.clickhouse.taken_since(target, since.unix_s) <= half
         };
-        let is_sure = Target::ALL.into_iter().all(is_sure) || self.setting.has(Mistake::IgnoresTheMemory);
-        if is_sure { TokenMemory::Sure } else { TokenMemory::Unsure }
+        Target::ALL.map(|target| self.setting.has(Mistake::IgnoresTheMemory) || is_sure(target))
+    }
+
+    /// What holds for a range of an earlier owner, where the tables remember so much.
+    fn memory_of_earlier(&self, metadata: &Metadata, remembered: [bool; 2]) -> TokenMemory {
+        let counts = metadata.pending.map_or([0, 0], |pending| [pending.rows, pending.rejects]);
+        let mut memory = TokenMemory::Sure;
+        for target in Target::ALL {
+            let (count, is_sure) = (counts[target.place()], remembered[target.place()]);
+            let rows = if target == Target::Rows { count as usize } else { 0 };
+            if count == 0 || is_sure {
+                continue;
+            }
+            if !self.setting.looks_back(rows) {
+                return TokenMemory::Unsure;
+            }
+            memory = TokenMemory::InRows;
+        }
+        memory
     }
 
     /// An insert has come to its end at the server.
@@ -248,14 +266,16 @@ impl World {
                 self.join_group(who);
             }
             (Work::Watch, Reply::Mark(mark)) => process.blocks = Some(mark),
-            (Work::Recover { partition, epoch, position, metadata }, Reply::Memory { memory, mark }) => {
+            (Work::Recover { partition, epoch, position, metadata }, Reply::Memory { remembered, mark }) => {
                 process.blocks = Some(mark);
-                let rows = metadata.pending.map_or(0, |pending| pending.rows as usize);
-                let memory = match memory {
-                    TokenMemory::Unsure if self.setting.looks_back(rows) => TokenMemory::InRows,
-                    memory => memory,
-                };
-                self.recovered(who, partition, epoch, position, Recorded::Ours(metadata), memory);
+                let memory = self.memory_of_earlier(&metadata, remembered);
+                if memory == TokenMemory::InRows {
+                    let is_quiet = remembered.map(|is_sure| !is_sure);
+                    let work = Work::Quiet { partition, epoch, position, metadata, is_quiet };
+                    return self.begin_quiet(who, work);
+                }
+                let known = (memory, [false; 2]);
+                self.recovered(who, partition, epoch, position, Recorded::Ours(metadata), known);
             }
             (work, reply) => self.oracle.violated(format!("the simulator hears {reply:?} for {work:?}")),
         }
@@ -297,8 +317,16 @@ impl World {
         match &waiting.work {
             Work::Deliver(_) => self.delivery_resumes(who, task),
             // Nobody waits for it any more.
-            Work::Recover { partition, epoch, .. } if !self.processes[who].owns(*partition, *epoch) => {
+            Work::Recover { partition, epoch, .. } | Work::Quiet { partition, epoch, .. }
+                if !self.processes[who].owns(*partition, *epoch) =>
+            {
                 self.processes[who].tasks.remove(&task);
+            }
+            Work::Quiet { partition, epoch, position, metadata, is_quiet } => {
+                let (partition, epoch, position) = (*partition, *epoch, *position);
+                let (recorded, known) = (Recorded::Ours(*metadata), (TokenMemory::InRows, *is_quiet));
+                self.processes[who].tasks.remove(&task);
+                self.recovered(who, partition, epoch, position, recorded, known);
             }
             work => {
                 if let Some(ask) = self.question_of(work) {
@@ -306,6 +334,14 @@ impl World {
                 }
             }
         }
+    }
+
+    /// A wait without a question before it.
+    fn begin_quiet(&mut self, who: usize, work: Work) {
+        let (task, serial) = (self.next_serial(), self.next_serial());
+        let waiting = Task { serial, asked_ms: self.clock.now_ms(), backoff: Backoff::default(), work };
+        self.processes[who].tasks.insert(task, waiting);
+        self.pause(who, task, if self.setting.has(Mistake::LooksAtOnce) { 0 } else { QUIET_MS });
     }
 
     /// A process looks how many blocks the tables have given out, as long as it inserts.

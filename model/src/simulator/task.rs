@@ -25,6 +25,8 @@ pub(crate) enum Work {
     Watch,
     /// It asks whether ClickHouse remembers what the last owner may have inserted.
     Recover { partition: usize, epoch: u64, position: i64, metadata: Metadata },
+    /// It waits until no insert of that can be under way any more, which the tables may have forgotten.
+    Quiet { partition: usize, epoch: u64, position: i64, metadata: Metadata, is_quiet: [bool; 2] },
     /// It inserts a part.
     Deliver(Box<Delivery>),
 }

@@ -185,7 +185,7 @@ impl Numbered {
         }
         let (topic, partitions) = (&self.topic, self.partitions);
         let sql = format!(
-            "SELECT countIf(_partition != id % {partitions} OR _offset != intDiv(id, {partitions})) FROM {topic}"
+            "SELECT countIf(_topic != '{topic}' OR _partition != id % {partitions} OR _offset != intDiv(id, {partitions})) FROM {topic}"
         );
         numbers(stack, &sql).iter().sum()
     }

@@ -191,7 +191,7 @@ fn a_range_that_was_not_sent_before_the_server_was_killed_is_prepared_again() {
     let run = housepipe(&["run", "pipe.yaml", "--json", "--session-timeout", "2"], Some(&pipe), b"");
     wait_until("a pipe that reads", || run.has_said("partitions assigned"));
     // Of two servers that start within a few seconds the first was never sent anything, and is taken for the second.
-    wait_until("a server that may be sent to", || query_number(&stack, "SELECT toUInt64(uptime())") > 6);
+    wait_until("a server that may be sent to", || query_number(&stack, "SELECT toUInt64(uptime())") > 8);
     stack.clickhouse.kill().unwrap();
     produce(&stack, &topic, 1, (0..1_000).map(|id| format!("{{\"id\": {id}}}")));
     wait_until("the range to be prepared", || committed(&stack, &topic) == Some(0));

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use housepipe_tests::{
-    Layout, Numbered, Outcome, PipeText, housepipe_at, housepipe_impatient, query, query_number,
+    Layout, Numbered, Outcome, PipeText, housepipe, housepipe_at, housepipe_impatient, query, query_number,
     shared_stack, unique, wait_until,
 };
 
@@ -29,18 +29,26 @@ fn die_at(failpoint: &str, pipe: &PipeText) {
     assert_eq!(outcome.code, None, "{}", outcome.stderr);
 }
 
-/// Has the table forget what was inserted before, by so many blocks of somebody else, whose rows are gone again.
+/// Has the tables forget what was inserted before, by so many blocks of somebody else, whose rows are gone again.
 fn forget(topic: &str) {
-    for number in 0..WINDOW {
-        let settings = format!("SETTINGS async_insert = 0, insert_deduplication_token = 'x{number}'");
-        let values = "VALUES (18446744073709551615, 0, 0, 0, 0)";
-        query(
-            shared_stack(),
-            &format!("INSERT INTO {topic} (id, n, check, _partition, _offset) {settings} {values}"),
-        );
+    let (stack, errors) = (shared_stack(), format!("{topic}_clickpipes_error"));
+    let window = format!("non_replicated_deduplication_window = {WINDOW}");
+    query(stack, &format!("ALTER TABLE {errors} MODIFY SETTING {window}"));
+    for (table, columns, values, ours) in [
+        (
+            topic,
+            "id, n, check, _topic, _partition, _offset",
+            "18446744073709551615, 0, 0, '', 0, 0",
+            "id != 18446744073709551615",
+        ),
+        (errors.as_str(), "pipe, kind", "'another', 'system'", "pipe != 'another'"),
+    ] {
+        for number in 0..WINDOW {
+            let settings = format!("SETTINGS async_insert = 0, insert_deduplication_token = 'x{number}'");
+            query(stack, &format!("INSERT INTO {table} ({columns}) {settings} VALUES ({values})"));
+        }
+        query(stack, &format!("ALTER TABLE {table} DELETE WHERE NOT ({ours}) SETTINGS mutations_sync = 2"));
     }
-    let settings = "SETTINGS mutations_sync = 2";
-    query(shared_stack(), &format!("ALTER TABLE {topic} DELETE WHERE id = 18446744073709551615 {settings}"));
 }
 
 fn looked_for(outcome: &Outcome) -> u64 {
@@ -119,8 +127,74 @@ fn rows_that_are_there_in_part_stop_the_partition() {
     let before = query_number(stack, &format!("SELECT count() FROM {topic}"));
     let outcome = housepipe_impatient(&RUN, &pipe).wait();
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("the table may have forgotten its token"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("does not tell whether it was loaded"), "{}", outcome.stderr);
     assert_eq!(query_number(stack, &format!("SELECT count() FROM {topic}")), before);
+}
+
+/// Rows at the same places that have other values are of an older topic of that name, or were changed: nothing is told.
+#[test]
+fn rows_that_have_other_values_stop_the_partition() {
+    let (numbered, pipe) = placed("look_back_values", 5_000, false);
+    let (topic, stack) = (numbered.topic(), shared_stack());
+    die_at("insert_after:2", &pipe);
+    forget(topic);
+    query(stack, &format!("ALTER TABLE {topic} UPDATE n = n + 1 WHERE 1 SETTINGS mutations_sync = 2"));
+    let before = query_number(stack, &format!("SELECT count() FROM {topic}"));
+    let outcome = housepipe_impatient(&RUN, &pipe).wait();
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("does not tell whether it was loaded"), "{}", outcome.stderr);
+    assert_eq!(query_number(stack, &format!("SELECT count() FROM {topic}")), before);
+}
+
+/// Rows of another topic at the same places are not taken for those of this one, whatever their values.
+#[test]
+fn rows_of_another_topic_are_none_of_this_one() {
+    let (numbered, pipe) = placed("look_back_topic", 5_000, false);
+    let (topic, stack) = (numbered.topic(), shared_stack());
+    die_at("insert_before:2", &pipe);
+    forget(topic);
+    query(
+        stack,
+        &format!(
+            "INSERT INTO {topic} SELECT * REPLACE ('other' AS _topic, _offset + 1000 AS _offset) FROM {topic}"
+        ),
+    );
+    let outcome = housepipe_impatient(&RUN, &pipe).wait().expect_success();
+    assert_eq!(looked_for(&outcome), 1, "{}", outcome.stderr);
+    query(stack, &format!("ALTER TABLE {topic} DELETE WHERE _topic = 'other' SETTINGS mutations_sync = 2"));
+    let verdict = numbered.verdict(stack);
+    assert!(verdict.is_exact(), "{verdict:?}\n{}", numbered.evidence(stack));
+}
+
+/// What a table has forgotten does not come back where its memory is made larger.
+#[test]
+fn a_window_that_was_made_larger_is_not_trusted() {
+    let (numbered, pipe) = placed("look_back_window", 5_000, false);
+    let (topic, stack) = (numbered.topic(), shared_stack());
+    die_at("insert_after:2", &pipe);
+    forget(topic);
+    query(stack, &format!("ALTER TABLE {topic} MODIFY SETTING non_replicated_deduplication_window = 10000"));
+    let outcome = housepipe_impatient(&RUN, &pipe).wait().expect_success();
+    assert_eq!(looked_for(&outcome), 1, "{}", outcome.stderr);
+    let verdict = numbered.verdict(stack);
+    assert!(verdict.is_exact(), "{verdict:?}\n{}", numbered.evidence(stack));
+}
+
+/// A stop does not wait for the end of the time in which an insert may be under way: the next owner begins anew.
+#[test]
+fn a_pipe_that_waits_before_the_look_stops_at_once() {
+    let (numbered, pipe) = placed("look_back_stop", 5_000, false);
+    die_at("insert_after:2", &pipe);
+    forget(numbered.topic());
+    let waiting = housepipe(&["run", "pipe.yaml", "--json", "--session-timeout", "2"], Some(&pipe), b"");
+    wait_until("the wait to begin", || waiting.has_said("as soon as no insert of it can be under way"));
+    waiting.signal(nix::sys::signal::Signal::SIGTERM);
+    let outcome = waiting.wait().expect_success();
+    assert_eq!(outcome.number("loaded"), 0);
+    let outcome = housepipe_impatient(&RUN, &pipe).wait().expect_success();
+    assert_eq!(looked_for(&outcome), 1, "{}", outcome.stderr);
+    let verdict = numbered.verdict(shared_stack());
+    assert!(verdict.is_exact(), "{verdict:?}\n{}", numbered.evidence(shared_stack()));
 }
 
 /// A process that was frozen is not waited for in vain: it comes back, and what it had in mind is refused.

@@ -20,7 +20,7 @@ fn rejects_are_told_and_nothing_is_written() {
     ];
     produce(stack, &topic, 2, records);
     let pipe =
-        PipeText::new(stack, &topic).with_new_table("id UInt64, n UInt8, at DateTime('Europe/Belin')", "id");
+        PipeText::new(stack, &topic).with_new_table("id UInt64, n UInt8, at DateTime('Europe/Berlin')", "id");
     let outcome = housepipe(&["preview", "pipe.yaml", "--json"], Some(&pipe), b"").wait().expect_success();
     let report = outcome.json();
     assert_eq!(
@@ -48,7 +48,7 @@ fn rejects_are_told_and_nothing_is_written() {
     for words in [
         "a table that a run will create",
         "partition:offset",
-        "DateTime('Europe/Ber",
+        "DateTime('Europe/Be…",
         "partition 1, offset 0  out_of_range  column n  at byte 12",
         r"\u{1b}[31mno json",
         "more (1)",

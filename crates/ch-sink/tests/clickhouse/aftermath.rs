@@ -1,8 +1,13 @@
 //! Which rows of an insert a table has, and what it has taken since a moment.
 
-use housepipe_ch_sink::{CountedTable, ErrorRow, ErrorTable, Insert, InsertFormat, Left, TableName};
+use housepipe_ch_sink::{
+    CountedTable, ErrorRow, ErrorTable, Insert, InsertFormat, Left, PlaceColumns, Places, Sink, SinkError,
+    TableName,
+};
 
-use super::{names, rows, sink, start};
+use housepipe_local_stack::USER_BRIEF;
+
+use super::{config, names, rows, sink, start};
 
 const COLUMNS: &str = "a Nullable(Float64), j JSON, s String DEFAULT 'x'";
 
@@ -36,7 +41,7 @@ async fn rows_of_an_insert_are_found_by_their_bytes() {
                 json_as_string: true,
                 session: None,
             };
-            sink.rows_left(&sample, &types, &["s".to_owned()], 0).await.unwrap()
+            sink.rows_left(&sample, &types, &["s".to_owned()], None, 0).await.unwrap()
         }
     };
     assert_eq!(look(&[&nan, &null]).await, Left::Nothing);
@@ -44,6 +49,102 @@ async fn rows_of_an_insert_are_found_by_their_bytes() {
     assert_eq!(look(&[&nan, &null]).await, Left::All);
     assert_eq!(look(&[&nan, &other]).await, Left::Some);
     assert_eq!(look(&[&other]).await, Left::Nothing);
+}
+
+/// A text of at most 127 bytes, as RowBinary has it.
+fn text(text: &str) -> Vec<u8> {
+    [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat()
+}
+
+/// ClickHouse writes the paths of a document in another order when it has just read it than when it has stored it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_of_many_keys_are_found() {
+    let server = start();
+    let sink = sink(&server);
+    let documents = [
+        r#"{"name":"x","id":7,"tags":["b","a"],"user":{"id":1,"city":"Lisbon"},"ok":true,"n":null,"f":1.5}"#,
+        r#"{"z":1,"y":{"b":2,"a":[{"q":1,"p":2},{"p":3}]},"x":"a\"b","w":-3,"v":1e300,"u":"2026-01-01"}"#,
+        r#"{"k9":9,"k8":8,"k7":7,"k6":6,"k5":5,"k4":4,"k3":3,"k2":2,"k1":1,"k0":0}"#,
+    ];
+    for (name, ty, nested) in [
+        ("j1", "JSON", false),
+        ("j2", "JSON(max_dynamic_paths = 2, id UInt32)", false),
+        ("j3", "Array(JSON)", true),
+    ] {
+        server.query(&format!("CREATE TABLE {name} (a {ty}) ENGINE = MergeTree ORDER BY tuple()")).unwrap();
+        let bytes = |document: &str| match nested {
+            true => [&[2][..], &text(document), &text(document)].concat(),
+            false => text(document),
+        };
+        let (columns, types) = (names(&["a"]), names(&[ty]));
+        let insert =
+            |body: &[u8], count: u64| Insert { json_as_string: true, ..rows(name, &columns, body, count) };
+        let all: Vec<u8> = documents.iter().flat_map(|document| bytes(document)).collect();
+        sink.insert(&insert(&all, 3)).await.unwrap();
+        server.query(&format!("OPTIMIZE TABLE {name} FINAL")).unwrap();
+        for document in documents {
+            let left = sink.rows_left(&insert(&bytes(document), 1), &types, &[], None, 0).await.unwrap();
+            assert_eq!(left, Left::All, "{ty}: {document}");
+        }
+        let other = bytes(r#"{"name":"x","id":8}"#);
+        let left = sink.rows_left(&insert(&other, 1), &types, &[], None, 0).await.unwrap();
+        assert_eq!(left, Left::Nothing, "{ty}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_are_found_by_their_places() {
+    let server = start();
+    let sink = sink(&server);
+    server
+        .query(
+            "CREATE TABLE p (`the topic` LowCardinality(String), part UInt16, off Nullable(Int64), v String) \
+             ENGINE = MergeTree ORDER BY v",
+        )
+        .unwrap();
+    server
+        .query(
+            "INSERT INTO p VALUES ('a', 1, 10, 'x'), ('a', 1, 12, 'y'), ('a', 1, 12, 'y'), ('b', 1, 11, 'z')",
+        )
+        .unwrap();
+    let columns = PlaceColumns {
+        topic: "the topic".to_owned(),
+        partition: "part".to_owned(),
+        offset: "off".to_owned(),
+    };
+    let left = |topic: &'static str, partition, offsets: &'static [i64]| {
+        let (sink, columns) = (sink.clone(), columns.clone());
+        async move {
+            let places = Places { columns: &columns, topic, partition, start: 10, end: 20 };
+            sink.records_left("p", &places, offsets.iter().copied(), 0).await.unwrap()
+        }
+    };
+    assert_eq!(left("a", 1, &[10, 12]).await, Left::All);
+    assert_eq!(left("a", 1, &[10, 12, 13]).await, Left::Some);
+    assert_eq!(left("a", 1, &[10]).await, Left::Some, "also one that is not wanted");
+    assert_eq!(left("a", 2, &[10, 12]).await, Left::Nothing);
+    assert_eq!(left("b", 1, &[11]).await, Left::All);
+    assert_eq!(left("c", 1, &[11]).await, Left::Nothing);
+    // Values are looked for at their places alone.
+    let (names, types) = (names(&["v"]), names(&["String"]));
+    let sample = rows("p", &names, &text("x"), 1);
+    for (start, expected) in [(10, Left::All), (11, Left::Nothing)] {
+        let places = Places { columns: &columns, topic: "a", partition: 1, start, end: 20 };
+        let left = sink.rows_left(&sample, &types, &[], Some(&places), 0).await.unwrap();
+        assert_eq!(left, expected);
+    }
+}
+
+/// A profile that ends queries early does not make rows look as if they were not there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_that_may_not_read_enough_is_an_error() {
+    let server = start();
+    server.query("CREATE TABLE q (v UInt8) ENGINE = MergeTree ORDER BY v").unwrap();
+    server.query("INSERT INTO q SELECT 1 FROM numbers(20000) UNION ALL SELECT 7").unwrap();
+    let sink = Sink::new(&config(&server, USER_BRIEF)).unwrap();
+    let (columns, types) = (names(&["v"]), names(&["UInt8"]));
+    let error = sink.rows_left(&rows("q", &columns, &[7], 1), &types, &[], None, 0).await.unwrap_err();
+    assert!(matches!(&error, SinkError::Server { error, .. } if error.code == 158), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -146,7 +247,11 @@ async fn rows_are_found_while_parts_are_merged() {
         };
         let look = async {
             for _ in 0..3 {
-                assert_eq!(sink.rows_left(&sample, &types, &[], 0).await.unwrap(), Left::All, "row {n}");
+                assert_eq!(
+                    sink.rows_left(&sample, &types, &[], None, 0).await.unwrap(),
+                    Left::All,
+                    "row {n}"
+                );
             }
         };
         tokio::join!(look, merge);

@@ -40,6 +40,9 @@ pub const USER_NARROW: User = User { name: "narrow", password: "narrow-secret" }
 /// May insert in [`DATABASE`], and reads nothing of it.
 pub const USER_WRITER: User = User { name: "writer", password: "writer-secret" };
 
+/// May do everything; its queries end after 100 rows, as if there were no more.
+pub const USER_BRIEF: User = User { name: "brief", password: "brief-secret" };
+
 /// The working database, made at the start. `default` is an overlay in chdb-core and refuses tables of some engines.
 pub const DATABASE: &str = "housepipe";
 

@@ -211,14 +211,17 @@ impl Shared {
             return refuse(400, "unsupported_grant_type");
         }
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let claims = json!({
+        let mut claims = json!({
             "iss": ISSUER_NAME,
             "sub": ISSUER_CLIENT.name,
             "aud": field("audience").unwrap_or_else(|| ISSUER_AUDIENCE.to_owned()),
-            "scope": field("scope").unwrap_or_default(),
             "iat": now_s,
             "exp": now_s + lifetime_s,
         });
+        // Kafka refuses one that is empty.
+        if let Some(scope) = field("scope").filter(|scope| !scope.is_empty()) {
+            claims["scope"] = scope.into();
+        }
         match self.key.sign(&claims) {
             Ok(token) => Some(Reply::json(
                 200,

@@ -1,6 +1,6 @@
 //! What exactly-once delivery needs of ClickHouse beside tables that remember tokens: rights to look back, and sessions.
 
-use housepipe_ch_sink::{GrantProblem, Sink, SinkError};
+use housepipe_ch_sink::{GrantProblem, Sink, SinkError, TableColumn};
 use housepipe_transform::Column;
 
 use super::{Check, Verdict};
@@ -20,18 +20,20 @@ pub(crate) struct Obstacle {
 const RIGHTS: &str = "grants to look back";
 const SESSIONS: &str = "sessions";
 
-/// What stands in the way of a table of this engine that is filled in these columns.
+/// What stands in the way of a table of this engine that is filled in these columns; `known` are those that the table has, none where it
+/// is not there yet.
 pub(crate) async fn obstacles(
     sink: &Sink,
     file: &PipeFile,
     engine: &str,
     columns: &[Column],
+    known: &[TableColumn],
 ) -> Result<Vec<Obstacle>, SinkError> {
     let mut problems = Vec::new();
     let mut obstacles = Vec::new();
     if is_of_one_server(engine) {
         // What the server fills is not looked for.
-        let compared = || columns.iter().filter(|column| !may_be_filled(column));
+        let compared = || columns.iter().filter(|column| !may_be_filled(column, known));
         let names: Vec<String> = compared().map(|column| column.name.clone()).collect();
         let types: Vec<String> = compared().map(|column| column.ty.to_string()).collect();
         problems.extend(sink.rows_check(&file.destination.table, &names, &types).await?);

@@ -93,6 +93,11 @@ pub enum Halt {
         /// Seconds since it was prepared.
         age_s: u64,
     },
+    /// A range may be loaded, and its rows were looked for, which does not tell.
+    Untold {
+        /// Seconds since it was prepared.
+        age_s: u64,
+    },
 }
 
 /// What became of a commit.

@@ -242,6 +242,15 @@ impl ExactlyOnce {
         }
     }
 
+    /// What is left of the front batch was looked for, and does not tell whether it was inserted.
+    pub fn untold(&mut self, age_s: u64) -> Action {
+        if matches!(self.phase, Phase::Inserting(_)) {
+            self.halt(Halt::Untold { age_s })
+        } else {
+            Action::Wait
+        }
+    }
+
     /// The group wants the partition back. What is being inserted is finished and committed; what is only sealed is
     /// dropped, and read again by the next owner.
     pub fn revoke(&mut self) -> Action {
@@ -300,6 +309,11 @@ impl ExactlyOnce {
                 | Phase::Clearing(_)
         );
         !waits && self.sealed.is_empty()
+    }
+
+    /// Whether the group wants the partition back.
+    pub fn is_draining(&self) -> bool {
+        self.is_draining
     }
 
     /// Whether this owner does nothing any more.
@@ -385,7 +399,8 @@ mod tests {
     use super::*;
     use crate::delivery::Cut;
 
-    const NOW: Moment = Moment { unix_s: 1_764_000_000, blocks: None, server_start_unix_s: None };
+    const NOW: Moment =
+        Moment { unix_s: 1_764_000_000, blocks: None, server_start_unix_s: None, windows: None };
     const TERMS: Terms = Terms { plan: 7, fence_s: 300 };
 
     fn lineage() -> Lineage {

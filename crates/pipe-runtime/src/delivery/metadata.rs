@@ -9,12 +9,14 @@
 //! 2;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;b=5eed1234:4711;h=466a9ec1
 //! 3;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;r=1764000100;h=ac4fa187
 //! 4;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;o=0bad5eed:4700;h=fab11d64
+//! 5;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;o=0bad5eed:4700;w=10000:1000:;h=8eef6146
 //! ```
 //!
 //! Version, lineage and the committed offset; for a range whose insert may be under way also its end, rows, rejects, the
 //! plan's hash, why the batch was cut, how often it was begun anew, when it was prepared (seconds since 1970), and, where
 //! that is known, when the server was started, which tables store what is
-//! inserted, how many blocks they had given out together, the same of those for rows alone, and when the range was prepared once more for a server that was started anew. The CRC-32 (ISO-HDLC, as in zip)
+//! inserted, how many blocks they had given out together, the same of those for rows alone, how many blocks those for rows and those for rejects
+//! remembered and for how many seconds, and when the range was prepared once more for a server that was started anew. The CRC-32 (ISO-HDLC, as in zip)
 //! covers the text before it. Keeping the range in the commit is an idea of eBay's Block Aggregator.
 
 use std::fmt::{self, Write};
@@ -22,13 +24,13 @@ use std::fmt::{self, Write};
 use housepipe_ch_sink::{BlockMark, TablesMark};
 use housepipe_kafka_source::Offset;
 
-use super::moment::Moment;
+use super::moment::{Moment, WindowMark};
 
 /// Bytes of the text, at most, as long as offsets have 15 digits.
-pub const BYTES_MAX: usize = 224;
+pub const BYTES_MAX: usize = 264;
 
 /// The newest version. What an older one can say is written as that, so that older programs read it.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// Names one life of a partition's offsets; part of every insert token.
 ///
@@ -113,9 +115,10 @@ impl Pending {
 
     /// The first version that can say this.
     fn version(&self) -> u32 {
-        let Moment { blocks, server_start_unix_s, .. } = self.prepared;
+        let Moment { blocks, server_start_unix_s, windows, .. } = self.prepared;
         match (server_start_unix_s, self.renewed_unix_s) {
-            _ if blocks.is_some_and(|mark| mark.rows.is_some()) => VERSION,
+            _ if windows.is_some() => VERSION,
+            _ if blocks.is_some_and(|mark| mark.rows.is_some()) => 4,
             (None, None) if self.attempt == 0 && blocks.is_none() => 1,
             (None, None) => 2,
             _ => 3,
@@ -192,6 +195,10 @@ impl Metadata {
                     let _ = write!(text, ";o={:08x}:{}", rows.tables, rows.number);
                 }
             }
+            if let Some(WindowMark { rows, rejects, seconds }) = prepared.windows {
+                let [rows, rejects, seconds] = [rows, rejects, seconds].map(digits);
+                let _ = write!(text, ";w={rows}:{rejects}:{seconds}");
+            }
             if let Some(renewed) = renewed_unix_s {
                 let _ = write!(text, ";r={renewed}");
             }
@@ -236,6 +243,18 @@ fn number(field: Option<&str>) -> Option<Option<u64>> {
     field.map_or(Some(None), |digits| digits.parse().ok().map(Some))
 }
 
+/// A number as it is written; nothing for none.
+fn digits(number: Option<u32>) -> String {
+    number.map_or_else(String::new, |number| number.to_string())
+}
+
+fn window_mark(text: &str) -> Option<WindowMark> {
+    let number = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
+    let (rows, rest) = text.split_once(':')?;
+    let (rejects, seconds) = rest.split_once(':')?;
+    Some(WindowMark { rows: number(rows)?, rejects: number(rejects)?, seconds: number(seconds)? })
+}
+
 fn tables_mark(text: &str) -> Option<TablesMark> {
     let (tables, number) = text.split_once(':')?;
     Some(TablesMark { tables: u32::from_str_radix(tables, 16).ok()?, number: number.parse().ok()? })
@@ -278,6 +297,10 @@ fn parse(text: &str) -> Option<(Offset, Metadata)> {
                         Some(BlockMark::new(tables_mark(all)?, rows))
                     }
                 },
+                windows: match field("w") {
+                    None => None,
+                    Some(windows) => Some(window_mark(windows)?),
+                },
             },
             renewed_unix_s: number(field("r"))?,
         }),
@@ -316,6 +339,8 @@ mod tests {
         let blocks = Some(BlockMark::new(TablesMark { tables: 0x5eed_1234, number }, rows));
         Moment { blocks, server_start_unix_s: Some(1_763_000_000), ..Moment::at(1_764_000_000) }
     }
+
+    const WINDOWS: WindowMark = WindowMark { rows: Some(10_000), rejects: Some(1_000), seconds: None };
 
     fn metadata(pending: Option<Pending>) -> Metadata {
         Metadata { lineage: Lineage::from_bits(0x9f3a_5c01_d27e), pending }
@@ -358,6 +383,14 @@ mod tests {
                 1_000,
                 "4;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;o=0bad5eed:4700;h=fab11d64",
             ),
+            (
+                metadata(Some(Pending {
+                    prepared: Moment { windows: Some(WINDOWS), ..with_rows(4_711) },
+                    ..pending(1_900)
+                })),
+                1_000,
+                "5;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;o=0bad5eed:4700;w=10000:1000:;h=8eef6146",
+            ),
         ];
         for (metadata, committed, text) in goldens {
             assert_eq!(metadata.to_text(Offset(committed)), text);
@@ -375,6 +408,11 @@ mod tests {
             prepared: Moment {
                 unix_s: 9_999_999_999,
                 server_start_unix_s: Some(9_999_999_999),
+                windows: Some(WindowMark {
+                    rows: Some(u32::MAX),
+                    rejects: Some(u32::MAX),
+                    seconds: Some(u32::MAX),
+                }),
                 ..with_rows(999_999_999_999)
             },
             renewed_unix_s: Some(9_999_999_999),
@@ -394,7 +432,7 @@ mod tests {
         {
             assert_eq!(Recorded::read(text, Offset(5)), Recorded::Foreign, "{text}");
         }
-        assert_eq!(Recorded::read("5;L=anything", Offset(5)), Recorded::Newer { version: 5 });
+        assert_eq!(Recorded::read("6;L=anything", Offset(5)), Recorded::Newer { version: 6 });
         let upper = ours.to_uppercase().replace(";L=9F3A5C01D27E;S", ";L=9f3a5c01d27e;s");
         for text in [
             "1;L=",
@@ -420,9 +458,11 @@ mod tests {
             0..i64::MAX,
             any::<(u32, u32, u32, u32, (u64, Option<u64>, Option<u64>))>(),
             any::<Option<(u32, u64, Option<(u32, u64)>)>>(),
+            any::<Option<(Option<u32>, Option<u32>, Option<u32>)>>(),
             cut,
         )
-            .prop_map(|(end, numbers, blocks, cut)| {
+            .prop_map(|(end, numbers, blocks, windows, cut)| {
+                let windows = windows.map(|(rows, rejects, seconds)| WindowMark { rows, rejects, seconds });
                 let (rows, rejects, plan, attempt, (unix_s, renewed_unix_s, server_start_unix_s)) = numbers;
                 let mark = |(tables, number)| TablesMark { tables, number };
                 let blocks = blocks
@@ -434,7 +474,7 @@ mod tests {
                     plan,
                     cut,
                     attempt,
-                    prepared: Moment { unix_s, blocks, server_start_unix_s },
+                    prepared: Moment { unix_s, blocks, server_start_unix_s, windows },
                     renewed_unix_s,
                 }
             });

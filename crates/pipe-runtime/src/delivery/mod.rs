@@ -15,6 +15,6 @@ pub use action::{Action, Commit, CommitOutcome, Halt, Sealed, Terms, TokenMemory
 pub use exactly_once::ExactlyOnce;
 pub use ledger::{BatchId, Epoch, Ledger, Span};
 pub use metadata::{BYTES_MAX, Cut, Lineage, Metadata, Pending, Recorded};
-pub use moment::Moment;
+pub use moment::{Moment, WindowMark};
 pub use reject_rule::{Judged, JudgedBatch, RECORDS_MIN, RejectRule, RejectVerdict, Rejected, Share};
 pub use token::BatchToken;

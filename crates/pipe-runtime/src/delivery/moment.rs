@@ -12,12 +12,26 @@ pub struct Moment {
     pub blocks: Option<BlockMark>,
     /// When the server was started, as last heard, in seconds since 1970; none where that is not known.
     pub server_start_unix_s: Option<u64>,
+    /// What the tables remembered then; none where that is not known.
+    pub windows: Option<WindowMark>,
+}
+
+/// How much tables remember: what is forgotten does not come back where a window is made larger. Each is the least of all tables, and
+/// none where it does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct WindowMark {
+    /// Blocks of the tables for rows.
+    pub rows: Option<u32>,
+    /// Blocks of the tables for rejects.
+    pub rejects: Option<u32>,
+    /// Seconds, of all tables.
+    pub seconds: Option<u32>,
 }
 
 impl Moment {
     /// A second of which nothing else is known.
     pub fn at(unix_s: u64) -> Moment {
-        Moment { unix_s, blocks: None, server_start_unix_s: None }
+        Moment { unix_s, ..Moment::default() }
     }
 
     /// Seconds between two moments.

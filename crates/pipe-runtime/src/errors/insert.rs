@@ -120,7 +120,7 @@ impl Loader<'_> {
     /// What is left of an insert that was sent when the server's clock was `since`, or later.
     pub(super) async fn left_of(&self, insert: &Insert<'_>, since: ServerClock) -> Result<Left, ErrorsError> {
         let (target, all) = (&self.destination.target, Insert { token: None, ..insert.clone() });
-        let ask = || self.sink.rows_left(&all, &target.types, &target.filled, since.now_unix_s);
+        let ask = || self.sink.rows_left(&all, &target.types, &target.filled, None, since.now_unix_s);
         Ok(until_answered(ask).await?)
     }
 }

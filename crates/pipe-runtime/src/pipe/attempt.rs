@@ -1,7 +1,8 @@
 //! What is inserted, and why it may end without.
 
-use housepipe_ch_sink::{ErrorRow, ErrorTable, FailureClass, Insert, SinkError, TableColumn};
+use housepipe_ch_sink::{ErrorBlock, ErrorTable, FailureClass, Insert, SinkError, TableColumn};
 
+use super::recovery::Remembered;
 use super::shared::Shared;
 
 /// What is tried until it succeeds.
@@ -11,7 +12,7 @@ pub(super) enum Attempt<'a> {
         /// Rows of too many partitions of the table are given back, to go in several inserts.
         may_divide: bool,
     },
-    Errors(&'a ErrorTable, &'a [ErrorRow], &'a str),
+    Errors(&'a ErrorTable, &'a ErrorBlock, &'a str),
 }
 
 impl Attempt<'_> {
@@ -39,6 +40,14 @@ impl Attempt<'_> {
         }
     }
 
+    /// Whether its tokens are remembered.
+    pub(super) fn is_remembered(&self, remembered: Remembered) -> bool {
+        match self {
+            Attempt::Rows { .. } => remembered.rows,
+            Attempt::Errors(..) => remembered.rejects,
+        }
+    }
+
     /// Whether tokens of the table outlive its server.
     pub(super) fn is_in_keeper(&self, shared: &Shared) -> bool {
         match self {
@@ -62,6 +71,13 @@ pub(super) enum Undelivered {
         /// Seconds since it may have been tried first.
         age_s: u64,
     },
+    /// What is left of it was looked for, and does not tell whether it was stored.
+    Untold {
+        /// Seconds since it may have been tried first.
+        age_s: u64,
+    },
+    /// The pipe is told to stop, or the group wants the partition back, while something is waited for that takes long.
+    GivenUp,
     /// The server was started anew since it was prepared, and it is known what is left of it: it is to be prepared again.
     Outlived {
         /// Whether its rows are there.

@@ -251,6 +251,11 @@ impl SealedBatch {
         (Bytes::from(body), rows)
     }
 
+    /// The offsets of the records of all rows.
+    pub(super) fn row_offsets(&self) -> impl Iterator<Item = i64> {
+        self.row_offsets.iter().copied()
+    }
+
     /// Where row number `row` came from.
     pub(super) fn origin(&self, row: usize) -> (PartitionId, Offset) {
         let run = self.runs.partition_point(|(first, _)| *first <= row) - 1;

@@ -11,7 +11,7 @@ use super::exactly_once;
 use super::guard::Guard;
 use super::inserter::{insert_of, persist_rejects};
 use super::isolate;
-use super::look_back;
+use super::look_back::{self, Half};
 use super::part::{Part, RowsRefused};
 use super::persist::persist;
 use super::progress::Outcome;
@@ -86,6 +86,14 @@ pub(super) async fn deliver_part(
             part.give_back(&shared);
             deliveries.overdue(&shared, partition, epoch, age_s);
         }
+        Err(Undelivered::Untold { age_s }) => {
+            part.give_back(&shared);
+            deliveries.untold(&shared, partition, epoch, age_s);
+        }
+        Err(Undelivered::GivenUp) => {
+            part.give_back(&shared);
+            deliveries.give_up(&shared, partition, epoch);
+        }
         Err(Undelivered::Outlived { are_there }) => {
             tracing::info!(
                 partition = partition.0,
@@ -145,7 +153,7 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
     let is_forgotten = match persist(shared, attempt, &mut guard).await {
         Err(Undelivered::ServerRestarted { .. }) => false,
         Err(Undelivered::Overdue { .. }) if look_back::can_look_back(shared, part.batch.row_count()) => {
-            look_back::until_quiet(shared, &guard, part).await?;
+            look_back::until_quiet(shared, &guard, part, Half::Rows).await?;
             true
         }
         other => return other,
@@ -205,7 +213,7 @@ async fn rejects(
     }
     let tried = persist_rejects(shared, &wanted, &current, &mut guard).await;
     if matches!(tried, Err(Undelivered::Overdue { .. })) && shared.setup.target.is_of_one_server() {
-        look_back::until_quiet(shared, &guard, part).await?;
+        look_back::until_quiet(shared, &guard, part, Half::Rejects).await?;
     }
     match tried {
         Err(Undelivered::ServerRestarted { .. } | Undelivered::Overdue { .. })
@@ -236,7 +244,7 @@ fn is_there(
         // A table that merges rows into others may have done that with all of them.
         Some(Left::Nothing) if keeps_rows => Ok(false),
         Some(Left::Nothing | Left::Some) => {
-            Err(Undelivered::Overdue { age_s: shared.now().seconds_to(tried) })
+            Err(Undelivered::Untold { age_s: shared.now().seconds_to(tried) })
         }
     }
 }

@@ -17,6 +17,7 @@ use housepipe_kafka_source::{Offset, PartitionId, PartitionReader};
 use super::batch::SealedBatch;
 use super::deliver_part;
 use super::guard::Guard;
+use super::look_back::Quiet;
 use super::part::{Part, RowsRefused};
 use super::recovery;
 use super::replay_slot::ReplaySlot;
@@ -62,6 +63,8 @@ struct Owned {
     parts: VecDeque<Part>,
     /// The range that was prepared last, by this owner or the one before it, and its start; none where it is stored.
     prepared: Option<(Offset, Pending)>,
+    /// Since when no insert of the range that is read again was allowed any more, where its token may be forgotten.
+    quiet: Option<Quiet>,
     /// Until the core says where to read.
     reader: Option<PartitionReader>,
     /// The group had no offset for it, and nothing was read of it yet.
@@ -117,6 +120,7 @@ impl Deliveries {
             committed: position,
             parts: VecDeque::new(),
             prepared: None,
+            quiet: None,
             reader: Some(reader),
             begins_from_nothing,
             refused: 0,
@@ -127,19 +131,20 @@ impl Deliveries {
             Recorded::Ours(metadata) if metadata.pending.is_some() => {
                 recovery::spawn(shared, partition, epoch, position, metadata);
             }
-            _ => self.recovered(shared, partition, epoch, position, recorded, TokenMemory::Sure),
+            _ => self.recovered(shared, partition, epoch, position, (recorded, TokenMemory::Sure), None),
         }
     }
 
-    /// It is known whether ClickHouse remembers what the last owner may have inserted.
+    /// It is known whether ClickHouse remembers what the last owner may have inserted; where it may not, nothing of that can be under
+    /// way any more.
     pub(super) fn recovered(
         &self,
         shared: &Arc<Shared>,
         partition: PartitionId,
         epoch: Epoch,
         position: Offset,
-        recorded: Recorded,
-        memory: TokenMemory,
+        (recorded, memory): (Recorded, TokenMemory),
+        quiet: Option<Quiet>,
     ) {
         match recorded {
             Recorded::Foreign => {
@@ -163,6 +168,7 @@ impl Deliveries {
         };
         self.step(shared, partition, epoch, |owned| {
             owned.prepared = pending.map(|pending| (position, pending));
+            owned.quiet = quiet;
             owned.core.recover(position, recorded, fresh, memory, shared.now())
         });
     }
@@ -184,6 +190,7 @@ impl Deliveries {
             lineage: Lineage::from_bits(0),
             is_repetition: false,
             renewed: None,
+            quiet: None,
             lacks_raw: false,
             slot,
         });
@@ -198,6 +205,7 @@ impl Deliveries {
             if let Some(pending) = owned.core.replaying() {
                 part.refuse_as_recorded(shared, &pending);
                 part.is_repetition = true;
+                part.quiet = owned.quiet.take();
                 sealed = part.sealed;
             }
             part.lineage = owned.core.lineage();
@@ -291,6 +299,7 @@ impl Deliveries {
         let now = shared.now();
         part.is_repetition = are_there;
         part.renewed = are_there.then_some(now);
+        part.quiet = None;
         let mut left = Some(part);
         self.step(shared, partition, epoch, |owned| {
             let action = owned.core.prepare_again(are_there, now);
@@ -309,6 +318,22 @@ impl Deliveries {
     /// The part was tried for so long that ClickHouse may have forgotten its token.
     pub(super) fn overdue(&self, shared: &Arc<Shared>, partition: PartitionId, epoch: Epoch, age_s: u64) {
         self.step(shared, partition, epoch, |owned| owned.core.overdue(age_s));
+    }
+
+    /// What is left of the part was looked for, and does not tell whether it was inserted.
+    pub(super) fn untold(&self, shared: &Arc<Shared>, partition: PartitionId, epoch: Epoch, age_s: u64) {
+        self.step(shared, partition, epoch, |owned| owned.core.untold(age_s));
+    }
+
+    /// The part is not waited for any more: the partition's next owner finds its range.
+    pub(super) fn give_up(&self, shared: &Arc<Shared>, partition: PartitionId, epoch: Epoch) {
+        self.step(shared, partition, epoch, |owned| owned.core.give_up());
+    }
+
+    /// Whether the group wants the partition back, or it has another owner.
+    pub(super) fn is_wanted_back(&self, partition: PartitionId, epoch: Epoch) -> bool {
+        let all = self.lock();
+        all.get(&partition).is_none_or(|owned| owned.epoch != epoch || owned.core.is_draining())
     }
 
     /// The offset that the group has committed for the partition.
@@ -551,7 +576,12 @@ fn explain_halt(halt: Halt, prepared: Option<(Offset, Pending)>) -> String {
         Halt::TooOld { age_s } => format!(
             "a batch that may be loaded already is {age_s} s old, and the table may have forgotten its token, or have lost it \
              when clickhouse was started anew, or another table or view has taken its place; {loaded}. A MergeTree on one server \
-             without views, with columns for _partition and _offset, is looked into instead"
+             without views, with columns for _topic, _partition and _offset, is looked into instead"
+        ),
+        Halt::Untold { age_s } => format!(
+            "a batch that may be loaded already is {age_s} s old, its token is not believed, and what the tables have of it does not \
+             tell whether it was loaded: a part of it, other values than it has, or nothing in a table whose engine merges rows; \
+             {loaded}"
         ),
     }
 }

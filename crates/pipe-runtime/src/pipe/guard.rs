@@ -8,7 +8,7 @@ use housepipe_kafka_source::PartitionId;
 use super::attempt::{Attempt, Undelivered};
 use super::recovery;
 use super::shared::Shared;
-use crate::delivery::{Epoch, Moment, Pending, TokenMemory};
+use crate::delivery::{Epoch, Moment, Pending};
 use crate::server_start::{SETTLING, is_another, is_settled};
 
 /// Under what an insert may be tried, and tried again.
@@ -22,6 +22,8 @@ pub(super) struct Guard {
     last_unix_s: u64,
     /// It may have been tried before, so that the next try has to be asked for.
     is_repetition: bool,
+    /// It was tried by this process since it was prepared.
+    was_sent: bool,
     /// The start of the server that the range was prepared under, or that has heard of the token, where that is known.
     server: Option<u64>,
     /// The same, where the server was started anew after the first try.
@@ -36,7 +38,15 @@ impl Guard {
     pub(super) fn of_nobody(shared: &Shared) -> Guard {
         let since = shared.now();
         let last_unix_s = since.unix_s;
-        Guard { owner: None, since, last_unix_s, is_repetition: false, server: None, another: None }
+        Guard {
+            owner: None,
+            since,
+            last_unix_s,
+            is_repetition: false,
+            was_sent: false,
+            server: None,
+            another: None,
+        }
     }
 
     /// Of a prepared range of a partition; where `is_repetition`, an earlier owner may have tried it.
@@ -54,6 +64,7 @@ impl Guard {
             since: pending.prepared,
             last_unix_s: pending.last_unix_s(),
             is_repetition,
+            was_sent: false,
             server: pending.prepared.server_start_unix_s.filter(|_| is_of_one),
             another: None,
         }
@@ -78,14 +89,27 @@ impl Guard {
         self.is_repetition
     }
 
+    /// Whether this process has tried it since it was prepared.
+    pub(super) fn was_sent(&self) -> bool {
+        self.was_sent
+    }
+
     /// It is tried now; says whether it may have been before.
     pub(super) fn tries(&mut self) -> bool {
+        self.was_sent = true;
         std::mem::replace(&mut self.is_repetition, true)
     }
 
     /// The server has not begun the last try.
     pub(super) fn was_not_begun(&mut self, was_tried: bool) {
         self.is_repetition = was_tried;
+    }
+
+    /// Whether the group wants the partition back, or has given it to somebody else.
+    pub(super) fn is_wanted_back(&self, shared: &Shared) -> bool {
+        self.owner.is_some_and(|(partition, epoch)| {
+            shared.deliveries.as_ref().is_none_or(|all| all.is_wanted_back(partition, epoch))
+        })
     }
 
     /// Whether the partition is still this process's own.
@@ -135,7 +159,7 @@ impl Guard {
                     Err(undelivered) => return Ok(Err(undelivered)),
                 };
                 known_unix_s = first.clock.now_unix_s;
-                if recovery::memory(shared, self.since).await? != TokenMemory::Sure {
+                if !attempt.is_remembered(recovery::remembered(shared, self.since).await?) {
                     return Ok(Err(Undelivered::Overdue { age_s: shared.now().seconds_to(self.since) }));
                 }
             }

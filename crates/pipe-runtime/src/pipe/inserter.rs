@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use housepipe_ch_sink::{ErrorRow, Insert};
+use housepipe_ch_sink::{ErrorBlock, ErrorRow, Insert};
 
 use super::attempt::{Attempt, Undelivered};
 use super::batch::SealedBatch;
@@ -120,15 +120,20 @@ pub(super) async fn persist_rejects(
     guard: &mut Guard,
 ) -> Result<(), Undelivered> {
     let Some(table) = &shared.setup.error_table else { return Ok(()) };
-    if rejects.is_empty() {
-        return Ok(());
-    }
-    match persist(shared, Attempt::Errors(table, rejects, token), guard).await {
-        Err(Undelivered::Refused(error)) => {
-            // The error table is ours; rows that it refuses mean that somebody changed it.
-            shared.fail(PipeError::ErrorTable { table: table.name().to_owned(), source: Box::new(error) });
-            Err(Undelivered::Abandoned)
+    let mut rest = rejects;
+    // Each block has its own look at whether it may be sent: together they may take long.
+    while let Some((block, behind)) = ErrorBlock::first_of(rest) {
+        rest = behind;
+        match persist(shared, Attempt::Errors(table, &block, token), guard).await {
+            Ok(()) => {}
+            Err(Undelivered::Refused(error)) => {
+                // The error table is ours; rows that it refuses mean that somebody changed it.
+                shared
+                    .fail(PipeError::ErrorTable { table: table.name().to_owned(), source: Box::new(error) });
+                return Err(Undelivered::Abandoned);
+            }
+            Err(other) => return Err(other),
         }
-        other => other,
     }
+    Ok(())
 }

@@ -7,6 +7,7 @@ use housepipe_kafka_source::{Offset, PartitionId};
 
 use super::batch::SealedBatch;
 use super::isolate::CODE_REFUSED;
+use super::look_back::Quiet;
 use super::record::bare_error_row;
 use super::replay_slot::ReplaySlot;
 use super::shared::Shared;
@@ -26,6 +27,8 @@ pub(super) struct Part {
     pub(super) is_repetition: bool,
     /// When it was prepared again with the same token.
     pub(super) renewed: Option<Moment>,
+    /// Since when no insert of it by an earlier owner was allowed, where its token may be forgotten.
+    pub(super) quiet: Option<Quiet>,
     /// A reject whose record has to be read again for its bytes.
     pub(super) lacks_raw: bool,
     /// Of a range that was read again; the last part keeps it.
@@ -80,6 +83,7 @@ impl Part {
             lineage,
             is_repetition: false,
             renewed: None,
+            quiet: None,
             lacks_raw: false,
             slot,
         };

@@ -98,6 +98,8 @@ async fn attempt_once(
             }
             inserted.map(|_| ())
         }
-        Attempt::Errors(table, rows, token) => sink.insert_errors(table, rows, Some(token), session).await,
+        Attempt::Errors(table, block, token) => {
+            sink.insert_error_block(table, block, Some(token), session).await
+        }
     })
 }

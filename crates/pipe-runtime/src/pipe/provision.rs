@@ -83,7 +83,9 @@ pub(super) async fn look_back(
     sink: &Sink,
     provisioned: &Provisioned,
 ) -> Result<(), PipeError> {
-    let obstacles = obstacles(sink, file, &provisioned.target.engine, &provisioned.columns).await?;
+    let target = &provisioned.target;
+    let obstacles =
+        obstacles(sink, file, &target.engine, &provisioned.columns, &target.known_columns).await?;
     let Some(first) = obstacles.first() else { return Ok(()) };
     let mends: Vec<&str> = obstacles.iter().map(|obstacle| obstacle.mend.as_str()).collect();
     Err(PipeError::CannotDeduplicate { problem: first.problem.clone(), mend: mends.join("; ") })

@@ -4,67 +4,93 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use housepipe_ch_sink::{Backoff, ErrorTable, FailureClass, SinkError};
+use housepipe_ch_sink::{Backoff, BlockMark, ErrorTable, FailureClass, SinkError};
 use housepipe_kafka_source::{Offset, PartitionId};
 
 use super::blocks;
-use super::look_back::can_look_back;
+use super::look_back::{Quiet, can_look_back};
 use super::persist::{HOLD_RETRY_MS, jitter};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
-use super::windows::Windows;
-use crate::delivery::{Epoch, Metadata, Moment, Recorded, TokenMemory};
+use super::windows::{TokenWindow, Windows};
+use crate::delivery::{Epoch, Metadata, Moment, Pending, Recorded, TokenMemory};
 use crate::error::{PipeError, explain};
 
 /// Age up to which a mark of the tables for rejects is believed, in seconds: their rows go by their age, a day at the least, and
 /// with them the numbers of their blocks.
 const MARK_OF_REJECTS_TRUSTED_S: u64 = 86_400;
 
+/// Which tokens of a moment the tables are sure to remember.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Remembered {
+    pub(super) rows: bool,
+    pub(super) rejects: bool,
+}
+
 /// Asks ClickHouse what its tables took since that moment.
 ///
 /// What has to remember is read anew: a view may have been attached meanwhile, or a window made smaller. Where it cannot hold
 /// any more the pipe fails, as it would be refused at its start.
-pub(super) async fn memory(shared: &Shared, since: Moment) -> Result<TokenMemory, SinkError> {
+pub(super) async fn remembered(shared: &Shared, since: Moment) -> Result<Remembered, SinkError> {
     let errors = shared.setup.error_table.as_ref().map(ErrorTable::name);
     match Windows::read(&shared.setup.sink, &shared.setup.target.table, errors).await? {
         Some(Ok(windows)) => shared.know_windows(windows),
         Some(Err(refusal)) => {
             shared.fail(refusal);
-            return Ok(TokenMemory::Unsure);
+            return Ok(Remembered { rows: false, rejects: false });
         }
         // A table is away, and an insert will say so.
         None => {}
     }
     let now = blocks::look(shared).await?;
     let seconds = shared.now().seconds_to(since);
+    let mut remembered = Remembered { rows: true, rejects: true };
     for window in &shared.windows().all {
-        let counted = match now.zip(since.blocks).filter(|_| window.is_counted()) {
-            Some((now, before)) if !window.is_of_errors => now.rows_since(before),
-            Some((now, before)) if seconds <= MARK_OF_REJECTS_TRUSTED_S => now.others_since(before),
-            _ => None,
-        };
-        if counted.is_some_and(|blocks| window.is_sure(blocks, seconds)) {
-            continue;
-        }
-        // The mark may be older than the moment, and the parts of that time may be gone: both only count too much.
-        let taken = shared.setup.sink.taken_since(&window.table, since.unix_s).await?;
-        if !window.is_sure(taken.blocks_max, taken.seconds) {
-            tracing::warn!(
-                table = %window.table,
-                blocks = counted.unwrap_or(taken.blocks_max).min(taken.blocks_max),
-                seconds = taken.seconds,
-                window_blocks = window.blocks.unwrap_or(0),
-                "the table may have forgotten the token of a batch"
-            );
-            return Ok(TokenMemory::Unsure);
+        let of_its_kind = if window.is_of_errors { &mut remembered.rejects } else { &mut remembered.rows };
+        if *of_its_kind {
+            *of_its_kind = is_sure(shared, window, since, now, seconds).await?;
         }
     }
-    Ok(TokenMemory::Sure)
+    Ok(remembered)
 }
 
-/// The same of a moment of an earlier owner, for a range of so many rows. A table that has taken the place of the one that it knew (made anew, or by a
-/// swap) does not know its tokens, and may have its rows: only where no row is in the tables, none can be twice.
-async fn memory_of_earlier(shared: &Shared, since: Moment, rows: usize) -> Result<TokenMemory, SinkError> {
+async fn is_sure(
+    shared: &Shared,
+    window: &TokenWindow,
+    since: Moment,
+    now: Option<BlockMark>,
+    seconds: u64,
+) -> Result<bool, SinkError> {
+    let counted = match now.zip(since.blocks).filter(|_| window.is_counted()) {
+        Some((now, before)) if !window.is_of_errors => now.rows_since(before),
+        Some((now, before)) if seconds <= MARK_OF_REJECTS_TRUSTED_S => now.others_since(before),
+        _ => None,
+    };
+    if counted.is_some_and(|blocks| window.is_sure(blocks, seconds, since.windows)) {
+        return Ok(true);
+    }
+    // The mark may be older than the moment, and the parts of that time may be gone: both only count too much.
+    let taken = shared.setup.sink.taken_since(&window.table, since.unix_s).await?;
+    let is_sure = window.is_sure(taken.blocks_max, taken.seconds, since.windows);
+    if !is_sure {
+        tracing::warn!(
+            table = %window.table,
+            blocks = counted.unwrap_or(taken.blocks_max).min(taken.blocks_max),
+            seconds = taken.seconds,
+            window_blocks = window.blocks.unwrap_or(0),
+            "the table may have forgotten the token of a batch"
+        );
+    }
+    Ok(is_sure)
+}
+
+/// Whether the tables remember a range of an earlier owner. A table that has taken the place of the one that it knew (made anew, or by
+/// a swap) does not know its tokens, and may have its rows: only where no row is in the tables, none can be twice.
+async fn memory_of_earlier(
+    shared: &Shared,
+    pending: &Pending,
+) -> Result<(TokenMemory, Remembered), SinkError> {
+    let since = pending.prepared;
     if let Some(before) = since.blocks
         && let Some(now) = blocks::look(shared).await?
         && now.is_of_other_tables(before)
@@ -73,12 +99,23 @@ async fn memory_of_earlier(shared: &Shared, since: Moment, rows: usize) -> Resul
         tracing::warn!(
             "a batch was prepared for other tables, or other views, than those that are there now"
         );
-        return Ok(TokenMemory::Unsure);
+        return Ok((TokenMemory::Unsure, Remembered { rows: false, rejects: false }));
     }
-    Ok(match memory(shared, since).await? {
-        TokenMemory::Unsure if can_look_back(shared, rows) => TokenMemory::InRows,
-        memory => memory,
-    })
+    let remembered = remembered(shared, since).await?;
+    // A range without rows has no token for rows, and so with rejects.
+    let of_kind = |count: u32, is_sure: bool, can_look: bool| match (count, is_sure, can_look) {
+        (0, ..) | (_, true, _) => TokenMemory::Sure,
+        (_, false, true) => TokenMemory::InRows,
+        (_, false, false) => TokenMemory::Unsure,
+    };
+    let rows = of_kind(pending.rows, remembered.rows, can_look_back(shared, pending.rows as usize));
+    let rejects = of_kind(pending.rejects, remembered.rejects, can_look_back(shared, 0));
+    let memory = match (rows, rejects) {
+        (TokenMemory::Unsure, _) | (_, TokenMemory::Unsure) => TokenMemory::Unsure,
+        (TokenMemory::InRows, _) | (_, TokenMemory::InRows) => TokenMemory::InRows,
+        (TokenMemory::Sure, TokenMemory::Sure) => TokenMemory::Sure,
+    };
+    Ok((memory, remembered))
 }
 
 /// Recovers a partition whose last owner left a range that may have been inserted.
@@ -100,14 +137,20 @@ async fn recover(
     position: Offset,
     metadata: Metadata,
 ) {
-    let Some(deliveries) = &shared.deliveries else { return };
-    let prepared = metadata.pending.map_or_else(|| shared.now(), |pending| pending.prepared);
-    let rows = metadata.pending.map_or(0, |pending| pending.rows as usize);
-    let asked = until_answered(&shared, Phase::Stopping, || {
-        deliveries.owns(partition, epoch).then(|| memory_of_earlier(&shared, prepared, rows))
-    });
-    let Some(memory) = asked.await else { return };
-    deliveries.recovered(&shared, partition, epoch, position, Recorded::Ours(metadata), memory);
+    let (Some(deliveries), Some(pending)) = (&shared.deliveries, metadata.pending) else { return };
+    let is_owned = || deliveries.owns(partition, epoch);
+    let asked =
+        until_answered(&shared, Phase::Stopping, || is_owned().then(|| memory_of_earlier(&shared, &pending)));
+    let Some((memory, remembered)) = asked.await else { return };
+    // Before anything of the range is read, so that it holds no memory meanwhile.
+    let quiet =
+        (memory == TokenMemory::InRows).then(|| Quiet::begun(&shared, position..pending.end, remembered));
+    if let Some(quiet) = quiet
+        && quiet.wait(&shared, is_owned).await.is_err()
+    {
+        return;
+    }
+    deliveries.recovered(&shared, partition, epoch, position, (Recorded::Ours(metadata), memory), quiet);
     shared.is_well();
 }
 

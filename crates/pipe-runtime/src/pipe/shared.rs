@@ -241,7 +241,12 @@ impl Shared {
     /// pipe, whatever their own clocks say.
     pub(super) fn now(&self) -> Moment {
         let blocks = *self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        Moment { unix_s: self.now_unix_s(), blocks, server_start_unix_s: self.server_start_unix_s() }
+        Moment {
+            unix_s: self.now_unix_s(),
+            blocks,
+            server_start_unix_s: self.server_start_unix_s(),
+            windows: self.windows().mark(),
+        }
     }
 
     fn server_start_unix_s(&self) -> Option<u64> {

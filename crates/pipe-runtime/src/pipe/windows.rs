@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use housepipe_ch_sink::{CountedTable, DeduplicationFacts, EngineKind, Sink, SinkError, TableName, judge};
 
+use crate::delivery::WindowMark;
 use crate::error::PipeError;
 
 /// Seconds for which tables that cannot be seen are trusted to remember a token.
@@ -30,9 +31,17 @@ impl TokenWindow {
 
     /// Whether a token of an insert after which so much came is sure to be there. Half of the window is kept for what
     /// comes between this look and the insert.
-    pub(super) fn is_sure(&self, blocks: u64, seconds: u64) -> bool {
+    ///
+    /// A window that was made larger since `then` remembers no more of that time than the smaller one did.
+    pub(super) fn is_sure(&self, blocks: u64, seconds: u64, then: Option<WindowMark>) -> bool {
+        let then = then.unwrap_or_default();
+        let least = |now: u64, then: Option<u32>| then.map_or(now, |then| now.min(then.into()));
+        let then_blocks = if self.is_of_errors { then.rejects } else { then.rows };
         match self.blocks {
-            Some(window) => blocks <= window / 2 && self.seconds.is_none_or(|window| seconds <= window / 2),
+            Some(window) => {
+                blocks <= least(window, then_blocks) / 2
+                    && self.seconds.is_none_or(|window| seconds <= least(window, then.seconds) / 2)
+            }
             None => seconds <= UNSEEN_TRUSTED_S,
         }
     }
@@ -86,6 +95,22 @@ impl Windows {
         Ok(windows)
     }
 
+    /// What they remember, for a moment; none where there are none.
+    pub(super) fn mark(&self) -> Option<WindowMark> {
+        let least = |numbers: &mut dyn Iterator<Item = u64>| {
+            numbers.min().map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+        };
+        let blocks = |is_of_errors| {
+            let windows = self.all.iter().filter(move |window| window.is_of_errors == is_of_errors);
+            least(&mut windows.filter_map(|window| window.blocks))
+        };
+        (!self.all.is_empty()).then(|| WindowMark {
+            rows: blocks(false),
+            rejects: blocks(true),
+            seconds: least(&mut self.all.iter().filter_map(|window| window.seconds)),
+        })
+    }
+
     /// The tables whose blocks are counted as a whole, each once.
     pub(super) fn counted(&self) -> Vec<CountedTable> {
         let mut tables: BTreeMap<&TableName, bool> = BTreeMap::new();
@@ -109,13 +134,30 @@ mod tests {
 
     #[test]
     fn half_of_a_window_is_sure() {
-        assert!(window("t", Some(100), None).is_sure(50, 1_000_000));
-        assert!(!window("t", Some(100), None).is_sure(51, 0));
-        assert!(!window("t", Some(0), None).is_sure(1, 0));
-        assert!(window("t", Some(100), Some(3_600)).is_sure(0, 1_800));
-        assert!(!window("t", Some(100), Some(3_600)).is_sure(0, 1_801));
-        assert!(window("t", None, None).is_sure(0, 60));
-        assert!(!window("t", None, None).is_sure(0, 61));
+        assert!(window("t", Some(100), None).is_sure(50, 1_000_000, None));
+        assert!(!window("t", Some(100), None).is_sure(51, 0, None));
+        assert!(!window("t", Some(0), None).is_sure(1, 0, None));
+        assert!(window("t", Some(100), Some(3_600)).is_sure(0, 1_800, None));
+        assert!(!window("t", Some(100), Some(3_600)).is_sure(0, 1_801, None));
+        assert!(window("t", None, None).is_sure(0, 60, None));
+        assert!(!window("t", None, None).is_sure(0, 61, None));
+    }
+
+    #[test]
+    fn a_window_that_was_made_larger_remembers_what_the_smaller_one_did() {
+        let of = |rows, seconds| Windows { all: vec![window("t", Some(rows), seconds)], feeds_others: false };
+        let (then, now) = (of(100, Some(60)).mark(), &of(10_000, Some(3_600)).all[0]);
+        assert!(now.is_sure(50, 30, then) && !now.is_sure(51, 0, then) && !now.is_sure(0, 31, then));
+        // A smaller one counts as it is.
+        let now = &of(10, None).all[0];
+        assert!(now.is_sure(5, 1_000, then) && !now.is_sure(6, 0, then));
+        // Those for rejects count apart.
+        let rejects = TokenWindow { is_of_errors: true, ..window("e", Some(10), None) };
+        let both = Windows { all: vec![window("t", Some(100), None), rejects.clone()], feeds_others: false };
+        let then = both.mark();
+        assert_eq!(then, Some(WindowMark { rows: Some(100), rejects: Some(10), seconds: None }));
+        assert!(both.all[0].is_sure(50, 0, then) && !rejects.is_sure(6, 0, then));
+        assert_eq!(Windows::default().mark(), None);
     }
 
     #[test]
