@@ -13,10 +13,10 @@ use std::str::FromStr;
 /// | `_offset` | its offset in the partition | Int64, UInt64 |
 /// | `_topic` | the topic's name | String |
 /// | `_header_keys` | the names of its headers | Array(String) |
-/// | `_header_values` | their values, in the same order; empty where a header has none | Array(String) |
+/// | `_header_values` | their values, in the same order; empty, or NULL, where a header has none | Array(String) |
 /// | `_raw_message` | the record's value, byte for byte | String |
 ///
-/// Wherever a type stands here, Nullable and LowCardinality of it may stand as well.
+/// Wherever a type stands here, Nullable and LowCardinality of it may stand as well, and of the String in an Array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Virtual {

@@ -231,6 +231,29 @@ fn a_default_of_the_server_stands_in_where_nothing_is_known() {
 }
 
 #[test]
+fn headers_may_be_null() {
+    for (of_keys, of_values) in [
+        ("Array(Nullable(String))", "Array(Nullable(String))"),
+        ("Array(LowCardinality(Nullable(String)))", "Array(LowCardinality(Nullable(String)))"),
+        ("Array(LowCardinality(String))", "Array(Nullable(String))"),
+    ] {
+        for options in [PlanOptions::default(), marked()] {
+            let list =
+                [("k", of_keys, "_header_keys"), ("v", of_values, "_header_values"), ("a", "UInt8", "a")];
+            let plan = plan(&list, &options).unwrap();
+            let full = row(&plan, br#"{"a":1}"#, &Message::PLAIN).unwrap();
+            assert_eq!(
+                full,
+                json!({"a": 1, "k": ["trace", "none", "trace"], "v": ["7", null, ""]}),
+                "{of_values}"
+            );
+            let bare = row(&plan, br#"{"a":1}"#, &Message::BARE).unwrap();
+            assert_eq!(bare, json!({"a": 1, "k": [], "v": []}));
+        }
+    }
+}
+
+#[test]
 fn types_that_a_virtual_column_does_not_fill_are_refused() {
     let error = |from, ty| plan(&[("c", ty, from)], &PlanOptions::default()).unwrap_err().to_string();
     assert_eq!(

@@ -48,7 +48,7 @@ const COLUMNS: &str = "  managed_table: { order_by: [id] }
     - { name: at, type: 'DateTime64(3, ''UTC'')', from: _timestamp }
     - { name: key, type: Nullable(String), from: _key }
     - { name: names, type: Array(String), from: _header_keys }
-    - { name: values, type: Array(String), from: _header_values }
+    - { name: values, type: Array(LowCardinality(Nullable(String))), from: _header_values }
     - { name: source, type: LowCardinality(String), value: shop }
     - { name: raw, type: String, from: _raw_message }
 ";

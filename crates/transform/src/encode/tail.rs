@@ -84,15 +84,15 @@ fn value(field: &TailField, envelope: &impl Envelope, out: &mut Vec<u8>) -> Resu
             }
             None => out.extend_from_slice(&field.missing),
         },
-        TailOp::HeaderKeys => {
+        TailOp::HeaderKeys { nullable } => {
             begin(field, out);
             push_length(envelope.header_count(), out);
-            envelope.each_header(&mut |name, _| push_text(name, out));
+            envelope.each_header(&mut |name, _| push_element(*nullable, Some(name), out));
         }
-        TailOp::HeaderValues => {
+        TailOp::HeaderValues { nullable } => {
             begin(field, out);
             push_length(envelope.header_count(), out);
-            envelope.each_header(&mut |_, value| push_text(value.unwrap_or_default(), out));
+            envelope.each_header(&mut |_, value| push_element(*nullable, value, out));
         }
     }
     Ok(())
@@ -112,6 +112,16 @@ fn begin(field: &TailField, out: &mut Vec<u8>) {
 fn text(field: &TailField, bytes: &[u8], out: &mut Vec<u8>) {
     begin(field, out);
     push_text(bytes, out);
+}
+
+/// A text of an array; where there is none it is NULL, or empty where the elements are not Nullable.
+fn push_element(nullable: bool, text: Option<&[u8]>, out: &mut Vec<u8>) {
+    if nullable {
+        out.push(u8::from(text.is_none()));
+    }
+    if text.is_some() || !nullable {
+        push_text(text.unwrap_or_default(), out);
+    }
 }
 
 fn push_text(bytes: &[u8], out: &mut Vec<u8>) {

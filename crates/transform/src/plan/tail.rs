@@ -36,21 +36,29 @@ pub(crate) enum TailOp {
     Seconds,
     /// Milliseconds since 1970.
     Milliseconds(IntKind),
-    HeaderKeys,
-    HeaderValues,
+    /// An array whose elements are Nullable, or are not.
+    HeaderKeys {
+        nullable: bool,
+    },
+    HeaderValues {
+        nullable: bool,
+    },
 }
 
 /// The operation for a virtual column; none where the type does not take it.
 pub(super) fn virtual_op(known: Virtual, ty: &DataType) -> Option<TailOp> {
     let int = |bytes, signed| IntKind { bytes, signed };
     let is_text = *ty == DataType::String;
-    let is_texts = matches!(ty, DataType::Array(inner) if bare(inner).0 == &DataType::String);
+    let texts = match ty {
+        DataType::Array(inner) => Some(bare(inner)).filter(|(inner, _)| **inner == DataType::String),
+        _ => None,
+    };
     Some(match (known, ty) {
         (Virtual::Key, _) if is_text => TailOp::Key,
         (Virtual::Topic, _) if is_text => TailOp::Topic,
         (Virtual::RawMessage, _) if is_text => TailOp::RawMessage,
-        (Virtual::HeaderKeys, _) if is_texts => TailOp::HeaderKeys,
-        (Virtual::HeaderValues, _) if is_texts => TailOp::HeaderValues,
+        (Virtual::HeaderKeys, _) => TailOp::HeaderKeys { nullable: texts?.1 },
+        (Virtual::HeaderValues, _) => TailOp::HeaderValues { nullable: texts?.1 },
         (Virtual::Partition, DataType::Int32) => TailOp::Partition(int(4, true)),
         (Virtual::Partition, DataType::UInt32) => TailOp::Partition(int(4, false)),
         (Virtual::Partition, DataType::Int64) => TailOp::Partition(int(8, true)),
