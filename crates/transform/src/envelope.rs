@@ -106,8 +106,6 @@ pub trait Envelope {
     fn key(&self) -> Option<&[u8]>;
     /// The value as the broker has it, with what may frame the document.
     fn raw_message(&self) -> &[u8];
-    /// How many headers there are.
-    fn header_count(&self) -> usize;
     /// Calls `each` with the name and the value of every header, in their order.
     fn each_header(&self, each: &mut EachHeader<'_>);
 }
@@ -139,10 +137,6 @@ impl Envelope for NoEnvelope {
 
     fn raw_message(&self) -> &[u8] {
         b""
-    }
-
-    fn header_count(&self) -> usize {
-        0
     }
 
     fn each_header(&self, _each: &mut EachHeader<'_>) {}

@@ -1,6 +1,7 @@
 //! Columns that are filled by something else than a field of their own: paths, virtual columns, constants.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are test code too")]
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -78,10 +79,6 @@ impl Envelope for Message<'_> {
 
     fn raw_message(&self) -> &[u8] {
         self.raw
-    }
-
-    fn header_count(&self) -> usize {
-        self.headers.len()
     }
 
     fn each_header(&self, each: &mut EachHeader<'_>) {
@@ -250,6 +247,61 @@ fn headers_may_be_null() {
             let bare = row(&plan, br#"{"a":1}"#, &Message::BARE).unwrap();
             assert_eq!(bare, json!({"a": 1, "k": [], "v": []}));
         }
+    }
+}
+
+/// A record that has one header more each time it is asked.
+#[derive(Debug, Default)]
+struct Growing(Cell<usize>);
+
+impl Envelope for Growing {
+    fn topic(&self) -> &str {
+        ""
+    }
+
+    fn partition(&self) -> i32 {
+        0
+    }
+
+    fn offset(&self) -> i64 {
+        0
+    }
+
+    fn timestamp_ms(&self) -> Option<i64> {
+        None
+    }
+
+    fn key(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn raw_message(&self) -> &[u8] {
+        b""
+    }
+
+    fn each_header(&self, each: &mut EachHeader<'_>) {
+        self.0.set(self.0.get() + 1);
+        (0..self.0.get()).for_each(|_| each(b"name", None));
+    }
+}
+
+#[test]
+fn an_array_is_as_long_as_what_came() {
+    let list = [
+        ("k", "Array(String)", "_header_keys"),
+        ("v", "Array(Nullable(String))", "_header_values"),
+        ("a", "UInt8", "a"),
+    ];
+    let plan = plan(&list, &PlanOptions::default()).unwrap();
+    let (mut encoder, mut rows, growing) = (Encoder::new(Arc::clone(&plan)), Vec::new(), Growing::default());
+    for _ in 0..64 {
+        encoder.encode_with(br#"{"a":1}"#, &growing, &mut rows).unwrap();
+    }
+    for (number, text) in plan.decode(&rows).enumerate() {
+        let row: Value = serde_json::from_str(&text.unwrap()).unwrap();
+        let (keys, values) = (row["k"].as_array().unwrap(), row["v"].as_array().unwrap());
+        assert_eq!((keys.len(), values.len()), (2 * number + 1, 2 * number + 2));
+        assert!(keys.iter().all(|key| key == "name") && values.iter().all(Value::is_null));
     }
 }
 

@@ -92,10 +92,6 @@ impl Envelope for Letter<'_> {
         &self.0.raw
     }
 
-    fn header_count(&self) -> usize {
-        self.0.headers.len()
-    }
-
     fn each_header(&self, each: &mut EachHeader<'_>) {
         self.0.headers.iter().for_each(|(name, value)| each(name.as_bytes(), Some(value)));
     }

@@ -138,10 +138,6 @@ impl Envelope for Letter<'_> {
         self.record.payload.unwrap_or_default()
     }
 
-    fn header_count(&self) -> usize {
-        self.record.headers().count()
-    }
-
     fn each_header(&self, each: &mut EachHeader<'_>) {
         self.record.headers().for_each(|(name, value)| each(name.as_bytes(), value));
     }

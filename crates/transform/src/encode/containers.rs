@@ -7,13 +7,13 @@ use crate::plan::{DefaultOf, Op, TupleOp, VectorOp, push_length};
 use crate::reject::RejectCode;
 
 /// Where a length will stand: one byte is kept for it.
-fn reserve_length(out: &mut Vec<u8>) -> usize {
+pub(super) fn reserve_length(out: &mut Vec<u8>) -> usize {
     out.push(0);
     out.len() - 1
 }
 
 /// Writes the length; what follows moves when the length needs more than its byte.
-fn write_length(at: usize, length: usize, out: &mut Vec<u8>) {
+pub(super) fn write_length(at: usize, length: usize, out: &mut Vec<u8>) {
     if length < 0x80 {
         out[at] = length.to_le_bytes()[0];
         return;

@@ -174,7 +174,6 @@ impl Encoder {
     ///     fn timestamp_ms(&self) -> Option<i64> { None }
     ///     fn key(&self) -> Option<&[u8]> { None }
     ///     fn raw_message(&self) -> &[u8] { b"" }
-    ///     fn header_count(&self) -> usize { 0 }
     ///     fn each_header(&self, _: &mut EachHeader<'_>) {}
     /// }
     ///

@@ -1,5 +1,6 @@
 //! The end of a row: what is known of the record beside its fields.
 
+use super::containers;
 use super::fault::Fault;
 use crate::envelope::Envelope;
 use crate::kernels::LANES;
@@ -86,13 +87,11 @@ fn value(field: &TailField, envelope: &impl Envelope, out: &mut Vec<u8>) -> Resu
         },
         TailOp::HeaderKeys { nullable } => {
             begin(field, out);
-            push_length(envelope.header_count(), out);
-            envelope.each_header(&mut |name, _| push_element(*nullable, Some(name), out));
+            headers(envelope, out, |name, _, out| push_element(*nullable, Some(name), out));
         }
         TailOp::HeaderValues { nullable } => {
             begin(field, out);
-            push_length(envelope.header_count(), out);
-            envelope.each_header(&mut |_, value| push_element(*nullable, value, out));
+            headers(envelope, out, |_, value, out| push_element(*nullable, value, out));
         }
     }
     Ok(())
@@ -114,7 +113,17 @@ fn text(field: &TailField, bytes: &[u8], out: &mut Vec<u8>) {
     push_text(bytes, out);
 }
 
-/// A text of an array; where there is none it is NULL, or empty where the elements are not Nullable.
+/// An array of what `push` makes of each header: of as many as came, whatever a next call would say.
+fn headers(envelope: &impl Envelope, out: &mut Vec<u8>, push: impl Fn(&[u8], Option<&[u8]>, &mut Vec<u8>)) {
+    let (length_at, mut length) = (containers::reserve_length(out), 0);
+    envelope.each_header(&mut |name, value| {
+        length += 1;
+        push(name, value, out);
+    });
+    containers::write_length(length_at, length, out);
+}
+
+/// Where there is no text it is NULL, or empty where elements are not Nullable.
 fn push_element(nullable: bool, text: Option<&[u8]>, out: &mut Vec<u8>) {
     if nullable {
         out.push(u8::from(text.is_none()));
