@@ -179,6 +179,7 @@ impl Source {
 /// assert_eq!("_offset".parse(), Ok(Source::Virtual(Virtual::Offset)));
 /// assert_eq!("`_offset`".parse(), Ok(Source::Field("_offset".to_owned())));
 /// assert!(matches!("user.name".parse(), Ok(Source::Path(_))));
+/// assert!("_ofset".parse::<Source>().is_err(), "neither a virtual column nor in backquotes");
 /// ```
 impl FromStr for Source {
     type Err = PathParseError;

@@ -12,7 +12,8 @@ const INDEX_MAX: usize = 1_000_000;
 /// Where in a record a value stands: a key, then keys and indexes below it.
 ///
 /// Keys are separated by dots, indexes stand in brackets and count from 0. A key that has a dot, a bracket or a backquote in
-/// it, or that begins with an underscore as virtual columns do, stands in backquotes, a backquote in it twice.
+/// it stands in backquotes, a backquote in it twice. So does a key that begins with an underscore where it is the whole path:
+/// bare, it would be the name of a virtual column, or one that was mistyped.
 ///
 /// ```
 /// use housepipe_transform::{KeyPath, PathStep};
@@ -86,6 +87,10 @@ impl FromStr for KeyPath {
             };
             path.rest.push(step);
         }
+        if path.rest.is_empty() && text.starts_with('_') {
+            let reason = "a key that begins with an underscore is a virtual column, or stands in backquotes";
+            return Err(PathParseError { position: 0, reason });
+        }
         Ok(path)
     }
 }
@@ -155,12 +160,13 @@ impl<'t> Reader<'t> {
 
 impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_key(&self.key, f)?;
+        let looks_virtual = self.rest.is_empty() && self.key.starts_with('_');
+        write_key(&self.key, looks_virtual, f)?;
         for step in &self.rest {
             match step {
                 PathStep::Key(key) => {
                     f.write_str(".")?;
-                    write_key(key, f)?;
+                    write_key(key, false, f)?;
                 }
                 PathStep::Index(index) => write!(f, "[{index}]")?,
             }
@@ -169,9 +175,9 @@ impl fmt::Display for KeyPath {
     }
 }
 
-/// A key as it stands in a path.
-fn write_key(key: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    if key.is_empty() || key.starts_with('_') || key.contains(['.', '[', ']', '`']) {
+/// A key as it stands in a path: in backquotes where it must be, or where `quoted` asks for them.
+fn write_key(key: &str, quoted: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if quoted || key.is_empty() || key.contains(['.', '[', ']', '`']) {
         write!(f, "`{}`", key.replace('`', "``"))
     } else {
         f.write_str(key)
@@ -184,19 +190,32 @@ mod tests {
 
     #[test]
     fn paths_are_printed_as_they_are_read() {
-        for text in
-            ["a", "a.b", "a[0]", "a[0][12].c", "`a.b`[7].`c``d`", "`_key`", "``", "a.``", "\u{e9}.x y"]
-        {
+        for text in [
+            "a",
+            "a.b",
+            "a[0]",
+            "a[0][12].c",
+            "`a.b`[7].`c``d`",
+            "`_key`",
+            "``",
+            "a.``",
+            "\u{e9}.x y",
+            "_a._b",
+            "_a[0]",
+        ] {
             let path: KeyPath = text.parse().unwrap();
             assert_eq!(path.to_string(), text);
         }
-        assert_eq!("_a.`b`".parse::<KeyPath>().unwrap().to_string(), "`_a`.b");
+        assert_eq!("`_a`.`_b`".parse::<KeyPath>().unwrap().to_string(), "_a._b");
     }
 
     #[test]
     fn what_is_no_path_is_told_where() {
         let error = |text: &str| text.parse::<KeyPath>().unwrap_err().to_string();
         assert_eq!(error(""), "a key is expected; an odd one stands in backquotes, at byte 0");
+        let underscore =
+            "a key that begins with an underscore is a virtual column, or stands in backquotes, at byte 0";
+        assert_eq!((error("_a"), error("_offset")), (underscore.to_owned(), underscore.to_owned()));
         assert_eq!(error("a."), "a key is expected; an odd one stands in backquotes, at byte 2");
         assert_eq!(error("[0]"), "a key is expected; an odd one stands in backquotes, at byte 0");
         assert_eq!(error("a[-1]"), "an index is a number from 0 to 1000000, at byte 2");

@@ -1,11 +1,12 @@
 //! From nodes to typed values, one function per block of the file.
 
 use housepipe_ch_sink::Compression;
-use housepipe_transform::{Column, Columns, Semantics, Source};
+use housepipe_transform::{Column, Columns, Semantics, Source, Virtual};
 use secrecy::SecretString;
 
 use super::fields::{Fields, Located};
 use super::source::{Env, source};
+use super::suggest::nearest;
 use super::types::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
     PipeFile, PipeName,
@@ -215,18 +216,29 @@ fn column(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ColumnSpec> {
         problems.push(value.problem("a column has either `from` or `value`").mend("remove one of them"));
     }
     let from = match (from, value) {
-        (Some(v), _) => v.parsed(problems, |text| {
-            text.parse().map_err(|error| {
-                format!(
-                    "`{text}` is no place in a record: {error}; write it as a.b[0].c, or _offset for a virtual column"
-                )
-            })
-        }),
+        (Some(v), _) => v.text(problems).and_then(|text| filled_by(&v, &text, problems)),
         (None, Some(v)) => v.text(problems).map(Source::Constant),
         (None, None) => name.as_deref().map(Source::of_column),
     };
     fields.finish(problems);
     Some(ColumnSpec { name: name?, data_type: data_type?, from: from? })
+}
+
+/// What `from` names.
+fn filled_by(at: &Located<'_>, text: &str, problems: &mut Vec<Problem>) -> Option<Source> {
+    let error = match text.parse() {
+        Ok(source) => return Some(source),
+        Err(error) => error,
+    };
+    let mend = if text.starts_with('_') && error.position == 0 {
+        let near = nearest(text, &Virtual::ALL.map(Virtual::as_str));
+        let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+        format!("{near}a field of that name is written '{}'", Source::Field(text.to_owned()))
+    } else {
+        "write it as a.b[0].c, or _offset for a virtual column".to_owned()
+    };
+    problems.push(at.problem(format!("`{text}` is no place in a record: {error}")).mend(mend));
+    None
 }
 
 fn error_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ErrorTableSpec> {

@@ -281,12 +281,16 @@ fn columns_are_filled_by_fields_paths_virtual_columns_and_constants() {
     let wrong = "  table: clicks
   columns:
     - { name: a, type: UInt8, from: 'b[x]' }
+    - { name: at, type: DateTime, from: _timestmp }
+    - { name: id, type: String, from: _id }
     - { name: c, type: UInt8, from: d, value: 1 }";
     refuses(
         &MINIMAL.replace("  table: clicks", wrong),
         &expect![[r#"
             p.yaml:10: `destination.columns[0].from`: `b[x]` is no place in a record: an index is a number from 0 to 1000000, at byte 2; write it as a.b[0].c, or _offset for a virtual column
-            p.yaml:11: `destination.columns[1].value`: a column has either `from` or `value`; remove one of them"#]],
+            p.yaml:11: `destination.columns[1].from`: `_timestmp` is no place in a record: a key that begins with an underscore is a virtual column, or stands in backquotes, at byte 0; did you mean `_timestamp`? a field of that name is written '`_timestmp`'
+            p.yaml:12: `destination.columns[2].from`: `_id` is no place in a record: a key that begins with an underscore is a virtual column, or stands in backquotes, at byte 0; a field of that name is written '`_id`'
+            p.yaml:13: `destination.columns[3].value`: a column has either `from` or `value`; remove one of them"#]],
     );
 }
 
