@@ -411,6 +411,27 @@ fn values_are_found_inside_of_objects_and_arrays() {
 }
 
 #[test]
+fn keys_of_a_path_match_in_other_letter_case_as_keys_of_the_record_do() {
+    let list =
+        [("a", "UInt8", "o.key"), ("b", "UInt8", "o.Key"), ("c", "UInt8", "o.p.q"), ("d", "UInt8", "o.r")];
+    let plan = plan(&list, &PlanOptions::default()).unwrap();
+    let row = |record: &str| row(&plan, record.as_bytes(), &Message::BARE);
+    assert_eq!(
+        row(r#"{"O":{"P":{"Q":3},"key":1,"Key":2,"R":4}}"#).unwrap(),
+        json!({"a": 1, "b": 2, "c": 3, "d": 4})
+    );
+    for (record, message) in [
+        (
+            r#"{"o":{"KEY":1}}"#,
+            "a: the key fits several columns of `o` by letter case (ambiguous_key at byte 6)",
+        ),
+        (r#"{"o":{"r":1,"R":2}}"#, "a: the key appears twice in `o` (duplicate_key at byte 12)"),
+    ] {
+        assert_eq!(row(record).unwrap_err(), message, "{record}");
+    }
+}
+
+#[test]
 fn a_path_that_meets_something_else_is_a_reject_with_its_place() {
     let plan = plan(&PATHS, &PlanOptions::default()).unwrap();
     for (record, message) in [

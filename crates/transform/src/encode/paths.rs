@@ -3,7 +3,7 @@
 use super::cursor::Cursor;
 use super::fault::Fault;
 use super::{Span, State, object, skip, string};
-use crate::plan::{ArrayNode, ObjectNode, PathNode};
+use crate::plan::{ArrayNode, KeyMatch, ObjectNode, PathNode, Place};
 use crate::reject::RejectCode;
 
 /// Appends the columns of the node from the value at the cursor; `null` is as if the value were not there.
@@ -57,7 +57,11 @@ fn keys(node: &ObjectNode, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>)
             }
             let raw = string::scan(c)?;
             let key = if raw.escaped { string::decode(&raw, s.lenient, &mut s.text)? } else { raw.bytes };
-            let child = node.names.get(key).copied();
+            let child = match node.keys.find(key) {
+                KeyMatch::One(index) => Some(index),
+                KeyMatch::Several => return Err(ambiguous(place, key_at)),
+                KeyMatch::None => None,
+            };
             c.blank(s.lenient);
             if !c.eat(b':') {
                 return Err(c.unexpected("`:`"));
@@ -94,6 +98,12 @@ fn keys(node: &ObjectNode, c: &mut Cursor<'_>, s: &mut State, out: &mut Vec<u8>)
     s.spans.truncate(base);
     s.depth -= 1;
     s.check_row_bytes(c.at, out)
+}
+
+#[cold]
+fn ambiguous(place: &Place, key_at: usize) -> Fault {
+    let message = format!("the key fits several columns of `{}` by letter case", place.path);
+    Fault::new(RejectCode::AmbiguousKey, key_at, message).in_column(&place.column)
 }
 
 /// Puts the columns into the node's order.

@@ -17,7 +17,7 @@ pub(crate) use op::{
     VariantOp, VectorOp,
 };
 pub use options::{PlanOptions, RowFormat, Semantics};
-pub(crate) use paths::{ArrayNode, ObjectNode, PathNode};
+pub(crate) use paths::{ArrayNode, ObjectNode, PathNode, Place};
 pub(crate) use tail::{TailField, TailOp};
 
 use crate::columns::Columns;

@@ -1,8 +1,6 @@
 //! Columns that are filled from inside of one field: a tree of the keys and indexes that lead to them.
 
-use std::collections::HashMap;
-
-use super::Field;
+use super::{Field, KeyTable};
 use crate::key_path::PathStep;
 
 /// What a value inside of a field is for. The columns below a node stand in the row in the order of the tree.
@@ -21,7 +19,7 @@ pub(crate) enum PathNode {
 pub(crate) struct ObjectNode {
     pub(crate) children: Vec<PathNode>,
     /// From a key to its child.
-    pub(crate) names: HashMap<Box<[u8]>, usize>,
+    pub(crate) keys: KeyTable,
     pub(crate) place: Place,
 }
 
@@ -74,13 +72,13 @@ impl PathNode {
             }
         }
         let is_array = matches!(by_step.first(), Some((PathStep::Index(_), _)));
-        let (mut objects, mut names, mut elements) = (Vec::new(), HashMap::new(), Vec::new());
+        let (mut objects, mut keys, mut elements) = (Vec::new(), Vec::new(), Vec::new());
         for (step, leaves) in by_step {
             let first = leaves.first().map(|leaf| leaf.field.name.clone()).unwrap_or_default();
             match step {
                 PathStep::Key(key) if !is_array => {
                     let child = PathNode::build(&format!("{path}.{key}"), leaves)?;
-                    names.insert(key.into_bytes().into_boxed_slice(), objects.len());
+                    keys.push(key.into_bytes().into_boxed_slice());
                     objects.push(child);
                 }
                 PathStep::Index(index) if is_array => {
@@ -94,7 +92,7 @@ impl PathNode {
             elements.sort_by_key(|(index, _)| *index);
             return Ok(PathNode::Array(ArrayNode { children: elements, place }));
         }
-        Ok(PathNode::Object(ObjectNode { children: objects, names, place }))
+        Ok(PathNode::Object(ObjectNode { children: objects, keys: KeyTable::new(keys), place }))
     }
 
     /// Appends what the columns below it get where the record has nothing for them.
