@@ -155,6 +155,8 @@ pub enum Source {
     Virtual(Virtual),
     /// The same in every row: a text that the type takes as a JSON string, or as it stands.
     Constant(String),
+    /// NULL in every row.
+    Null,
 }
 
 impl Source {
@@ -199,7 +201,9 @@ impl fmt::Display for Source {
             Source::Field(key) => write!(f, "{}", KeyPath::field(key.as_str())),
             Source::Path(path) => write!(f, "{path}"),
             Source::Virtual(known) => write!(f, "{known}"),
-            Source::Constant(text) => write!(f, "the constant {text:?}"),
+            // Its text may be a secret.
+            Source::Constant(_) => f.write_str("a constant"),
+            Source::Null => f.write_str("NULL"),
         }
     }
 }

@@ -366,11 +366,73 @@ fn constants_are_read_as_the_type_reads_them() {
             );
         }
     }
-    let error = |ty, text| plan(&[("c", ty, text)], &PlanOptions::default()).unwrap_err().to_string();
-    let refused = error("UInt8", "=300");
-    assert!(refused.starts_with("column `c`: UInt8 does not take the constant \"300\": "), "{refused}");
-    assert!(error("Array(UInt8)", "=[1] x").contains("something follows the value"));
-    assert!(error("DateTime", "=yesterday").contains("does not take the constant"));
+}
+
+/// In either semantics: a constant stands in every row.
+#[test]
+fn constants_that_do_not_fit_are_refused() {
+    let lenient = PlanOptions::default().with_semantics(Semantics::ClickHouse);
+    for options in [PlanOptions::default(), lenient] {
+        for (ty, text, reason) in [
+            ("UInt8", "300", "the number does not fit UInt8"),
+            ("Int8", "-129", "the number does not fit Int8"),
+            ("Nullable(Enum8('a' = 1))", "2", ""),
+            ("Array(UInt8)", "[1] x", "something follows the value"),
+            ("DateTime", "yesterday", ""),
+            ("UInt8", "", "an empty text is no value of it"),
+            ("Int256", "", "an empty text is no value of it"),
+            ("Nullable(Float64)", "", "an empty text is no value of it"),
+            ("LowCardinality(Nullable(UInt16))", "", "an empty text is no value of it"),
+            ("Decimal(9, 2)", "", "an empty text is no value of it"),
+            ("DateTime", "", "an empty text is no value of it"),
+            ("UInt8", " ", ""),
+            ("Float64", " ", ""),
+            ("UInt8", "null", "null is no value of it"),
+            ("Array(UInt8)", "null", "null is no value of it"),
+        ] {
+            let error = plan(&[("c", ty, &format!("={text}"))], &options).unwrap_err().to_string();
+            let expected = format!("column `c`: {ty} does not take its constant: {reason}");
+            assert!(error.starts_with(&expected), "{text:?}: {error}");
+        }
+        for ty in [
+            "UInt8",
+            "UUID",
+            "Enum8('a' = 1)",
+            "FixedString(3)",
+            "IPv4",
+            "Decimal(9, 2)",
+            "Map(String, UInt8)",
+        ] {
+            let error = plan(&[("c", ty, "=hunter2")], &options).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "it may be a secret: {error}");
+        }
+        for (ty, row) in [("String", &[0][..]), ("Nullable(String)", &[0, 0]), ("FixedString(2)", &[0, 0])] {
+            let plan = plan(&[("c", ty, "=")], &options).unwrap();
+            let mut rows = Vec::new();
+            Encoder::new(plan).encode(b"", &mut rows).unwrap();
+            assert_eq!(rows, row, "{ty}");
+        }
+    }
+}
+
+#[test]
+fn a_constant_may_be_null() {
+    let columns = |ty: &str| {
+        Columns::new(vec![Column::new("c", ty.parse::<DataType>().unwrap()).from_source(Source::Null)])
+    };
+    for (options, row) in [(PlanOptions::default(), &[1][..]), (marked(), &[0, 1])] {
+        for ty in ["Nullable(UInt64)", "LowCardinality(Nullable(String))"] {
+            let plan = Plan::compile(&columns(ty), &options).unwrap();
+            let mut rows = Vec::new();
+            Encoder::new(Arc::new(plan)).encode(b"", &mut rows).unwrap();
+            assert_eq!(rows, row, "{ty}");
+        }
+        let error = Plan::compile(&columns("UInt64"), &options).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "column `c`: UInt64 does not take its constant: NULL is a value of Nullable types alone"
+        );
+    }
 }
 
 const PATHS: [(&str, &str, &str); 7] = [

@@ -217,6 +217,7 @@ fn column(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ColumnSpec> {
     }
     let from = match (from, value) {
         (Some(v), _) => v.text(problems).and_then(|text| filled_by(&v, &text, problems)),
+        (None, Some(v)) if matches!(v.node.value, Value::Null) => Some(Source::Null),
         (None, Some(v)) => v.text(problems).map(Source::Constant),
         (None, None) => name.as_deref().map(Source::of_column),
     };

@@ -263,7 +263,9 @@ fn columns_are_filled_by_fields_paths_virtual_columns_and_constants() {
     - { name: own, type: Int64, from: '`_offset`' }
     - { name: city, type: String, from: 'user.address[0].`a.b`' }
     - { name: source, type: String, value: shop }
-    - { name: none, type: String, value: '' }";
+    - { name: none, type: String, value: '' }
+    - { name: nothing, type: Nullable(String), value: null }
+    - { name: word, type: Nullable(String), value: 'null' }";
     let pipe = PipeFile::parse(&MINIMAL.replace("  table: clicks", columns), "p.yaml").unwrap();
     let from: Vec<&Source> = pipe.destination.columns.iter().map(|column| &column.from).collect();
     assert_eq!(
@@ -276,6 +278,8 @@ fn columns_are_filled_by_fields_paths_virtual_columns_and_constants() {
             &Source::Path("user.address[0].`a.b`".parse().unwrap()),
             &Source::Constant("shop".to_owned()),
             &Source::Constant(String::new()),
+            &Source::Null,
+            &Source::Constant("null".to_owned()),
         ]
     );
     let wrong = "  table: clicks

@@ -386,15 +386,12 @@ impl Encoder {
 }
 
 /// The value of a constant: its text as a JSON string, or where the type does not take that, as it stands. In words why
-/// neither is taken.
-pub(crate) fn constant(
-    text: &str,
-    op: &Op,
-    zones: &[TimeZone],
-    options: &PlanOptions,
-) -> Result<Vec<u8>, String> {
-    let mut state = State::new(&options.limits);
-    state.lenient = options.semantics == Semantics::ClickHouse;
+/// neither is taken. It is read strictly whatever the semantics of records: nothing wraps around, and nothing is a default.
+pub(crate) fn constant(text: &str, op: &Op, zones: &[TimeZone], limits: &Limits) -> Result<Vec<u8>, String> {
+    if text.is_empty() && !op.takes_empty_text() {
+        return Err("an empty text is no value of it".to_owned());
+    }
+    let mut state = State::new(limits);
     state.zones = zones.iter().map(|zone| ZoneMemo::new(*zone)).collect();
     let mut encode = |json: &str| {
         let (mut cursor, mut out) = (Cursor::new(json.as_bytes()), Vec::new());
@@ -406,8 +403,9 @@ pub(crate) fn constant(
         }
     };
     let as_text = encode(&json_text(text));
-    as_text.or_else(|as_text| {
-        encode(text.trim()).map_err(|as_json| if as_json == as_text { as_text } else { as_json })
+    as_text.or_else(|as_text| match text.trim() {
+        "null" if !matches!(op, Op::Nullable(_)) => Err("null is no value of it".to_owned()),
+        json => encode(json).map_err(|as_json| if as_json == as_text { as_text } else { as_json }),
     })
 }
 

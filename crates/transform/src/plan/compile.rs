@@ -29,10 +29,10 @@ pub(super) fn compile(columns: &Columns, options: &PlanOptions) -> Result<Plan, 
         let (key, steps) = match &column.source {
             Source::Field(key) => (key.as_str(), [].as_slice()),
             Source::Path(path) => (path.key(), path.rest()),
-            Source::Virtual(_) | Source::Constant(_) => {
+            Source::Virtual(_) | Source::Constant(_) | Source::Null => {
                 let marks = options.format == RowFormat::RowBinaryWithDefaults;
                 tail.push(TailField::compile(column, &field.op, marks, |text| {
-                    constant(text, &field.op, &compiler.zones, options)
+                    constant(text, &field.op, &compiler.zones, &options.limits)
                 })?);
                 continue;
             }

@@ -102,13 +102,11 @@ pub enum PlanError {
         /// What fills it, as a path.
         key: String,
     },
-    /// A constant that the column's type does not take.
-    #[error("column `{column}`: {ty} does not take the constant {text:?}: {reason}")]
+    /// A constant that the column's type does not take. Its text is left out: it may be a secret.
+    #[error("column `{column}`: {ty} does not take its constant: {reason}")]
     Constant {
         /// The column.
         column: String,
-        /// The constant.
-        text: String,
         /// The type as ClickHouse prints it.
         ty: String,
         /// Why not.

@@ -258,6 +258,17 @@ impl Op {
         }
     }
 
+    /// Whether an empty text may be a value, and not what stands for none: a number of no digits is 0 to ClickHouse.
+    pub(crate) fn takes_empty_text(&self) -> bool {
+        match self {
+            Op::String | Op::FixedString(_) | Op::Variant(_) | Op::Dynamic { .. } => true,
+            // One of its names may be empty.
+            Op::Enum8(_) | Op::Enum16(_) => true,
+            Op::Nullable(inner) => inner.takes_empty_text(),
+            _ => false,
+        }
+    }
+
     /// Whether no value has any bytes: a tuple of nothing.
     pub(crate) fn has_no_bytes(&self) -> bool {
         match self {

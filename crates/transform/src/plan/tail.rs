@@ -110,18 +110,12 @@ impl TailField {
             missing.extend(marks.then_some(0));
             op.write_default(super::DefaultOf::OfType, &mut missing);
         }
+        let refused =
+            |reason| PlanError::Constant { column: column.name.clone(), ty: column.ty.to_string(), reason };
         let tail_op = match &column.source {
-            Source::Constant(text) => {
-                let value = constant(text).map_err(|reason| PlanError::Constant {
-                    column: column.name.clone(),
-                    text: text.clone(),
-                    ty: column.ty.to_string(),
-                    reason,
-                })?;
-                let mut bytes: Vec<u8> = marks.then_some(0).into_iter().collect();
-                bytes.extend(value);
-                TailOp::Constant(bytes.into_boxed_slice())
-            }
+            Source::Constant(text) => tail_constant(marks, constant(text).map_err(refused)?),
+            Source::Null if nullable => tail_constant(marks, vec![1]),
+            Source::Null => return Err(refused("NULL is a value of Nullable types alone".to_owned())),
             Source::Virtual(known) => virtual_op(*known, ty).ok_or_else(|| PlanError::VirtualType {
                 column: column.name.clone(),
                 virtual_column: known.as_str(),
@@ -133,4 +127,10 @@ impl TailField {
         let missing = missing.into_boxed_slice();
         Ok(TailField { name: column.name.clone(), op: tail_op, marks, nullable, missing })
     }
+}
+
+/// The operation of a constant of these bytes, its marker to be put before them.
+fn tail_constant(marks: bool, value: Vec<u8>) -> TailOp {
+    let marker = marks.then_some(0);
+    TailOp::Constant(marker.into_iter().chain(value).collect())
 }
