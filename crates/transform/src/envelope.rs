@@ -8,13 +8,13 @@ use std::str::FromStr;
 /// | name | what it holds | types of the column |
 /// |---|---|---|
 /// | `_key` | the record's key; empty, or NULL, where it has none | String |
-/// | `_timestamp` | when it was produced, as the record says; 1970-01-01, or NULL, where it does not | DateTime64, DateTime, Int64 and UInt64 (milliseconds since 1970-01-01 UTC) |
+/// | `_timestamp` | when it was produced, or appended to the log, as the topic is set; 1970-01-01, or NULL, where the record has no timestamp | DateTime64, DateTime, Int64 and UInt64 (milliseconds since 1970-01-01 UTC) |
 /// | `_partition` | the partition's number | Int32, UInt32, Int64, UInt64, UInt16 |
 /// | `_offset` | its offset in the partition | Int64, UInt64 |
 /// | `_topic` | the topic's name | String |
 /// | `_header_keys` | the names of its headers | Array(String) |
 /// | `_header_values` | their values, in the same order; empty, or NULL, where a header has none | Array(String) |
-/// | `_raw_message` | the record's value, byte for byte | String |
+/// | `_raw_message` | the record's value, byte for byte; empty, or NULL, where it has none | String |
 ///
 /// Wherever a type stands here, Nullable and LowCardinality of it may stand as well, and of the String in an Array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -100,12 +100,12 @@ pub trait Envelope {
     fn partition(&self) -> i32;
     /// The offset in the partition.
     fn offset(&self) -> i64;
-    /// When it was produced, in milliseconds since 1970-01-01 UTC.
+    /// Its timestamp in milliseconds since 1970-01-01 UTC: when it was produced, or appended to the log, as the topic is set.
     fn timestamp_ms(&self) -> Option<i64>;
     /// The key.
     fn key(&self) -> Option<&[u8]>;
-    /// The value as the broker has it, with what may frame the document.
-    fn raw_message(&self) -> &[u8];
+    /// The value as the broker has it, with what may frame the document; none of a tombstone.
+    fn raw_message(&self) -> Option<&[u8]>;
     /// Calls `each` with the name and the value of every header, in their order.
     fn each_header(&self, each: &mut EachHeader<'_>);
 }
@@ -135,8 +135,8 @@ impl Envelope for NoEnvelope {
         None
     }
 
-    fn raw_message(&self) -> &[u8] {
-        b""
+    fn raw_message(&self) -> Option<&[u8]> {
+        None
     }
 
     fn each_header(&self, _each: &mut EachHeader<'_>) {}

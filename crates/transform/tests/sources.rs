@@ -39,7 +39,7 @@ struct Message<'a> {
     offset: i64,
     timestamp_ms: Option<i64>,
     key: Option<&'a [u8]>,
-    raw: &'a [u8],
+    raw: Option<&'a [u8]>,
     headers: &'a [(&'a str, Option<&'a str>)],
 }
 
@@ -49,11 +49,11 @@ impl Message<'_> {
         offset: 1_000_000_000_000,
         timestamp_ms: Some(1_700_000_000_123),
         key: Some(b"k\xff"),
-        raw: b"\0\0\0\0\x01{}",
+        raw: Some(b"\0\0\0\0\x01{}"),
         headers: &[("trace", Some("7")), ("none", None), ("trace", Some(""))],
     };
     const BARE: Message<'static> =
-        Message { partition: 0, offset: 0, timestamp_ms: None, key: None, raw: b"", headers: &[] };
+        Message { partition: 0, offset: 0, timestamp_ms: None, key: None, raw: None, headers: &[] };
 }
 
 impl Envelope for Message<'_> {
@@ -77,7 +77,7 @@ impl Envelope for Message<'_> {
         self.key
     }
 
-    fn raw_message(&self) -> &[u8] {
+    fn raw_message(&self) -> Option<&[u8]> {
         self.raw
     }
 
@@ -225,6 +225,10 @@ fn a_default_of_the_server_stands_in_where_nothing_is_known() {
     assert_eq!(bytes(column("String", Virtual::Key), &Message::BARE), [1]);
     assert_eq!(bytes(column("Nullable(String)", Virtual::Key), &Message::BARE), [0, 1]);
     assert_eq!(bytes(column("String", Virtual::Key), &Message::PLAIN), [0, 2, b'k', 0xff]);
+    assert_eq!(bytes(column("String", Virtual::RawMessage), &Message::BARE), [1]);
+    assert_eq!(bytes(column("Nullable(String)", Virtual::RawMessage), &Message::BARE), [0, 1]);
+    let empty = Message { raw: Some(b""), ..Message::BARE };
+    assert_eq!(bytes(column("Nullable(String)", Virtual::RawMessage), &empty), [0, 0, 0]);
 }
 
 #[test]
@@ -275,8 +279,8 @@ impl Envelope for Growing {
         None
     }
 
-    fn raw_message(&self) -> &[u8] {
-        b""
+    fn raw_message(&self) -> Option<&[u8]> {
+        None
     }
 
     fn each_header(&self, each: &mut EachHeader<'_>) {
@@ -329,7 +333,7 @@ fn types_that_a_virtual_column_does_not_fill_are_refused() {
 fn without_fields_any_bytes_are_a_record() {
     let plan =
         plan(&[("r", "String", "_raw_message"), ("v", "UInt8", "=7")], &PlanOptions::default()).unwrap();
-    let message = Message { raw: b"\xff{", ..Message::BARE };
+    let message = Message { raw: Some(b"\xff{"), ..Message::BARE };
     let mut rows = Vec::new();
     let mut encoder = Encoder::new(plan);
     let records: [&[u8]; 6] = [b"", b"{", b"\xff", b"[]", b"x", b"{}"];
@@ -570,7 +574,7 @@ fn a_row_counts_with_its_tail() {
         let mut encoder = Encoder::with_engine(Arc::clone(&plan), engine);
         for raw in [15, 16] {
             let raw = vec![b'r'; raw];
-            let message = Message { raw: &raw, ..Message::BARE };
+            let message = Message { raw: Some(&raw), ..Message::BARE };
             let mut rows = Vec::new();
             let got = collect(&mut encoder, &[short; 9], |_| message, &mut rows);
             let expected = if raw.len() == 15 { None } else { Some(RejectCode::RecordTooLarge) };

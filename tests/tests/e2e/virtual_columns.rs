@@ -98,12 +98,19 @@ fn columns_of_an_existing_table_are_filled_by_their_names() {
 fn without_a_field_any_message_is_loaded() {
     let topic = unique("virtual_raw");
     write(&topic, [b"no JSON\xff", b""]);
+    let config = SourceConfig::new(shared_stack().kafka.bootstrap(), &topic, "unused");
+    let producer = seed::Producer::connect(&config).unwrap();
+    let tombstone = SeedRecord { partition: Some(PartitionId(0)), ..SeedRecord::default() };
+    producer.send(tombstone).unwrap();
+    producer.flush(Duration::from_secs(30)).unwrap();
     let pipe = PipeText::new(shared_stack(), &topic)
-        .with_new_table("_raw_message String, _partition Int32", "_partition");
-    assert_eq!(run(&pipe).number("loaded"), 2);
-    let rows =
-        query(shared_stack(), &format!("SELECT _partition, hex(_raw_message) FROM {topic} ORDER BY 1"));
-    assert_eq!(rows, "0\t\n1\t6E6F204A534F4EFF");
+        .with_new_table("_raw_message Nullable(String), _partition Int32, _offset Int64", "_partition");
+    assert_eq!(run(&pipe).number("loaded"), 3);
+    let rows = query(
+        shared_stack(),
+        &format!("SELECT _partition, hex(_raw_message) FROM {topic} ORDER BY _partition, _offset"),
+    );
+    assert_eq!(rows, "0\t\n0\t\\N\n1\t6E6F204A534F4EFF");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use housepipe_ch_sink::{KeptRecord, RecordId};
 use housepipe_schema_registry::parse_framing;
 use housepipe_transform::{EachHeader, Encoder, Envelope, Plan, Reject, Source, Virtual};
 
+use crate::pipe::CODE_NO_VALUE;
 use crate::pipe::record::{HEADERS_LEFT_OUT, KEY_BYTES_MAX};
 
 /// Encoded rows, and which record each came from.
@@ -88,8 +89,8 @@ impl Envelope for Letter<'_> {
         self.0.key.as_deref()
     }
 
-    fn raw_message(&self) -> &[u8] {
-        &self.0.raw
+    fn raw_message(&self) -> Option<&[u8]> {
+        (self.0.code != CODE_NO_VALUE).then_some(&self.0.raw)
     }
 
     fn each_header(&self, each: &mut EachHeader<'_>) {

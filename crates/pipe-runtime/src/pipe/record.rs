@@ -16,7 +16,7 @@ pub(super) struct Labels {
     pub(super) topic: String,
 }
 
-/// Code of a record without a value: a tombstone of a compacted topic.
+/// Code of a record without a value, a tombstone of a compacted topic, where columns are filled from values.
 pub(crate) const CODE_NO_VALUE: &str = "no_value";
 
 /// Bytes of a key that an error row keeps, at most: one of so many bytes is taken for the beginning of a longer one.
@@ -44,10 +44,12 @@ pub(super) fn encode(
     bytes_max: usize,
 ) -> usize {
     let mut taken = 0;
-    // A record without a value parts those before it from those behind it: rows and rejects stay in order.
-    for run in records.split_inclusive(|record| record.payload.is_none()) {
+    let needs_value = encoder.plan().has_fields();
+    let lacks_value = |record: &Record<'_>| needs_value && record.payload.is_none();
+    // Such a record parts those before it from those behind it: rows and rejects stay in order.
+    for run in records.split_inclusive(lacks_value) {
         let (values, tombstone) = match run.split_last() {
-            Some((last, before)) if last.payload.is_none() => (before, Some(last)),
+            Some((last, before)) if lacks_value(last) => (before, Some(last)),
             _ => (run, None),
         };
         let encoded = encode_values(encoder, builder, labels, partition, values, bytes_max);
@@ -134,8 +136,8 @@ impl Envelope for Letter<'_> {
         self.record.key
     }
 
-    fn raw_message(&self) -> &[u8] {
-        self.record.payload.unwrap_or_default()
+    fn raw_message(&self) -> Option<&[u8]> {
+        self.record.payload
     }
 
     fn each_header(&self, each: &mut EachHeader<'_>) {
@@ -188,4 +190,55 @@ pub(super) fn error_row(
     row.headers = headers;
     row.set_raw(record.payload.unwrap_or_default());
     row
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use housepipe_kafka_source::OwnedRecord;
+    use housepipe_transform::{Columns, Plan, PlanOptions};
+
+    use super::*;
+    use crate::delivery::BatchId;
+
+    fn record(offset: i64, payload: Option<&[u8]>) -> OwnedRecord {
+        OwnedRecord {
+            partition: PartitionId(0),
+            offset: Offset(offset),
+            timestamp_ms: None,
+            key: None,
+            payload: payload.map(<[u8]>::to_vec),
+            headers: Vec::new(),
+        }
+    }
+
+    /// The rows, and the codes of the rejects, of a tombstone between two records.
+    fn encoded(columns: &str) -> (Vec<u8>, Vec<String>) {
+        let columns: Columns = columns.parse().unwrap();
+        let columns = columns.iter().map(|column| {
+            let source = housepipe_transform::Source::of_column(&column.name);
+            column.clone().from_source(source)
+        });
+        let plan = Plan::compile(&columns.collect(), &PlanOptions::default()).unwrap();
+        let owned = [record(0, Some(b"{}")), record(1, None), record(2, Some(b""))];
+        let records: Vec<Record<'_>> = owned.iter().map(OwnedRecord::as_record).collect();
+        let labels = Labels { pipe: "p".to_owned(), topic: "t".to_owned() };
+        let (mut encoder, mut builder) = (Encoder::new(Arc::new(plan)), BatchBuilder::default());
+        let taken = encode(&mut encoder, &mut builder, &labels, PartitionId(0), &records, usize::MAX);
+        assert_eq!(taken, records.len());
+        let codes = builder.rejects().iter().map(|reject| reject.code.clone()).collect();
+        (builder.seal(BatchId(1)).body.to_vec(), codes)
+    }
+
+    #[test]
+    fn a_tombstone_is_a_row_where_no_column_is_filled_from_values() {
+        assert_eq!(encoded("_raw_message Nullable(String)"), (b"\x00\x02{}\x01\x00\x00".to_vec(), vec![]));
+        assert_eq!(encoded("_raw_message String"), (b"\x02{}\x00\x00".to_vec(), vec![]));
+        let (rows, codes) = encoded("_raw_message String, a UInt8");
+        assert_eq!(
+            (rows, codes),
+            (b"\x00\x02{}".to_vec(), vec!["no_value".to_owned(), "invalid_json".to_owned()])
+        );
+    }
 }

@@ -51,11 +51,12 @@ pub(super) fn look(
             raw: String::from_utf8_lossy(&raw[..raw.len().min(RAW_BYTES_MAX)]).into_owned(),
             raw_bytes: raw.len(),
         };
-        let Some(payload) = &record.payload else {
+        if record.payload.is_none() && plan.has_fields() {
             let message = "the record has no value (a tombstone)".to_owned();
             report.rejects.push(reject(CODE_NO_VALUE, None, 0, message, b""));
             continue;
-        };
+        }
+        let payload = record.payload.as_deref().unwrap_or_default();
         let body = parse_framing(payload).body();
         row.clear();
         let borrowed = record.as_record();
@@ -144,5 +145,24 @@ mod tests {
                 .contains(r#""partition":1,"offset":3,"timestamp_ms":7,"row":{"id":18446744073709551615"#),
             "{document}"
         );
+    }
+
+    #[test]
+    fn a_tombstone_is_a_row_where_no_column_is_filled_from_values() {
+        let raw = Column::new("raw", "Nullable(String)".parse().unwrap())
+            .from_source(Source::Virtual(Virtual::RawMessage));
+        let plan = Arc::new(Plan::compile(&Columns::new(vec![raw]), &PlanOptions::default()).unwrap());
+        let tombstone = OwnedRecord {
+            partition: PartitionId(0),
+            offset: Offset(1),
+            timestamp_ms: None,
+            key: None,
+            payload: None,
+            headers: Vec::new(),
+        };
+        let origin = SampleOrigin::Record { partition: 0, offset: 1 };
+        let report = look(&plan, "clicks", &[Previewed { origin, record: tombstone }]).unwrap();
+        assert_eq!((report.accepted, report.rejected), (1, 0));
+        assert_eq!(report.rows[0].row.get(), r#"{"raw":null}"#);
     }
 }

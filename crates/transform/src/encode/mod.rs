@@ -45,7 +45,7 @@ use crate::envelope::{Envelope, NoEnvelope};
 use crate::fast::Fast;
 use crate::kernels::LANES;
 use crate::limits::Limits;
-use crate::plan::{Op, Plan, PlanOptions, Semantics};
+use crate::plan::{Op, Plan, Semantics};
 use crate::reject::{Reject, RejectCode};
 use crate::zone::TimeZone;
 
@@ -173,7 +173,7 @@ impl Encoder {
     ///     fn offset(&self) -> i64 { 7 }
     ///     fn timestamp_ms(&self) -> Option<i64> { None }
     ///     fn key(&self) -> Option<&[u8]> { None }
-    ///     fn raw_message(&self) -> &[u8] { b"" }
+    ///     fn raw_message(&self) -> Option<&[u8]> { None }
     ///     fn each_header(&self, _: &mut EachHeader<'_>) {}
     /// }
     ///

@@ -64,11 +64,8 @@ pub(super) fn push(plan: &Plan, envelope: &impl Envelope, out: &mut Vec<u8>) -> 
 fn value(field: &TailField, envelope: &impl Envelope, out: &mut Vec<u8>) -> Result<(), Fault> {
     match &field.op {
         TailOp::Constant(bytes) => out.extend_from_slice(bytes),
-        TailOp::Key => match envelope.key() {
-            Some(key) => text(field, key, out),
-            None => out.extend_from_slice(&field.missing),
-        },
-        TailOp::Topic => text(field, envelope.topic().as_bytes(), out),
+        TailOp::Key => text(field, envelope.key(), out),
+        TailOp::Topic => text(field, Some(envelope.topic().as_bytes()), out),
         TailOp::RawMessage => text(field, envelope.raw_message(), out),
         TailOp::Partition(kind) => {
             begin(field, out);
@@ -108,9 +105,14 @@ fn begin(field: &TailField, out: &mut Vec<u8>) {
     }
 }
 
-fn text(field: &TailField, bytes: &[u8], out: &mut Vec<u8>) {
-    begin(field, out);
-    push_text(bytes, out);
+fn text(field: &TailField, bytes: Option<&[u8]>, out: &mut Vec<u8>) {
+    match bytes {
+        Some(bytes) => {
+            begin(field, out);
+            push_text(bytes, out);
+        }
+        None => out.extend_from_slice(&field.missing),
+    }
 }
 
 /// An array of what `push` makes of each header: of as many as came, whatever a next call would say.

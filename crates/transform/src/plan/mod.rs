@@ -69,6 +69,13 @@ impl Plan {
         &self.columns
     }
 
+    /// Whether a column is filled from the record's value: by a field, or from inside of one. Else any bytes are a record, and
+    /// one without a value is a record too.
+    #[must_use]
+    pub fn has_fields(&self) -> bool {
+        !self.fields.is_empty()
+    }
+
     /// The options it was compiled with.
     #[must_use]
     pub fn options(&self) -> &PlanOptions {
