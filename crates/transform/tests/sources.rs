@@ -344,6 +344,33 @@ fn without_fields_any_bytes_are_a_record() {
 }
 
 #[test]
+fn without_fields_a_record_still_has_its_limits() {
+    let mut limits = Limits::default();
+    limits.record_bytes_max = 3;
+    let options = PlanOptions::default().with_limits(limits).with_strict_utf8(true);
+    let plan = plan(&[("v", "UInt8", "=7")], &options).unwrap();
+    let mut rows = Vec::new();
+    let records: [&[u8]; 5] = [b"abc", b"abcd", b"\xff", "\u{e9}".as_bytes(), b""];
+    let results = collect(&mut Encoder::new(plan), &records, |_| Message::BARE, &mut rows);
+    assert_eq!(results, [Ok(1), Err(RejectCode::RecordTooLarge), Err(RejectCode::InvalidUtf8), Ok(2), Ok(3)]);
+}
+
+/// What is null on the way to a value is missing; a null in its place is a null.
+#[test]
+fn null_on_the_way_is_not_null_at_the_end() {
+    let y = Column::new("y", "Nullable(UInt8)".parse().unwrap()).with_default_expression();
+    let columns = Columns::new(vec![y.from_source("o.y".parse().unwrap())]);
+    let plan = Arc::new(Plan::compile(&columns, &marked()).unwrap());
+    for (record, row) in
+        [(r#"{"o":null}"#, &[1][..]), (r#"{"o":{}}"#, &[1]), ("{}", &[1]), (r#"{"o":{"y":null}}"#, &[0, 1])]
+    {
+        let mut rows = Vec::new();
+        Encoder::new(Arc::clone(&plan)).encode(record.as_bytes(), &mut rows).unwrap();
+        assert_eq!(rows, row, "{record}");
+    }
+}
+
+#[test]
 fn constants_are_read_as_the_type_reads_them() {
     for (ty, text, value) in [
         ("String", "shop", json!("shop")),

@@ -61,6 +61,7 @@ use crate::zone::TimeZone;
 /// | four buffers of the exact path: values on their way into order, decoded texts, open brackets, paths of JSON columns | 1 MiB each |
 /// | what was learned of keys: those of the columns, 1,024 others, and which follow which | 1 KiB a key |
 /// | the keys of the record at hand, of which there are [`Limits::fields_max`](crate::Limits) at most | 100 bytes a key |
+/// | virtual columns and constants of four records | 1 MiB |
 /// | a row of defaults | as large as that row, [`Limits::row_bytes_max`](crate::Limits) |
 /// | unknown keys | [`UNKNOWN_KEYS_MAX`](crate::UNKNOWN_KEYS_MAX) names of [`UNKNOWN_KEY_BYTES_MAX`](crate::UNKNOWN_KEY_BYTES_MAX) bytes |
 ///
@@ -160,7 +161,8 @@ impl Encoder {
 
     /// Appends the row of the record to `out`, its virtual columns from the envelope.
     ///
-    /// A plan with virtual columns and constants alone takes any bytes for a record, and does not look at them.
+    /// A plan with virtual columns and constants alone does not look for JSON: any bytes are a record, within
+    /// [`Limits::record_bytes_max`](crate::Limits), and with [`strict_utf8`](crate::PlanOptions) any that are UTF-8.
     ///
     /// ```
     /// use std::sync::Arc;
