@@ -613,6 +613,63 @@ fn a_row_counts_with_its_tail() {
     }
 }
 
+/// Counts how often it is asked.
+#[derive(Debug)]
+struct Asked<'c>(&'c Cell<usize>);
+
+impl Envelope for Asked<'_> {
+    fn topic(&self) -> &str {
+        ""
+    }
+
+    fn partition(&self) -> i32 {
+        0
+    }
+
+    fn offset(&self) -> i64 {
+        self.0.set(self.0.get() + 1);
+        0
+    }
+
+    fn timestamp_ms(&self) -> Option<i64> {
+        None
+    }
+
+    fn key(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn raw_message(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn each_header(&self, _: &mut EachHeader<'_>) {}
+}
+
+#[test]
+fn a_group_that_is_not_tried_does_not_ask_for_its_tails() {
+    let plan = plan(&[("a", "String", "a"), ("o", "Int64", "_offset")], &PlanOptions::default()).unwrap();
+    // No shape is known of the first ones, and a record of more than 256 KiB takes no fast path.
+    let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(300 << 10));
+    for record in [r#"{"a":"x"}"#, &long] {
+        for engine in engines() {
+            let (asked, mut rows) = (Cell::new(0), Vec::new());
+            let mut encoder = Encoder::with_engine(Arc::clone(&plan), engine);
+            let records = [record.as_bytes(); 4];
+            encoder.encode_each_with(
+                &records,
+                |_| Asked(&asked),
+                &mut rows,
+                |_, row| {
+                    assert!(row.is_ok());
+                    ControlFlow::Continue(())
+                },
+            );
+            assert_eq!(asked.get(), records.len(), "{engine:?}");
+        }
+    }
+}
+
 fn engines() -> Vec<Engine> {
     let paths = [Path::General, Path::Lockstep];
     let tiers = Tier::all();

@@ -325,14 +325,12 @@ impl Encoder {
     ) -> Option<[usize; LANES]> {
         let Encoder { plan, fast: Some(fast), state, tails, .. } = self else { return None };
         let group = records.first_chunk::<LANES>()?;
-        if !fast.takes_groups() {
-            return None;
-        }
+        let ways = fast.ways(plan, group)?;
         if plan.tail.is_empty() {
-            return fast.group(plan, state, group, tails, out);
+            return fast.group(ways, plan, state, group, tails, out);
         }
         let is_filled = tails.fill(plan, &std::array::from_fn(envelope));
-        let ends = if is_filled { fast.group(plan, state, group, tails, out) } else { None };
+        let ends = if is_filled { fast.group(ways, plan, state, group, tails, out) } else { None };
         tails.clear();
         tails.give_back(KEPT_BUFFER_BYTES_MAX);
         ends

@@ -91,6 +91,13 @@ fn group_bounds(
     ]
 }
 
+/// How a group may be encoded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ways {
+    by_shape: bool,
+    by_column: bool,
+}
+
 impl Fast {
     /// The fast paths that the engine asks for, if any.
     pub(crate) fn new(plan: &Plan, engine: Engine) -> Option<Box<Fast>> {
@@ -124,11 +131,6 @@ impl Fast {
             is_ascii: true,
             guessing: Guessing::default(),
         }))
-    }
-
-    /// Whether groups are tried at all.
-    pub(crate) fn takes_groups(&self) -> bool {
-        self.engine.path == Path::Lockstep
     }
 
     /// Appends the row of the record, or leaves `out` as it is.
@@ -216,34 +218,45 @@ impl Fast {
         }
     }
 
-    /// Appends the rows of records that have the shape of the topic, their tails included, and says where each ends, or
-    /// leaves `out` as it is.
-    pub(crate) fn group(
-        &mut self,
-        plan: &Plan,
-        state: &mut State,
-        records: &[&[u8]; LANES],
-        tails: &Tails,
-        out: &mut Vec<u8>,
-    ) -> Option<[usize; LANES]> {
+    /// The ways that are open now for these records side by side, if any.
+    pub(crate) fn ways(&mut self, plan: &Plan, records: &[&[u8]; LANES]) -> Option<Ways> {
+        if self.engine.path != Path::Lockstep {
+            return None;
+        }
         let limits = &plan.options.limits;
         let bytes_max = RECORD_BYTES_MAX.min(limits.record_bytes_max);
         let by_column = !self.guessing.is_on() && self.by_column.takes_group();
-        let has_shape = self.shapes.takes_group();
-        if !by_column && !has_shape || records.iter().any(|record| record.len() > bytes_max) {
+        let by_shape = self.shapes.takes_group();
+        if !by_column && !by_shape || records.iter().any(|record| record.len() > bytes_max) {
             return None;
         }
         let tier = self.engine.tier;
         if plan.options.strict_utf8 && !kernels::are_utf8(tier, records, &mut self.is_ascii) {
             return None;
         }
+        Some(Ways { by_shape, by_column })
+    }
+
+    /// Appends the rows of records that have the shape of the topic, their tails included, and says where each ends, or
+    /// leaves `out` as it is.
+    pub(crate) fn group(
+        &mut self,
+        ways: Ways,
+        plan: &Plan,
+        state: &mut State,
+        records: &[&[u8]; LANES],
+        tails: &Tails,
+        out: &mut Vec<u8>,
+    ) -> Option<[usize; LANES]> {
         for (lane, record) in self.lanes.iter_mut().zip(records) {
             lane.input.load(record);
         }
-        if has_shape && let Some(ends) = self.group_of_shape(plan, state, tails, out) {
+        if ways.by_shape
+            && let Some(ends) = self.group_of_shape(plan, state, tails, out)
+        {
             return Some(ends);
         }
-        if by_column { self.group_by_column(plan, state, tails, out) } else { None }
+        if ways.by_column { self.group_by_column(plan, state, tails, out) } else { None }
     }
 
     /// Appends the rows of the records in the lanes where they have the shape and says where each ends, or leaves `out` as
