@@ -8,7 +8,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use housepipe_transform::{
-    Columns, Encoder, Engine, Limits, Path, Plan, PlanOptions, Reject, RowFormat, Semantics, Tier,
+    Columns, EachHeader, Encoder, Engine, Envelope, Limits, Path, Plan, PlanOptions, Reject, RowFormat,
+    Semantics, Source, Tier,
 };
 use proptest::prelude::*;
 use support::cases::load;
@@ -22,12 +23,49 @@ struct Outcome {
     unknown_total: u64,
 }
 
+/// What is known of the record of an index: rows of records that changed places would differ.
+struct Place(usize);
+
+impl Envelope for Place {
+    fn topic(&self) -> &str {
+        "topic"
+    }
+
+    fn partition(&self) -> i32 {
+        3
+    }
+
+    fn offset(&self) -> i64 {
+        i64::try_from(self.0).unwrap()
+    }
+
+    /// Now and then one that a DateTime does not hold.
+    fn timestamp_ms(&self) -> Option<i64> {
+        (!self.0.is_multiple_of(3)).then_some(self.offset() % 16 * 1_000 - 1_000)
+    }
+
+    fn key(&self) -> Option<&[u8]> {
+        self.0.is_multiple_of(2).then_some(b"key")
+    }
+
+    fn raw_message(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn each_header(&self, each: &mut EachHeader<'_>) {
+        (0..self.0 % 4).for_each(|number| each(b"name", (number > 0).then_some(b"value")));
+    }
+}
+
 fn run(plan: &Arc<Plan>, engine: Engine, records: &[&[u8]]) -> Outcome {
     let mut encoder = Encoder::with_engine(Arc::clone(plan), engine);
     let mut rows = b"before".to_vec();
     let mut rejects = Vec::new();
-    let count = encoder.encode_batch(records, &mut rows, |index, reject| rejects.push((index, reject)));
-    assert_eq!(count + rejects.len(), records.len());
+    let count = encoder.encode_each_with(records, Place, &mut rows, |index, row| {
+        rejects.extend(row.err().map(|reject| (index, reject)));
+        ControlFlow::Continue(())
+    });
+    assert_eq!(count, records.len());
     assert!(rows.starts_with(b"before"));
     let unknown = encoder.unknown_keys();
     let names = unknown.iter().map(|(name, count)| (name.into_owned(), count)).collect();
@@ -41,8 +79,11 @@ fn engines() -> Vec<Engine> {
 }
 
 fn assert_engines_agree(columns: &str, options: &PlanOptions, records: &[&[u8]]) {
-    let columns: Columns = columns.parse().unwrap();
-    let plan = Arc::new(Plan::compile(&columns, options).unwrap());
+    assert_agree(&columns.parse().unwrap(), options, records);
+}
+
+fn assert_agree(columns: &Columns, options: &PlanOptions, records: &[&[u8]]) {
+    let plan = Arc::new(Plan::compile(columns, options).unwrap());
     let exact = run(&plan, Engine::EXACT, records);
     for engine in engines() {
         let outcome = run(&plan, engine, records);
@@ -116,6 +157,33 @@ const COLUMNS: [&str; 4] = [
     "a String, A UInt32, bb LowCardinality(String), c JSON, d Tuple(UInt8, String), e Nullable(DateTime64(9))",
 ];
 
+/// Lists of columns whose names say what fills them.
+const FILLED: [&str; 3] = [
+    "a UInt8, b String, c Nullable(Float64), `_offset` Int64, `_key` Nullable(String), `=7` UInt8",
+    "`a[0]` Nullable(Int32), `a[2]` UInt8, `b.k` UInt8, `b.x` String, `c[0].x` String, `c[0].y` Nullable(Int8), \
+     `_header_keys` Array(LowCardinality(String)), `_header_values` Array(Nullable(String)), `=text` String",
+    "`a.k.l` UInt8, `a.l` UInt16, b String, `c[0][0]` Float64, `c[1][0]` Float64, `_timestamp` DateTime, e Int64",
+];
+
+/// The columns of a list whose names say what fills them: a path, a virtual column, or behind `=` a constant.
+fn filled(text: &str) -> Columns {
+    let columns: Columns = text.parse().unwrap();
+    let filled = columns.iter().map(|column| {
+        let source = match column.name.strip_prefix('=') {
+            Some(text) => Source::Constant(text.to_owned()),
+            None => column.name.parse().unwrap(),
+        };
+        column.clone().from_source(source)
+    });
+    filled.collect()
+}
+
+/// Lists of columns of all kinds.
+fn columns() -> impl Strategy<Value = Columns> {
+    let plain = COLUMNS.iter().map(|text| text.parse().unwrap());
+    prop::sample::select(plain.chain(FILLED.map(filled)).collect::<Vec<Columns>>())
+}
+
 /// A value as producers write it, or one that is a little off.
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -150,6 +218,11 @@ fn value() -> impl Strategy<Value = String> {
             "[{\"x\":\"s\",\"y\":null}]",
             "{\"k\":1,\"l\":2}",
             "{\"k\": {\"l\": 2}}",
+            "{\"k\":{\"l\":\"7\"},\"l\":null}",
+            "{\"l\":300,\"K\":{\"\\u006c\":2,\"more\":[1]}}",
+            "{\"k\":1,\"k\":2}",
+            "[[1,2],[3.5]]",
+            "[{\"x\":\"s\",\"z\":[1]},7]",
             "[1,]",
             "-",
             "01",
@@ -322,6 +395,18 @@ fn on_flat_records_with_a_byte_wrong() {
 }
 
 #[test]
+fn on_paths_with_a_byte_wrong() {
+    let good: &[u8] = br#"{"b":{"x":"s","k":1},"c":[{"y":null,"x":"t"},2],"u":7,"a":[1,2,3]}"#;
+    let disorder = disorder();
+    for bad in with_a_byte_wrong(good) {
+        let mut list: Vec<&[u8]> = disorder.iter().map(String::as_bytes).collect();
+        list.extend([good; 6]);
+        list.extend([&bad, good, good, good]);
+        assert_agree(&filled(FILLED[1]), &PlanOptions::default(), &list);
+    }
+}
+
+#[test]
 fn on_records_at_the_limit_on_keys() {
     const FIELDS_MAX: usize = 100;
     let mut limits = Limits::default();
@@ -432,18 +517,18 @@ fn a_break_ends_with_the_row_of_its_record() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
-    fn on_keys_in_no_order(columns in prop::sample::select(COLUMNS.to_vec()), records in unordered()) {
+    fn on_keys_in_no_order(columns in columns(), records in unordered()) {
         let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
         for options in options() {
-            assert_engines_agree(columns, &options, &records);
+            assert_agree(&columns, &options, &records);
         }
     }
 
     #[test]
-    fn on_shapes_that_repeat(columns in prop::sample::select(COLUMNS.to_vec()), records in records()) {
+    fn on_shapes_that_repeat(columns in columns(), records in records()) {
         let records: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
         for options in options() {
-            assert_engines_agree(columns, &options, &records);
+            assert_agree(&columns, &options, &records);
         }
     }
 }
