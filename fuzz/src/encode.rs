@@ -4,6 +4,7 @@ use housepipe_transform::{Encoder, Plan, RowFormat};
 
 use crate::counting::measure;
 use crate::input::Input;
+use crate::note::Note;
 use crate::{plans, record};
 
 /// What stands in the output before the record.
@@ -17,7 +18,7 @@ pub(crate) fn check(data: &[u8]) {
     let limits = plan.options().limits.clone();
     let mut encoder = Encoder::new(plan.clone());
     let mut out = BEFORE.to_vec();
-    let (result, usage) = measure(|| encoder.encode(&record, &mut out));
+    let (result, usage) = measure(|| encoder.encode_with(&record, &Note(record.len()), &mut out));
     assert!(
         usage.peak_bytes <= memory_bound(&plan, record.len()),
         "{usage:?} for a record of {} bytes",
@@ -25,7 +26,7 @@ pub(crate) fn check(data: &[u8]) {
     );
     assert_eq!(&out[..BEFORE.len()], BEFORE, "what stood in the output stays");
     let mut again = Vec::new();
-    let second = encoder.encode(&record, &mut again);
+    let second = encoder.encode_with(&record, &Note(record.len()), &mut again);
     assert_eq!(result, second, "a verdict does not depend on what came before");
     match result {
         Ok(()) => {

@@ -9,6 +9,7 @@ mod encode;
 mod input;
 mod lines;
 mod mutate;
+mod note;
 mod paths;
 mod plans;
 mod record;

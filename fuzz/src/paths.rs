@@ -1,11 +1,12 @@
 //! Every engine gives the rows, the rejects and the counts of the exact path.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use housepipe_transform::{Encoder, Engine, LineCounts, Path, Plan, Reject, Tier};
+use housepipe_transform::{Encoder, Engine, Envelope, LineCounts, NoEnvelope, Path, Plan, Reject, Tier};
 
 use crate::input::Input;
+use crate::note::Note;
 use crate::{mutate, plans, record};
 
 /// Records that an input writes out are cut here: the byte is no JSON outside of strings, and rare inside.
@@ -95,7 +96,7 @@ impl Expected {
         let mut exact = Encoder::with_engine(plan.clone(), Engine::EXACT);
         let mut verdicts = Verdicts::default();
         for (index, record) in records.iter().enumerate() {
-            verdicts.record(&mut exact, index, 0..record.len(), record);
+            verdicts.record(&mut exact, index, 0..record.len(), record, &Note(index));
         }
         verdicts.count(&exact);
 
@@ -108,7 +109,8 @@ impl Expected {
             let line = &lines[range.clone()];
             if !crate::lines::is_blank(line, plan) {
                 line_counts.records += 1;
-                line_counts.rows += usize::from(line_verdicts.record(&mut exact, number, range, line));
+                let is_row = line_verdicts.record(&mut exact, number, range, line, &NoEnvelope);
+                line_counts.rows += usize::from(is_row);
             }
         }
         line_verdicts.count(&exact);
@@ -123,20 +125,17 @@ impl Expected {
         for round in ["first", "second"] {
             let mut verdicts = Verdicts::default();
             for (index, record) in records.iter().enumerate() {
-                verdicts.record(&mut single, index, 0..record.len(), record);
+                verdicts.record(&mut single, index, 0..record.len(), record, &Note(index));
             }
             verdicts.is(&self.verdicts, &format!("encode, {round} round, {engine:?}"));
 
             let mut verdicts = Verdicts::default();
-            let rows = batched.encode_batch(records, &mut verdicts.rows, |index, reject| {
-                verdicts.rejects.push((index, 0..records[index].len(), reject));
+            let taken = batched.encode_each_with(records, Note, &mut verdicts.rows, |index, row| {
+                verdicts.rejects.extend(row.err().map(|reject| (index, 0..records[index].len(), reject)));
+                ControlFlow::Continue(())
             });
-            assert_eq!(
-                rows,
-                records.len() - verdicts.rejects.len(),
-                "encode_batch counts its rows, {engine:?}"
-            );
-            verdicts.is(&self.verdicts, &format!("encode_batch, {round} round, {engine:?}"));
+            assert_eq!(taken, records.len(), "encode_each takes all, {engine:?}");
+            verdicts.is(&self.verdicts, &format!("encode_each, {round} round, {engine:?}"));
 
             let mut verdicts = Verdicts::default();
             let counts = lined.encode_lines(lines, &mut verdicts.rows, |line| {
@@ -147,7 +146,7 @@ impl Expected {
         }
         let ways = [
             (&single, &self.verdicts, "encode"),
-            (&batched, &self.verdicts, "encode_batch"),
+            (&batched, &self.verdicts, "encode_each"),
             (&lined, &self.line_verdicts, "encode_lines"),
         ];
         for (encoder, expected, way) in ways {
@@ -164,8 +163,15 @@ impl Expected {
 
 impl Verdicts {
     /// Encodes one record and notes what came of it; whether it has a row.
-    fn record(&mut self, encoder: &mut Encoder, index: usize, range: Range<usize>, record: &[u8]) -> bool {
-        match encoder.encode(record, &mut self.rows) {
+    fn record(
+        &mut self,
+        encoder: &mut Encoder,
+        index: usize,
+        range: Range<usize>,
+        record: &[u8],
+        envelope: &impl Envelope,
+    ) -> bool {
+        match encoder.encode_with(record, envelope, &mut self.rows) {
             Ok(()) => true,
             Err(reject) => {
                 self.rejects.push((index, range, reject));

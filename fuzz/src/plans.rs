@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use housepipe_transform::{Columns, Limits, Plan, PlanOptions, RowFormat, Semantics};
+use housepipe_transform::{Columns, Limits, Plan, PlanOptions, RowFormat, Semantics, Source};
 
 use crate::input::Input;
 
-/// Lists that stand for what people have: every type, flat and nested, few columns and many.
-const LISTS: [&str; 28] = [
+/// Lists that stand for what people have: every type, flat and nested, few columns and many, and at the end such as are
+/// filled by what their names say.
+const LISTS: [&str; 31] = [
     "a UInt8",
     "a UInt8, b String",
     "a Int64, b Float64, c String, d Nullable(String)",
@@ -39,10 +40,17 @@ const LISTS: [&str; 28] = [
     "a Decimal(9, 2), b Decimal(76, 10), c Int256, d UInt256, e BFloat16, f Time, g Time64(6), h IntervalDay",
     "a JSON(x UInt8, y.z Array(DateTime), v Variant(UInt8, Date), SKIP s, SKIP REGEXP 'r'), b QBit(Float32, 4), \
      c SimpleAggregateFunction(sum, Int64), d Point, e Array(Time)",
+    "a UInt8, `b.x` String, `b.y.z` Nullable(Float64), `c[0].x` DateTime, `c[2]` String, `_offset` Int64",
+    "`a.x` Array(UInt8), `a._y` Tuple(x UInt8, y String), `=7` UInt8, `_timestamp` DateTime, `_key` Nullable(String), \
+     `_header_values` Array(Nullable(String)), `_header_keys` Array(String)",
+    "`_raw_message` Nullable(String), `_topic` String, `_partition` UInt16, `=text` LowCardinality(String)",
 ];
 
 /// Rows of inputs are kept this small, so that the bound is met.
 const ROW_BYTES_MAX: usize = 16 * 1024;
+
+/// The bit of the options by which columns are filled by what their names say.
+const NAMES_ARE_SOURCES: u8 = 4;
 
 /// Says that the columns are written out, up to the first newline.
 const WRITTEN_OUT: u8 = 0xff;
@@ -62,8 +70,21 @@ pub(crate) fn choose(input: &mut Input<'_>) -> Option<Arc<Plan>> {
         Err(error) => panic!("{text}: {error}"),
     };
     let options = options(flags, columns.len());
+    let columns = if flags & (1 << NAMES_ARE_SOURCES) == 0 { columns } else { filled(&columns) };
     // Types that ClickHouse cannot hold are made too; they end here.
     Plan::compile(&columns, &options).ok().map(Arc::new)
+}
+
+/// The columns filled by what their names say: a path, a virtual column, or behind `=` a constant; else by their fields.
+fn filled(columns: &Columns) -> Columns {
+    let filled = columns.iter().map(|column| match column.name.strip_prefix('=') {
+        Some(text) => column.clone().from_source(Source::Constant(text.to_owned())),
+        None => match column.name.parse() {
+            Ok(source) => column.clone().from_source(source),
+            Err(_) => column.clone(),
+        },
+    });
+    filled.collect()
 }
 
 /// The options that the bits of the byte stand for.
@@ -150,13 +171,14 @@ pub(crate) fn made_type(input: &mut Input<'_>, depth: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Columns, LISTS, NAMES, Plan, PlanOptions, quoted};
+    use super::{Columns, LISTS, NAMES, Plan, PlanOptions, filled, quoted};
 
     #[test]
     fn every_list_compiles() {
         for list in LISTS {
             let columns: Columns = list.parse().unwrap();
             Plan::compile(&columns, &PlanOptions::default()).unwrap();
+            Plan::compile(&filled(&columns), &PlanOptions::default()).unwrap();
         }
         for name in NAMES {
             let columns: Columns = format!("{} UInt8", quoted(name)).parse().unwrap();

@@ -1,18 +1,28 @@
 //! Records that fit columns, made of bytes: random text seldom gets behind the first key.
 
-use housepipe_transform::{Columns, DataType, Source};
+use housepipe_transform::{Columns, DataType, PathStep, Source};
 
 use crate::input::Input;
+
+/// Elements of an array that paths lead through, at most: a path may name the millionth.
+const ELEMENTS_MAX: usize = 8;
+
+/// A value that is wanted at the end of these steps.
+#[derive(Debug, Clone, Copy)]
+struct Wanted<'c> {
+    steps: &'c [PathStep],
+    ty: &'c DataType,
+}
 
 /// A record of these columns: keys of some are missing, of some in another order, some have values of another type.
 pub(crate) fn made(columns: &Columns, input: &mut Input<'_>) -> Vec<u8> {
     let mut out = b"{".to_vec();
     let style = input.byte();
     let space: &[u8] = if style & 1 == 0 { b"" } else { b" " };
-    let start = if style & 6 == 6 { input.below(columns.len()) } else { 0 };
-    for at in 0..columns.len() {
-        let column = &columns.as_slice()[(start + at) % columns.len()];
-        let Source::Field(key) = &column.source else { continue };
+    let fields = fields(columns);
+    let start = if style & 6 == 6 && !fields.is_empty() { input.below(fields.len()) } else { 0 };
+    for at in 0..fields.len() {
+        let (key, wanted) = &fields[(start + at) % fields.len()];
         if style & 8 != 0 && input.byte() < 32 {
             continue;
         }
@@ -23,7 +33,7 @@ pub(crate) fn made(columns: &Columns, input: &mut Input<'_>) -> Vec<u8> {
         quote(key.as_bytes(), &mut out);
         out.push(b':');
         out.extend_from_slice(space);
-        value(&column.ty, input, &mut out);
+        below(wanted, input, &mut out);
         if style & 16 != 0 && input.byte() < 32 {
             out.extend_from_slice(b",\"unknown\":");
             anything(input, &mut out, 2);
@@ -31,6 +41,95 @@ pub(crate) fn made(columns: &Columns, input: &mut Input<'_>) -> Vec<u8> {
     }
     out.push(b'}');
     out
+}
+
+/// The keys that columns are filled from, and what is wanted below each.
+fn fields(columns: &Columns) -> Vec<(&str, Vec<Wanted<'_>>)> {
+    let mut fields: Vec<(&str, Vec<Wanted<'_>>)> = Vec::new();
+    for column in columns {
+        let (key, steps) = match &column.source {
+            Source::Field(key) => (key.as_str(), &[][..]),
+            Source::Path(path) => (path.key(), path.rest()),
+            _ => continue,
+        };
+        let wanted = Wanted { steps, ty: &column.ty };
+        match fields.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, list)) => list.push(wanted),
+            None => fields.push((key, vec![wanted])),
+        }
+    }
+    fields
+}
+
+/// A value in which most of what is wanted stands. Recursion ends with the steps of the paths.
+fn below(wanted: &[Wanted<'_>], input: &mut Input<'_>, out: &mut Vec<u8>) {
+    let step = match wanted {
+        [only] if only.steps.is_empty() => return value(only.ty, input, out),
+        [first, ..] => first.steps.first(),
+        [] => None,
+    };
+    match (step, input.byte()) {
+        (None, _) | (_, 255) => anything(input, out, 2),
+        (_, 254) => out.extend_from_slice(b"null"),
+        (Some(PathStep::Key(_)), style) => object(wanted, style, input, out),
+        (Some(PathStep::Index(_)), _) => array(wanted, input, out),
+    }
+}
+
+/// What is wanted behind a step.
+fn behind<'c>(step: &PathStep, wanted: &[Wanted<'c>]) -> Vec<Wanted<'c>> {
+    let rest = wanted.iter().filter(|wanted| wanted.steps.first() == Some(step));
+    rest.map(|wanted| Wanted { steps: &wanted.steps[1..], ..*wanted }).collect()
+}
+
+/// An object, its keys in the order of the paths or against it, one of them twice now and then.
+fn object(wanted: &[Wanted<'_>], style: u8, input: &mut Input<'_>, out: &mut Vec<u8>) {
+    let mut steps: Vec<&PathStep> = Vec::new();
+    for step in wanted.iter().filter_map(|wanted| wanted.steps.first()) {
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    if style & 1 != 0 {
+        steps.reverse();
+    }
+    if style & 62 == 62 {
+        steps.extend_from_within(..1);
+    }
+    out.push(b'{');
+    for (at, step) in steps.into_iter().enumerate() {
+        let PathStep::Key(key) = step else { continue };
+        if at > 0 {
+            out.push(b',');
+        }
+        quote(key.as_bytes(), out);
+        out.push(b':');
+        below(&behind(step, wanted), input, out);
+    }
+    out.push(b'}');
+}
+
+/// An array in which the first elements that paths name stand, most often.
+fn array(wanted: &[Wanted<'_>], input: &mut Input<'_>, out: &mut Vec<u8>) {
+    let indexes = wanted.iter().filter_map(|wanted| match wanted.steps.first() {
+        Some(PathStep::Index(index)) => Some(*index),
+        _ => None,
+    });
+    let last = indexes.max().unwrap_or(0).min(ELEMENTS_MAX - 1);
+    out.push(b'[');
+    for index in 0..=last {
+        if index > 0 {
+            out.push(b',');
+        }
+        match behind(&PathStep::Index(index), wanted).as_slice() {
+            [] => anything(input, out, 1),
+            wanted => below(wanted, input, out),
+        }
+        if input.byte() > 240 {
+            break;
+        }
+    }
+    out.push(b']');
 }
 
 /// The text between quotes, its quotes and backslashes escaped.
