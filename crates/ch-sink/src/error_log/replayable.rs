@@ -10,6 +10,10 @@ use crate::error_row::{ErrorRow, RowKind};
 use crate::quote::{quote_identifier, quote_string};
 use crate::sink::Sink;
 
+/// Memory that a header takes beside its name and value, in bytes: its place in the list, which grows by doubling, and two
+/// allocations.
+const HEADER_OWN_BYTES: u64 = 128;
+
 /// What makes a record the same record.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, clickhouse::Row)]
 pub struct RecordId {
@@ -75,7 +79,7 @@ struct RecordRow {
 
 impl Sink {
     /// The first records behind `after` that `filter` lets through and that no replay has loaded: at most `rows_max`, and as
-    /// many as have `bytes_max` of kept values together, one at least.
+    /// many as have `bytes_max` of kept values, keys and headers together, one at least.
     ///
     /// # Errors
     /// Any [`SinkError`] of a request; [`SinkError::Condition`] for a condition that is none.
@@ -93,14 +97,14 @@ impl Sink {
         if let Some(after) = after {
             condition.push_str(&format!(" AND {IDENTITY} > {}", after.sql()));
         }
-        // First the ids and lengths, which are small: a page is cut by what its values need. The length is a column, so no
-        // value is read for it.
-        let raw_max = ErrorRow::RAW_BYTES_MAX;
+        // First the ids and sizes, which are small: a page is cut by what its records need. The length of a value is a column;
+        // keys and headers are measured where they are, and none is sent.
+        let bytes_of_one = bytes_sql();
         let sizes: Vec<SizeRow> = self
             .read_all(
                 "a page of the error table",
                 &format!(
-                    "SELECT {IDENTITY} AS id, max(least(raw_length, {raw_max})) FROM {quoted} WHERE {condition} \
+                    "SELECT {IDENTITY} AS id, max({bytes_of_one}) FROM {quoted} WHERE {condition} \
                      GROUP BY id ORDER BY id LIMIT {rows_max}"
                 ),
             )
@@ -139,6 +143,15 @@ impl Sink {
         };
         Ok(rows.into_iter().map(kept).collect())
     }
+}
+
+/// Bytes that a record takes as [`Sink::kept`] reads it, but for what every record takes.
+fn bytes_sql() -> String {
+    let raw_max = ErrorRow::RAW_BYTES_MAX;
+    format!(
+        "toUInt64(least(raw_length, {raw_max}) + ifNull(length(key), 0) \
+         + arraySum(header -> length(header.1) + length(header.2) + {HEADER_OWN_BYTES}, headers))"
+    )
 }
 
 impl RecordId {

@@ -66,6 +66,47 @@ async fn records_are_read_in_pages_each_once_and_with_any_bytes() {
     assert_eq!(pages(&sink, &some, 10, 1 << 20).await, [[2, 3]]);
 }
 
+/// A page is held whole, with everything that stands around the values.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_ends_by_the_bytes_of_values_keys_and_headers() {
+    let server = start();
+    let sink = sink(&server);
+    let table = ErrorTable::new("e", 7);
+    sink.create_error_table(&table).await.unwrap();
+    let filter = ErrorFilter::of_pipe("p");
+    let with_key = |offset| {
+        let mut row = record(offset, b"short");
+        row.key = Some(vec![0xff; 60_000]);
+        row
+    };
+    let with_headers = |offset, value: &[u8], count: usize| {
+        let mut row = record(offset, b"short");
+        row.headers = (0..count).map(|header| (format!("h{header}"), value.to_vec())).collect();
+        row
+    };
+    let rows = [
+        with_key(1),
+        with_key(2),
+        record(3, b"short"),
+        with_headers(4, &[0xff; 60_000], 1),
+        with_headers(5, b"", 256),
+        with_headers(6, b"", 256),
+        record(7, b"short"),
+    ];
+    sink.insert_errors(&table, &rows, None, None).await.unwrap();
+    assert_eq!(pages(&sink, &filter, 10, 100_000).await, [vec![1], vec![2, 3], vec![4, 5], vec![6, 7]]);
+    assert_eq!(pages(&sink, &filter, 10, 20_000).await, [[1], [2], [3], [4], [5], [6], [7]]);
+    assert_eq!(pages(&sink, &filter, 10, 1 << 20).await, [[1, 2, 3, 4, 5, 6, 7]]);
+
+    // Of two rows of a record the one with the longer value is read; the page has room for either.
+    let mut again = record(1, b"longer than the other");
+    again.key = Some(b"k".to_vec());
+    sink.insert_errors(&table, &[again], None, None).await.unwrap();
+    let page = sink.replayable_page("e", &filter, None, 10, 100_000).await.unwrap();
+    let read: Vec<_> = page.records.iter().map(|record| (record.id.offset, record.raw.len())).collect();
+    assert_eq!(read, [(1, 21)]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn marks_say_what_is_under_way_and_what_was_loaded() {
     let server = start();

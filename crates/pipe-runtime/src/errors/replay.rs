@@ -20,7 +20,7 @@ use crate::pipe_file::PipeFile;
 /// Records of one page, at most. Each is a row of each mark, and all rows of a mark have to arrive in one insert.
 const PAGE_RECORDS_MAX: usize = 10_000;
 
-/// Bytes of values of one page, at most; one value more.
+/// Bytes of values, keys and headers of one page, at most; one record alone may have more.
 const PAGE_BYTES_MAX: u64 = 32 << 20;
 
 /// Which records are replayed, and how.
