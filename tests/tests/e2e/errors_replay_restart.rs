@@ -117,6 +117,39 @@ fn rows_that_are_there_with_other_columns_are_left_to_somebody_who_looks() {
     assert_eq!(rows(&stack, &topic), (7, 7));
 }
 
+/// A key that is longer than the error table keeps is there in part. Columns that did not ask for it may do so by the time at
+/// which a batch is finished.
+#[test]
+fn what_is_kept_in_part_is_not_loaded_by_finishing_a_batch_either() {
+    let stack = own_stack();
+    let (topic, pipe) = mended_at(&stack, "replay_key", 3, &format!("ORDER BY id {WINDOW}"));
+    let key = "key = repeat('k', 65536)";
+    query(
+        &stack,
+        &format!(
+            "ALTER TABLE {topic}_clickpipes_error UPDATE {key} WHERE kind = 'record' SETTINGS mutations_sync = 2"
+        ),
+    );
+    let (proxy, behind) = behind_proxy(&stack, &pipe);
+    proxy.hold(2, Held::Before);
+    let run = housepipe(&["errors", "replay", "pipe.yaml"], Some(&behind), b"");
+    wait_until("the rows of the first batch", || proxy.is_holding());
+    run.signal(Signal::SIGKILL);
+    assert_eq!(run.wait().code, None);
+
+    query(&stack, &format!("ALTER TABLE {topic} ADD COLUMN k String"));
+    let columns = "  columns:\n    - { name: id, type: UInt64 }\n    - { name: n, type: UInt32 }\n    - { name: k, type: String, from: _key }\n";
+    let wider = pipe.clone().with_columns(columns);
+    let outcome = replay(&wider, &[]);
+    assert_eq!((outcome.code, rows(&stack, &topic)), (Some(1), (0, 0)), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("more of a record than the error table keeps"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("--settle-missing"), "{}", outcome.stderr);
+    // With the former columns it is finished.
+    let narrow = pipe.clone().with_columns("  columns: \"id UInt64, n UInt32\"\n");
+    assert_eq!(replay(&narrow, &["--json"]).expect_success().number("finished"), 3);
+    assert_eq!(rows(&stack, &topic), (3, 3));
+}
+
 #[test]
 fn a_column_that_gets_another_type_in_the_middle_is_seen_before_the_rows() {
     let stack = own_stack();

@@ -118,22 +118,73 @@ pub(super) fn is_cut(record: &KeptRecord, plan: &Plan) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use housepipe_transform::{Plan, PlanOptions};
+    use housepipe_transform::{Column, Columns, Plan, PlanOptions};
 
     use super::*;
 
+    /// Columns that are filled by what their names say.
+    fn plan(columns: &str) -> Plan {
+        let columns: Columns = columns.parse().unwrap();
+        let filled = |column: &Column| column.clone().from_source(Source::of_column(&column.name));
+        Plan::compile(&columns.iter().map(filled).collect(), &PlanOptions::default()).unwrap()
+    }
+
+    /// A record that is kept whole.
+    fn whole() -> KeptRecord {
+        KeptRecord {
+            id: RecordId { topic: "t".to_owned(), partition: 0, offset: 7, timestamp_ms: 1_700_000_000_000 },
+            code: "c".to_owned(),
+            key: Some(vec![b'k'; KEY_BYTES_MAX - 1]),
+            headers: vec![("trace".to_owned(), b"1".to_vec())],
+            raw: br#"{"a":1}"#.to_vec(),
+            raw_length: 7,
+        }
+    }
+
+    /// The columns that ask for more of `record` than is kept.
+    fn asks_for_more(record: &KeptRecord) -> Vec<&'static str> {
+        let columns = [
+            "a UInt8",
+            "_key String",
+            "_header_keys Array(String)",
+            "_header_values Array(String)",
+            "_timestamp DateTime64(3)",
+            "_topic String, _partition Int32, _offset Int64, _raw_message String",
+        ];
+        columns.into_iter().filter(|columns| is_cut(record, &plan(columns))).collect()
+    }
+
+    #[test]
+    fn a_record_is_cut_for_columns_that_ask_for_what_was_not_kept() {
+        assert_eq!(asks_for_more(&whole()), [""; 0]);
+        assert_eq!(asks_for_more(&KeptRecord { key: None, ..whole() }), [""; 0]);
+
+        let key = Some(vec![b'k'; KEY_BYTES_MAX]);
+        assert_eq!(asks_for_more(&KeptRecord { key, ..whole() }), ["_key String"]);
+
+        let mut headers = whole().headers;
+        headers.push((HEADERS_LEFT_OUT.to_owned(), b"3".to_vec()));
+        assert_eq!(
+            asks_for_more(&KeptRecord { headers, ..whole() }),
+            ["_header_keys Array(String)", "_header_values Array(String)"]
+        );
+
+        let id = RecordId { timestamp_ms: -1, ..whole().id };
+        assert_eq!(asks_for_more(&KeptRecord { id, ..whole() }), ["_timestamp DateTime64(3)"]);
+
+        let value = KeptRecord { raw_length: 8, ..whole() };
+        assert_eq!(asks_for_more(&value).len(), 6, "whatever the columns are");
+    }
+
     #[test]
     fn frames_are_taken_off_and_what_is_refused_leaves_no_trace() {
-        let plan = Plan::compile(&"a UInt8".parse().unwrap(), &PlanOptions::default()).unwrap();
-        let mut encoder = Encoder::new(Arc::new(plan));
+        let mut encoder = Encoder::new(Arc::new(plan("a UInt8")));
         let mut batch = Batch::default();
         let record = |offset: i64, raw: &[u8]| KeptRecord {
-            id: RecordId { topic: "t".to_owned(), partition: 0, offset, timestamp_ms: -1 },
-            code: "c".to_owned(),
-            key: None,
-            headers: Vec::new(),
+            id: RecordId { offset, ..whole().id },
             raw: raw.to_vec(),
             raw_length: raw.len() as u64,
+            ..whole()
         };
         batch.push(&mut encoder, &record(1, br#"{"a":1}"#)).unwrap();
         assert!(batch.push(&mut encoder, &record(2, br#"{"a":256}"#)).is_err());

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use housepipe_ch_sink::{Claim, FailureClass, Insert, KeptRecord, Left, RecordId, ReplayMark, SinkError};
 use housepipe_transform::Encoder;
 
-use super::encode::Batch;
+use super::encode::{Batch, is_cut};
 use super::error::{ErrorsError, untold};
 use super::insert::{Attempted, Sent};
 use super::load::{Loader, RETRY_MS_MAX};
@@ -149,6 +149,12 @@ fn rows_again(
     let mut batch = Batch::default();
     let mends = "put the pipe file and the table back as they were then, and run the replay again";
     for record in records {
+        // None of the batch was cut for the columns of then.
+        if is_cut(record, &loader.destination.plan) {
+            return Err(format!(
+                "the columns ask for more of a record than the error table keeps of it; {mends}"
+            ));
+        }
         if let Err(reject) = batch.push(encoder, record) {
             return Err(format!(
                 "the columns have changed since, and refuse a record of it now ({}: {}); {mends}",
