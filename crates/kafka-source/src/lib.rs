@@ -90,6 +90,7 @@ mod topic;
 mod topic_mark;
 mod topic_watch;
 mod topics;
+mod words;
 
 #[cfg(feature = "seed")]
 pub mod seed;

@@ -2,7 +2,11 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use crate::{SourceConfig, SourceError};
+use crate::{Security, SourceConfig, SourceError};
+
+/// Time after which a connection without credentials that is closed was not closed for want of them, in milliseconds; librdkafka has
+/// the same.
+const HUNG_UP_MS_MAX: u64 = 2_000;
 
 /// The error behind a code that librdkafka told with `reason`.
 ///
@@ -59,7 +63,10 @@ pub(crate) fn classify(config: &SourceConfig, code: Code, reason: &str) -> Sourc
         {
             SourceError::TlsToPlainPort { brokers, reason: text }
         }
-        _ if says("APIVERSION_QUERY") || says("ApiVersionRequest failed") || says("SASL_SSL listener") => {
+        _ if says("APIVERSION_QUERY")
+            || says("ApiVersionRequest failed")
+            || is_hung_up_on_without_credentials(config, &text) =>
+        {
             SourceError::PlainToTlsPort { brokers, reason: text }
         }
         Code::BrokerTransportFailure | Code::AllBrokersDown | Code::SSL => {
@@ -70,6 +77,20 @@ pub(crate) fn classify(config: &SourceConfig, code: Code, reason: &str) -> Sourc
         }
         _ => SourceError::Request { brokers, request: "a request", reason: text },
     }
+}
+
+/// Whether `text` says that a broker closed the connection at the first request of a client that has no credentials.
+///
+/// A listener that wants them tells its versions to anybody, upon which such a client takes the connection to be up, and closes it at
+/// the next request. Whether librdkafka sees that as it reads or as it writes is chance. It has a guess of its own about this
+/// (`rd_kafka_broker_set_error`, rdkafka_broker.c of 2.12.1), which it looks for in a format string and so does not make.
+fn is_hung_up_on_without_credentials(config: &SourceConfig, text: &str) -> bool {
+    let is_closed = ["Disconnected", "Broken pipe", "reset by peer"].iter().any(|words| text.contains(words));
+    let is_soon = text
+        .split_once("ms in state UP")
+        .and_then(|(before, _)| before.rsplit_once("(after ")?.1.parse::<u64>().ok())
+        .is_some_and(|up_ms| up_ms < HUNG_UP_MS_MAX);
+    matches!(config.security, Security::Plaintext | Security::Tls(_)) && is_closed && is_soon
 }
 
 /// The error of a call that names its `request`.
@@ -113,4 +134,48 @@ pub(crate) fn is_decisive(error: &SourceError) -> bool {
             | SourceError::TopicDenied { .. }
             | SourceError::Fatal { .. }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SaslMechanism, Tls};
+
+    #[test]
+    fn a_client_without_credentials_that_is_hung_up_on_at_once_lacks_them() {
+        let mut config = SourceConfig::new("localhost:9093", "clicks", "g");
+        let told = |config: &SourceConfig, text: &str| {
+            classify(config, Code::BrokerTransportFailure, &format!("ssl://localhost:9093/bootstrap: {text}"))
+        };
+        for security in [Security::Plaintext, Security::Tls(Tls::default())] {
+            config.security = security;
+            for text in [
+                "Disconnected: SSL connection closed by peer (after 0ms in state UP)",
+                "Disconnected: connection reset by peer (after 1999ms in state UP, 3 identical error(s) suppressed)",
+                "Disconnected: connection closed by peer: POLLHUP (after 3ms in state UP)",
+                "Send failed: SSL transport error: Broken pipe (after 0ms in state UP)",
+                "Send failed: Connection reset by peer (after 7ms in state UP)",
+            ] {
+                let error = told(&config, text);
+                assert!(matches!(error, SourceError::PlainToTlsPort { .. }), "{text}: {error:?}");
+            }
+            for text in [
+                "Disconnected: SSL connection closed by peer (after 2000ms in state UP)",
+                "Send failed: SSL transport error: Broken pipe (after 86400000ms in state UP)",
+                "Receive failed: Invalid response size (after 0ms in state UP)",
+                "Disconnected: connection closed by peer (in state UP)",
+            ] {
+                let error = told(&config, text);
+                assert!(matches!(error, SourceError::Unreachable { .. }), "{text}: {error:?}");
+            }
+        }
+        config.security = Security::Sasl {
+            mechanism: SaslMechanism::Plain,
+            username: "u".to_owned(),
+            password: "p".into(),
+            tls: None,
+        };
+        let error = told(&config, "Disconnected: connection closed by peer (after 0ms in state UP)");
+        assert!(matches!(error, SourceError::Unreachable { .. }), "it has credentials: {error:?}");
+    }
 }

@@ -12,6 +12,7 @@ use crate::certificate::diagnose;
 use crate::context::{log_line, tells_a_cause};
 use crate::reason::{classify, is_decisive, of_call};
 use crate::token::TokenKeeper;
+use crate::words::{Words, without_thread};
 use crate::{SourceConfig, SourceError, client};
 
 /// The first wait for an answer, in milliseconds; doubled each time, so that a slow broker is heard too.
@@ -64,7 +65,8 @@ impl<'a> Probe<'a> {
     }
 
     fn with(config: &'a SourceConfig, settings: &rdkafka::ClientConfig) -> Result<Probe<'a>, SourceError> {
-        let consumer = BaseConsumer::from_config_and_context(settings, ProbeContext::default())
+        let context = ProbeContext { config: config.clone(), words: Mutex::default() };
+        let consumer = BaseConsumer::from_config_and_context(settings, context)
             .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
         let consumer = Arc::new(consumer);
         let tokens = TokenKeeper::begin(config, &consumer)?;
@@ -108,9 +110,8 @@ impl<'a> Probe<'a> {
     pub(crate) fn why(&self, error: &KafkaError) -> SourceError {
         self.serve(Duration::ZERO);
         let words = self.consumer.context().words();
-        match &words.told {
-            Some((code, reason)) => classify(self.config, *code, reason),
-            None if !words.log.is_empty() => classify(self.config, Code::AllBrokersDown, &words.log),
+        match words.error() {
+            Some(said) => said.clone(),
             None => match of_call(self.config, error, "a question for the topic") {
                 SourceError::Request { brokers, reason, .. } => SourceError::Unreachable { brokers, reason },
                 known => known,
@@ -147,20 +148,14 @@ impl<'a> Probe<'a> {
     }
 }
 
-#[derive(Default)]
-pub(crate) struct ProbeContext(Mutex<Words>);
-
-#[derive(Default)]
-pub(crate) struct Words {
-    /// The first error that says a cause, or a later one that is decisive.
-    told: Option<(Code, String)>,
-    log: String,
-    all_down: bool,
+pub(crate) struct ProbeContext {
+    config: SourceConfig,
+    words: Mutex<Words>,
 }
 
 impl ProbeContext {
     fn words(&self) -> MutexGuard<'_, Words> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.words.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -168,18 +163,20 @@ impl ClientContext for ProbeContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log_line(level, facility, message);
         if tells_a_cause(level, facility) {
-            message.clone_into(&mut self.words().log);
+            let text = without_thread(message);
+            let meaning = classify(&self.config, Code::AllBrokersDown, text);
+            self.words().logged(meaning, text);
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else { return };
         tracing::debug!(code = ?code, reason, "librdkafka reports an error");
-        let mut words = self.words();
         if code == Code::AllBrokersDown {
-            words.all_down = true;
+            self.words().all_down = true;
         } else {
-            words.told = Some((code, reason.to_owned()));
+            let meaning = classify(&self.config, code, reason);
+            self.words().reported(meaning, reason);
         }
     }
 }
