@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use housepipe_kafka_source::seed::{Producer, SeedRecord, TopicAdmin};
 use housepipe_kafka_source::{
-    Domain, MskIam, OidcClient, PartitionId, Security, SourceConfig, SourceError, TokenSource, sample,
+    Domain, MskIam, OidcClient, PartitionId, Security, SourceConfig, SourceError, TokenSource,
+    describe_topic, sample,
 };
 use housepipe_local_stack::{Conduct, ISSUER_CLIENT, Issuer, Kafka, KafkaOptions};
 
@@ -102,6 +103,8 @@ fn each_cause_of_a_token_that_is_missing_or_refused_is_told() {
     let issuer = Issuer::start().unwrap();
     let broker = own_broker_with(KafkaOptions::default().with_issuer(issuer.port()));
     let plain = topic_on(&broker, 1);
+    let in_order = describe_topic(&oidc(&broker, &plain, client(&issuer)), PATIENCE);
+    assert_eq!(in_order.unwrap().partitions, 1, "what is refused below is refused for its cause");
 
     let error =
         told(&oidc(&broker, &plain, OidcClient::new(issuer.token_url(), ISSUER_CLIENT.name, "wrong-secret")));
