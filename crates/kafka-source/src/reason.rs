@@ -16,6 +16,10 @@ pub(crate) fn classify(config: &SourceConfig, code: Code, reason: &str) -> Sourc
     let text = if reason.is_empty() { code.to_string() } else { reason.to_owned() };
     let says = |words: &str| text.contains(words);
     match code {
+        // The connection ended before the broker said which mechanisms it has.
+        Code::Authentication if says("mechanism handshake failed: Local: ") => {
+            SourceError::Unreachable { brokers, reason: text }
+        }
         Code::Authentication | Code::SaslAuthenticationFailed
             if says("mechanism handshake failed") || says("Unsupported SASL mechanism") =>
         {
@@ -76,6 +80,24 @@ pub(crate) fn classify(config: &SourceConfig, code: Code, reason: &str) -> Sourc
             SourceError::Fatal { brokers, reason: text }
         }
         _ => SourceError::Request { brokers, request: "a request", reason: text },
+    }
+}
+
+/// As [`classify`], to a member of the group: it has been connected before.
+pub(crate) fn classify_for_member(config: &SourceConfig, code: Code, reason: &str) -> SourceError {
+    match classify(config, code, reason) {
+        // A broker that goes down or comes up hangs up in the same way.
+        SourceError::PlainToTlsPort { brokers, reason } | SourceError::TlsToPlainPort { brokers, reason } => {
+            SourceError::Unreachable { brokers, reason }
+        }
+        // A session ends with its token. One that has less than a second left is renewed sooner than a broker lets anybody renew one,
+        // and it answers as a listener does that knows no SASL.
+        SourceError::MechanismRefused { brokers, reason }
+            if reason.contains("Request not valid in current SASL state") =>
+        {
+            SourceError::Request { brokers, request: "a login", reason }
+        }
+        known => known,
     }
 }
 
@@ -140,6 +162,36 @@ pub(crate) fn is_decisive(error: &SourceError) -> bool {
 mod tests {
     use super::*;
     use crate::{SaslMechanism, Tls};
+
+    #[test]
+    fn a_connection_that_ends_in_the_handshake_refuses_no_mechanism() {
+        let config = SourceConfig::new("localhost:9093", "clicks", "g");
+        let text = "sasl_ssl://localhost:9093/1: SASL OAUTHBEARER mechanism handshake failed: Local: Broker transport failure: \
+                    broker's supported mechanisms: (n/a) (after 0ms in state DOWN)";
+        let error = classify(&config, Code::Authentication, text);
+        assert!(matches!(error, SourceError::Unreachable { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_member_has_been_connected_before() {
+        let config = SourceConfig::new("localhost:9093", "clicks", "g");
+        let handshake = |words: &str| {
+            let text = format!(
+                "SASL OAUTHBEARER mechanism handshake failed: Broker: {words}: broker's supported mechanisms:  \
+                 (after 2ms in state AUTH_HANDSHAKE)"
+            );
+            let probe = classify(&config, Code::Authentication, &text);
+            assert!(matches!(probe, SourceError::MechanismRefused { .. }), "{probe:?}");
+            classify_for_member(&config, Code::Authentication, &text)
+        };
+        let error = handshake("Request not valid in current SASL state");
+        assert!(matches!(error, SourceError::Request { .. }) && error.retryable(), "{error:?}");
+        let error = handshake("Unsupported SASL mechanism");
+        assert!(matches!(error, SourceError::MechanismRefused { .. }), "{error:?}");
+        let hung_up = "Disconnected: connection closed by peer (after 0ms in state UP)";
+        let error = classify_for_member(&config, Code::BrokerTransportFailure, hung_up);
+        assert!(matches!(error, SourceError::Unreachable { .. }), "{error:?}");
+    }
 
     #[test]
     fn a_client_without_credentials_that_is_hung_up_on_at_once_lacks_them() {

@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use crate::certificate::diagnose;
 use crate::context::{GroupConsumer, GroupContext, commit};
 use crate::queue::{LogQueue, PartitionQueue};
-use crate::reason::{classify, of_call};
+use crate::reason::{classify_for_member, of_call};
 use crate::token::TokenKeeper;
 use crate::topic_watch::TopicWatch;
 use crate::{
@@ -189,12 +189,7 @@ impl Source {
                 tracing::warn!("the source was not polled for too long; it leaves the group and joins again");
                 return Ok(());
             }
-            _ => match classify(self.config(), code, &reason) {
-                // It has worked before: a broker that goes down or comes up hangs up in the same way.
-                SourceError::PlainToTlsPort { brokers, reason }
-                | SourceError::TlsToPlainPort { brokers, reason } => {
-                    SourceError::Unreachable { brokers, reason }
-                }
+            _ => match classify_for_member(self.config(), code, &reason) {
                 // A token that could not be renewed is refused in the end, and that is not why.
                 refused @ (SourceError::TokenRefused { .. } | SourceError::IamRefused { .. }) => {
                     let trouble =
