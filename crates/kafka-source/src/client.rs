@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use crate::{Pem, SecretPem, Security, SourceConfig, SourceError, Tls, id_news};
 
 /// Time for a connection to be set up, TLS and SASL included, in milliseconds.
-const CONNECT_MS_MAX: u32 = 8_000;
+pub(crate) const CONNECT_MS_MAX: u32 = 8_000;
 
 /// Pause of a fetcher whose queue is full, in milliseconds; the default of a second starves a fast reader.
 const FULL_QUEUE_BACKOFF_MS: u32 = 20;

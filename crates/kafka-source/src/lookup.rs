@@ -10,7 +10,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::{Message, Offset as Raw};
 
 use crate::queue::RawMessage;
-use crate::reason::{classify, of_call};
+use crate::reason::of_call;
 use crate::topic::Probe;
 use crate::{Offset, OwnedRecord, PartitionId, SourceConfig, SourceError};
 
@@ -149,7 +149,7 @@ impl Probe<'_> {
                 Some(Err(KafkaError::PartitionEOF(number))) => return Ok(Event::End(PartitionId(number))),
                 Some(Err(error)) => {
                     let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-                    let known = classify(self.config, code, "");
+                    let known = self.of_record(code);
                     if !known.retryable() {
                         return Err(known);
                     }

@@ -8,10 +8,31 @@ use crate::{Security, SourceConfig, SourceError};
 /// the same.
 const HUNG_UP_MS_MAX: u64 = 2_000;
 
+/// The error behind a code that librdkafka told with `reason`, as [`meaning`]; a token that was refused is forgotten.
+pub(crate) fn classify(config: &SourceConfig, code: Code, reason: &str) -> SourceError {
+    let error = meaning(config, code, reason);
+    if is_refusal_of_token(&error) {
+        forget_token(config);
+    }
+    error
+}
+
+/// Has another token asked for, should somebody mend what is wrong with the last one while this process goes on.
+pub(crate) fn forget_token(config: &SourceConfig) {
+    if let Some(source) = config.security.token_source() {
+        source.forget();
+    }
+}
+
+/// Whether a broker refused a token; whether that is final, a [`TokenKeeper`](crate::token::TokenKeeper) knows.
+pub(crate) fn is_refusal_of_token(error: &SourceError) -> bool {
+    matches!(error, SourceError::TokenRefused { .. } | SourceError::IamRefused { .. })
+}
+
 /// The error behind a code that librdkafka told with `reason`.
 ///
 /// librdkafka often has one code for several causes, so the words decide between them.
-pub(crate) fn classify(config: &SourceConfig, code: Code, reason: &str) -> SourceError {
+pub(crate) fn meaning(config: &SourceConfig, code: Code, reason: &str) -> SourceError {
     let brokers = config.brokers.clone();
     let text = if reason.is_empty() { code.to_string() } else { reason.to_owned() };
     let says = |words: &str| text.contains(words);
@@ -27,15 +48,8 @@ pub(crate) fn classify(config: &SourceConfig, code: Code, reason: &str) -> Sourc
         }
         Code::UnsupportedSASLMechanism => SourceError::MechanismRefused { brokers, reason: text },
         Code::Authentication | Code::SaslAuthenticationFailed => match config.security.token_source() {
-            Some(source) => {
-                // Another one is asked for, should somebody mend what is wrong while this process goes on.
-                source.forget();
-                if source.is_msk_iam() {
-                    SourceError::IamRefused { brokers, reason: text }
-                } else {
-                    SourceError::TokenRefused { brokers, reason: text }
-                }
-            }
+            Some(source) if source.is_msk_iam() => SourceError::IamRefused { brokers, reason: text },
+            Some(_) => SourceError::TokenRefused { brokers, reason: text },
             None => SourceError::WrongCredentials { brokers, reason: text },
         },
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
@@ -83,9 +97,9 @@ pub(crate) fn classify(config: &SourceConfig, code: Code, reason: &str) -> Sourc
     }
 }
 
-/// As [`classify`], to a member of the group: it has been connected before.
-pub(crate) fn classify_for_member(config: &SourceConfig, code: Code, reason: &str) -> SourceError {
-    match classify(config, code, reason) {
+/// As [`meaning`], to a member of the group: it has been connected before.
+pub(crate) fn meaning_to_member(config: &SourceConfig, code: Code, reason: &str) -> SourceError {
+    match meaning(config, code, reason) {
         // A broker that goes down or comes up hangs up in the same way.
         SourceError::PlainToTlsPort { brokers, reason } | SourceError::TlsToPlainPort { brokers, reason } => {
             SourceError::Unreachable { brokers, reason }
@@ -168,7 +182,7 @@ mod tests {
         let config = SourceConfig::new("localhost:9093", "clicks", "g");
         let text = "sasl_ssl://localhost:9093/1: SASL OAUTHBEARER mechanism handshake failed: Local: Broker transport failure: \
                     broker's supported mechanisms: (n/a) (after 0ms in state DOWN)";
-        let error = classify(&config, Code::Authentication, text);
+        let error = meaning(&config, Code::Authentication, text);
         assert!(matches!(error, SourceError::Unreachable { .. }), "{error:?}");
     }
 
@@ -180,16 +194,16 @@ mod tests {
                 "SASL OAUTHBEARER mechanism handshake failed: Broker: {words}: broker's supported mechanisms:  \
                  (after 2ms in state AUTH_HANDSHAKE)"
             );
-            let probe = classify(&config, Code::Authentication, &text);
+            let probe = meaning(&config, Code::Authentication, &text);
             assert!(matches!(probe, SourceError::MechanismRefused { .. }), "{probe:?}");
-            classify_for_member(&config, Code::Authentication, &text)
+            meaning_to_member(&config, Code::Authentication, &text)
         };
         let error = handshake("Request not valid in current SASL state");
         assert!(matches!(error, SourceError::Request { .. }) && error.retryable(), "{error:?}");
         let error = handshake("Unsupported SASL mechanism");
         assert!(matches!(error, SourceError::MechanismRefused { .. }), "{error:?}");
         let hung_up = "Disconnected: connection closed by peer (after 0ms in state UP)";
-        let error = classify_for_member(&config, Code::BrokerTransportFailure, hung_up);
+        let error = meaning_to_member(&config, Code::BrokerTransportFailure, hung_up);
         assert!(matches!(error, SourceError::Unreachable { .. }), "{error:?}");
     }
 

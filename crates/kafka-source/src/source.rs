@@ -11,8 +11,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use crate::certificate::diagnose;
 use crate::context::{GroupConsumer, GroupContext, commit};
 use crate::queue::{LogQueue, PartitionQueue};
-use crate::reason::{classify_for_member, of_call};
-use crate::token::TokenKeeper;
+use crate::reason::{meaning_to_member, of_call};
+use crate::token::{TokenKeeper, passing_refusal};
 use crate::topic_watch::TopicWatch;
 use crate::{
     Assignment, Committer, KnownPartitions, Offset, PartitionId, SourceConfig, SourceError, SourceHealth,
@@ -189,15 +189,12 @@ impl Source {
                 tracing::warn!("the source was not polled for too long; it leaves the group and joins again");
                 return Ok(());
             }
-            _ => match classify_for_member(self.config(), code, &reason) {
+            _ => {
+                let known = meaning_to_member(self.config(), code, &reason);
                 // A token that could not be renewed is refused in the end, and that is not why.
-                refused @ (SourceError::TokenRefused { .. } | SourceError::IamRefused { .. }) => {
-                    let trouble =
-                        self.tokens.as_ref().and_then(|keeper| keeper.trouble(&self.config().brokers));
-                    trouble.unwrap_or(refused)
-                }
-                known => diagnose(self.config(), known),
-            },
+                passing_refusal(self.tokens.as_ref(), self.config(), &known)
+                    .unwrap_or_else(|| diagnose(self.config(), known))
+            }
         };
         if error.retryable() && self.was_told(&error) {
             return Ok(());

@@ -10,8 +10,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use crate::certificate::diagnose;
 use crate::context::{log_line, tells_a_cause};
-use crate::reason::{classify, is_decisive, of_call};
-use crate::token::TokenKeeper;
+use crate::reason::{classify, is_decisive, meaning, of_call};
+use crate::token::{TokenKeeper, passing_refusal};
 use crate::words::{Words, without_thread};
 use crate::{SourceConfig, SourceError, client};
 
@@ -46,8 +46,8 @@ pub fn describe_topic(config: &SourceConfig, timeout: Duration) -> Result<TopicI
 pub(crate) struct Probe<'a> {
     pub(crate) consumer: Arc<BaseConsumer<ProbeContext>>,
     pub(crate) config: &'a SourceConfig,
-    /// Held so that a long look does not outlive its token.
-    _tokens: Option<TokenKeeper>,
+    /// So that a long look does not outlive its token.
+    tokens: Option<TokenKeeper>,
 }
 
 impl<'a> Probe<'a> {
@@ -70,7 +70,7 @@ impl<'a> Probe<'a> {
             .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
         let consumer = Arc::new(consumer);
         let tokens = TokenKeeper::begin(config, &consumer)?;
-        Ok(Probe { consumer, config, _tokens: tokens })
+        Ok(Probe { consumer, config, tokens })
     }
 
     pub(crate) fn describe(&self, timeout: Duration) -> Result<TopicInfo, SourceError> {
@@ -106,17 +106,30 @@ impl<'a> Probe<'a> {
         }
     }
 
-    /// Serves the events that piled up, and judges by the worst of them.
+    /// Serves the events that piled up, and judges by what says most of what was heard.
     pub(crate) fn why(&self, error: &KafkaError) -> SourceError {
         self.serve(Duration::ZERO);
-        let words = self.consumer.context().words();
-        match words.error() {
-            Some(said) => said.clone(),
-            None => match of_call(self.config, error, "a question for the topic") {
+        let mut words = self.consumer.context().words();
+        let said = words.error().cloned().unwrap_or_else(|| {
+            match of_call(self.config, error, "a question for the topic") {
                 SourceError::Request { brokers, reason, .. } => SourceError::Unreachable { brokers, reason },
                 known => known,
-            },
+            }
+        });
+        match passing_refusal(self.tokens.as_ref(), self.config, &said) {
+            // It is of a token that is given up: what the next one is answered counts.
+            Some(trouble) => {
+                words.passes(trouble.clone());
+                trouble
+            }
+            None => said,
         }
+    }
+
+    /// The error of a record that could not be read.
+    pub(crate) fn of_record(&self, code: Code) -> SourceError {
+        let error = meaning(self.config, code, "");
+        passing_refusal(self.tokens.as_ref(), self.config, &error).unwrap_or(error)
     }
 
     /// Whether a trouble that might pass has had its time.
@@ -164,8 +177,8 @@ impl ClientContext for ProbeContext {
         log_line(level, facility, message);
         if tells_a_cause(level, facility) {
             let text = without_thread(message);
-            let meaning = classify(&self.config, Code::AllBrokersDown, text);
-            self.words().logged(meaning, text);
+            let error = meaning(&self.config, Code::AllBrokersDown, text);
+            self.words().logged(error, text);
         }
     }
 
@@ -175,8 +188,8 @@ impl ClientContext for ProbeContext {
         if code == Code::AllBrokersDown {
             self.words().all_down = true;
         } else {
-            let meaning = classify(&self.config, code, reason);
-            self.words().reported(meaning, reason);
+            let error = meaning(&self.config, code, reason);
+            self.words().reported(error, reason);
         }
     }
 }

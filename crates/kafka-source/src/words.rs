@@ -9,6 +9,8 @@ use crate::reason::is_decisive;
 #[derive(Debug, Default)]
 pub(crate) struct Words {
     said: Option<Said>,
+    /// What stood behind a refusal that may pass, the last one.
+    passing: Option<SourceError>,
     /// Whether no broker is connected.
     pub(crate) all_down: bool,
 }
@@ -46,9 +48,17 @@ impl Weight {
 
 impl Words {
     /// What says most: the first cause, unless a decisive one came behind it or its broker is not there any more; and where no
-    /// cause was told, the last words.
+    /// cause was told, what may pass, or the last words.
     pub(crate) fn error(&self) -> Option<&SourceError> {
-        self.said.as_ref().map(|said| &said.error)
+        let said = self.said.as_ref();
+        let cause = said.filter(|said| said.weight >= Weight::Cause).map(|said| &said.error);
+        cause.or(self.passing.as_ref()).or(said.map(|said| &said.error))
+    }
+
+    /// What was said until now is of something that may pass; `trouble` stands behind it.
+    pub(crate) fn passes(&mut self, trouble: SourceError) {
+        self.said = None;
+        self.passing = Some(trouble);
     }
 
     /// An error whose meaning is `error` was reported with `text`.
@@ -181,6 +191,26 @@ mod tests {
         let last = reason(told(&[(A, REFUSED, transport), (B, BROKEN_PIPE, transport), (A, REFUSED, None)]));
         assert_eq!(last, format!("{B}: {BROKEN_PIPE}"));
         assert_eq!(reason(told(&[(A, REFUSED, None), (B, REFUSED, None)])), format!("{B}: {REFUSED}"));
+    }
+
+    #[test]
+    fn what_may_pass_is_not_told_again_and_stands_behind_what_is_said_then() {
+        let config = SourceConfig::new("a:9093", "t", "g");
+        let refusal =
+            SourceError::TokenRefused { brokers: "a:9093".to_owned(), reason: "invalid_token".to_owned() };
+        let trouble = SourceError::Request {
+            brokers: "a:9093".to_owned(),
+            request: "a login",
+            reason: "the token has ended".to_owned(),
+        };
+        let mut words = Words::default();
+        words.reported(refusal.clone(), "");
+        words.passes(trouble.clone());
+        assert_eq!(words.error(), Some(&trouble));
+        words.logged(classify(&config, Code::AllBrokersDown, REFUSED), REFUSED);
+        assert_eq!(words.error(), Some(&trouble));
+        words.reported(refusal.clone(), "");
+        assert_eq!(words.error(), Some(&refusal), "of the next token");
     }
 
     #[test]

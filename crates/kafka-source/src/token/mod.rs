@@ -24,7 +24,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use secrecy::SecretString;
 
-pub(crate) use keeper::TokenKeeper;
+pub(crate) use keeper::{TokenKeeper, passing_refusal};
 pub use msk_iam::MskIam;
 pub use oidc::OidcClient;
 

@@ -4,11 +4,13 @@ use std::net::TcpListener;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use housepipe_local_stack::{Conduct, ISSUER_CLIENT, Issuer, ServerCertificate};
+use housepipe_local_stack::{
+    Conduct, ISSUER_CLIENT, Issuer, Kafka, KafkaOptions, ServerCertificate, Silent, Wanted, prepare_wanted,
+};
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::Pem;
+use crate::{Pem, Security, SourceConfig, Tls, describe_topic, list_topics};
 
 /// The promise: every cause is told within this time.
 const TOLD_WITHIN: Duration = Duration::from_secs(10);
@@ -215,4 +217,57 @@ fn the_issuers_certificate_is_checked() {
         ),
         "{error:?}"
     );
+}
+
+/// A look at a cluster, for at most a time.
+type Look = fn(&SourceConfig, Duration) -> Result<(), SourceError>;
+
+/// A process that was frozen, or a machine that slept: what a client logs in with has ended, and the issuer is not back yet.
+#[test]
+fn a_look_whose_token_has_ended_on_its_way_comes_through_with_the_next_one() {
+    let patience = Duration::from_secs(60);
+    let issuer = Issuer::start().unwrap();
+    let parts = prepare_wanted(&Wanted::pinned(), &mut Silent).unwrap();
+    let to_the_second = "listener.name.sasl_ssl.oauthbearer.sasl.oauthbearer.clock.skew.seconds=0";
+    let options = KafkaOptions::default().with_issuer(issuer.port()).with_settings(to_the_second);
+    let broker = Kafka::start(&parts, &options).unwrap();
+    let source = source(client(&issuer));
+    let mut config = SourceConfig::new(broker.bootstrap_sasl_ssl(), "clicks", "g");
+    let ca = Some(Pem::Path(broker.ca_pem().display().to_string()));
+    config.security = Security::Token { source: source.clone(), tls: Some(Tls { ca, ..Tls::default() }) };
+
+    let looks: [Look; 2] = [
+        |config, patience| list_topics(config, patience).map(drop),
+        |config, patience| match describe_topic(config, patience) {
+            Err(SourceError::UnknownTopic { .. }) => Ok(()),
+            other => other.map(drop),
+        },
+    ];
+    for look in looks {
+        issuer.set_conduct(Conduct::Issue);
+        issuer.set_lifetime(Duration::from_secs(1));
+        source.forget();
+        let ended = source.token().unwrap();
+        while now_ms() < ended.expires_ms {
+            std::thread::yield_now();
+        }
+        // By the client's clock it is due, and holds for a while.
+        let due = Token { made_ms: now_ms() - 1_000_000, expires_ms: now_ms() + 60_000, ..ended };
+        source.lock().token = Some(due);
+        issuer.set_conduct(Conduct::Answer { status: 503, body: String::new() });
+        issuer.set_lifetime(Duration::from_secs(300));
+        let before = issuer.requests().len();
+        let looked = std::thread::scope(|scope| {
+            let looking = scope.spawn(|| look(&config, patience));
+            // Until the keeper of the client that was given it asks as well, once more at least.
+            let deadline = Instant::now() + patience;
+            while issuer.requests().len() < before + 10 && !looking.is_finished() {
+                assert!(Instant::now() < deadline);
+                std::thread::yield_now();
+            }
+            issuer.set_conduct(Conduct::Issue);
+            looking.join().unwrap()
+        });
+        assert_eq!(looked, Ok(()));
+    }
 }
