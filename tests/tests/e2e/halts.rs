@@ -37,7 +37,7 @@ fn stops_with(pipe: &PipeText, words: &str) {
 fn what_a_commit_says_is_taken_for_what_it_is() {
     let (mut numbered, pipe) = numbered("halt_metadata", 100);
     for (metadata, words) in
-        [("5;L=1;s=50", "a newer version of housepipe (format 5)"), ("1;L=9f3a;s=50", "is damaged")]
+        [("9;L=1;s=50", "a newer version of housepipe (format 9)"), ("1;L=9f3a;s=50", "is damaged")]
     {
         commit(shared_stack(), numbered.topic(), 50, metadata);
         stops_with(&pipe, words);
