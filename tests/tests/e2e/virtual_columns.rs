@@ -70,7 +70,7 @@ fn a_new_table_has_what_is_known_of_each_record() {
             ),
         );
         let expected = format!(
-            "1\t1\t0\t{topic}\tUlm\t2023-11-14 22:13:20.123\tkey-1\t['trace','trace','source']\t['7','','web']\tshop\t00000000077B\n\
+            "1\t1\t0\t{topic}\tUlm\t2023-11-14 22:13:20.123\tkey-1\t['trace','trace','source']\t['7',NULL,'web']\tshop\t00000000077B\n\
              2\t0\t0\t{topic}\t\\N\t2023-11-14 22:13:21.000\t\\N\t[]\t[]\tshop\t7B2275736572"
         );
         assert_eq!(rows, expected, "{mode}");
@@ -153,7 +153,7 @@ fn a_replayed_record_has_what_was_known_of_it() {
     assert_eq!(
         rows,
         format!(
-            "-1\t1\t0\t{topic}\t2023-11-14 22:13:20.123\tkey-1\t['trace','trace','source']\t['7','','web']\tshop\t\
+            "-1\t1\t0\t{topic}\t2023-11-14 22:13:20.123\tkey-1\t['trace','trace','source']\t['7',NULL,'web']\tshop\t\
              {{\"user\":{{\"id\":-1}}}}"
         )
     );
