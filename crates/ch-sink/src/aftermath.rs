@@ -17,6 +17,9 @@ use crate::sink::Sink;
 /// Seconds by which the clocks of a pipe and of ClickHouse may differ.
 const CLOCK_SKEW_S: u64 = 30;
 
+/// Seconds of a request's time that are left for its answer.
+const ANSWER_S: u64 = 2;
+
 /// Bytes of the statement that looks for rows, at most: those of the largest batch, as hexadecimal digits, and room.
 const QUERY_BYTES_MAX: &str = "1073741824";
 
@@ -156,6 +159,11 @@ impl Sink {
         )
     }
 
+    /// Seconds that a search may take at the server.
+    fn search_seconds_max(&self) -> u64 {
+        (self.config().request_timeout_ms / 1_000).saturating_sub(ANSWER_S).max(1)
+    }
+
     /// Asks for what was searched for, whatever the user's profile says of queries that take too much: a part of an answer is none.
     pub(crate) async fn search<T>(&self, operation: &str, sql: &str) -> Result<T, SinkError>
     where
@@ -166,8 +174,8 @@ impl Sink {
             .query_raw(sql)
             .with_setting("input_format_binary_read_json_as_string", "1")
             .with_setting("max_query_size", QUERY_BYTES_MAX)
-            // A search that is given up here must not go on there.
-            .with_setting("max_execution_time", self.config().request_timeout_ms.div_ceil(1_000).to_string());
+            // It gives up before its answer is given up here, and does not go on there.
+            .with_setting("max_execution_time", self.search_seconds_max().to_string());
         for overflow in OVERFLOW_MODES {
             query = query.with_setting(overflow, "throw");
         }
@@ -190,7 +198,7 @@ impl Sink {
             tokens.join(", ")
         );
         let operation = format!("a search for rows of {}", quote_identifier(table));
-        let found: Vec<i64> = self.fetch_one(&operation, &sql).await?;
+        let found: Vec<i64> = self.search(&operation, &sql).await?;
         Ok(found.into_iter().collect())
     }
 }

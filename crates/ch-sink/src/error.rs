@@ -171,13 +171,9 @@ pub enum SinkError {
 }
 
 impl SinkError {
-    /// Whether the time was over before there was an answer, here or at the server (error 159, TIMEOUT_EXCEEDED).
-    pub fn is_timeout(&self) -> bool {
-        match self {
-            SinkError::TimedOut { .. } => true,
-            SinkError::Server { error, .. } => error.code == 159,
-            _ => false,
-        }
+    /// Whether the server has ended a query that took too long (error 159, TIMEOUT_EXCEEDED).
+    pub fn is_given_up_for_its_time(&self) -> bool {
+        matches!(self, SinkError::Server { error, .. } if error.code == 159)
     }
 
     /// What to do about it.

@@ -17,10 +17,10 @@ use super::world::World;
 const SAMPLE_ROWS_MAX: usize = 16;
 
 /// Seconds for which a server runs before anything is inserted.
-const SETTLED_S: u64 = 3 * START_JITTER_S + 1;
+pub(crate) const SETTLED_S: u64 = 3 * START_JITTER_S + 1;
 
 /// Time until it is looked at again, in milliseconds.
-const SETTLED_MS: u64 = 1_000;
+pub(crate) const SETTLED_MS: u64 = 1_000;
 
 /// Time after which no insert of a range is under way that was allowed before, in milliseconds: until a first try is asked for,
 /// that of a session, that of an insert, and that of its last step.
@@ -68,7 +68,6 @@ impl World {
             step: Step::Pause,
             sure_at_blocks: None,
             known_unix_s: None,
-            is_forgotten: false,
             is_stray,
         };
         let task = self.begin(who, Work::Deliver(Box::new(delivery)));
@@ -129,7 +128,7 @@ impl World {
                     return self.attempt(who, delivery);
                 };
                 delivery.token = format!("{}@{}", delivery.token, renewed.unix_s);
-                delivery.guard.count_from(renewed);
+                delivery.guard.count_from(renewed, delivery.part.is_renewed_here);
                 self.look_for_errors(who, delivery, false)
             }
         }
@@ -174,13 +173,10 @@ impl World {
     fn resume(&mut self, who: usize, delivery: &mut Delivery) -> Next {
         match delivery.step {
             Step::Reread { named } => Next::End(End::Refused { named }),
-            Step::Quiet => {
-                delivery.is_forgotten = true;
-                match delivery.target {
-                    Target::Rows => self.look_for_rows(who, delivery),
-                    Target::Errors => self.look_for_errors(who, delivery, true),
-                }
-            }
+            Step::Quiet => match delivery.target {
+                Target::Rows => self.look_for_rows(who, delivery),
+                Target::Errors => self.look_for_errors(who, delivery, true),
+            },
             Step::RowsLeft => self.look_for_rows(who, delivery),
             Step::ErrorsLeft { is_after_restart } => self.look_for_errors(who, delivery, is_after_restart),
             _ => self.attempt(who, delivery),
@@ -286,8 +282,12 @@ impl World {
         }
         self.stats.looked_back += 1;
         delivery.step = Step::Quiet;
-        let is_quiet = delivery.part.is_quiet[delivery.target.place()] && !delivery.guard.was_sent;
-        Next::Pause(if is_quiet || self.setting.has(Mistake::LooksAtOnce) { 0 } else { QUIET_MS })
+        let is_known =
+            !delivery.guard.was_sent && (delivery.target == Target::Rows || delivery.part.renewed.is_none());
+        let known =
+            delivery.part.quiet.filter(|quiet| is_known && quiet.was_forgotten[delivery.target.place()]);
+        let wait_ms = known.map_or(QUIET_MS, |quiet| quiet.until_ms.saturating_sub(self.clock.now_ms()));
+        Next::Pause(if self.setting.has(Mistake::LooksAtOnce) { 0 } else { wait_ms })
     }
 
     fn is_another(&self, delivery: &Delivery, started_unix_s: u64) -> bool {
@@ -345,10 +345,6 @@ impl World {
             0 => Next::End(End::Outlived { are_there: false }),
             _ if found < wanted => Next::End(End::Untold),
             _ if self.setting.views => Next::End(End::Outlived { are_there: true }),
-            // What the tables remember of the token for rejects is not believed either.
-            _ if delivery.is_forgotten && !delivery.part.rejects.is_empty() => {
-                Next::End(End::Outlived { are_there: true })
-            }
             _ => self.attempted(who, task, delivery),
         }
     }

@@ -12,7 +12,7 @@ use super::event::News;
 use super::guard::Guard;
 use super::kafka::Committed;
 use super::mistake::Mistake;
-use super::process::{Order, Owned, Part, Reader};
+use super::process::{Order, Owned, Part, Quiet, Reader};
 use super::task::Work;
 use super::world::World;
 
@@ -34,7 +34,7 @@ impl World {
             Recorded::Ours(metadata) if metadata.pending.is_some() => {
                 self.begin(who, Work::Recover { partition, epoch, position, metadata });
             }
-            _ => self.recovered(who, partition, epoch, position, recorded, (TokenMemory::Sure, [false; 2])),
+            _ => self.recovered(who, partition, epoch, position, recorded, (TokenMemory::Sure, None)),
         }
     }
 
@@ -46,7 +46,7 @@ impl World {
         epoch: u64,
         position: i64,
         mut recorded: Recorded,
-        (memory, is_quiet): (TokenMemory, [bool; 2]),
+        (memory, quiet): (TokenMemory, Option<Quiet>),
     ) {
         let fresh = match recorded {
             _ if !self.setting.has(Mistake::KeepsTheLineage) => self.random.bits(),
@@ -63,7 +63,7 @@ impl World {
         };
         self.step(who, partition, epoch, |owned, now| {
             owned.prepared = pending.map(|pending| (Offset(position), pending));
-            owned.is_quiet = is_quiet;
+            owned.quiet = quiet;
             owned.core.recover(Offset(position), recorded, Lineage::from_bits(fresh), memory, now)
         });
     }
@@ -78,7 +78,7 @@ impl World {
             if let Some(pending) = owned.core.replaying() {
                 part.refuse_as_recorded(&pending);
                 part.is_repetition = true;
-                part.is_quiet = std::mem::take(&mut owned.is_quiet);
+                part.quiet = owned.quiet.take();
             }
             part.lineage = owned.core.lineage();
             let (sealed, replays) = (part.sealed, owned.core.replaying().is_some());
@@ -175,9 +175,10 @@ impl World {
     ) {
         self.stats.prepared_again += 1;
         part.is_repetition = are_there;
-        part.is_quiet = [false; 2];
+        part.quiet = None;
         self.step(who, partition, epoch, |owned, now| {
-            part.renewed = are_there.then_some(now);
+            part.renewed = are_there.then_some(Moment::at(now.unix_s));
+            part.is_renewed_here = are_there;
             let action = owned.core.prepare_again(are_there, now);
             if action != Action::Wait {
                 owned.parts.push_front(part);
@@ -253,10 +254,7 @@ impl World {
             Action::Insert(sealed) => {
                 if let (Some(mut part), Some((_, pending))) = (owned.parts.pop_front(), owned.prepared) {
                     part.sealed = sealed;
-                    let renewed = part.renewed;
-                    part.renewed = pending
-                        .renewed_unix_s
-                        .map(|unix_s| renewed.filter(|at| at.unix_s == unix_s).unwrap_or(Moment::at(unix_s)));
+                    part.renewed = pending.renewed_unix_s.map(Moment::at);
                     let (epoch, guard) = (owned.epoch, Guard::of(&pending, part.is_repetition));
                     self.deliver(who, partition, epoch, part, guard, false);
                 }
@@ -358,7 +356,8 @@ impl Part {
             lineage,
             is_repetition: false,
             renewed: None,
-            is_quiet: [false; 2],
+            is_renewed_here: false,
+            quiet: None,
         };
         [
             part(rows, rejects, sealed.start, Offset(middle), false),

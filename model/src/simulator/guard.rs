@@ -32,9 +32,10 @@ impl Guard {
         }
     }
 
-    /// It has a token that nobody had before that moment.
-    pub(crate) fn count_from(&mut self, moment: Moment) {
+    /// It has a token that nobody had before that moment, and nobody but this process where that `is_own`.
+    pub(crate) fn count_from(&mut self, moment: Moment, is_own: bool) {
         self.since = Moment { server_start_unix_s: self.since.server_start_unix_s, ..moment };
+        self.is_repetition &= !is_own;
     }
 
     /// Whether to ask first what the server remembers.
@@ -44,6 +45,13 @@ impl Guard {
 
     /// Whether the server that was started then is another one than that which the range was prepared under.
     pub(crate) fn is_another(&self, started_unix_s: u64, jitter_s: u64) -> bool {
-        self.server.is_some_and(|known| started_unix_s.abs_diff(known) > jitter_s)
+        match self.server {
+            Some(known) => started_unix_s.abs_diff(known) > jitter_s,
+            // By the moment, held to less where it may have been sent.
+            None => {
+                let jitter_s = if self.is_repetition { START_JITTER_S } else { 2 * START_JITTER_S };
+                started_unix_s + jitter_s >= self.last_unix_s
+            }
+        }
     }
 }

@@ -118,7 +118,8 @@ impl World {
         self.note(|| format!("process {who} is frozen"));
         self.fall_silent(who);
         let silence = self.processes[who].silence;
-        let longest_ms = if self.random.permille(500) { 3 * self.setting.session_ms } else { 150_000 };
+        // Also for longer than a range that may be forgotten is waited for.
+        let longest_ms = [3 * self.setting.session_ms, 150_000, 400_000][self.random.index(3)];
         let delay_ms = self.random.between(200, longest_ms);
         self.clock.after(delay_ms, Event::Recovery(Recovery::Wakes { who, silence }));
         true

@@ -7,6 +7,7 @@ use housepipe_kafka_source::Offset;
 use housepipe_runtime::delivery::{Commit, ExactlyOnce, Halt, Lineage, Moment, Pending, Sealed};
 
 use super::clock::unix_s;
+use super::delivery::SETTLED_S;
 use super::event::Event;
 use super::kafka::Member;
 use super::task::Task;
@@ -65,7 +66,8 @@ impl Process {
             None => Moment { blocks: self.blocks, ..Moment::at(unix_s(now_ms)) },
             Some((told_unix_s, started_unix_s, heard_ms)) => Moment {
                 blocks: self.blocks,
-                server_start_unix_s: Some(started_unix_s),
+                server_start_unix_s: Some(started_unix_s)
+                    .filter(|start| told_unix_s + (now_ms - heard_ms) / 1_000 > start + SETTLED_S),
                 ..Moment::at(told_unix_s + (now_ms - heard_ms) / 1_000)
             },
         }
@@ -86,8 +88,8 @@ pub(crate) struct Owned {
     pub(crate) parts: VecDeque<Part>,
     /// The range that was prepared last, and its start.
     pub(crate) prepared: Option<(Offset, Pending)>,
-    /// Whether no insert of the rows, and of the rejects, of the range that is read again can be under way.
-    pub(crate) is_quiet: [bool; 2],
+    /// Of the range that is read again.
+    pub(crate) quiet: Option<Quiet>,
     /// Nothing was read of it yet.
     pub(crate) is_untouched: bool,
     pub(crate) reader: Option<Reader>,
@@ -102,7 +104,7 @@ impl Owned {
             core,
             parts: VecDeque::new(),
             prepared: None,
-            is_quiet: [false; 2],
+            quiet: None,
             is_untouched: true,
             reader: None,
             named: NamedRow::default(),
@@ -140,8 +142,17 @@ pub(crate) struct Part {
     /// It may have been inserted before.
     pub(crate) is_repetition: bool,
     pub(crate) renewed: Option<Moment>,
-    /// Whether no insert of its rows, and of its rejects, by an earlier owner can be under way.
-    pub(crate) is_quiet: [bool; 2],
+    /// And by this process.
+    pub(crate) is_renewed_here: bool,
+    pub(crate) quiet: Option<Quiet>,
+}
+
+/// When no insert of a range by an earlier owner can be under way any more.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Quiet {
+    pub(crate) until_ms: u64,
+    /// Whether the token for rows, and that for rejects, was forgotten when it began.
+    pub(crate) was_forgotten: [bool; 2],
 }
 
 /// The committer thread: one request at a time.

@@ -4,9 +4,10 @@ use housepipe_ch_sink::{Backoff, Insert as SinkInsert};
 use housepipe_runtime::delivery::{Metadata, Moment, Recorded, TokenMemory};
 
 use super::clickhouse::{Insert, Target};
-use super::delivery::QUIET_MS;
+use super::delivery::{QUIET_MS, SETTLED_MS, SETTLED_S};
 use super::event::{Ask, Asked, Event, News, Reply};
 use super::mistake::Mistake;
+use super::process::Quiet;
 use super::task::{Task, Work};
 use super::topic::Kind;
 use super::world::World;
@@ -259,6 +260,11 @@ impl World {
         }
         let Some(Task { work, .. }) = process.tasks.remove(&task) else { return };
         match (work, reply) {
+            (Work::Start, Reply::Start { now_unix_s, started_unix_s, .. })
+                if now_unix_s <= started_unix_s + SETTLED_S && !self.setting.has(Mistake::InsertsAtOnce) =>
+            {
+                self.begin_later(who, Work::Start, SETTLED_MS);
+            }
             (Work::Start, Reply::Start { now_unix_s, started_unix_s, mark }) => {
                 process.server = Some((now_unix_s, started_unix_s, now_ms));
                 process.blocks = Some(mark);
@@ -270,11 +276,15 @@ impl World {
                 process.blocks = Some(mark);
                 let memory = self.memory_of_earlier(&metadata, remembered);
                 if memory == TokenMemory::InRows {
-                    let is_quiet = remembered.map(|is_sure| !is_sure);
-                    let work = Work::Quiet { partition, epoch, position, metadata, is_quiet };
-                    return self.begin_quiet(who, work);
+                    let was_forgotten = remembered.map(|is_sure| !is_sure);
+                    let quiet = Quiet { until_ms: self.clock.now_ms() + QUIET_MS, was_forgotten };
+                    let work = Work::Quiet { partition, epoch, position, metadata, quiet };
+                    // For rejects alone it is waited later.
+                    let waits =
+                        was_forgotten[Target::Rows.place()] && !self.setting.has(Mistake::LooksAtOnce);
+                    return self.begin_later(who, work, if waits { QUIET_MS } else { 0 });
                 }
-                let known = (memory, [false; 2]);
+                let known = (memory, None);
                 self.recovered(who, partition, epoch, position, Recorded::Ours(metadata), known);
             }
             (work, reply) => self.oracle.violated(format!("the simulator hears {reply:?} for {work:?}")),
@@ -322,9 +332,9 @@ impl World {
             {
                 self.processes[who].tasks.remove(&task);
             }
-            Work::Quiet { partition, epoch, position, metadata, is_quiet } => {
+            Work::Quiet { partition, epoch, position, metadata, quiet } => {
                 let (partition, epoch, position) = (*partition, *epoch, *position);
-                let (recorded, known) = (Recorded::Ours(*metadata), (TokenMemory::InRows, *is_quiet));
+                let (recorded, known) = (Recorded::Ours(*metadata), (TokenMemory::InRows, Some(*quiet)));
                 self.processes[who].tasks.remove(&task);
                 self.recovered(who, partition, epoch, position, recorded, known);
             }
@@ -336,12 +346,12 @@ impl World {
         }
     }
 
-    /// A wait without a question before it.
-    fn begin_quiet(&mut self, who: usize, work: Work) {
-        let (task, serial) = (self.next_serial(), self.next_serial());
-        let waiting = Task { serial, asked_ms: self.clock.now_ms(), backoff: Backoff::default(), work };
+    /// Begins a task with a wait.
+    fn begin_later(&mut self, who: usize, work: Work, delay_ms: u64) {
+        let task = self.next_serial();
+        let waiting = Task { serial: 0, asked_ms: 0, backoff: Backoff::default(), work };
         self.processes[who].tasks.insert(task, waiting);
-        self.pause(who, task, if self.setting.has(Mistake::LooksAtOnce) { 0 } else { QUIET_MS });
+        self.pause(who, task, delay_ms);
     }
 
     /// A process looks how many blocks the tables have given out, as long as it inserts.

@@ -5,7 +5,7 @@ use housepipe_runtime::delivery::Metadata;
 
 use super::clickhouse::Target;
 use super::guard::Guard;
-use super::process::Part;
+use super::process::{Part, Quiet};
 
 /// A task, and the question or pause that it waits for.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) enum Work {
     /// It asks whether ClickHouse remembers what the last owner may have inserted.
     Recover { partition: usize, epoch: u64, position: i64, metadata: Metadata },
     /// It waits until no insert of that can be under way any more, which the tables may have forgotten.
-    Quiet { partition: usize, epoch: u64, position: i64, metadata: Metadata, is_quiet: [bool; 2] },
+    Quiet { partition: usize, epoch: u64, position: i64, metadata: Metadata, quiet: Quiet },
     /// It inserts a part.
     Deliver(Box<Delivery>),
 }
@@ -48,8 +48,6 @@ pub(crate) struct Delivery {
     pub(crate) known_unix_s: Option<u64>,
     /// Blocks that the tables had given out then.
     pub(crate) sure_at_blocks: Option<u64>,
-    /// The rows were looked for because the token may be forgotten.
-    pub(crate) is_forgotten: bool,
     /// A driver with a mistake does it, and nobody waits for it.
     pub(crate) is_stray: bool,
 }

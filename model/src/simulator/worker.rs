@@ -133,6 +133,7 @@ fn part_of(records: &[(i64, Kind)], first: i64, end: i64, cut: Cut) -> Part {
         lineage: Lineage::from_bits(0),
         is_repetition: false,
         renewed: None,
-        is_quiet: [false; 2],
+        is_renewed_here: false,
+        quiet: None,
     }
 }

@@ -153,7 +153,7 @@ fn a_replayed_record_has_what_was_known_of_it() {
     assert_eq!(
         rows,
         format!(
-            "-1\t1\t0\t{topic}\t2023-11-14 22:13:20.123\tkey-1\t['trace','trace','source']\t['7',NULL,'web']\tshop\t\
+            "-1\t1\t0\t{topic}\t2023-11-14 22:13:20.123\tkey-1\t['trace','trace','source']\t['7','','web']\tshop\t\
              {{\"user\":{{\"id\":-1}}}}"
         )
     );

@@ -9,14 +9,14 @@
 //! 2;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;b=5eed1234:4711;h=466a9ec1
 //! 3;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;r=1764000100;h=ac4fa187
 //! 4;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;o=0bad5eed:4700;h=fab11d64
-//! 5;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;o=0bad5eed:4700;w=10000:1000:;h=8eef6146
+//! 5;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;o=0bad5eed:4700;w=feed5eed:10000:1000:;h=07913971
 //! ```
 //!
 //! Version, lineage and the committed offset; for a range whose insert may be under way also its end, rows, rejects, the
 //! plan's hash, why the batch was cut, how often it was begun anew, when it was prepared (seconds since 1970), and, where
 //! that is known, when the server was started, which tables store what is
-//! inserted, how many blocks they had given out together, the same of those for rows alone, how many blocks those for rows and those for rejects
-//! remembered and for how many seconds, and when the range was prepared once more for a server that was started anew. The CRC-32 (ISO-HDLC, as in zip)
+//! inserted, how many blocks they had given out together, the same of those for rows alone, a hash of what the tables remembered, how many blocks those for
+//! rows and those for rejects did and for how many seconds, and when the range was prepared once more for a server that was started anew. The CRC-32 (ISO-HDLC, as in zip)
 //! covers the text before it. Keeping the range in the commit is an idea of eBay's Block Aggregator.
 
 use std::fmt::{self, Write};
@@ -27,7 +27,7 @@ use housepipe_kafka_source::Offset;
 use super::moment::{Moment, WindowMark};
 
 /// Bytes of the text, at most, as long as offsets have 15 digits.
-pub const BYTES_MAX: usize = 264;
+pub const BYTES_MAX: usize = 272;
 
 /// The newest version. What an older one can say is written as that, so that older programs read it.
 const VERSION: u32 = 5;
@@ -195,9 +195,9 @@ impl Metadata {
                     let _ = write!(text, ";o={:08x}:{}", rows.tables, rows.number);
                 }
             }
-            if let Some(WindowMark { rows, rejects, seconds }) = prepared.windows {
+            if let Some(WindowMark { all, rows, rejects, seconds }) = prepared.windows {
                 let [rows, rejects, seconds] = [rows, rejects, seconds].map(digits);
-                let _ = write!(text, ";w={rows}:{rejects}:{seconds}");
+                let _ = write!(text, ";w={all:08x}:{rows}:{rejects}:{seconds}");
             }
             if let Some(renewed) = renewed_unix_s {
                 let _ = write!(text, ";r={renewed}");
@@ -250,9 +250,15 @@ fn digits(number: Option<u32>) -> String {
 
 fn window_mark(text: &str) -> Option<WindowMark> {
     let number = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
-    let (rows, rest) = text.split_once(':')?;
+    let (all, rest) = text.split_once(':')?;
+    let (rows, rest) = rest.split_once(':')?;
     let (rejects, seconds) = rest.split_once(':')?;
-    Some(WindowMark { rows: number(rows)?, rejects: number(rejects)?, seconds: number(seconds)? })
+    Some(WindowMark {
+        all: u32::from_str_radix(all, 16).ok()?,
+        rows: number(rows)?,
+        rejects: number(rejects)?,
+        seconds: number(seconds)?,
+    })
 }
 
 fn tables_mark(text: &str) -> Option<TablesMark> {
@@ -340,7 +346,8 @@ mod tests {
         Moment { blocks, server_start_unix_s: Some(1_763_000_000), ..Moment::at(1_764_000_000) }
     }
 
-    const WINDOWS: WindowMark = WindowMark { rows: Some(10_000), rejects: Some(1_000), seconds: None };
+    const WINDOWS: WindowMark =
+        WindowMark { all: 0xfeed_5eed, rows: Some(10_000), rejects: Some(1_000), seconds: None };
 
     fn metadata(pending: Option<Pending>) -> Metadata {
         Metadata { lineage: Lineage::from_bits(0x9f3a_5c01_d27e), pending }
@@ -389,7 +396,7 @@ mod tests {
                     ..pending(1_900)
                 })),
                 1_000,
-                "5;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;o=0bad5eed:4700;w=10000:1000:;h=8eef6146",
+                "5;L=9f3a5c01d27e;s=1000;e=1900;k=899;x=1;p=0badcafe;c=S;a=0;t=1764000000;u=1763000000;b=5eed1234:4711;o=0bad5eed:4700;w=feed5eed:10000:1000:;h=07913971",
             ),
         ];
         for (metadata, committed, text) in goldens {
@@ -409,6 +416,7 @@ mod tests {
                 unix_s: 9_999_999_999,
                 server_start_unix_s: Some(9_999_999_999),
                 windows: Some(WindowMark {
+                    all: u32::MAX,
                     rows: Some(u32::MAX),
                     rejects: Some(u32::MAX),
                     seconds: Some(u32::MAX),
@@ -458,11 +466,12 @@ mod tests {
             0..i64::MAX,
             any::<(u32, u32, u32, u32, (u64, Option<u64>, Option<u64>))>(),
             any::<Option<(u32, u64, Option<(u32, u64)>)>>(),
-            any::<Option<(Option<u32>, Option<u32>, Option<u32>)>>(),
+            any::<Option<(u32, Option<u32>, Option<u32>, Option<u32>)>>(),
             cut,
         )
             .prop_map(|(end, numbers, blocks, windows, cut)| {
-                let windows = windows.map(|(rows, rejects, seconds)| WindowMark { rows, rejects, seconds });
+                let windows =
+                    windows.map(|(all, rows, rejects, seconds)| WindowMark { all, rows, rejects, seconds });
                 let (rows, rejects, plan, attempt, (unix_s, renewed_unix_s, server_start_unix_s)) = numbers;
                 let mark = |(tables, number)| TablesMark { tables, number };
                 let blocks = blocks

@@ -20,6 +20,8 @@ pub struct Moment {
 /// none where it does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct WindowMark {
+    /// A hash of all windows: where it is the same, none was changed.
+    pub all: u32,
     /// Blocks of the tables for rows.
     pub rows: Option<u32>,
     /// Blocks of the tables for rejects.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use housepipe_ch_sink::{
     Backoff, Bisection, ClaimConflict, DeduplicationFacts, ErrorTable, FailureClass, RecordId, ReplayMark,
-    Sink, SinkError, may_divide,
+    ServerClock, Sink, SinkError, may_divide,
 };
 
 use super::encode::Rows;
@@ -16,6 +16,7 @@ use super::note::Note;
 use super::open::Destination;
 use super::report::ReplayReport;
 use crate::error::explain;
+use crate::server_start::{SETTLING, is_settled};
 
 /// Code of a row that ClickHouse refused.
 const CODE_REFUSED: &str = "refused_by_clickhouse";
@@ -103,6 +104,17 @@ impl<'a> Loader<'a> {
         Err(ErrorsError::Restarting { times: BEGUN_ANEW_MAX })
     }
 
+    /// The server's clock, once it has run for so long that no other one is taken for it.
+    async fn settled_server(&self) -> Result<ServerClock, SinkError> {
+        loop {
+            let clock = until_answered(|| self.sink.server_clock()).await?;
+            if is_settled(clock) || !self.destination.target.is_of_one_server() {
+                return Ok(clock);
+            }
+            tokio::time::sleep(SETTLING).await;
+        }
+    }
+
     /// One batch through all its steps.
     async fn attempt_once(
         &mut self,
@@ -111,7 +123,7 @@ impl<'a> Loader<'a> {
         report: &mut ReplayReport,
     ) -> Result<Sent, ErrorsError> {
         let (ids, body) = (rows.ids(range), rows.slice(range));
-        let server = until_answered(|| self.sink.server_clock()).await?;
+        let server = self.settled_server().await?;
         let (token, began) = (self.new_token(), Instant::now());
         let note = Note::new(self.destination.plan_hash, &body, server, &self.facts).text();
         self.mark(ReplayMark::Begun, (&token, &note), ids).await?;

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use housepipe_ch_sink::{BlockMark, SinkError};
+use housepipe_ch_sink::{BlockMark, ErrorTable, SinkError};
 
 use super::shared::Shared;
 use super::state::Phase;
+use super::windows::Windows;
 use crate::error::explain;
 
 /// Time between two looks, in milliseconds. An older mark is right as well: it only counts more blocks as new.
@@ -14,6 +15,21 @@ const LOOK_MS: u64 = 5_000;
 
 /// Looks of which a pipe that inserts nothing leaves all but one out: others may insert.
 const IDLE_LOOKS: u32 = 12;
+
+/// Looks of which one looks at the windows as well: what a range notes of them is as old as that.
+const WINDOW_LOOKS: u32 = 12;
+
+/// Reads anew what the tables remember. What is refused is told before an insert is repeated.
+async fn look_at_windows(shared: &Shared) {
+    let errors = shared.setup.error_table.as_ref().map(ErrorTable::name);
+    match Windows::read(&shared.setup.sink, &shared.setup.target.table, errors).await {
+        Ok(Some(Ok(windows))) => shared.know_windows(windows),
+        Ok(_) => {}
+        Err(error) => {
+            tracing::debug!(error = explain(&error), "what the tables remember could not be looked at");
+        }
+    }
+}
 
 /// Asks for the blocks that the tables have given out, and keeps the answer for the moments that follow.
 pub(super) async fn look(shared: &Shared) -> Result<Option<BlockMark>, SinkError> {
@@ -29,7 +45,7 @@ pub(super) fn watch(shared: &Arc<Shared>) {
 }
 
 async fn keep_looking(watched: Weak<Shared>, mut phase: tokio::sync::watch::Receiver<Phase>) {
-    let (mut seen, mut idle) = (0, 0);
+    let (mut seen, mut idle, mut looks) = (0, 0, 0_u32);
     loop {
         tokio::select! {
             biased;
@@ -43,6 +59,10 @@ async fn keep_looking(watched: Weak<Shared>, mut phase: tokio::sync::watch::Rece
         seen = inserts;
         if idle % IDLE_LOOKS != 0 {
             continue;
+        }
+        looks = looks.wrapping_add(1);
+        if looks % WINDOW_LOOKS == 0 {
+            look_at_windows(&shared).await;
         }
         if let Err(error) = look(&shared).await {
             tracing::debug!(error = explain(&error), "the blocks of the tables could not be looked at");

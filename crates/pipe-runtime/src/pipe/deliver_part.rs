@@ -150,17 +150,16 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
     let insert = insert_of(shared, &part.batch, &all, &token);
     let attempt =
         Attempt::Rows { insert: &insert, may_divide: part.batch.may_divide(part.batch.row_count()) };
-    let is_forgotten = match persist(shared, attempt, &mut guard).await {
-        Err(Undelivered::ServerRestarted { .. }) => false,
+    match persist(shared, attempt, &mut guard).await {
+        // Prepared under the server before this one, and never tried.
+        Err(Undelivered::ServerRestarted { .. }) if !guard.is_repetition() => {
+            return Err(Undelivered::Outlived { are_there: false });
+        }
+        Err(Undelivered::ServerRestarted { .. }) => {}
         Err(Undelivered::Overdue { .. }) if look_back::can_look_back(shared, part.batch.row_count()) => {
             look_back::until_quiet(shared, &guard, part, Half::Rows).await?;
-            true
         }
         other => return other,
-    };
-    if !is_forgotten && !guard.is_repetition() {
-        // Prepared under the server before this one, and never tried.
-        return Err(Undelivered::Outlived { are_there: false });
     }
     if !shared.setup.target.is_of_one_server() {
         // Its rows are elsewhere, or nowhere.
@@ -168,10 +167,6 @@ async fn rows(shared: &Shared, guard: &Guard, part: &Part, token: &BatchToken) -
     }
     let left = look_back::rows_left(shared, &guard, part, &insert).await;
     match is_there(shared, left, shared.setup.target.keeps_rows(), guard.since())? {
-        // What the tables remember of the token for rejects is not believed either.
-        true if is_forgotten && !part.batch.rejects.is_empty() => {
-            Err(Undelivered::Outlived { are_there: true })
-        }
         // Views may lack them: inserted once more, with the same token, the table drops them and its views do not.
         true if feeds_others => Err(Undelivered::Outlived { are_there: true }),
         true => Ok(()),
@@ -209,7 +204,7 @@ async fn rejects(
     if let Some(renewed) = part.renewed {
         // With the same token for rows that are there. What the server remembers of that for rejects is not believed.
         current = format!("{current}@{}", renewed.unix_s);
-        guard.count_from(renewed);
+        guard.count_from(renewed, part.is_renewed_here);
     }
     let tried = persist_rejects(shared, &wanted, &current, &mut guard).await;
     if matches!(tried, Err(Undelivered::Overdue { .. })) && shared.setup.target.is_of_one_server() {

@@ -190,6 +190,7 @@ impl Deliveries {
             lineage: Lineage::from_bits(0),
             is_repetition: false,
             renewed: None,
+            is_renewed_here: false,
             quiet: None,
             lacks_raw: false,
             slot,
@@ -298,7 +299,9 @@ impl Deliveries {
     ) {
         let now = shared.now();
         part.is_repetition = are_there;
-        part.renewed = are_there.then_some(now);
+        // Without what the tables had taken then: whoever comes next does not know that, and has to judge as this process does.
+        part.renewed = are_there.then_some(Moment::at(now.unix_s));
+        part.is_renewed_here = are_there;
         part.quiet = None;
         let mut left = Some(part);
         self.step(shared, partition, epoch, |owned| {
@@ -480,11 +483,7 @@ impl Deliveries {
             Action::Insert(sealed) => {
                 if let (Some(mut part), Some((_, pending))) = (owned.parts.pop_front(), owned.prepared) {
                     part.sealed = sealed;
-                    let renewed = part.renewed;
-                    // Of an earlier owner no more is known than the second.
-                    part.renewed = pending
-                        .renewed_unix_s
-                        .map(|unix_s| renewed.filter(|at| at.unix_s == unix_s).unwrap_or(Moment::at(unix_s)));
+                    part.renewed = pending.renewed_unix_s.map(Moment::at);
                     let guard = Guard::of(shared, partition, owned.epoch, &pending, part.is_repetition);
                     shared.spawn(deliver_part::deliver_part(
                         Arc::clone(shared),
@@ -580,8 +579,8 @@ fn explain_halt(halt: Halt, prepared: Option<(Offset, Pending)>) -> String {
         ),
         Halt::Untold { age_s } => format!(
             "a batch that may be loaded already is {age_s} s old, its token is not believed, and what the tables have of it does not \
-             tell whether it was loaded: a part of it, other values than it has, or nothing in a table whose engine merges rows; \
-             {loaded}"
+             tell whether it was loaded: a part of it, other values than it has, nothing in a table whose engine merges rows, or so \
+             much that clickhouse gives up the search for its time; {loaded}"
         ),
     }
 }

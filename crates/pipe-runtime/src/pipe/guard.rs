@@ -79,9 +79,11 @@ impl Guard {
         self.since
     }
 
-    /// It has a token that nobody had before that moment.
-    pub(super) fn count_from(&mut self, moment: Moment) {
+    /// It has a token that nobody had before that moment, and nobody but this process where that `is_own`: then it is tried for the
+    /// first time.
+    pub(super) fn count_from(&mut self, moment: Moment, is_own: bool) {
         self.since = Moment { server_start_unix_s: self.since.server_start_unix_s, ..moment };
+        self.is_repetition &= !is_own;
     }
 
     /// Whether it may have been tried before.

@@ -25,8 +25,8 @@ const SAMPLE_ROWS_MAX: usize = 16;
 const SAMPLE_BYTES_MAX: usize = 64 << 10;
 const WHOLE_BYTES_MAX: usize = 4 << 20;
 
-/// Questions that ClickHouse does not answer in time, before the range counts as one of which nothing can be told.
-const TIMEOUTS_MAX: u32 = 3;
+/// Questions in a row that ClickHouse gives up for their time, before the range counts as one of which nothing can be told.
+const GIVEN_UP_MAX: u32 = 3;
 
 /// Milliseconds between two looks at whether there is somebody to wait for.
 const WAIT_MS: u64 = 200;
@@ -97,7 +97,8 @@ pub(super) async fn until_quiet(
 ) -> Result<(), Undelivered> {
     let was_forgotten = |quiet: &Quiet| match half {
         Half::Rows => !quiet.remembered.rows,
-        Half::Rejects => !quiet.remembered.rejects,
+        // The token of those that were prepared again is another one.
+        Half::Rejects => !quiet.remembered.rejects && part.renewed.is_none(),
     };
     // Behind a try of its own it waits anew.
     let known = part.quiet.filter(|quiet| was_forgotten(quiet) && !guard.was_sent());
@@ -127,7 +128,7 @@ pub(super) async fn rows_left(
     part: &Part,
     insert: &Insert<'_>,
 ) -> Option<Left> {
-    let search = Search { shared, guard, timeouts: AtomicU32::new(0) };
+    let search = Search { shared, guard, given_up: AtomicU32::new(0) };
     let Some(columns) = &shared.setup.target.places else {
         if !shared.setup.target.is_partitioned {
             let (body, rows) = part.batch.sample(SAMPLE_ROWS_MAX, SAMPLE_BYTES_MAX);
@@ -156,7 +157,7 @@ pub(super) async fn rows_left(
 struct Search<'s> {
     shared: &'s Shared,
     guard: &'s Guard,
-    timeouts: AtomicU32,
+    given_up: AtomicU32,
 }
 
 impl Search<'_> {
@@ -187,17 +188,20 @@ impl Search<'_> {
         Some(all.unwrap_or(Left::Nothing))
     }
 
-    /// Asks until there is an answer, or too many did not come in time: then nothing is told.
+    /// Asks until there is an answer, or ClickHouse has given up too many questions in a row: then nothing is told.
     async fn ask<F>(&self, ask: impl Fn() -> F) -> Option<Left>
     where
         F: Future<Output = Result<Left, SinkError>>,
     {
         let in_time = async |asked: F| match asked.await {
-            Err(error) if error.is_timeout() => {
-                let count = self.timeouts.fetch_add(1, Ordering::Relaxed) + 1;
-                if count < TIMEOUTS_MAX { Err(error) } else { Ok(Left::Some) }
+            Err(error) if error.is_given_up_for_its_time() => {
+                let count = self.given_up.fetch_add(1, Ordering::Relaxed) + 1;
+                if count < GIVEN_UP_MAX { Err(error) } else { Ok(Left::Some) }
             }
-            other => other,
+            other => {
+                self.given_up.store(0, Ordering::Relaxed);
+                other
+            }
         };
         until_answered(self.shared, Phase::Aborted, || {
             self.guard.is_owner(self.shared).then(|| in_time(ask()))

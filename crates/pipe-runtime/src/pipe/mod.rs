@@ -52,6 +52,7 @@ use crate::check::unencrypted;
 use crate::delivery::{RejectRule, Terms};
 use crate::error::{PipeError, explain};
 use crate::pipe_file::{BatchLimits, DeliveryMode, PipeFile};
+use crate::server_start::{SETTLING, is_settled};
 use crate::summary::{Snapshot, Summary};
 use crate::usage;
 use membership::Dispatcher;
@@ -184,8 +185,7 @@ impl Pipe {
             windows,
             Handle::current(),
         );
-        let asked = Instant::now();
-        shared.know_server_clock(shared.setup.sink.server_clock().await?, asked);
+        know_server(&shared).await?;
         if shared.is_exactly_once() {
             blocks::look(&shared).await?;
             blocks::watch(&shared);
@@ -253,6 +253,20 @@ impl Pipe {
             writer.finish(&shared.system_log).await;
         }
         (summary, shared.take_failure().map_or(Ok(()), Err))
+    }
+}
+
+/// Asks for the server's clock; in exactly-once mode until it has run for so long that it may be inserted into.
+async fn know_server(shared: &Shared) -> Result<(), PipeError> {
+    let needs_start = shared.is_exactly_once() && shared.setup.target.is_of_one_server();
+    loop {
+        let asked = Instant::now();
+        let clock = shared.setup.sink.server_clock().await?;
+        shared.know_server_clock(clock, asked);
+        if !needs_start || is_settled(clock) {
+            return Ok(());
+        }
+        tokio::time::sleep(SETTLING).await;
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Part {
     pub(super) is_repetition: bool,
     /// When it was prepared again with the same token.
     pub(super) renewed: Option<Moment>,
+    /// And by this process, which alone knows the new token of its rejects until it sends them.
+    pub(super) is_renewed_here: bool,
     /// Since when no insert of it by an earlier owner was allowed, where its token may be forgotten.
     pub(super) quiet: Option<Quiet>,
     /// A reject whose record has to be read again for its bytes.
@@ -83,6 +85,7 @@ impl Part {
             lineage,
             is_repetition: false,
             renewed: None,
+            is_renewed_here: false,
             quiet: None,
             lacks_raw: false,
             slot,

@@ -43,6 +43,9 @@ pub(super) async fn remembered(shared: &Shared, since: Moment) -> Result<Remembe
         None => {}
     }
     let now = blocks::look(shared).await?;
+    // Where no window was changed each is as large as it was.
+    let unchanged = shared.windows().mark().zip(since.windows).is_some_and(|(now, then)| now.all == then.all);
+    let since = if unchanged { Moment { windows: None, ..since } } else { since };
     let seconds = shared.now().seconds_to(since);
     let mut remembered = Remembered { rows: true, rejects: true };
     for window in &shared.windows().all {
@@ -145,7 +148,8 @@ async fn recover(
     // Before anything of the range is read, so that it holds no memory meanwhile.
     let quiet =
         (memory == TokenMemory::InRows).then(|| Quiet::begun(&shared, position..pending.end, remembered));
-    if let Some(quiet) = quiet
+    // For rejects alone it is waited later: rows that are remembered must not be forgotten meanwhile.
+    if let Some(quiet) = quiet.filter(|_| pending.rows > 0 && !remembered.rows)
         && quiet.wait(&shared, is_owned).await.is_err()
     {
         return;

@@ -26,6 +26,7 @@ use crate::delivery::{
 };
 use crate::error::{PipeError, explain};
 use crate::pipe_file::BatchLimits;
+use crate::server_start::is_settled;
 use crate::target::Target;
 
 #[derive(Default)]
@@ -249,9 +250,13 @@ impl Shared {
         }
     }
 
+    /// None of a server that has run for a moment only: the next one may be taken for it.
     fn server_start_unix_s(&self) -> Option<u64> {
+        let now_unix_s = self.now_unix_s();
         let clock = self.server_clock.lock().unwrap_or_else(PoisonError::into_inner);
-        clock.map(|(clock, _)| clock.started_unix_s)
+        clock
+            .map(|(clock, _)| clock.started_unix_s)
+            .filter(|start| is_settled(ServerClock::noted(now_unix_s, *start)))
     }
 
     fn now_unix_s(&self) -> u64 {

@@ -32,7 +32,8 @@ impl TokenWindow {
     /// Whether a token of an insert after which so much came is sure to be there. Half of the window is kept for what
     /// comes between this look and the insert.
     ///
-    /// A window that was made larger since `then` remembers no more of that time than the smaller one did.
+    /// A window that was made larger since `then` remembers no more of that time than the smaller one did; none says that no window was
+    /// changed. Which one was is not known, so that all are held to the smallest.
     pub(super) fn is_sure(&self, blocks: u64, seconds: u64, then: Option<WindowMark>) -> bool {
         let then = then.unwrap_or_default();
         let least = |now: u64, then: Option<u32>| then.map_or(now, |then| now.min(then.into()));
@@ -104,7 +105,14 @@ impl Windows {
             let windows = self.all.iter().filter(move |window| window.is_of_errors == is_of_errors);
             least(&mut windows.filter_map(|window| window.blocks))
         };
+        let text = |window: &TokenWindow| {
+            let TokenWindow { table, blocks, seconds, is_of_errors } = window;
+            format!("{table}|{blocks:?}|{seconds:?}|{is_of_errors}")
+        };
+        let mut texts: Vec<String> = self.all.iter().map(text).collect();
+        texts.sort();
         (!self.all.is_empty()).then(|| WindowMark {
+            all: crc32fast::hash(texts.join("\n").as_bytes()),
             rows: blocks(false),
             rejects: blocks(true),
             seconds: least(&mut self.all.iter().filter_map(|window| window.seconds)),
@@ -155,9 +163,15 @@ mod tests {
         let rejects = TokenWindow { is_of_errors: true, ..window("e", Some(10), None) };
         let both = Windows { all: vec![window("t", Some(100), None), rejects.clone()], feeds_others: false };
         let then = both.mark();
-        assert_eq!(then, Some(WindowMark { rows: Some(100), rejects: Some(10), seconds: None }));
+        let least = then.map(|mark| (mark.rows, mark.rejects, mark.seconds));
+        assert_eq!(least, Some((Some(100), Some(10), None)));
         assert!(both.all[0].is_sure(50, 0, then) && !rejects.is_sure(6, 0, then));
         assert_eq!(Windows::default().mark(), None);
+        // Whatever was changed is seen.
+        let all = [of(100, None), of(101, None), of(100, Some(1)), both];
+        let marks: BTreeMap<_, _> =
+            all.iter().map(|windows| (windows.mark().map(|mark| mark.all), ())).collect();
+        assert_eq!((marks.len(), of(100, None).mark()), (4, all[0].mark()));
     }
 
     #[test]
