@@ -191,6 +191,7 @@ impl Guard {
             let asked = Instant::now();
             let look = shared.setup.sink.look(attempt.table(), columns, opens_session).await?;
             shared.know_server_clock(look.clock, asked);
+            // In both modes: of two servers that are taken for one the second may know the token of rows that died with the first.
             if !shared.setup.target.is_of_one_server() || is_settled(look.clock) {
                 break look;
             }
