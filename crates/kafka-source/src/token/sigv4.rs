@@ -99,6 +99,7 @@ fn encode(text: &str) -> String {
 }
 
 fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
+    // RFC 2104: a key that is longer than a block is hashed, a shorter one is padded; no length is refused.
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     mac.update(text);
     mac.finalize().into_bytes().to_vec()
