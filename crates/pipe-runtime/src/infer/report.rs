@@ -130,8 +130,13 @@ pub struct LeftOut {
 }
 
 impl ColumnReport {
+    /// The column as a pipe file has it.
+    pub(crate) fn lines(&self) -> ColumnLines {
+        ColumnLines { name: self.name.clone(), type_sql: self.data_type.clone(), comments: self.comments() }
+    }
+
     /// What a reader of the pipe file is told of it.
-    pub(crate) fn comments(&self) -> Vec<String> {
+    fn comments(&self) -> Vec<String> {
         let origin = self.decided_by.map_or_else(String::new, |origin| format!(" ({origin})"));
         // A share that is rounded up to 100 would promise what nobody knows.
         let head = format!("{:.0} %: {}{origin}", (self.confidence * 100.0).min(99.0), self.reason);
@@ -237,14 +242,7 @@ fn column_report(column: &InferredColumn, gathered: &Gathered) -> ColumnReport {
 }
 
 fn destination_yaml(table: &TableLines, columns: &[ColumnReport]) -> String {
-    let lines: Vec<ColumnLines> = columns
-        .iter()
-        .map(|column| ColumnLines {
-            name: column.name.clone(),
-            type_sql: column.data_type.clone(),
-            comments: column.comments(),
-        })
-        .collect();
+    let lines: Vec<ColumnLines> = columns.iter().map(ColumnReport::lines).collect();
     format!("{}{}", table.block(), ColumnLines::block(&lines))
 }
 

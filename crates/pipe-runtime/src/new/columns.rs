@@ -13,7 +13,7 @@ use super::interview::{NoAnswer, Question};
 use super::session::Session;
 use super::words::shown;
 use crate::error::explain;
-use crate::infer::{InferReport, infer_lines, infer_records};
+use crate::infer::{ColumnReport, InferReport, infer_lines, infer_records};
 use crate::pipe_file::{ColumnLines, PipeDraft, TableLines};
 
 /// Documents that are pasted, at most.
@@ -35,15 +35,7 @@ impl Session<'_> {
                     partition_by_comment: report.partition_by_reason.clone(),
                     ttl: None,
                 });
-                self.answers.columns = report
-                    .columns
-                    .iter()
-                    .map(|column| ColumnLines {
-                        name: column.name.clone(),
-                        type_sql: column.data_type.clone(),
-                        comments: column.comments(),
-                    })
-                    .collect();
+                self.answers.columns = report.columns.iter().map(ColumnReport::lines).collect();
                 for left in &report.left_out {
                     let key = shown(&left.key, 100);
                     self.talk.say(&format!("  left out, the key `{key}`: {}", shown(&left.reason, 400)))?;
