@@ -62,11 +62,11 @@ impl Mistake {
     /// The seed from which on it is looked for: some show in one of thousands of runs, and are looked for where they do.
     pub(crate) fn first_seed(self) -> u64 {
         match self {
-            Mistake::SendsCommitsAgain => 40_500,
-            Mistake::RecoversInPlace => 1_000,
+            Mistake::SendsCommitsAgain => 44_000,
+            Mistake::RecoversInPlace => 6_000,
             Mistake::ExactStarts => 1_500,
-            Mistake::InsertsAtOnce => 12_000,
-            Mistake::ReplaysUnconfirmed => 13_000,
+            Mistake::InsertsAtOnce => 24_500,
+            Mistake::ReplaysUnconfirmed => 16_000,
             _ => 1,
         }
     }
