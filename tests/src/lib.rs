@@ -32,8 +32,8 @@ pub use pipe::PipeText;
 pub use proxy::{Held, Proxy};
 pub(crate) use stack::create_topic_with;
 pub use stack::{
-    create_topic, fill, own_cluster, own_stack, own_stack_with, produce, query, query_number, shared_stack,
-    unique,
+    create_topic, fill, own_cluster, own_registry, own_stack, own_stack_with, produce, query, query_number,
+    shared_stack, unique,
 };
 pub use terminal::Terminal;
 pub use topics::{

@@ -8,7 +8,8 @@ use housepipe_kafka_source::seed::{self, SeedRecord, TopicAdmin};
 use housepipe_kafka_source::{PartitionId, SourceConfig};
 use housepipe_local_stack::corpus::Corpus;
 use housepipe_local_stack::{
-    ClickhouseOptions, Kafka, KafkaOptions, Parts, Silent, Stack, Wanted, prepare_wanted,
+    ClickhouseOptions, Kafka, KafkaOptions, Parts, Registry, RegistryOptions, Silent, Stack, Wanted,
+    prepare_wanted,
 };
 
 /// Timestamp of the first record of each call, 2026-01-01 UTC; the others follow a millisecond apart, so that "newest"
@@ -42,6 +43,17 @@ pub fn own_stack() -> Stack {
 pub fn own_stack_with(kafka: KafkaOptions) -> Stack {
     Stack::start_with(&pinned_parts(), &ClickhouseOptions::default(), &kafka)
         .unwrap_or_else(|error| panic!("the stack: {error}"))
+}
+
+/// A schema registry for a test, without credentials.
+///
+/// # Panics
+/// Where it does not start.
+pub fn own_registry() -> Registry {
+    let parts = prepare_wanted(&Wanted::pinned().with_registry(), &mut Silent)
+        .unwrap_or_else(|error| panic!("the parts of the registry: {error}"));
+    Registry::start(&parts, RegistryOptions::default())
+        .unwrap_or_else(|error| panic!("the registry: {error}"))
 }
 
 /// Three brokers, of which one may be away.

@@ -2,6 +2,7 @@
 
 pub(crate) mod deduplication;
 pub(crate) mod exactly_once;
+mod registry;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -95,6 +96,9 @@ pub async fn check(file: &PipeFile) -> CheckReport {
         Err(panicked) => all.add("broker and topic", Verdict::Failed, panicked.to_string()),
     }
     security(file, &mut all);
+    if let Some(spec) = &file.schema_registry {
+        all.0.push(registry::look(spec).await);
+    }
     all.0.extend(checks.0);
     match (destination, partitions) {
         (None, _) => all.add("table", Verdict::Skipped, "clickhouse did not answer".to_owned()),

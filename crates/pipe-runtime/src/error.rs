@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use housepipe_ch_sink::SinkError;
 use housepipe_kafka_source::SourceError;
+use housepipe_schema_registry::RegistryError;
 use housepipe_transform::PlanError;
 
 use crate::delivery::Rejected;
@@ -45,6 +46,23 @@ pub enum PipeError {
         table: String,
         /// What does not fit, and how to mend it.
         problem: String,
+    },
+    /// The schema registry refused, or is out of reach, before the pipe ran, or in a way that a person must mend.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The schema that the pipe file names for records without one cannot be used.
+    #[error("`schema_registry.url`: {problem}")]
+    Schema {
+        /// Why, with its id.
+        problem: String,
+    },
+    /// The schema registry gave no answer for too long.
+    #[error("the schema registry gave no answer for {after:.0?}, and the offsets are kept")]
+    RegistryUnreachable {
+        /// The last error.
+        source: Box<RegistryError>,
+        /// How long.
+        after: Duration,
     },
     /// The columns cannot be filled from JSON.
     #[error(transparent)]

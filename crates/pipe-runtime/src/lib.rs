@@ -41,6 +41,7 @@ mod pipe;
 mod pipe_file;
 mod preview;
 mod sample;
+mod schemas;
 mod server_start;
 mod summary;
 mod target;
@@ -66,7 +67,7 @@ pub use offsets::{
 pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, Recoveries, RunOptions};
 pub use pipe_file::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
-    PipeDraft, PipeFile, PipeFileError, PipeName, Preset, Problem, SourceSpec, Starts, Vendor,
+    PipeDraft, PipeFile, PipeFileError, PipeName, Preset, Problem, RegistrySpec, SourceSpec, Starts, Vendor,
 };
 pub use preview::{
     PreviewColumn, PreviewError, PreviewReject, PreviewReport, PreviewRow, SkippedKey, TableState, preview,

@@ -103,7 +103,7 @@ fn a_partition_that_has_stopped_is_shown_again_when_the_others_go_on() {
     wait_until("the reason", || shown() == 1);
     proxy.refuse(252, "Too many parts");
     numbered.produce(stack, 100);
-    wait_until("a failure", || running.has_said("an insert failed and is tried again"));
+    wait_until("a failure", || running.has_said("something failed and is tried again"));
     proxy.pass_on_again();
     wait_until("the rows", || numbered.settled(stack) == 100);
     wait_until("the reason once more", || shown() == 2);

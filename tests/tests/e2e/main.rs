@@ -21,6 +21,7 @@ mod preview;
 mod rebalance;
 mod refused_rows;
 mod rejects;
+mod schemas;
 mod security;
 mod starts;
 mod stopping;

@@ -10,6 +10,7 @@ use crate::error::PipeError;
 use crate::pipe::provision::{compile, error_table, match_columns, plan_hash};
 use crate::pipe::sink_config;
 use crate::pipe_file::PipeFile;
+use crate::schemas::Schemas;
 use crate::target::Target;
 
 /// Where records go that are encoded once more.
@@ -18,6 +19,8 @@ pub(super) struct Destination {
     pub(super) plan: Arc<Plan>,
     /// What rows are made by, in 32 bits.
     pub(super) plan_hash: u32,
+    /// Where records are checked against schemas.
+    pub(super) schemas: Option<Schemas>,
 }
 
 /// The sink and the error table, which must exist.
@@ -42,10 +45,14 @@ pub(super) async fn destination(file: &PipeFile, sink: &Sink) -> Result<Destinat
     let Some(info) = sink.describe(&table).await? else {
         return Err(PipeError::NoTable { database: file.destination.database.clone(), table }.into());
     };
+    let schemas = match &file.schema_registry {
+        Some(registry) => Some(Schemas::open_for_a_look(registry).await?),
+        None => None,
+    };
     let columns = match_columns(file, &info.columns, zone)?;
     let plan = compile(file, &columns, zone)?;
     let target = Target::new(&table, info, plan.columns().as_slice(), plan.options().format);
-    Ok(Destination { target, plan_hash: plan_hash(file, &columns, zone), plan: Arc::new(plan) })
+    Ok(Destination { target, plan_hash: plan_hash(file, &columns, zone), plan: Arc::new(plan), schemas })
 }
 
 /// Checks the condition of `filter`, so that a mistake in it is told as one.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use housepipe_ch_sink::{Deduplication, DeduplicationFacts, Finding, ReplayMark, Severity, Sink, judge};
+use housepipe_ch_sink::{
+    Deduplication, DeduplicationFacts, Finding, KeptRecord, ReplayMark, Severity, Sink, judge,
+};
 use housepipe_transform::Encoder;
 
 use super::encode::Batch;
@@ -15,7 +17,9 @@ use super::report::ReplayReport;
 use super::resume::finish_interrupted;
 use crate::check::deduplication::inserts_per_second;
 use crate::error::PipeError;
+use crate::pipe::CODE_NO_VALUE;
 use crate::pipe_file::PipeFile;
+use crate::schemas::{Judge, Refusal, Verdict};
 
 /// Records of one page, at most. Each is a row of each mark, and all rows of a mark have to arrive in one insert.
 const PAGE_RECORDS_MAX: usize = 10_000;
@@ -92,6 +96,7 @@ pub async fn replay_errors(
         return Err(ErrorsError::NotRemembered { problems });
     }
     let mut encoder = Encoder::new(Arc::clone(&destination.plan));
+    let mut judge = destination.schemas.clone().map(Judge::new);
     let mut loader = Loader::new(&sink, file.name.as_str(), &errors, &destination, facts);
     if options.dry_run {
         report.interrupted = sink.open_claims(errors.name(), loader.pipe).await?.len() as u64;
@@ -110,6 +115,10 @@ pub async fn replay_errors(
             }
             report.examined += 1;
             if report.is_unkept(record, &destination.plan) {
+                continue;
+            }
+            if let Some(refusal) = refused(judge.as_mut(), record).await? {
+                report.refuse(refusal.code, &refusal.key, &refusal.message);
                 continue;
             }
             match batch.push(&mut encoder, record) {
@@ -133,6 +142,20 @@ pub async fn replay_errors(
         }
         // Others insert as well, so what is noted of the next batches is read anew.
         loader.facts = facts_of(&sink, file).await?;
+    }
+}
+
+/// Why the record's schema refuses it, where it does.
+async fn refused(judge: Option<&mut Judge>, record: &KeptRecord) -> Result<Option<Refusal>, ErrorsError> {
+    let Some(judge) = judge.filter(|_| record.code != CODE_NO_VALUE) else { return Ok(None) };
+    loop {
+        judge.prepare(Some(&record.raw)).await.map_err(PipeError::from)?;
+        match judge.judge(&record.raw) {
+            Verdict::Fine => return Ok(None),
+            Verdict::Refused(refusal) => return Ok(Some(refusal)),
+            // It was forgotten in between.
+            Verdict::Lacks(_) => {}
+        }
     }
 }
 

@@ -566,8 +566,8 @@ fn explain_halt(halt: Halt, prepared: Option<(Offset, Pending)>) -> String {
         ),
         Halt::Damaged => format!("the metadata of its committed offset is damaged; {loaded}"),
         Halt::OtherPlan => format!(
-            "a batch that may be loaded already was made with other columns, or under another name of the pipe; run the \
-             pipe once as it was, or {loaded}"
+            "a batch that may be loaded already was made with other columns, another schema for records that name none, or under \
+             another name of the pipe; run the pipe once as it was, or {loaded}"
         ),
         Halt::OtherRecords => format!(
             "a batch that may be loaded already reads otherwise now (retention, compaction, or a new topic); {loaded}"

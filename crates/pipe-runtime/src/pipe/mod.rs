@@ -27,6 +27,7 @@ pub(crate) mod record;
 mod recovery;
 mod replay_slot;
 mod reread;
+mod schema_task;
 mod shared;
 pub(crate) mod starts;
 mod state;
@@ -52,6 +53,7 @@ use crate::check::unencrypted;
 use crate::delivery::{RejectRule, Terms};
 use crate::error::{PipeError, explain};
 use crate::pipe_file::{BatchLimits, DeliveryMode, PipeFile};
+use crate::schemas::Schemas;
 use crate::server_start::{SETTLING, is_settled};
 use crate::summary::{Snapshot, Summary};
 use crate::usage;
@@ -133,9 +135,13 @@ impl Pipe {
         {
             tracing::warn!(brokers = file.source.brokers, "{risk}");
         }
-        // The topic first: a mistake in its name must not leave tables behind.
+        // The topic and the schema first: a mistake in their names must not leave tables behind.
         let topic = starts::check(&source, Duration::from_millis(TOPIC_TIMEOUT_MS)).await?;
-        let provisioned = provision::provision(file, &sink).await?;
+        let schemas = match &file.schema_registry {
+            Some(registry) => Some(Schemas::open(registry).await?),
+            None => None,
+        };
+        let provisioned = provision::provision(file, &sink, schemas.as_ref()).await?;
         let (terms, windows) = match file.delivery {
             DeliveryMode::AtLeastOnce => (None, Windows::default()),
             DeliveryMode::ExactlyOnce => {
@@ -170,6 +176,7 @@ impl Pipe {
                 limits: BatchLimits { bytes_max: shares.batch_bytes_max, ..file.batch },
                 reject_rule: RejectRule::new(file.error_table.stop_ratio, file.error_table.warn_ratio),
                 labels: record::Labels { pipe: file.name.to_string(), topic: file.source.topic.clone() },
+                schemas,
                 target: provisioned.target,
                 error_table: provisioned.error_table,
                 sink,

@@ -11,6 +11,7 @@ use super::windows::Windows;
 use crate::check::exactly_once::obstacles;
 use crate::error::PipeError;
 use crate::pipe_file::{ColumnSpec, DestinationSpec, ManagedTable, PipeFile};
+use crate::schemas::Schemas;
 use crate::target::Target;
 
 /// A destination that is ready for inserts.
@@ -26,7 +27,11 @@ pub(super) struct Provisioned {
 }
 
 /// Makes sure that the tables exist and compiles the plan.
-pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisioned, PipeError> {
+pub(super) async fn provision(
+    file: &PipeFile,
+    sink: &Sink,
+    schemas: Option<&Schemas>,
+) -> Result<Provisioned, PipeError> {
     let destination = &file.destination;
     let server = sink.server().await?;
     let zone: TimeZone =
@@ -60,7 +65,7 @@ pub(super) async fn provision(file: &PipeFile, sink: &Sink) -> Result<Provisione
         tracing::info!(table = table.name(), "error table created");
     }
     let target = Target::new(&destination.table, existing, plan.columns().as_slice(), plan.options().format);
-    let range_hash = range_hash(file, &columns, zone);
+    let range_hash = range_hash(file, &columns, zone, schemas);
     Ok(Provisioned { target, error_table, plan: Arc::new(plan), columns, range_hash })
 }
 
@@ -101,8 +106,12 @@ pub(crate) fn plan_hash(file: &PipeFile, columns: &[Column], zone: TimeZone) -> 
 }
 
 /// A hash of all that decides what an insert of a range is: its rows, and its token.
-fn range_hash(file: &PipeFile, columns: &[Column], zone: TimeZone) -> u32 {
-    let text = format!("2|{}|{:08x}", file.name, plan_hash(file, columns, zone));
+fn range_hash(file: &PipeFile, columns: &[Column], zone: TimeZone, schemas: Option<&Schemas>) -> u32 {
+    let mut text = format!("2|{}|{:08x}", file.name, plan_hash(file, columns, zone));
+    if let Some(schemas) = schemas {
+        // Which records are rows; the schemas that they name themselves never change.
+        text.push_str(&format!("|{:?}", schemas.configured().map(|id| id.0)));
+    }
     crc32fast::hash(text.as_bytes())
 }
 

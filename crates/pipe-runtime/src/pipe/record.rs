@@ -8,6 +8,7 @@ use housepipe_schema_registry::{Framing, parse_framing};
 use housepipe_transform::{EachHeader, Encoder, Envelope};
 
 use super::batch::BatchBuilder;
+use crate::schemas::{Judge, Refusal, Verdict};
 
 /// What error rows say of every record of a pipe.
 #[derive(Debug, Clone)]
@@ -32,42 +33,81 @@ const HEADER_BYTES_MAX: usize = 64 << 10;
 const HEADERS_MAX: usize = 256;
 
 /// Encodes the records behind the rows of `builder`, or keeps them there as rejects, up to the first one by which the
-/// batch reaches `bytes_max`. Returns how many that were.
+/// batch reaches `bytes_max`, or whose schema is not at hand. Returns how many that were.
 ///
 /// The same records behind the same start always end with the same one, however many came in one call.
 pub(super) fn encode(
     encoder: &mut Encoder,
+    mut judge: Option<&mut Judge>,
     builder: &mut BatchBuilder,
     labels: &Labels,
     partition: PartitionId,
     records: &[Record<'_>],
     bytes_max: usize,
 ) -> usize {
-    let mut taken = 0;
     let needs_value = encoder.plan().has_fields();
-    let lacks_value = |record: &Record<'_>| needs_value && record.payload.is_none();
-    // Such a record parts those before it from those behind it: rows and rejects stay in order.
-    for run in records.split_inclusive(lacks_value) {
-        let (values, tombstone) = match run.split_last() {
-            Some((last, before)) if lacks_value(last) => (before, Some(last)),
-            _ => (run, None),
-        };
+    let mut taken = 0;
+    while taken < records.len() {
+        // A record that is not encoded parts those before it from those behind it: rows and rejects stay in order.
+        let rest = &records[taken..];
+        let mut given_up = None;
+        let passed = rest.iter().position(|record| {
+            given_up = before_encoding(record, judge.as_deref_mut(), needs_value);
+            given_up.is_some()
+        });
+        let values = &rest[..passed.unwrap_or(rest.len())];
         let encoded = encode_values(encoder, builder, labels, partition, values, bytes_max);
         taken += encoded;
+        let Some(GivenUp::Rejected(refusal)) = given_up else { break };
         if encoded < values.len() || builder.bytes() >= bytes_max {
             break;
         }
-        if let Some(record) = tombstone {
-            let mut row = error_row(labels, partition, record, CODE_NO_VALUE);
-            row.message = "the record has no value (a tombstone)".to_owned();
-            builder.reject(row);
-            taken += 1;
-            if builder.bytes() >= bytes_max {
-                break;
-            }
+        builder.reject(refused(labels, partition, &records[taken], refusal));
+        taken += 1;
+        if builder.bytes() >= bytes_max {
+            break;
         }
     }
     taken
+}
+
+/// What becomes of a record that is not encoded.
+pub(crate) enum GivenUp {
+    Rejected(Refusal),
+    /// Its schema is not at hand.
+    Waits,
+}
+
+/// Looks at a record before it is encoded; nothing where it is.
+pub(crate) fn before_encoding(
+    record: &Record<'_>,
+    judge: Option<&mut Judge>,
+    needs_value: bool,
+) -> Option<GivenUp> {
+    let Some(payload) = record.payload else {
+        return needs_value.then(|| GivenUp::Rejected(no_value()));
+    };
+    match judge?.judge(payload) {
+        Verdict::Fine => None,
+        Verdict::Refused(refusal) => Some(GivenUp::Rejected(refusal)),
+        Verdict::Lacks(_) => Some(GivenUp::Waits),
+    }
+}
+
+/// A record without a value, where columns are filled from values.
+fn no_value() -> Refusal {
+    Refusal {
+        code: CODE_NO_VALUE,
+        message: "the record has no value (a tombstone)".to_owned(),
+        key: String::new(),
+    }
+}
+
+/// The error row of a record that was not encoded.
+fn refused(labels: &Labels, partition: PartitionId, record: &Record<'_>, refusal: Refusal) -> ErrorRow {
+    let mut row = error_row(labels, partition, record, refusal.code);
+    (row.message, row.column, row.schema_id) = (refusal.message, refusal.key, unframed(record).0);
+    row
 }
 
 fn encode_values(
@@ -225,7 +265,7 @@ mod tests {
         let records: Vec<Record<'_>> = owned.iter().map(OwnedRecord::as_record).collect();
         let labels = Labels { pipe: "p".to_owned(), topic: "t".to_owned() };
         let (mut encoder, mut builder) = (Encoder::new(Arc::new(plan)), BatchBuilder::default());
-        let taken = encode(&mut encoder, &mut builder, &labels, PartitionId(0), &records, usize::MAX);
+        let taken = encode(&mut encoder, None, &mut builder, &labels, PartitionId(0), &records, usize::MAX);
         assert_eq!(taken, records.len());
         let codes = builder.rejects().iter().map(|reject| reject.code.clone()).collect();
         (builder.seal(BatchId(1)).body.to_vec(), codes)

@@ -26,6 +26,7 @@ use crate::delivery::{
 };
 use crate::error::{PipeError, explain};
 use crate::pipe_file::BatchLimits;
+use crate::schemas::Schemas;
 use crate::server_start::is_settled;
 use crate::target::Target;
 
@@ -62,6 +63,8 @@ pub(super) struct Shared {
     pub(super) replay_slots: ReplaySlots,
     /// Threads to wake when a buffer came back or the phase changed.
     sleepers: Mutex<Vec<Thread>>,
+    /// Why records wait for the schema registry.
+    registry_trouble: Mutex<Option<PipeState>>,
     phase: watch::Sender<Phase>,
     /// Whether somebody has asked for the stop.
     pub(super) stop_asked: watch::Sender<bool>,
@@ -77,6 +80,8 @@ pub(super) struct Setup {
     /// As it is at the start.
     pub(super) reject_rule: RejectRule,
     pub(super) labels: Labels,
+    /// None where records are not checked against schemas.
+    pub(super) schemas: Option<Schemas>,
     pub(super) target: Target,
     pub(super) error_table: Option<ErrorTable>,
     pub(super) sink: Sink,
@@ -121,6 +126,7 @@ impl Shared {
             runtime,
             spares: Mutex::new(Spares { buffers, borrowed: 0 }),
             sleepers: Mutex::new(Vec::new()),
+            registry_trouble: Mutex::default(),
             phase: watch::Sender::new(Phase::Running),
             stop_asked: watch::Sender::new(false),
             failure: Mutex::new(None),
@@ -279,15 +285,33 @@ impl Shared {
         self.leaves_group.swap(false, Ordering::AcqRel)
     }
 
-    /// Something has succeeded that had failed before.
+    /// Something has succeeded at the destination that had failed before.
     pub(super) fn is_well(&self) {
         self.system_log.destination_works();
+        self.show_state();
+    }
+
+    /// Records wait for the schema registry, for this reason.
+    pub(super) fn registry_fails(&self, trouble: PipeState) {
+        self.state.set_beside(trouble.clone());
+        *self.registry_trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
+    }
+
+    /// The schema registry answers again.
+    pub(super) fn registry_works(&self) {
+        *self.registry_trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.show_state();
+    }
+
+    /// Shows what is left of what was wrong.
+    fn show_state(&self) {
         if self.is_stopping() {
             return;
         }
         let halted = self.progress.lock().halted.first_key_value().map(|(at, reason)| halted(*at, reason));
+        let registry = || self.registry_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // The error table was told of the partition when it stopped.
-        self.state.show(halted.unwrap_or(PipeState::Running));
+        self.state.show(halted.or_else(registry).unwrap_or(PipeState::Running));
     }
 
     /// A partition is not read any more, while the others go on. Its group stands at `offset`.

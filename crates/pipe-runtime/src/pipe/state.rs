@@ -26,9 +26,10 @@ pub enum PipeState {
     Joining,
     /// Reads and inserts.
     Running,
-    /// An insert fails for a passing reason and is tried again; nothing is lost meanwhile.
+    /// An insert, or a question to the source or the schema registry, fails for a passing reason and is tried again; nothing is lost
+    /// meanwhile.
     Retrying {
-        /// What ClickHouse or the network said last.
+        /// What was said last.
         reason: String,
     },
     /// Something must be mended by a person; the pipe holds its records and tries again by itself.
@@ -82,6 +83,11 @@ impl StateCell {
         if let PipeState::Retrying { reason } = &next {
             self.system_log.destination_fails(reason);
         }
+        self.set_beside(next);
+    }
+
+    /// The same, for what is not the destination's.
+    pub(super) fn set_beside(&self, next: PipeState) {
         if let Some(PipeState::Misconfigured { reason }) = self.show(next) {
             let message = format!("the pipe holds; mend this and it goes on: {reason}");
             self.system_log.tell(SystemCode::PipeHolds, &message);
@@ -98,7 +104,7 @@ impl StateCell {
             PipeState::Misconfigured { reason } => {
                 tracing::error!(reason, "the pipe holds; mend this and it goes on");
             }
-            PipeState::Retrying { reason } => tracing::warn!(reason, "an insert failed and is tried again"),
+            PipeState::Retrying { reason } => tracing::warn!(reason, "something failed and is tried again"),
             other => tracing::info!(state = other.as_str(), "the pipe's state changed"),
         }
         state.clone_from(&next);

@@ -12,9 +12,11 @@ use super::batch::BatchBuilder;
 use super::progress::Chunk;
 use super::record;
 use super::replay_slot::ReplaySlot;
+use super::schema_task;
 use super::shared::Shared;
 use crate::delivery::{Cut, Epoch, Pending};
 use crate::error::explain;
+use crate::schemas::Judge;
 
 /// Records taken from one partition before the next has its turn.
 const CHUNK_RECORDS_MAX: usize = 1_000;
@@ -54,6 +56,8 @@ pub(super) struct Worker {
     orders: Receiver<Order>,
     partitions: Vec<Owned>,
     encoder: Encoder,
+    /// Checks records against their schemas; none where the pipe does not.
+    judge: Option<Judge>,
     /// The open batches: one for all partitions, or one for each, in their order.
     open: Vec<Open>,
     /// Buffers for the next batches.
@@ -87,11 +91,13 @@ struct Open {
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, plan: Arc<Plan>, orders: Receiver<Order>) -> Worker {
         let open = if shared.is_exactly_once() { Vec::new() } else { vec![Open::default()] };
+        let judge = shared.setup.schemas.clone().map(Judge::new);
         Worker {
             shared,
             orders,
             partitions: Vec::new(),
             encoder: Encoder::new(plan),
+            judge,
             open,
             buffers: Vec::new(),
             turn: 0,
@@ -243,6 +249,7 @@ impl Worker {
         let by_rows = limits.rows_max.saturating_sub(builder.records());
         let record_bytes = open.record_bytes.unwrap_or(FIRST_RECORD_BYTES);
         let by_bytes = limits.bytes_max.saturating_sub(builder.bytes()) / record_bytes.max(1) + 1;
+        let judge = &mut self.judge;
         let Owned { reader, epoch, at_end, replay, slot } = &mut self.partitions[index];
         // A range that is read again has the length that it had.
         let room =
@@ -254,6 +261,15 @@ impl Worker {
             if slot.is_none() {
                 fetched.leave_behind(0);
                 return Ok(false);
+            }
+        }
+        if let Some(judge) = judge {
+            // A record whose schema is not at hand waits, and those behind it.
+            let lacks = |record: Record<'_>| judge.lacks(record.payload);
+            let waiting = fetched.records().map(lacks).enumerate().find_map(|(at, id)| Some((at, id?)));
+            if let Some((at, id)) = waiting {
+                schema_task::ask(&self.shared, judge.schemas(), id);
+                fetched.leave_behind(at);
             }
         }
         let mut whole_range = None;
@@ -280,7 +296,8 @@ impl Worker {
         }
         let labels = &self.shared.setup.labels;
         let bytes_max = if replay.is_some() { usize::MAX } else { limits.bytes_max };
-        let taken = record::encode(&mut self.encoder, builder, labels, partition, &records, bytes_max);
+        let encoder = &mut self.encoder;
+        let taken = record::encode(encoder, judge.as_mut(), builder, labels, partition, &records, bytes_max);
         let mut chunk = Chunk { records: 0, kept: 0, bytes: 0, next: Offset(0), last_timestamp_ms: None };
         for record in &records[..taken] {
             chunk.records += 1;
@@ -288,6 +305,7 @@ impl Worker {
             chunk.last_timestamp_ms = record.timestamp_ms.or(chunk.last_timestamp_ms);
         }
         drop(records);
+        let is_whole = taken == fetched.len();
         fetched.leave_behind(taken);
         let end = fetched.end_of_partition();
         *at_end = end.is_some() || (*at_end && first.is_none());
@@ -299,7 +317,7 @@ impl Worker {
             builder.extend_span(partition, *epoch, first, next);
             self.shared.progress.lock().chunk_read(partition, *epoch, &chunk);
         }
-        if let Some(pending) = whole_range {
+        if let Some(pending) = whole_range.filter(|_| is_whole) {
             builder.extend_span(partition, *epoch, pending.end, pending.end);
             open.flush = Some(pending.cut);
         }

@@ -10,7 +10,6 @@ pub(super) struct Fields<'a> {
     line: usize,
     entries: Vec<(&'a Entry, bool)>,
     known: Vec<&'static str>,
-    later: Vec<(&'static str, &'static str)>,
 }
 
 /// A value together with where it stands, for the messages about it.
@@ -29,7 +28,6 @@ impl<'a> Fields<'a> {
                 line: node.line,
                 entries: entries.iter().map(|entry| (entry, false)).collect(),
                 known: Vec::new(),
-                later: Vec::new(),
             }),
             other => {
                 problems.push(
@@ -68,19 +66,10 @@ impl<'a> Fields<'a> {
         found
     }
 
-    /// Declares a key that the format has and that this version does not act on yet.
-    pub(super) fn not_yet(&mut self, key: &'static str, mend: &'static str) {
-        self.later.push((key, mend));
-    }
-
     /// Reports the keys that nobody took.
     pub(super) fn finish(self, problems: &mut Vec<Problem>) {
         for (entry, _) in self.entries.iter().filter(|(_, taken)| !taken) {
             let path = self.path_of(&entry.key);
-            if let Some((_, mend)) = self.later.iter().find(|(key, _)| *key == entry.key) {
-                problems.push(Problem::at(entry.line, &path, "not available in this version").mend(*mend));
-                continue;
-            }
             let mend = match nearest(&entry.key, &self.known) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("known keys here: {}", self.known.join(", ")),

@@ -9,10 +9,12 @@ mod fields;
 mod parse;
 mod preset;
 mod print;
+mod registry;
 mod source;
 mod starts;
 mod substitute;
 mod suggest;
+mod tls;
 mod types;
 mod units;
 mod yaml;
@@ -30,7 +32,7 @@ pub use preset::{Preset, Vendor};
 pub(crate) use print::{ColumnLines, TableLines, comment, quoted, unwritable};
 pub use types::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
-    PipeFile, PipeName, SourceSpec, Starts,
+    PipeFile, PipeName, RegistrySpec, SourceSpec, Starts,
 };
 
 /// A pipe file may have this many bytes, at most.

@@ -5,6 +5,7 @@ use housepipe_transform::{Column, Columns, Semantics, Source, Virtual};
 use secrecy::SecretString;
 
 use super::fields::{Fields, Located};
+use super::registry::registry;
 use super::source::{Env, source};
 use super::suggest::nearest;
 use super::types::{
@@ -59,6 +60,10 @@ fn pipe(
     if let Some(format) = fields.take("format") {
         format.choice(&[("json", ())], problems);
     }
+    let schema_registry = match fields.take("schema_registry") {
+        Some(v) => registry(&v, problems).map(Some),
+        None => Some(None),
+    };
     let destination = fields.require("destination", problems).and_then(|v| destination(&v, problems));
     let error_table = match fields.take("error_table") {
         Some(v) => error_table(&v, problems),
@@ -85,12 +90,11 @@ fn pipe(
         Some(v) => deadlines(&v, problems),
         None => Some(Deadlines::default()),
     };
-    fields
-        .not_yet("schema_registry", "remove it: records framed for a registry are loaded without validation");
     fields.finish(problems);
     Some(PipeFile {
         name: name?,
         source: source?,
+        schema_registry: schema_registry?,
         destination: destination?,
         error_table: error_table?,
         batch: batch?,

@@ -9,6 +9,7 @@ use super::auth::auth;
 use super::fields::{Fields, Located};
 use super::preset::{Preset, Vendor};
 use super::starts::starts;
+use super::tls::{TlsTexts, tls};
 use super::types::{PipeName, SourceSpec, Starts};
 use super::yaml::Value;
 
@@ -33,7 +34,7 @@ pub(super) fn source(
         Some(v) => starts(&v, problems),
         None => Some(Starts::default()),
     };
-    let tls = fields.take("tls").map(|v| tls(&v, problems));
+    let tls = fields.take("tls").map(|v| tls(&v, problems).map(client_tls));
     let credentials = fields.take("auth");
     let raw = match fields.take("unsafe_librdkafka") {
         Some(v) => raw(&v, problems),
@@ -127,29 +128,12 @@ fn brokers(text: &str) -> Result<String, String> {
     Ok(list.join(","))
 }
 
-fn tls(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<Tls> {
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
-    let before = problems.len();
-    let ca = fields.take("ca").and_then(|v| v.nonempty(problems)).map(Pem::from_path_or_inline);
-    let certificate = fields.take("certificate");
-    let key = fields.take("key");
-    let client = match (&certificate, &key) {
-        (Some(certificate), Some(key)) => {
-            let (certificate, key) = (certificate.nonempty(problems), key.nonempty(problems));
-            certificate
-                .zip(key)
-                .map(|(c, k)| (Pem::from_path_or_inline(c), SecretPem::from_path_or_inline(k)))
-        }
-        (Some(alone), None) => {
-            problems.push(alone.problem("a client certificate needs its `key:`"));
-            None
-        }
-        (None, Some(alone)) => {
-            problems.push(alone.problem("a client key needs its `certificate:`"));
-            None
-        }
-        (None, None) => None,
-    };
-    fields.finish(problems);
-    (problems.len() == before).then_some(Tls { ca, client })
+/// The block as the client takes it.
+fn client_tls(TlsTexts { ca, client }: TlsTexts) -> Tls {
+    Tls {
+        ca: ca.map(Pem::from_path_or_inline),
+        client: client.map(|(certificate, key)| {
+            (Pem::from_path_or_inline(certificate), SecretPem::from_path_or_inline(key))
+        }),
+    }
 }

@@ -6,6 +6,7 @@ use super::{BatchLimits, ErrorTableSpec, PipeFile, Starts};
 use crate::delivery::Share;
 use housepipe_ch_sink::Compression;
 use housepipe_kafka_source::{Offset, PartitionId, Security, StartOffset};
+use housepipe_schema_registry::{Credentials, SchemaId, Subject, Target, Version};
 use housepipe_transform::{Semantics, Source, Virtual};
 
 const MINIMAL: &str = "\
@@ -309,12 +310,58 @@ fn a_share_is_a_decimal_or_off() {
 }
 
 #[test]
-fn what_comes_later_is_named_as_such() {
-    refuses(
-        &(MINIMAL.to_owned() + "schema_registry: { url: http://x }\n"),
-        &expect![[r#"
-            p.yaml:9: `schema_registry`: not available in this version; remove it: records framed for a registry are loaded without validation"#]],
-    );
+fn a_registry_has_a_schema_credentials_and_other_hosts() {
+    let of = |block: &str| {
+        PipeFile::parse(&format!("{MINIMAL}schema_registry: {block}\n"), "p.yaml")
+            .unwrap()
+            .schema_registry
+            .unwrap()
+    };
+    let one = of("{ url: 'https://r/api/subjects/clicks-value/versions/3', username: u, password: p }");
+    assert_eq!(one.target, Target::Version(Subject("clicks-value".to_owned()), Version::Number(3)));
+    assert_eq!(one.config.roots, ["https://r/api/".parse().unwrap()]);
+    assert!(matches!(one.config.credentials, Credentials::Basic { .. }));
+    let two = of("{ url: 'https://a/schemas/ids/7, https://b', token: t, tls: { ca: ca.pem } }");
+    assert_eq!((two.target, two.config.roots.len()), (Target::Id(SchemaId(7)), 2));
+    assert!(matches!(two.config.credentials, Credentials::Bearer(_)) && two.config.tls.ca.is_some());
+    // On this machine, or where somebody says so.
+    for block in [
+        "{ url: 'http://localhost:8081', username: u, password: p }",
+        "{ url: 'http://r', username: u, password: p, allow_without_tls: true }",
+        "{ url: 'http://r' }",
+    ] {
+        assert_eq!(of(block).target, Target::Root);
+    }
+}
+
+#[test]
+fn a_registry_that_cannot_be_used_says_why() {
+    for (block, expected) in [
+        ("{}", "p.yaml:9: `schema_registry.url`: missing; add `url:`"),
+        (
+            "{ url: '' }",
+            "p.yaml:9: `schema_registry.url`: empty: write it as https://host:port/subjects/NAME",
+        ),
+        (
+            "{ url: 'http://r', username: u }",
+            "p.yaml:9: `schema_registry`: half a login; `username` and `password` go together",
+        ),
+        (
+            "{ url: 'https://r', username: u, password: p, token: t }",
+            "p.yaml:9: `schema_registry`: credentials of two kinds; give `username` and `password`, or `token`",
+        ),
+        (
+            "{ url: 'http://r', token: t }",
+            "p.yaml:9: `schema_registry.url`: the credentials would cross the network unencrypted; write https://, or add `allow_without_tls: true` beside the url where the network is trusted",
+        ),
+        (
+            "{ url: 'https://a/schemas/ids/7, https://b/schemas/ids/8' }",
+            "p.yaml:9: `schema_registry.url`: its addresses name different schemas; name one with the first, and the registry alone with the others",
+        ),
+    ] {
+        let error = PipeFile::parse(&format!("{MINIMAL}schema_registry: {block}\n"), "p.yaml").unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use housepipe_ch_sink::Compression;
 use housepipe_kafka_source::{PartitionId, RawSettings, Security, StartOffset};
+use housepipe_schema_registry::{RegistryConfig, Target};
 use housepipe_transform::{DataType, Semantics, Source};
 use secrecy::SecretString;
 use serde::Serialize;
@@ -19,6 +20,8 @@ pub struct PipeFile {
     pub name: PipeName,
     /// The Kafka topic and how to reach it.
     pub source: SourceSpec,
+    /// Where the schemas of records are; none where records are not checked.
+    pub schema_registry: Option<RegistrySpec>,
     /// The ClickHouse table and how to reach it.
     pub destination: DestinationSpec,
     /// The table for records that cannot be loaded.
@@ -113,6 +116,15 @@ pub struct Starts {
     pub partitions: BTreeMap<PartitionId, StartOffset>,
     /// All others.
     pub others: StartOffset,
+}
+
+/// `schema_registry:`
+#[derive(Debug, Clone)]
+pub struct RegistrySpec {
+    /// How to reach it.
+    pub config: RegistryConfig,
+    /// The schema of records that name none; [`Target::Root`] where each has to name its own.
+    pub target: Target,
 }
 
 /// `destination:`

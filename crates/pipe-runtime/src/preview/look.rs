@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use super::report::{PreviewReject, PreviewReport, PreviewRow, SkippedKey, TableState};
 use super::{PreviewError, Previewed};
-use crate::pipe::CODE_NO_VALUE;
-use crate::pipe::record::Letter;
+use crate::pipe::record::{GivenUp, Letter, before_encoding};
+use crate::schemas::{Judge, Refusal};
 
 /// Bytes of a rejected record's value that are kept to be shown, at most (64 KiB).
 const RAW_BYTES_MAX: usize = 64 << 10;
@@ -17,6 +17,7 @@ const RAW_BYTES_MAX: usize = 64 << 10;
 /// Encodes each record by itself. What is known of the table alone is the caller's to fill in.
 pub(super) fn look(
     plan: &Arc<Plan>,
+    mut judge: Option<Judge>,
     topic: &str,
     records: &[Previewed],
 ) -> Result<PreviewReport, PreviewError> {
@@ -51,15 +52,23 @@ pub(super) fn look(
             raw: String::from_utf8_lossy(&raw[..raw.len().min(RAW_BYTES_MAX)]).into_owned(),
             raw_bytes: raw.len(),
         };
-        if record.payload.is_none() && plan.has_fields() {
-            let message = "the record has no value (a tombstone)".to_owned();
-            report.rejects.push(reject(CODE_NO_VALUE, None, 0, message, b""));
-            continue;
-        }
+        let borrowed = record.as_record();
         let payload = record.payload.as_deref().unwrap_or_default();
+        match before_encoding(&borrowed, judge.as_mut(), plan.has_fields()) {
+            None => {}
+            Some(GivenUp::Rejected(Refusal { code, message, key })) => {
+                let key = Some(key).filter(|key| !key.is_empty());
+                report.rejects.push(reject(code, key, 0, message, payload));
+                continue;
+            }
+            // More schemas than are kept at once: it is not judged.
+            Some(GivenUp::Waits) => {
+                report.read -= 1;
+                continue;
+            }
+        }
         let body = parse_framing(payload).body();
         row.clear();
-        let borrowed = record.as_record();
         let letter = Letter { topic, partition: record.partition, record: &borrowed };
         match encoder.encode_with(body, &letter, &mut row) {
             Ok(()) => {
@@ -119,7 +128,7 @@ mod tests {
             record(5, None),
             record(6, Some(b"no \x1b[31mjson\xff")),
         ];
-        let report = look(&plan, "clicks", &records).unwrap();
+        let report = look(&plan, None, "clicks", &records).unwrap();
         assert_eq!((report.read, report.accepted, report.rejected), (4, 1, 3));
         assert_eq!(
             report.rows[0].row.get(),
@@ -161,7 +170,7 @@ mod tests {
             headers: Vec::new(),
         };
         let origin = SampleOrigin::Record { partition: 0, offset: 1 };
-        let report = look(&plan, "clicks", &[Previewed { origin, record: tombstone }]).unwrap();
+        let report = look(&plan, None, "clicks", &[Previewed { origin, record: tombstone }]).unwrap();
         assert_eq!((report.accepted, report.rejected), (1, 0));
         assert_eq!(report.rows[0].row.get(), r#"{"raw":null}"#);
     }

@@ -14,6 +14,7 @@ use crate::error::PipeError;
 use crate::infer::SampleOrigin;
 use crate::pipe_file::PipeFile;
 use crate::sample;
+use crate::schemas::{Judge, Schemas};
 
 pub use report::{PreviewColumn, PreviewReject, PreviewReport, PreviewRow, SkippedKey, TableState};
 
@@ -103,9 +104,16 @@ async fn of_records(
 ) -> Result<PreviewReport, PreviewError> {
     let Target { plan, state, create_table, without_clickhouse } = target;
     let plan: Arc<Plan> = Arc::new(plan);
+    let mut judge = None;
+    if let Some(registry) = &file.schema_registry {
+        let of_registry = judge.insert(Judge::new(Schemas::open_for_a_look(registry).await?));
+        for Previewed { record, .. } in &records {
+            of_registry.prepare(record.payload.as_deref()).await.map_err(PipeError::from)?;
+        }
+    }
     let for_work = Arc::clone(&plan);
     let topic = file.source.topic.clone();
-    let looked = tokio::task::spawn_blocking(move || look::look(&for_work, &topic, &records));
+    let looked = tokio::task::spawn_blocking(move || look::look(&for_work, judge, &topic, &records));
     let looked = looked.await.map_err(|_| PipeError::WorkerPanicked)??;
     Ok(PreviewReport {
         pipe: file.name.to_string(),

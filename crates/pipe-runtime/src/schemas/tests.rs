@@ -1,0 +1,82 @@
+//! Records and the schemas at hand, without a registry.
+
+use housepipe_schema_registry::SchemaId;
+
+use super::*;
+
+const ORDER: &str = r#"{"type":"object","properties":{"a/b~c":{"type":"integer"},"id":{"type":"integer"}},"required":["id"]}"#;
+
+fn framed(id: u32, document: &[u8]) -> Vec<u8> {
+    [&[0][..], &id.to_be_bytes(), document].concat()
+}
+
+fn judge(configured: Option<u32>) -> Judge {
+    Judge::new(Schemas::known(configured.map(SchemaId), &[(7, ORDER), (8, "true")]))
+}
+
+fn refusal(judge: &mut Judge, payload: &[u8]) -> (&'static str, String, String) {
+    match judge.judge(payload) {
+        Verdict::Refused(Refusal { code, message, key }) => (code, message, key),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_record_is_checked_against_the_schema_that_it_names() {
+    let mut judge = judge(Some(7));
+    for payload in
+        [framed(7, br#"{"id":1}"#), framed(8, b"[]"), br#"{"id":1}"#.to_vec(), b" {\"id\":1}".to_vec()]
+    {
+        assert_eq!(judge.judge(&payload), Verdict::Fine);
+        assert_eq!(judge.lacks(Some(&payload)), None);
+    }
+    let (code, message, key) = refusal(&mut judge, &framed(7, br#"{"id":"x"}"#));
+    assert_eq!((code, key.as_str()), (codes::VIOLATION, "id"));
+    assert_eq!(
+        message,
+        "schema 7: /id: \"x\" is not of type integer (type, at #/properties/id/type of the schema)"
+    );
+    let (code, _, key) = refusal(&mut judge, br#"{"id":1,"a/b~c":"x"}"#);
+    assert_eq!((code, key.as_str()), (codes::VIOLATION, "a/b~c"));
+    assert_eq!(refusal(&mut judge, b"{}").2, "", "of no key, but of the record");
+    let (code, message, _) = refusal(&mut judge, &framed(7, b"{\"id\":1"));
+    assert_eq!(code, "invalid_json");
+    assert!(message.ends_with("(at byte 12)"), "{message}");
+}
+
+#[test]
+fn a_record_whose_schema_is_not_at_hand_waits() {
+    let mut judge = judge(None);
+    let payload = framed(9, b"{}");
+    assert_eq!(judge.lacks(Some(&payload)), Some(SchemaId(9)));
+    assert_eq!(judge.judge(&payload), Verdict::Lacks(SchemaId(9)));
+    assert_eq!(judge.lacks(None), None, "a tombstone has no schema");
+    // One asks, and only one.
+    assert!(judge.schemas().begin(SchemaId(9)) && !judge.schemas().begin(SchemaId(9)));
+    judge.schemas().give_up(SchemaId(9));
+    assert!(judge.schemas().begin(SchemaId(9)) && !judge.schemas().begin(SchemaId(7)));
+}
+
+#[test]
+fn what_begins_with_no_frame_and_names_no_schema_is_refused() {
+    let mut judge = judge(None);
+    assert_eq!(refusal(&mut judge, b"\0\0\0").0, codes::BAD_FRAME);
+    assert_eq!(refusal(&mut judge, b"\x01\0\0\0\x07{}").0, codes::BAD_FRAME);
+    for payload in [&b"{}"[..], b"", b"\n{}", b"text"] {
+        assert_eq!(refusal(&mut judge, payload).0, codes::UNNAMED);
+        assert_eq!(judge.lacks(Some(payload)), None);
+    }
+}
+
+#[test]
+fn many_schemas_are_at_hand_in_turn() {
+    let texts: Vec<(u32, &str)> =
+        (0..40).map(|id| (id, if id % 2 == 0 { "true" } else { "false" })).collect();
+    let mut judge = Judge::new(Schemas::known(None, &texts));
+    for round in 0..3 {
+        for id in 0..40 {
+            let verdict = judge.judge(&framed(id, b"{}"));
+            assert_eq!(verdict == Verdict::Fine, id % 2 == 0, "round {round}, schema {id}: {verdict:?}");
+        }
+    }
+}
