@@ -256,12 +256,13 @@ impl Worker {
             if replay.is_some() { CHUNK_RECORDS_MAX } else { by_rows.min(by_bytes).min(CHUNK_RECORDS_MAX) };
         let partition = reader.partition();
         let mut fetched = reader.read(room)?;
-        if replay.is_some() && slot.is_none() && !fetched.is_empty() {
-            *slot = ReplaySlot::take(&self.shared);
-            if slot.is_none() {
-                fetched.leave_behind(0);
-                return Ok(false);
-            }
+        let mut whole_range = None;
+        if let Some(pending) = replay {
+            let within = fetched.records().take_while(|record| record.offset < pending.end).count();
+            let is_behind =
+                within < fetched.len() || fetched.next_offset().is_some_and(|next| next >= pending.end);
+            whole_range = is_behind.then_some(*pending);
+            fetched.leave_behind(within);
         }
         if let Some(judge) = judge {
             // A record whose schema is not at hand waits, and those behind it.
@@ -270,15 +271,15 @@ impl Worker {
             if let Some((at, id)) = waiting {
                 schema_task::ask(&self.shared, judge.schemas(), id);
                 fetched.leave_behind(at);
+                whole_range = None;
             }
         }
-        let mut whole_range = None;
-        if let Some(pending) = replay {
-            let within = fetched.records().take_while(|record| record.offset < pending.end).count();
-            let is_behind =
-                within < fetched.len() || fetched.next_offset().is_some_and(|next| next >= pending.end);
-            whole_range = is_behind.then_some(*pending);
-            fetched.leave_behind(within);
+        if replay.is_some() && slot.is_none() && !fetched.is_empty() {
+            *slot = ReplaySlot::take(&self.shared);
+            if slot.is_none() {
+                fetched.leave_behind(0);
+                return Ok(false);
+            }
         }
         let (before, bytes_before) = (builder.records(), builder.bytes());
         let records: Vec<Record<'_>> = fetched.records().collect();
