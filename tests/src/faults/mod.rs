@@ -142,6 +142,14 @@ pub const ROWS: &[Row] = &[
         run: rows::clickhouse_troubled,
     },
     Row {
+        name: "registry-away",
+        what: "the schema registry is killed with -9 or frozen while records name schemas that the pipe does not know yet, and comes back",
+        is_on_cluster: false,
+        kills_clickhouse: false,
+        modes: &Mode::ALL,
+        run: rows::registry_away,
+    },
+    Row {
         name: "replays",
         what: "`errors replay` is killed with -9 at any of its inserts, ClickHouse is, or both, or two of them run at once",
         is_on_cluster: false,

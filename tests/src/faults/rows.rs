@@ -306,3 +306,36 @@ pub(super) fn clickhouse_troubled(scene: &mut Scene<'_>) {
     run.signal(if scene.below(2) == 0 { Signal::SIGKILL } else { Signal::SIGTERM });
     run.wait();
 }
+
+/// Nothing is rejected for a registry that is away.
+pub(super) fn registry_away(scene: &mut Scene<'_>) {
+    scene.check_schemas();
+    let mut run = scene.start();
+    for _ in 0..1 + scene.below(2) {
+        scene.name_new_schema();
+        scene.produce(1_000);
+        scene.wait_for_some();
+        scene.name_new_schema();
+        let registry = scene.registry();
+        let away = if scene.below(2) == 0 { registry.kill() } else { registry.freeze() };
+        away.unwrap_or_else(|error| panic!("the registry: {error}"));
+        scene.produce(2_000);
+        scene.pass_some(4_000);
+        let dies = scene.below(2) == 0;
+        if dies {
+            // One that is started while the registry is away says so, and ends.
+            run.signal(Signal::SIGKILL);
+        }
+        registry
+            .thaw()
+            .or_else(|_| registry.restart())
+            .unwrap_or_else(|error| panic!("the registry: {error}"));
+        if dies {
+            run.wait();
+            run = scene.start();
+        }
+    }
+    scene.wait_for_some();
+    run.signal(Signal::SIGTERM);
+    run.wait();
+}

@@ -1,12 +1,13 @@
 //! What a row plays on: a topic, a table, pipes, and random numbers.
 
+use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
-use housepipe_local_stack::{Broker, KafkaOptions, Stack};
+use housepipe_local_stack::{Broker, KafkaOptions, Registry, SchemaText, Stack};
 
 use super::Row;
 use crate::{
-    Housepipe, Network, Numbered, PipeText, Proxy, Verdict, group_of, housepipe, housepipe_at,
+    Housepipe, Network, Numbered, PipeText, Proxy, Verdict, group_of, housepipe, housepipe_at, own_registry,
     own_stack_with, unique, wait_until,
 };
 
@@ -16,6 +17,9 @@ const RECORDS: u64 = 20_000;
 const PARTITIONS: i32 = 3;
 /// The session of a member, in seconds: the partitions of one that was killed are free after it.
 const SESSION: &str = "2";
+
+/// Time for a registry that runs to answer.
+const REGISTRY_ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// How a pipe delivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -73,6 +77,8 @@ pub struct Ground {
     pub(super) stack: Stack,
     /// Between pipes and Kafka, for those that come by it.
     pub(super) network: Network,
+    /// Schemas of records, for those that name one.
+    registry: OnceCell<Registry>,
 }
 
 impl Ground {
@@ -84,7 +90,7 @@ impl Ground {
         let network = Network::new();
         let stack = own_stack_with(KafkaOptions::default().behind(network.port()));
         network.lead_to(stack.kafka.bootstrap_behind());
-        Ground { stack, network }
+        Ground { stack, network, registry: OnceCell::new() }
     }
 }
 
@@ -94,6 +100,7 @@ pub struct Scene<'a> {
     pub(super) stack: &'a mut Stack,
     /// Between pipes and Kafka, for those that come by it.
     pub(super) network: &'a Network,
+    registry: &'a OnceCell<Registry>,
     /// The records and their places.
     pub(super) numbered: Numbered,
     pipe: PipeText,
@@ -103,14 +110,14 @@ pub struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// A topic with records, a table, and a pipe between them.
     pub(super) fn new(ground: &'a mut Ground, row: &Row, mode: Mode, seed: u64) -> Scene<'a> {
-        let Ground { stack, network } = ground;
+        let Ground { stack, network, registry } = ground;
         let topic = unique(&format!("{}_{seed}", row.name.replace('-', "_")));
         let mut random = Random::new(seed);
         let layouts = row.layouts(mode);
         let layout = layouts[usize::try_from(random.below(layouts.len() as u64)).unwrap_or(0)];
         let mut numbered = Numbered::laid_out(stack, &topic, PARTITIONS, true, layout);
         numbered.produce(stack, RECORDS);
-        let mut scene = Scene { stack, network, numbered, pipe: PipeText::default(), random };
+        let mut scene = Scene { stack, network, registry, numbered, pipe: PipeText::default(), random };
         let rows_max = 300 + scene.below(1_500);
         let wait_ms = 50 + scene.below(400);
         scene.pipe = scene
@@ -138,6 +145,38 @@ impl<'a> Scene<'a> {
     pub(super) fn reach_kafka_by_network(&mut self) {
         let network = format!("127.0.0.1:{}", self.network.port());
         self.pipe = self.pipe.clone().replacing(self.stack.kafka.bootstrap(), &network);
+    }
+
+    /// The registry, which is started where none was needed before.
+    pub(super) fn registry(&self) -> &'a Registry {
+        self.registry.get_or_init(own_registry)
+    }
+
+    /// Registers a schema that nobody has seen, and has the records that follow name it. They are all as it wants them.
+    ///
+    /// # Panics
+    /// Where the registry does not.
+    pub(super) fn name_new_schema(&mut self) {
+        let subject = unique(self.numbered.topic());
+        let text = format!(
+            r#"{{"$schema":"http://json-schema.org/draft-07/schema#","title":"{subject}","type":"object","properties":{{"id":{{"type":"integer"}}}},"required":["id","text"]}}"#
+        );
+        let schema = SchemaText { kind: "JSON", text: &text, references: &[] };
+        let id = self.registry().register(&subject, schema).unwrap_or_else(|error| panic!("{error}"));
+        self.numbered.name_schema(id);
+    }
+
+    /// Pipes check records: those without a frame against a schema that all of them keep.
+    ///
+    /// # Panics
+    /// Where the registry does not take it.
+    pub(super) fn check_schemas(&mut self) {
+        let subject = format!("{}-value", self.numbered.topic());
+        let text = r#"{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","properties":{"id":{"type":"integer"}}}"#;
+        let schema = SchemaText { kind: "JSON", text, references: &[] };
+        self.registry().register(&subject, schema).unwrap_or_else(|error| panic!("{error}"));
+        let url = format!("{}/subjects/{subject}", self.registry().url());
+        self.pipe = self.pipe.clone().with(&format!("schema_registry: {{ url: '{url}' }}"));
     }
 
     /// Starts a pipe.
@@ -227,6 +266,13 @@ impl<'a> Scene<'a> {
             let _ = self.stack.clickhouse.thaw();
             if self.stack.clickhouse.query("SELECT 1").is_err() {
                 let _ = self.stack.clickhouse.restart();
+            }
+        }
+        if let Some(registry) = self.registry.get() {
+            // As above.
+            let _ = registry.thaw();
+            if registry.wait_ready(Instant::now() + REGISTRY_ANSWER_MAX).is_err() {
+                let _ = registry.restart();
             }
         }
         for broker in self.stack.kafka.brokers().iter().filter(|broker| broker.pid().is_none()) {

@@ -7,6 +7,9 @@ use crate::layout::Layout;
 use crate::text::Text;
 use crate::{query, query_number};
 
+/// The number of a record that an error row keeps, whose frame is left out.
+const ID_OF_RAW: &str = "JSONExtractUInt(substring(raw_message, position(raw_message, '{')), 'id')";
+
 /// What was found in the tables. All zero is right.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Verdict {
@@ -83,7 +86,7 @@ impl Numbered {
             format!(
                 "SELECT 'misplaced', partition, offset, code, message, batch_token FROM {topic}_clickpipes_error \
                  WHERE kind = 'record' AND NOT {} LIMIT 5",
-                bad.replace("id ", "JSONExtractUInt(raw_message, 'id') ")
+                bad.replace("id ", &format!("{ID_OF_RAW} "))
             ),
         ];
         if let Some(copy) = self.layout.copy_of(topic) {
@@ -155,7 +158,7 @@ impl Numbered {
             stack,
             &format!(
                 "SELECT count(), uniqExact(partition, offset), \
-                    uniqExactIf(JSONExtractUInt(raw_message, 'id') AS id, id < {produced} AND {bad}), \
+                    uniqExactIf({ID_OF_RAW} AS id, id < {produced} AND {bad}), \
                     countIf(NOT {bad}) \
              FROM {topic}_clickpipes_error WHERE kind = 'record'",
                 produced = self.produced,

@@ -24,6 +24,8 @@ pub struct Numbered {
     partitions: i32,
     /// With records that are rejected, and others that ClickHouse refuses.
     has_bad: bool,
+    /// The schema that records name in a frame.
+    schema: Option<u32>,
     /// A text that the table has too; without one, the records have a short text that it has not.
     text: Option<Text>,
     layout: Layout,
@@ -103,6 +105,7 @@ impl Numbered {
             topic,
             partitions,
             has_bad,
+            schema: None,
             text,
             layout,
             is_mended: false,
@@ -145,6 +148,11 @@ impl Numbered {
         self.produced
     }
 
+    /// From now on records are framed, and name the schema `id`.
+    pub fn name_schema(&mut self, id: u32) {
+        self.schema = Some(id);
+    }
+
     fn is_rejected(&self, id: u64) -> bool {
         self.has_bad && id % REJECTED_EVERY == 7
     }
@@ -161,7 +169,7 @@ impl Numbered {
         let ids = self.take_ids(count);
         let partitions = u64::from(self.partitions.unsigned_abs());
         let first = usize::try_from(ids.start % partitions).unwrap_or(0);
-        produce_from(stack, &self.topic, self.partitions, first, ids.map(|id| self.record(id)));
+        produce_from(stack, &self.topic, self.partitions, first, ids.map(|id| self.value(id)));
     }
 
     /// The next `count` records, for the caller to write.
@@ -186,6 +194,15 @@ impl Numbered {
         let check = if self.is_refused(id) { 1 } else { check(id) };
         let text = self.text.map_or_else(|| format!("record number {id}"), |text| text.of(id));
         format!("{{\"id\":{id},\"n\":{n},\"check\":{check},\"text\":\"{text}\"}}")
+    }
+
+    /// A record with its frame, where it has one.
+    fn value(&self, id: u64) -> Vec<u8> {
+        let record = self.record(id).into_bytes();
+        match self.schema {
+            None => record,
+            Some(schema) => [&[0][..], &schema.to_be_bytes(), &record].concat(),
+        }
     }
 
     /// Writes records until they have `bytes` or more.
