@@ -97,7 +97,7 @@ pub async fn check(file: &PipeFile) -> CheckReport {
     }
     security(file, &mut all);
     if let Some(spec) = &file.schema_registry {
-        all.0.push(registry::look(spec).await);
+        all.0.push(registry::look(spec, file.delivery).await);
     }
     all.0.extend(checks.0);
     match (destination, partitions) {

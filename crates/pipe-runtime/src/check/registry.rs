@@ -1,10 +1,10 @@
 //! Whether the schema registry answers, and the schema that the pipe file names can be used.
 
-use housepipe_schema_registry::{RegistryError, SchemaId, Target};
+use housepipe_schema_registry::{RegistryError, SchemaId, Target, Version};
 
 use super::{Check, Verdict};
 use crate::error::explain;
-use crate::pipe_file::RegistrySpec;
+use crate::pipe_file::{DeliveryMode, RegistrySpec};
 use crate::schemas::Schemas;
 
 const NAME: &str = "schema registry";
@@ -12,11 +12,11 @@ const NAME: &str = "schema registry";
 /// A schema that a registry may have or not: either is an answer.
 const ANY_SCHEMA: SchemaId = SchemaId(1);
 
-pub(super) async fn look(spec: &RegistrySpec) -> Check {
-    let (verdict, detail) = match Schemas::open_for_a_look(spec).await {
+pub(super) async fn look(spec: &RegistrySpec, delivery: DeliveryMode) -> Check {
+    let (verdict, detail) = match Schemas::open(spec).await {
         Err(error) => (Verdict::Failed, explain(&error)),
         Ok(schemas) => match schemas.configured() {
-            Some(id) => (Verdict::Ok, words_of_schema(&spec.target, id)),
+            Some(id) => words_of_schema(&spec.target, id, delivery),
             None => match schemas.registry().schema(ANY_SCHEMA).await {
                 Ok(_) | Err(RegistryError::NoSchema { .. }) => (
                     Verdict::Ok,
@@ -29,11 +29,21 @@ pub(super) async fn look(spec: &RegistrySpec) -> Check {
     Check { name: NAME, verdict, detail }
 }
 
-fn words_of_schema(target: &Target, id: SchemaId) -> String {
-    match target {
-        Target::Version(subject, version) => format!(
-            "records without a frame are checked against version {version} of `{subject}`, which is schema {id}"
+fn words_of_schema(target: &Target, id: SchemaId, delivery: DeliveryMode) -> (Verdict, String) {
+    let Target::Version(subject, version) = target else {
+        return (Verdict::Ok, format!("records without a frame are checked against schema {id}"));
+    };
+    let words = format!(
+        "records without a frame are checked against version {version} of `{subject}`, which is schema {id}"
+    );
+    match (version, delivery) {
+        (Version::Latest, DeliveryMode::ExactlyOnce) => (
+            Verdict::Warning,
+            format!(
+                "{words}; a partition stops that is taken over in the middle of a batch once another version is registered: name \
+                 /schemas/ids/{id}, and change it while nothing is pending"
+            ),
         ),
-        _ => format!("records without a frame are checked against schema {id}"),
+        _ => (Verdict::Ok, words),
     }
 }

@@ -46,7 +46,7 @@ pub(super) async fn destination(file: &PipeFile, sink: &Sink) -> Result<Destinat
         return Err(PipeError::NoTable { database: file.destination.database.clone(), table }.into());
     };
     let schemas = match &file.schema_registry {
-        Some(registry) => Some(Schemas::open_for_a_look(registry).await?),
+        Some(registry) => Some(Schemas::open(registry).await?),
         None => None,
     };
     let columns = match_columns(file, &info.columns, zone)?;

@@ -570,7 +570,8 @@ fn explain_halt(halt: Halt, prepared: Option<(Offset, Pending)>) -> String {
              another name of the pipe; run the pipe once as it was, or {loaded}"
         ),
         Halt::OtherRecords => format!(
-            "a batch that may be loaded already reads otherwise now (retention, compaction, or a new topic); {loaded}"
+            "a batch that may be loaded already reads otherwise now (retention, compaction, a new topic, or a schema that the registry \
+             did not have then); {loaded}"
         ),
         Halt::TooOld { age_s } => format!(
             "a batch that may be loaded already is {age_s} s old, and the table may have forgotten its token, or have lost it \

@@ -4,66 +4,113 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use housepipe_ch_sink::Backoff;
-use housepipe_schema_registry::{ErrorClass, SchemaId};
+use housepipe_schema_registry::{ErrorClass, RegistryError, SchemaId};
 
 use super::persist::{HOLD_RETRY_MS, jitter};
-use super::shared::Shared;
+use super::shared::{PanicWatch, Shared};
 use super::state::{Phase, PipeState};
 use crate::error::{PipeError, explain};
 use crate::schemas::Schemas;
 
+/// Time for which a registry is asked again for what it does not have, before records are rejected for that, in milliseconds: one of
+/// several servers may hear of it later than the others.
+const ABSENT_ASKED_MS: u64 = 12_000;
+
+/// Time between two of these questions, in milliseconds; the client believes the answer for as long.
+const ABSENT_PAUSE_MS: u64 = 2_100;
+
 /// Has a task fetch the schema, unless one does: the workers are woken once it is there, or it is known that there is none.
 pub(super) fn ask(shared: &Arc<Shared>, schemas: &Schemas, id: SchemaId) {
     if schemas.begin(id) {
-        shared.spawn(fetch(Arc::clone(shared), schemas.clone(), id));
+        let question = Question { shared: Arc::clone(shared), schemas: schemas.clone(), id };
+        shared.spawn(question.settle());
     }
 }
 
-async fn fetch(shared: Arc<Shared>, schemas: Schemas, id: SchemaId) {
-    let mut phase = shared.phase();
-    let mut backoff = Backoff::default();
-    let began = Instant::now();
-    let mut has_failed = false;
-    loop {
-        let answer = tokio::select! {
-            biased;
-            // Records that wait for it are read again by the next run.
-            _ = phase.wait_for(|phase| *phase >= Phase::Stopping) => return schemas.give_up(id),
-            answer = schemas.fetch(id) => answer,
-        };
-        let Err(error) = answer else {
-            if has_failed {
-                shared.registry_works();
+/// One schema that is asked for. Dropped, it is asked for by nobody.
+struct Question {
+    shared: Arc<Shared>,
+    schemas: Schemas,
+    id: SchemaId,
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.schemas.give_up(self.id);
+        self.shared.registry_works(self.id);
+    }
+}
+
+impl Question {
+    async fn settle(self) {
+        let _watch = PanicWatch::new(Arc::clone(&self.shared));
+        let mut phase = self.shared.phase();
+        let began = Instant::now();
+        let (mut backoff, mut failing_since) = (Backoff::default(), None);
+        loop {
+            let answer = tokio::select! {
+                biased;
+                // Records that wait for it are read again by the next run.
+                _ = phase.wait_for(|phase| *phase >= Phase::Stopping) => return,
+                answer = self.schemas.fetch(self.id) => answer,
+            };
+            let delay_ms = match answer {
+                Ok(Err(absent))
+                    if absent.may_come && began.elapsed() < Duration::from_millis(ABSENT_ASKED_MS) =>
+                {
+                    self.shared.registry_fails(self.id, PipeState::Retrying { reason: absent.message });
+                    ABSENT_PAUSE_MS
+                }
+                Ok(found) => {
+                    self.schemas.learn(self.id, found);
+                    return self.shared.wake_all();
+                }
+                Err(error) => match self.delay_ms(error, &mut failing_since, &mut backoff) {
+                    Some(delay_ms) => delay_ms,
+                    None => return,
+                },
+            };
+            tokio::select! {
+                biased;
+                _ = phase.wait_for(|phase| *phase >= Phase::Stopping) => return,
+                () = tokio::time::sleep(Duration::from_millis(delay_ms)) => {}
             }
-            return shared.wake_all();
-        };
-        has_failed = true;
-        let delay_ms = match error.class() {
-            ErrorClass::Retry
-                if began.elapsed() >= Duration::from_millis(shared.setup.source_deadline_ms) =>
-            {
-                shared
-                    .fail(PipeError::RegistryUnreachable { source: Box::new(error), after: began.elapsed() });
-                return schemas.give_up(id);
+            if !self.schemas.is_wanted(self.id) {
+                // The partition has another owner by now, or has stopped.
+                return;
             }
+        }
+    }
+
+    /// When to ask again, in milliseconds; none where the pipe ends for the error.
+    fn delay_ms(
+        &self,
+        error: RegistryError,
+        failing_since: &mut Option<Instant>,
+        backoff: &mut Backoff,
+    ) -> Option<u64> {
+        let shared = &self.shared;
+        match error.class() {
             ErrorClass::Retry => {
-                shared.registry_fails(PipeState::Retrying { reason: explain(&error) });
-                backoff.next_delay_ms(jitter())
+                let since = *failing_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= Duration::from_millis(shared.setup.source_deadline_ms) {
+                    let source = Box::new(error);
+                    shared.fail(PipeError::RegistryUnreachable { source, after: since.elapsed() });
+                    return None;
+                }
+                shared.registry_fails(self.id, PipeState::Retrying { reason: explain(&error) });
+                Some(backoff.next_delay_ms(jitter()))
             }
             // A reject is an answer, and comes as one.
             ErrorClass::Hold | ErrorClass::Reject if shared.setup.until_caught_up => {
                 shared.fail(error.into());
-                return schemas.give_up(id);
+                None
             }
             ErrorClass::Hold | ErrorClass::Reject => {
-                shared.registry_fails(PipeState::Misconfigured { reason: explain(&error) });
-                HOLD_RETRY_MS
+                *failing_since = None;
+                shared.registry_fails(self.id, PipeState::Misconfigured { reason: explain(&error) });
+                Some(HOLD_RETRY_MS)
             }
-        };
-        tokio::select! {
-            biased;
-            _ = phase.wait_for(|phase| *phase >= Phase::Stopping) => return schemas.give_up(id),
-            () = tokio::time::sleep(Duration::from_millis(delay_ms)) => {}
         }
     }
 }

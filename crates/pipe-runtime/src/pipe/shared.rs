@@ -1,5 +1,6 @@
 //! What the threads and tasks of one pipe share.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use housepipe_ch_sink::{BlockMark, ErrorRow, ErrorTable, ServerClock, Sink};
 use housepipe_kafka_source::{Offset, PartitionId, SourceConfig};
+use housepipe_schema_registry::SchemaId;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
@@ -63,8 +65,8 @@ pub(super) struct Shared {
     pub(super) replay_slots: ReplaySlots,
     /// Threads to wake when a buffer came back or the phase changed.
     sleepers: Mutex<Vec<Thread>>,
-    /// Why records wait for the schema registry.
-    registry_trouble: Mutex<Option<PipeState>>,
+    /// Why records wait for schemas.
+    registry_troubles: Mutex<BTreeMap<SchemaId, PipeState>>,
     phase: watch::Sender<Phase>,
     /// Whether somebody has asked for the stop.
     pub(super) stop_asked: watch::Sender<bool>,
@@ -126,7 +128,7 @@ impl Shared {
             runtime,
             spares: Mutex::new(Spares { buffers, borrowed: 0 }),
             sleepers: Mutex::new(Vec::new()),
-            registry_trouble: Mutex::default(),
+            registry_troubles: Mutex::default(),
             phase: watch::Sender::new(Phase::Running),
             stop_asked: watch::Sender::new(false),
             failure: Mutex::new(None),
@@ -291,16 +293,18 @@ impl Shared {
         self.show_state();
     }
 
-    /// Records wait for the schema registry, for this reason.
-    pub(super) fn registry_fails(&self, trouble: PipeState) {
+    /// Records wait for a schema, for this reason.
+    pub(super) fn registry_fails(&self, id: SchemaId, trouble: PipeState) {
         self.state.set_beside(trouble.clone());
-        *self.registry_trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
+        self.registry_troubles.lock().unwrap_or_else(PoisonError::into_inner).insert(id, trouble);
     }
 
-    /// The schema registry answers again.
-    pub(super) fn registry_works(&self) {
-        *self.registry_trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.show_state();
+    /// Nobody waits for the schema any more.
+    pub(super) fn registry_works(&self, id: SchemaId) {
+        let former = self.registry_troubles.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        if former.is_some_and(|trouble| self.state.get() == trouble) {
+            self.show_state();
+        }
     }
 
     /// Shows what is left of what was wrong.
@@ -309,7 +313,10 @@ impl Shared {
             return;
         }
         let halted = self.progress.lock().halted.first_key_value().map(|(at, reason)| halted(*at, reason));
-        let registry = || self.registry_trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let registry = || {
+            let troubles = self.registry_troubles.lock().unwrap_or_else(PoisonError::into_inner);
+            troubles.first_key_value().map(|(_, trouble)| trouble.clone())
+        };
         // The error table was told of the partition when it stopped.
         self.state.show(halted.or_else(registry).unwrap_or(PipeState::Running));
     }

@@ -1,11 +1,12 @@
 //! A worker: an OS thread that owns some partitions, encodes their records in place and seals batches.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
-use housepipe_kafka_source::{Offset, PartitionId, PartitionReader, Record, SourceError};
+use housepipe_kafka_source::{Fetched, Offset, PartitionId, PartitionReader, Record, SourceError};
 use housepipe_transform::{Encoder, Plan};
 
 use super::batch::BatchBuilder;
@@ -33,6 +34,9 @@ const FIRST_BATCH_WAIT_MS_MAX: u64 = 200;
 
 /// Empty buffers that a worker keeps for the next batches, at most.
 const BUFFERS_KEPT_MAX: usize = 2;
+
+/// Schemas that are asked for at once, for the records of one chunk.
+const SCHEMAS_ASKED_MAX: usize = 16;
 
 /// What a worker is told.
 pub(super) enum Order {
@@ -264,15 +268,12 @@ impl Worker {
             whole_range = is_behind.then_some(*pending);
             fetched.leave_behind(within);
         }
-        if let Some(judge) = judge {
-            // A record whose schema is not at hand waits, and those behind it.
-            let lacks = |record: Record<'_>| judge.lacks(record.payload);
-            let waiting = fetched.records().map(lacks).enumerate().find_map(|(at, id)| Some((at, id?)));
-            if let Some((at, id)) = waiting {
-                schema_task::ask(&self.shared, judge.schemas(), id);
-                fetched.leave_behind(at);
-                whole_range = None;
-            }
+        if let Some(judge) = judge
+            && let Some(at) = ask_for_schemas(&self.shared, judge, &fetched)
+        {
+            // A record whose schema is not at hand waits, and those behind it. A range that is read again holds nothing meanwhile.
+            fetched.leave_behind(if replay.is_some() && slot.is_none() { 0 } else { at });
+            whole_range = None;
         }
         if replay.is_some() && slot.is_none() && !fetched.is_empty() {
             *slot = ReplaySlot::take(&self.shared);
@@ -457,4 +458,20 @@ impl Worker {
             );
         }
     }
+}
+
+/// Has the registry asked for what is not known of the records' schemas; the first record that waits for it.
+fn ask_for_schemas(shared: &Arc<Shared>, judge: &Judge, fetched: &Fetched<'_>) -> Option<usize> {
+    let (mut first, mut asked) = (None, BTreeSet::new());
+    for (at, record) in fetched.records().enumerate() {
+        let lacks = judge.lacks(record.payload);
+        first = first.or(lacks.map(|_| at));
+        let wanted = lacks.or_else(|| judge.doubts(record.payload));
+        if let Some(id) = wanted.filter(|_| asked.len() < SCHEMAS_ASKED_MAX)
+            && asked.insert(id)
+        {
+            schema_task::ask(shared, judge.schemas(), id);
+        }
+    }
+    first
 }

@@ -106,7 +106,7 @@ async fn of_records(
     let plan: Arc<Plan> = Arc::new(plan);
     let mut judge = None;
     if let Some(registry) = &file.schema_registry {
-        let of_registry = judge.insert(Judge::new(Schemas::open_for_a_look(registry).await?));
+        let of_registry = judge.insert(Judge::new(Schemas::open(registry).await?));
         for Previewed { record, .. } in &records {
             of_registry.prepare(record.payload.as_deref()).await.map_err(PipeError::from)?;
         }

@@ -14,16 +14,24 @@ pub(crate) struct Unusable {
     /// Code of the rejects.
     pub(crate) code: &'static str,
     pub(crate) message: String,
+    /// The registry does not have something that one of its servers may not have heard of yet.
+    pub(crate) may_come: bool,
 }
 
 impl Unusable {
     fn new(id: SchemaId, problem: &str) -> Unusable {
-        Unusable { code: codes::UNUSABLE, message: format!("schema {id} cannot be used: {problem}") }
+        let message = format!("schema {id} cannot be used: {problem}");
+        Unusable { code: codes::UNUSABLE, message, may_come: false }
     }
 
     fn of(id: SchemaId, error: &RegistryError) -> Unusable {
         match error {
-            RegistryError::NoSchema { .. } => Unusable { code: codes::UNKNOWN, message: error.to_string() },
+            RegistryError::NoSchema { .. } => {
+                Unusable { code: codes::UNKNOWN, message: error.to_string(), may_come: true }
+            }
+            RegistryError::Reference { .. } => {
+                Unusable { may_come: true, ..Unusable::new(id, &explain(error)) }
+            }
             other => Unusable::new(id, &explain(other)),
         }
     }

@@ -7,6 +7,9 @@ use housepipe_transform::RejectCode;
 use super::codes;
 use super::shelf::Schemas;
 
+/// The largest id of a schema: registries have 31 bits for it, and answer otherwise for more.
+const ID_MAX: u32 = i32::MAX.unsigned_abs();
+
 /// Schemas that a thread has at hand by itself.
 const AT_HAND_MAX: usize = 16;
 
@@ -82,15 +85,22 @@ impl Judge {
         (!is_at_hand && self.schemas.at_hand(id).is_none()).then_some(id)
     }
 
+    /// The schema that the registry is to be asked for again while the record is judged by what is known of it, if there is one.
+    pub(crate) fn doubts(&self, payload: Option<&[u8]>) -> Option<SchemaId> {
+        let id = self.schema_of(payload?).ok()?;
+        let is_at_hand = self.at_hand.iter().any(|(known, _)| *known == id);
+        (!is_at_hand && self.schemas.is_old(id)).then_some(id)
+    }
+
     /// Fetches what the registry has to be asked for before the record can be judged. For whoever may wait.
     ///
     /// # Errors
     /// What may pass, or be mended.
     pub(crate) async fn prepare(&self, payload: Option<&[u8]>) -> Result<(), RegistryError> {
-        match self.lacks(payload) {
-            None => Ok(()),
-            Some(id) => self.schemas.fetch(id).await,
+        if let Some(id) = self.lacks(payload) {
+            self.schemas.learn(id, self.schemas.fetch(id).await?);
         }
+        Ok(())
     }
 
     /// Checks a record with its frame.
@@ -124,6 +134,10 @@ impl Judge {
     /// The schema that holds for a record.
     fn schema_of(&self, payload: &[u8]) -> Result<SchemaId, Refusal> {
         match parse_framing(payload) {
+            Framing::Framed { schema_id, .. } if schema_id.0 > ID_MAX => Err(Refusal::new(
+                codes::UNKNOWN,
+                format!("no registry has a schema with the id {schema_id}: their ids end at {ID_MAX}"),
+            )),
             Framing::Framed { schema_id, .. } => Ok(schema_id),
             Framing::Unframed([0, ..]) => Err(Refusal::new(
                 codes::BAD_FRAME,

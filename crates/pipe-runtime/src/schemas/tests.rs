@@ -62,6 +62,9 @@ fn what_begins_with_no_frame_and_names_no_schema_is_refused() {
     let mut judge = judge(None);
     assert_eq!(refusal(&mut judge, b"\0\0\0").0, codes::BAD_FRAME);
     assert_eq!(refusal(&mut judge, b"\x01\0\0\0\x07{}").0, codes::BAD_FRAME);
+    // An id of 32 bits is one of no registry, and not asked for.
+    let beyond = framed(0x8000_0000, b"{}");
+    assert_eq!((judge.lacks(Some(&beyond)), refusal(&mut judge, &beyond).0), (None, codes::UNKNOWN));
     for payload in [&b"{}"[..], b"", b"\n{}", b"text"] {
         assert_eq!(refusal(&mut judge, payload).0, codes::UNNAMED);
         assert_eq!(judge.lacks(Some(payload)), None);
