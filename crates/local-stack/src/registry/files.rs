@@ -71,8 +71,9 @@ impl RegistryFiles {
         set("quarkus.http.access-log.enabled", "false");
         set("apicurio.datasource.jdbc.initial-size", "2");
         set("apicurio.datasource.jdbc.min-size", "2");
-        // A file, so that schemas outlive the process.
-        set("apicurio.datasource.url", &format!("jdbc:h2:file:{}", folder.join("data/registry").display()));
+        // A file that is written before the answer is sent: what was registered outlives a SIGKILL.
+        let database = folder.join("data/registry");
+        set("apicurio.datasource.url", &format!("jdbc:h2:file:{};WRITE_DELAY=0", database.display()));
         if options.basic {
             let user = USER_REGISTRY.name;
             set("quarkus.http.auth.basic", "true");
