@@ -22,17 +22,22 @@ impl Draft {
     pub const ALL: [Draft; 5] =
         [Draft::Draft4, Draft::Draft6, Draft::Draft7, Draft::Draft201909, Draft::Draft202012];
 
-    /// The draft of a `$schema`, with `http` or `https`, with or without a `#` at the end.
+    /// The draft of a `$schema`, with `http` or `https`, with or without a `#` at the end. One that names no draft,
+    /// `http://json-schema.org/schema#`, stands for draft 7: the last one of which this could be said.
     ///
     /// ```
     /// use housepipe_json_schema::Draft;
     /// assert_eq!(Draft::by_uri("http://json-schema.org/draft-07/schema#"), Some(Draft::Draft7));
-    /// assert_eq!(Draft::by_uri("http://json-schema.org/schema"), None);
+    /// assert_eq!(Draft::by_uri("http://json-schema.org/schema#"), Some(Draft::Draft7));
+    /// assert_eq!(Draft::by_uri("http://json-schema.org/draft-03/schema#"), None);
     /// ```
     #[must_use]
     pub fn by_uri(uri: &str) -> Option<Draft> {
         let rest = uri.strip_prefix("https://").or_else(|| uri.strip_prefix("http://"))?;
         let rest = rest.strip_suffix('#').unwrap_or(rest);
+        if rest == "json-schema.org/schema" {
+            return Some(Draft::Draft7);
+        }
         Draft::ALL.into_iter().find(|draft| draft.uri().split_once("://").is_some_and(|(_, own)| own == rest))
     }
 
@@ -68,5 +73,23 @@ impl fmt::Display for Draft {
             Draft::Draft201909 => "draft 2019-09",
             Draft::Draft202012 => "draft 2020-12",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, Schema, Validator};
+
+    #[test]
+    fn a_schema_of_no_draft_is_one_of_draft_7() {
+        let none: [(&str, &str); 0] = [];
+        let text = r#"{"$schema":"http://json-schema.org/schema#","if":{"minLength":2},"then":{"maxLength":3},"items":[{"type":"string"}],
+            "additionalItems":false}"#;
+        let schema = Schema::compile(text, none, &Options::default()).unwrap();
+        assert_eq!(schema.draft(), Draft::Draft7);
+        let mut validator = Validator::new(schema);
+        assert!(validator.check(br#"["a"]"#).is_ok() && validator.check(br#""abc""#).is_ok());
+        assert!(validator.check(br#"["a",1]"#).is_err() && validator.check(br#""abcd""#).is_err());
     }
 }

@@ -12,6 +12,15 @@ use crate::framing::SchemaId;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject(pub String);
 
+impl Subject {
+    /// Whether the name says in which context of the registry it is, as `:.dev:clicks-value` does. Every context counts its ids by
+    /// itself.
+    #[must_use]
+    pub fn is_qualified(&self) -> bool {
+        self.0.starts_with(":.")
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

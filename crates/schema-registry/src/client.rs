@@ -113,8 +113,7 @@ impl Registry {
     /// `schema` with everything that it refers to, directly or by others.
     ///
     /// # Errors
-    /// [`RegistryError::Reference`] for what cannot be had, [`RegistryError::Cycle`], [`RegistryError::AmbiguousName`],
-    /// [`RegistryError::TooManyReferences`].
+    /// [`RegistryError::Reference`] for what cannot be had, [`RegistryError::Cycle`], [`RegistryError::TooManyReferences`].
     pub async fn resolve(&self, schema: &Arc<Schema>) -> Result<Resolved, RegistryError> {
         references::resolve(schema, &self.shared.limits, |subject, number| async move {
             self.version(&subject, Version::Number(number)).await
@@ -128,7 +127,10 @@ impl Registry {
 
     async fn ask(&self, target: &Target) -> Result<Arc<Schema>, RegistryError> {
         let schema = Arc::new(self.shared.ask(target).await?);
-        self.shared.cache.learn(Target::Id(schema.id), &schema);
+        // The ids of another context are others.
+        if !matches!(target, Target::Version(subject, _) if subject.is_qualified()) {
+            self.shared.cache.learn(Target::Id(schema.id), &schema);
+        }
         Ok(schema)
     }
 }
@@ -157,7 +159,8 @@ impl Shared {
         }
     }
 
-    /// Asks the root that answered last, and the others where it cannot.
+    /// Asks the root that answered last, and the others where it cannot, or does not have it: it may have been told to one of them
+    /// just now. That none has it is believed where one has said so, though others are away: they may be away for good.
     async fn ask_roots(&self, target: &Target) -> Result<Schema, RegistryError> {
         let first = self.preferred.load(Ordering::Relaxed);
         let mut kept: Option<RegistryError> = None;
@@ -170,7 +173,9 @@ impl Shared {
                 }
                 Err(error) if error.is_of_one_host() => {
                     // While one of them may come back, it is worth while to wait.
-                    let keep = kept.as_ref().is_none_or(|kept| kept.class() != ErrorClass::Retry);
+                    let weight =
+                        |error: &RegistryError| (error.is_absence(), error.class() == ErrorClass::Retry);
+                    let keep = kept.as_ref().is_none_or(|kept| weight(kept) < weight(&error));
                     kept = if keep { Some(error) } else { kept };
                 }
                 Err(error) => return Err(error),

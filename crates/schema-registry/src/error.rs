@@ -206,16 +206,6 @@ pub enum RegistryError {
         /// The subjects and versions of the circle, with ` -> ` between them.
         path: String,
     },
-    /// A name that two schemas use for different ones.
-    #[error(
-        "`{name}` stands for two different schemas among the references of schema {id}; give one another name"
-    )]
-    AmbiguousName {
-        /// The schema at which it began.
-        id: SchemaId,
-        /// The name.
-        name: String,
-    },
     /// More references than allowed.
     #[error("schema {id} refers to too much: more than {limit} {unit}")]
     TooManyReferences {
@@ -256,7 +246,6 @@ impl RegistryError {
             RegistryError::TooLarge { .. }
             | RegistryError::NoSchema { .. }
             | RegistryError::Cycle { .. }
-            | RegistryError::AmbiguousName { .. }
             | RegistryError::TooManyReferences { .. } => ErrorClass::Reject,
         }
     }
@@ -271,9 +260,10 @@ impl RegistryError {
         )
     }
 
-    /// Whether another host of the same registry may do better.
+    /// Whether another host of the same registry may do better: it may have heard of what this one has not.
     pub(crate) fn is_of_one_host(&self) -> bool {
         matches!(self, RegistryError::Tls { .. } | RegistryError::NotARegistry { .. })
+            || self.is_absence()
             || self.class() == ErrorClass::Retry
     }
 }

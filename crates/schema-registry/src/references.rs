@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::address::Subject;
 use crate::config::Limits;
 use crate::error::RegistryError;
-use crate::schema::{Reference, Resolved, Schema};
+use crate::schema::{Resolved, Schema};
 
 type Key = (Subject, u32);
 
@@ -46,8 +46,12 @@ where
         if path.iter().any(|step| step.key.as_ref() == Some(&key)) {
             return Err(RegistryError::Cycle { path: circle(&path, &key) });
         }
+        // As serializers do it: what a name stands for first it stands for everywhere, and nothing else by that name is asked for.
+        if names.contains_key(&reference.name) {
+            continue;
+        }
         if let Some(known) = fetched.get(&key) {
-            name(&mut names, reference, known, id)?;
+            names.insert(reference.name.clone(), Arc::clone(known));
             continue;
         }
         if path.len() > limits.reference_depth {
@@ -67,30 +71,11 @@ where
         if bytes > limits.schema_bytes {
             return too_many(limits.schema_bytes, "bytes");
         }
-        name(&mut names, reference, &found, id)?;
+        names.insert(reference.name.clone(), Arc::clone(&found));
         fetched.insert(key.clone(), Arc::clone(&found));
         path.push(Step { schema: found, next: 0, key: Some(key) });
     }
     Ok(Resolved { schema: Arc::clone(schema), references: names })
-}
-
-/// Notes what a name stands for. The same schema under one name, by whatever version, is no contradiction.
-fn name(
-    names: &mut BTreeMap<String, Arc<Schema>>,
-    reference: &Reference,
-    schema: &Arc<Schema>,
-    id: crate::SchemaId,
-) -> Result<(), RegistryError> {
-    match names.get(&reference.name) {
-        Some(known) if known.text != schema.text => {
-            Err(RegistryError::AmbiguousName { id, name: reference.name.clone() })
-        }
-        Some(_) => Ok(()),
-        None => {
-            names.insert(reference.name.clone(), Arc::clone(schema));
-            Ok(())
-        }
-    }
 }
 
 fn circle(path: &[Step], key: &Key) -> String {
@@ -102,7 +87,7 @@ fn circle(path: &[Step], key: &Key) -> String {
 mod tests {
     use super::*;
     use crate::framing::SchemaId;
-    use crate::schema::SchemaKind;
+    use crate::schema::{Reference, SchemaKind};
 
     /// A registry of lines `subject: names`, each with version 1 and its line's number as id; the first line is resolved.
     async fn resolved(lines: &str, limits: Limits) -> Result<String, RegistryError> {
@@ -174,10 +159,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_has_one_meaning() {
-        let error = resolved("a: x=b c\nb:\nc: x=d\nd:", Limits::default()).await.unwrap_err();
-        assert!(matches!(error, RegistryError::AmbiguousName { ref name, .. } if name == "x"), "{error}");
-        assert!(resolved("a: x=b c\nb:\nc: x=b", Limits::default()).await.is_ok());
+    async fn the_first_meaning_of_a_name_holds() {
+        assert_eq!(resolved("a: x=b c\nb:\nc: x=d\nd:", Limits::default()).await.unwrap(), "c=c x=b ");
+        // In depth first, in the order in which they are written; the other one is not even asked for.
+        assert_eq!(resolved("a: c x=gone\nc: x=d\nd:", Limits::default()).await.unwrap(), "c=c x=d ");
+        assert_eq!(resolved("a: x=b c\nb:\nc: x=b", Limits::default()).await.unwrap(), "c=c x=b ");
     }
 
     #[tokio::test]

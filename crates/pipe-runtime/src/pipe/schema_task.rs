@@ -10,7 +10,7 @@ use super::persist::{HOLD_RETRY_MS, jitter};
 use super::shared::{PanicWatch, Shared};
 use super::state::{Phase, PipeState};
 use crate::error::{PipeError, explain};
-use crate::schemas::Schemas;
+use crate::schemas::{Found, Schemas};
 
 /// Time for which a registry is asked again for what it does not have, before records are rejected for that, in milliseconds: one of
 /// several servers may hear of it later than the others.
@@ -55,7 +55,7 @@ impl Question {
                 answer = self.schemas.fetch(self.id) => answer,
             };
             let delay_ms = match answer {
-                Ok(Err(absent))
+                Ok(Found { schema: Err(absent), .. })
                     if absent.may_come && began.elapsed() < Duration::from_millis(ABSENT_ASKED_MS) =>
                 {
                     self.shared.registry_fails(self.id, PipeState::Retrying { reason: absent.message });

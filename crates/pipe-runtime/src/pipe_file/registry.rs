@@ -10,7 +10,7 @@
 
 use std::net::IpAddr;
 
-use housepipe_schema_registry::{Address, Credentials, Pem, RegistryConfig, Target, Tls};
+use housepipe_schema_registry::{Address, Credentials, Pem, RegistryConfig, Subject, Target, Tls};
 
 use super::Problem;
 use super::fields::{Fields, Located};
@@ -53,6 +53,14 @@ fn addresses(text: &str) -> Result<Vec<Address>, String> {
     let Some(first) = addresses.first().map(|address| address.target.clone()) else {
         return Err("empty: write it as https://host:port/subjects/NAME".to_owned());
     };
+    if let Target::Version(Subject(name), _) = &first
+        && Subject(name.clone()).is_qualified()
+    {
+        return Err(format!(
+            "`{name}` is in a context of its own, whose ids are others than those of the registry at large; name the context \
+             before: https://host:port/contexts/:.NAME:/subjects/SUBJECT"
+        ));
+    }
     if addresses.iter().any(|address| address.target != first && address.target != Target::Root) {
         return Err("its addresses name different schemas; name one with the first, and the registry alone with the others"
             .to_owned());

@@ -358,6 +358,10 @@ fn a_registry_that_cannot_be_used_says_why() {
             "{ url: 'https://a/schemas/ids/7, https://b/schemas/ids/8' }",
             "p.yaml:9: `schema_registry.url`: its addresses name different schemas; name one with the first, and the registry alone with the others",
         ),
+        (
+            "{ url: 'https://a/subjects/:.dev:clicks' }",
+            "p.yaml:9: `schema_registry.url`: `:.dev:clicks` is in a context of its own, whose ids are others than those of the registry at large; name the context before: https://host:port/contexts/:.NAME:/subjects/SUBJECT",
+        ),
     ] {
         let error = PipeFile::parse(&format!("{MINIMAL}schema_registry: {block}\n"), "p.yaml").unwrap_err();
         assert_eq!(error.to_string(), expected);

@@ -37,20 +37,30 @@ impl Unusable {
     }
 }
 
+/// What is to be known of a schema.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    /// Ready to check records, or why it never will be.
+    pub(crate) schema: Result<Schema, Unusable>,
+    /// Bytes of its text and of all that it refers to; 0 where it is not to be had.
+    pub(crate) bytes: usize,
+}
+
 /// The schema `id`, ready to check records, or why there is none that ever will be.
 ///
 /// # Errors
 /// What may pass, or be mended.
-pub(super) async fn compiled(
-    registry: &Registry,
-    id: SchemaId,
-) -> Result<Result<Schema, Unusable>, RegistryError> {
+pub(super) async fn compiled(registry: &Registry, id: SchemaId) -> Result<Found, RegistryError> {
     let resolved = match resolved(registry, id).await {
         Ok(resolved) => resolved,
-        Err(error) if error.class() == ErrorClass::Reject => return Ok(Err(Unusable::of(id, &error))),
+        Err(error) if error.class() == ErrorClass::Reject => {
+            return Ok(Found { schema: Err(Unusable::of(id, &error)), bytes: 0 });
+        }
         Err(error) => return Err(error),
     };
-    Ok(compile(resolved).await)
+    let referred = resolved.references.values().map(|schema| schema.text.len());
+    let bytes = resolved.schema.text.len() + referred.sum::<usize>();
+    Ok(Found { schema: compile(resolved).await, bytes })
 }
 
 async fn resolved(registry: &Registry, id: SchemaId) -> Result<Resolved, RegistryError> {

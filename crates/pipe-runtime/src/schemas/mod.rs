@@ -14,6 +14,7 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use fetch::Found;
 pub(crate) use judge::{Judge, Refusal, Verdict};
 pub(crate) use shelf::Schemas;
 

@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 use housepipe_json_schema::Schema;
 use housepipe_schema_registry::{Registry, RegistryError, SchemaId, Target};
 
-use super::fetch::{self, Unusable};
+use super::fetch::{self, Found, Unusable};
 use crate::error::PipeError;
 use crate::pipe_file::RegistrySpec;
 
 /// Compiled schemas that are kept; of more, those that were not asked for longest are compiled anew when they are.
 const SCHEMAS_MAX: usize = 256;
+
+/// Texts of the compiled schemas that are kept, with what each refers to, in bytes; the newest one is kept whatever it has.
+const SCHEMAS_BYTES_MAX: usize = 32 << 20;
 
 /// Time for which the client believes that a registry does not have something, in milliseconds: it is asked again soon.
 const ABSENT_MS: u64 = 2_000;
@@ -47,16 +50,24 @@ struct State {
     clock: u64,
 }
 
+impl State {
+    /// Whether something has to be forgotten before a schema of so many bytes is kept.
+    fn is_full_for(&self, bytes: usize) -> bool {
+        let kept: usize = self.known.values().map(|known| known.found.bytes).sum();
+        self.known.len() >= SCHEMAS_MAX || kept + bytes > SCHEMAS_BYTES_MAX
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Known {
-    found: Result<Schema, Unusable>,
+    found: Found,
     since: Instant,
     used: u64,
 }
 
 impl Known {
     fn is_old(&self) -> bool {
-        self.found.is_err() && self.since.elapsed() >= Duration::from_millis(UNUSABLE_MS)
+        self.found.schema.is_err() && self.since.elapsed() >= Duration::from_millis(UNUSABLE_MS)
     }
 }
 
@@ -76,7 +87,7 @@ impl Schemas {
         let schemas = Schemas(Arc::new(Inner { registry, configured, state: Mutex::default() }));
         if let Some(id) = configured {
             let found = fetch::compiled(&schemas.0.registry, id).await?;
-            if let Err(unusable) = &found {
+            if let Err(unusable) = &found.schema {
                 return Err(PipeError::Schema { problem: unusable.message.clone() });
             }
             schemas.learn(id, found);
@@ -93,7 +104,7 @@ impl Schemas {
         let none: [(&str, &str); 0] = [];
         for (id, text) in texts {
             let schema = Schema::compile(text, none, &housepipe_json_schema::Options::default()).unwrap();
-            schemas.learn(SchemaId(*id), Ok(schema));
+            schemas.learn(SchemaId(*id), Found { schema: Ok(schema), bytes: text.len() });
         }
         schemas
     }
@@ -119,7 +130,7 @@ impl Schemas {
         let used = state.clock;
         let known = state.known.get_mut(&id)?;
         known.used = used;
-        Some(known.found.clone())
+        Some(known.found.schema.clone())
     }
 
     /// Whether what is known of a schema is so old that the registry is to be asked again, beside records that go on.
@@ -153,17 +164,18 @@ impl Schemas {
     ///
     /// # Errors
     /// What may pass, or be mended.
-    pub(crate) async fn fetch(&self, id: SchemaId) -> Result<Result<Schema, Unusable>, RegistryError> {
+    pub(crate) async fn fetch(&self, id: SchemaId) -> Result<Found, RegistryError> {
         fetch::compiled(&self.0.registry, id).await
     }
 
     /// Keeps an answer of the registry's.
-    pub(crate) fn learn(&self, id: SchemaId, found: Result<Schema, Unusable>) {
+    pub(crate) fn learn(&self, id: SchemaId, found: Found) {
         self.give_up(id);
         let mut state = self.lock();
         state.clock += 1;
         let used = state.clock;
-        if state.known.len() >= SCHEMAS_MAX
+        state.known.remove(&id);
+        while state.is_full_for(found.bytes)
             && let Some(oldest) = state.known.iter().min_by_key(|(_, known)| known.used).map(|(id, _)| *id)
         {
             state.known.remove(&oldest);

@@ -83,3 +83,24 @@ fn many_schemas_are_at_hand_in_turn() {
         }
     }
 }
+
+#[test]
+fn many_large_schemas_are_not_at_hand_at_once() {
+    let schemas = Schemas::known(None, &[]);
+    let none: [(&str, &str); 0] = [];
+    let learn = |id, bytes| {
+        let schema = Ok(housepipe_json_schema::Schema::compile("true", none, &Default::default()).unwrap());
+        schemas.learn(SchemaId(id), Found { schema, bytes });
+    };
+    let at_hand = |ids: std::ops::Range<u32>| -> Vec<u32> {
+        ids.filter(|id| schemas.at_hand(SchemaId(*id)).is_some()).collect()
+    };
+    (0..6).for_each(|id| learn(id, 8 << 20));
+    assert_eq!(at_hand(0..6), [2, 3, 4, 5], "as many as there is room for, the last ones");
+    learn(5, 8 << 20);
+    assert_eq!(at_hand(0..6), [2, 3, 4, 5], "one that is learnt again takes no other's place");
+    learn(6, usize::MAX >> 1);
+    assert_eq!(at_hand(0..7), [6], "the newest is kept whatever it has");
+    learn(7, 1);
+    assert_eq!(at_hand(0..8), [7]);
+}

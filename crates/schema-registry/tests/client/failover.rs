@@ -1,6 +1,6 @@
 //! Several hosts of one registry.
 
-use housepipe_schema_registry::{ErrorClass, Limits, SchemaId};
+use housepipe_schema_registry::{ErrorClass, Limits, RegistryError, SchemaId, Subject, Version};
 
 use crate::fake::{Fake, Reply, client};
 
@@ -40,12 +40,43 @@ async fn a_host_that_is_gone_costs_nothing_but_a_try() {
 
 #[tokio::test]
 async fn an_answer_that_is_the_registrys_own_is_not_asked_for_elsewhere() {
-    for refusal in [Reply::json(404, r#"{"error_code":40403,"message":""}"#), Reply::json(401, "")] {
-        let first = Fake::start(move |_, _| refusal.clone()).await;
-        let second = Fake::start(|_, _| Reply::json(200, r#"{"schema":"{}"}"#)).await;
-        client(&[first.url(), second.url()], ONCE()).schema(SchemaId(1)).await.unwrap_err();
-        assert_eq!((first.requests().len(), second.requests().len()), (1, 0));
+    let first = Fake::start(|_, _| Reply::json(401, "")).await;
+    let second = Fake::start(|_, _| Reply::json(200, r#"{"schema":"{}"}"#)).await;
+    client(&[first.url(), second.url()], ONCE()).schema(SchemaId(1)).await.unwrap_err();
+    assert_eq!((first.requests().len(), second.requests().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn what_one_host_does_not_have_another_may_have() {
+    let absent = || Fake::start(|_, _| Reply::json(404, r#"{"error_code":40403,"message":""}"#));
+    let (first, second) = (absent().await, Fake::start(|_, _| Reply::json(200, r#"{"schema":"{}"}"#)).await);
+    client(&[first.url(), second.url()], ONCE()).schema(SchemaId(1)).await.unwrap();
+    // One that is away may be away for good: its word is not waited for.
+    for roots in [[first.url(), nobody().await], [nobody().await, first.url()]] {
+        let error = client(&roots, Limits::default()).schema(SchemaId(1)).await.unwrap_err();
+        assert!(matches!(error, RegistryError::NoSchema { id: SchemaId(1), .. }), "{error}");
     }
+    assert_eq!(first.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn an_id_of_another_context_is_another_schema() {
+    let host = Fake::start(|path, _| {
+        let is_theirs = path.contains("subjects");
+        Reply::json(
+            200,
+            if is_theirs {
+                r#"{"id":1,"version":1,"subject":"s","schema":"theirs"}"#
+            } else {
+                r#"{"schema":"ours"}"#
+            },
+        )
+    })
+    .await;
+    let registry = client(&[host.url()], ONCE());
+    let theirs = registry.version(&Subject(":.dev:s".to_owned()), Version::Number(1)).await.unwrap();
+    let ours = registry.schema(SchemaId(1)).await.unwrap();
+    assert_eq!((theirs.id, theirs.text.as_str(), ours.text.as_str()), (SchemaId(1), "theirs", "ours"));
 }
 
 #[tokio::test]
