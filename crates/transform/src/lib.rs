@@ -50,8 +50,8 @@ pub use encode::{Encoder, LineCounts, LineReject, UnknownKeys};
 pub use engine::{Engine, Path, Tier};
 pub use envelope::{EachHeader, Envelope, NoEnvelope, UnknownVirtual, Virtual};
 pub use infer::{
-    Inference, InferenceLimits, InferenceOptions, Inferred, InferredColumn, LeftOutKey, PartitionKey,
-    RefusedSample,
+    ExpectedColumn, Inference, InferenceLimits, InferenceOptions, Inferred, InferredColumn, LeftOutKey,
+    PartitionKey, RefusedSample,
 };
 pub use key_path::{KeyPath, PathParseError, PathStep};
 pub use limits::{
@@ -65,3 +65,8 @@ pub use types::{
     TupleElement, TypeParseError,
 };
 pub use zone::{TimeZone, UnknownTimeZone};
+
+// The README's example is compiled with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

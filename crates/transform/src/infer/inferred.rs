@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::choose::Chooser;
+use super::choose::{Chooser, expected};
 use super::clash::Clash;
 use super::keys::{self, TimeUnit};
-use super::node::Field;
+use super::node::{Field, Node};
 use super::{Inference, InferenceOptions};
 use crate::columns::{Column, Columns};
 use crate::reject::Reject;
@@ -21,7 +21,8 @@ pub struct Inferred {
     pub refused: u64,
     /// The first of them.
     pub first_refused: Option<RefusedSample>,
-    /// The columns, in the order in which their keys were seen first. There is none without samples.
+    /// The columns, in the order in which their keys were seen first; behind them those that were expected and that no sample
+    /// has.
     pub columns: Vec<InferredColumn>,
     /// Keys of the samples that have no column.
     pub left_out: Vec<LeftOutKey>,
@@ -158,6 +159,11 @@ pub(super) fn infer(inference: &Inference, options: &InferenceOptions) -> Inferr
         };
         let clash = Clash::of(field, &inference.columns.fields);
         let mut choice = chooser.column(&field.node, name, samples, clash);
+        if let Some(expected) = inference.expected.of(&field.key)
+            && expected.is_free(clash, &inference.columns.fields, &inference.expected)
+        {
+            choice = expected::agreed(expected, choice, &field.node, samples);
+        }
         if let Some(TimeUnit::Ticks { digits, .. }) = choice.time {
             let moment = moment_of_ticks(name, digits);
             choice.notes.push(format!("{moment} is the moment; a column may be MATERIALIZED from it"));
@@ -174,6 +180,31 @@ pub(super) fn infer(inference: &Inference, options: &InferenceOptions) -> Inferr
         };
         candidates.push((&field.node, choice.time));
         columns.push(column);
+    }
+    let nothing = Node::default();
+    for expected in inference.expected.unseen(&inference.columns) {
+        let name = &expected.column.name;
+        if expected.clashes(&inference.columns.fields, &inference.expected) {
+            let reason = format!(
+                "{}, and no sample has it: ClickHouse would take it and columns whose names are the same up to a point for \
+                 parts of one",
+                expected.column.reason
+            );
+            left_out.push(LeftOutKey { key: name.clone(), reason });
+            continue;
+        }
+        let choice = expected::unseen(expected, &nothing, samples);
+        candidates.push((&nothing, choice.time));
+        columns.push(InferredColumn {
+            column: Column::new(name, choice.ty),
+            confidence: choice.confidence,
+            reason: choice.reason,
+            decided_by: None,
+            notes: notes(name, &inference.columns.fields),
+            values: 0,
+            nulls: 0,
+            missing: samples,
+        });
     }
     if let Some(key) = &inference.first_without_column {
         let reason = format!(

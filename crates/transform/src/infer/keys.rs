@@ -25,7 +25,7 @@ impl TimeUnit {
 /// Columns of few values at the head of a sorting key, at most.
 const HEAD_COLUMNS_MAX: usize = 2;
 /// Moments of events: 2000-01-01 to 2099-12-31, in seconds since 1970.
-const EVENT_SECONDS: std::ops::RangeInclusive<i64> = 946_684_800..=4_102_444_799;
+pub(super) const EVENT_SECONDS: std::ops::RangeInclusive<i64> = 946_684_800..=4_102_444_799;
 /// The time that samples may span where a partition is a month: 90 months. ClickHouse refuses an insert with rows of more
 /// than 100 partitions, and inserts hold what the topic has.
 const SPAN_SECONDS_MAX: i64 = 90 * 30 * 86_400;
@@ -66,8 +66,14 @@ impl Candidate<'_> {
         Some(2 * rank + u8::from(matches!(self.column.column.ty, DataType::Date | DataType::Date32)))
     }
 
-    /// How sure it is that its values tell rows apart, the lower the surer: they were all different, and the name says so.
+    /// How sure it is that its values tell rows apart, the lower the surer: they were all different, and the name says so. Of
+    /// values that were not seen the name alone does.
     fn id_rank(&self) -> Option<u8> {
+        if self.node.values() == 0
+            && matches!(self.column.column.ty, DataType::Int64 | DataType::UInt64 | DataType::Uuid)
+        {
+            return self.name.id_rank();
+        }
         let distinct = match &self.column.column.ty {
             DataType::UInt64 | DataType::UInt128 => self.node.integers.as_ref().map(|it| &it.distinct),
             DataType::String | DataType::Uuid => self.node.texts.as_ref().map(|it| &it.distinct),
@@ -164,7 +170,7 @@ fn partition(time: Option<&Candidate<'_>>) -> (Option<PartitionKey>, String) {
 }
 
 /// Whether a sorting key refuses the type, unless a setting allows it.
-fn is_nullable(ty: &DataType) -> bool {
+pub(super) fn is_nullable(ty: &DataType) -> bool {
     match ty {
         DataType::Nullable(_) => true,
         DataType::LowCardinality(inner) => is_nullable(inner),

@@ -6,6 +6,7 @@
 mod choose;
 mod clash;
 mod distinct;
+mod expected;
 mod inferred;
 mod key_names;
 mod keys;
@@ -21,11 +22,14 @@ mod text;
 mod trial;
 mod walk;
 
+pub use expected::ExpectedColumn;
 pub use inferred::{Inferred, InferredColumn, LeftOutKey, PartitionKey, RefusedSample};
 pub use limits::{InferenceLimits, InferenceOptions};
 
 use crate::encode::{Cursor, Fault};
+use crate::plan::PlanError;
 use crate::reject::{Reject, RejectCode};
+use expected::ExpectedColumns;
 use limits::LEVELS_MAX;
 use mark::Mark;
 use node::Objects;
@@ -97,6 +101,7 @@ pub struct Inference {
     limits: InferenceLimits,
     trial: Trial,
     columns: Objects,
+    expected: ExpectedColumns,
     paths_left: usize,
     refused: u64,
     first_refused: Option<RefusedSample>,
@@ -125,6 +130,7 @@ impl Inference {
         Inference {
             trial: Trial::new(),
             columns: Objects::default(),
+            expected: ExpectedColumns::default(),
             paths_left: limits.paths_max,
             refused: 0,
             first_refused: None,
@@ -132,6 +138,36 @@ impl Inference {
             first_without_column: None,
             limits,
         }
+    }
+
+    /// Expects a column, as the records' schema has it; to be called before samples are added. A type that is certain is
+    /// chosen where all samples fit it, and they do not know better: a number that is a moment by name and size, an amount of
+    /// money, a moment with more digits. A column that no sample has is added behind the others.
+    ///
+    /// ```
+    /// use housepipe_transform::{ExpectedColumn, Inference};
+    ///
+    /// let mut inference = Inference::new();
+    /// for (name, ty) in [("level", "UInt8"), ("note", "Nullable(String)"), ("id", "UInt8")] {
+    ///     inference.expect(ExpectedColumn::new(name, ty.parse()?, "the schema says so"))?;
+    /// }
+    /// inference.add(br#"{"id":700,"level":3}"#, 0)?;
+    /// let columns = inference.finish(&Default::default()).columns();
+    /// assert_eq!(columns.to_string(), "id UInt64, level UInt8, note Nullable(String)");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PlanError`] where no plan could have such a column, or there are more of them than columns may be.
+    pub fn expect(&mut self, column: ExpectedColumn) -> Result<(), PlanError> {
+        if self.expected.len() >= self.limits.columns_max {
+            return Err(PlanError::NotSupported {
+                column: column.name,
+                ty: column.ty.to_string(),
+                reason: "there are more columns than the limit",
+            });
+        }
+        self.expected.push(column)
     }
 
     /// Looks at a sample. `origin` is the caller's own number for it, such as its place in a list of partitions and
@@ -180,6 +216,7 @@ impl Inference {
             let node = &mut self.columns.fields[at].node;
             met += usize::from(node.gap.is_none());
             let mut c = Cursor { bytes: sample, at: *value_at };
+            self.expected.note(key, &c, walk.trial, mark);
             walk.value(node, &mut c, self.limits.levels_max)?;
         }
         self.columns.end(met, mark);

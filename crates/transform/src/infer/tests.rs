@@ -1,5 +1,6 @@
 //! What samples become, as tables.
 
+mod expected;
 mod keys;
 
 use std::fmt::Write as _;

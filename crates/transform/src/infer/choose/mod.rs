@@ -1,5 +1,6 @@
 //! From what was seen at a path to a type.
 
+pub(super) mod expected;
 mod numbers;
 mod objects;
 mod texts;
