@@ -4,6 +4,7 @@
 //!   cost ([`Limits`]).
 //! - [`Validator::check`] checks one record after the other: at once where a single pass over the bytes tells that it is valid,
 //!   and value by value otherwise, with the `jsonschema` crate.
+//! - [`Outline::read`] says what a schema allows, as far as a table's columns can be made of it.
 //! - [`Rejected`] says why a record is rejected: where, by which keyword, in plain words, quoting a few bytes at most.
 //!
 //! ```
@@ -29,6 +30,7 @@ mod rejected;
 
 mod accept;
 mod library;
+mod outline;
 mod record;
 
 mod schema;
@@ -37,7 +39,8 @@ mod validator;
 pub use draft::Draft;
 pub use error::SchemaError;
 pub use limits::Limits;
-pub use options::{Formats, Options};
+pub use options::{Formats, Names, Options};
+pub use outline::{Others, Outline, Property, Types};
 pub use rejected::{NotJson, Rejected, Violation};
 pub use schema::Schema;
 pub use validator::Validator;

@@ -157,21 +157,10 @@ impl<'d> Compiler<'d> {
 
     /// The rules of what a reference leads to.
     fn referred(&mut self, place: Place<'d>, reference: &'d Value, steps: usize) -> Node {
-        let target = reference.as_str().and_then(|reference| self.target(place, reference));
-        target.map_or_else(Node::unknown, |target| self.shape(target, steps + 1))
-    }
-
-    fn target(&self, place: Place<'d>, reference: &'d str) -> Option<Place<'d>> {
-        if !self.documents.is_plain() {
-            return None;
-        }
-        let (uri, pointer) = reference.split_once('#').unwrap_or((reference, ""));
-        let document =
-            if uri.is_empty() { place.document } else { self.documents.follow(place.document.base, uri)? };
-        if !(pointer.is_empty() || pointer.starts_with('/')) || pointer.contains('%') {
-            return None;
-        }
-        Some(Place { schema: document.root.pointer(pointer)?, document })
+        let target = reference.as_str().and_then(|reference| self.documents.refer(place.document, reference));
+        target.map_or_else(Node::unknown, |(schema, document)| {
+            self.shape(Place { schema, document }, steps + 1)
+        })
     }
 
     /// The rules of the keywords of a schema.

@@ -12,7 +12,7 @@ use crate::accept::Whole;
 use crate::draft::Draft;
 use crate::error::SchemaError;
 use crate::limits::Limits;
-use crate::options::Options;
+use crate::options::{Names, Options};
 use crate::record::Parser;
 use crate::rejected::{NotJson, Rejected};
 
@@ -29,6 +29,7 @@ pub(crate) struct Documents {
     root: Arc<Value>,
     draft: Draft,
     base: String,
+    /// Each URI is one document for certain, and all of them are of the same draft.
     is_plain: bool,
     custom_metaschema: Option<String>,
     shelf: Arc<Shelf>,
@@ -145,13 +146,25 @@ impl Documents {
         Whole { root: &self.root, base: &self.base }
     }
 
-    /// Whether each URI is one document for certain, and all of them are of the same draft.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.is_plain
+    /// The schema that a `$ref` in a document leads to; none where that is not certain.
+    pub(crate) fn refer<'d>(
+        &'d self,
+        document: Whole<'d>,
+        reference: &str,
+    ) -> Option<(&'d Value, Whole<'d>)> {
+        if !self.is_plain {
+            return None;
+        }
+        let (uri, pointer) = reference.split_once('#').unwrap_or((reference, ""));
+        let document = if uri.is_empty() { document } else { self.follow(document.base, uri)? };
+        if !(pointer.is_empty() || pointer.starts_with('/')) || pointer.contains('%') {
+            return None;
+        }
+        Some((document.root.pointer(pointer)?, document))
     }
 
     /// The document that a URI leads to from where another one stands.
-    pub(crate) fn follow(&self, base: &str, uri: &str) -> Option<Whole<'_>> {
+    fn follow(&self, base: &str, uri: &str) -> Option<Whole<'_>> {
         let uri = resolved(base, uri)?;
         if uri == self.base {
             return Some(self.whole());
@@ -284,7 +297,7 @@ fn parse(document: &str, text: &str, bytes: &mut usize, limits: &Limits) -> Resu
     let mut own = *limits;
     own.record_depth = limits.schema_depth;
     own.record_bytes = limits.schema_bytes;
-    match Parser::default().parse(text.as_bytes(), &own) {
+    match Parser::default().parse(text.as_bytes(), &own, Names::LastCounts) {
         Ok(tree) => Ok(tree.to_value(0)),
         Err(Rejected::NotJson(NotJson { position, reason })) => {
             Err(SchemaError::NotJson { document: document.to_owned(), position, reason })
