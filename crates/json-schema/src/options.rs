@@ -15,6 +15,17 @@ pub enum Formats {
     Ignore,
 }
 
+/// What a name means that stands twice in an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Names {
+    /// The last one counts, as most readers have it.
+    #[default]
+    LastCounts,
+    /// A record with such an object is rejected, unless the fast way finds that the schema allows each of the values. For those
+    /// who hand records on to a reader that takes another one than the last.
+    Unique,
+}
+
 /// How a schema is read.
 ///
 /// ```
@@ -30,12 +41,19 @@ pub struct Options {
     pub default_draft: Draft,
     /// Whether `format` is asserted.
     pub formats: Formats,
+    /// What a name means that stands twice in an object of a record.
+    pub names: Names,
     /// What a schema and a record may cost.
     pub limits: Limits,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { default_draft: Draft::Draft7, formats: Formats::ByDraft, limits: Limits::default() }
+        Options {
+            default_draft: Draft::Draft7,
+            formats: Formats::ByDraft,
+            names: Names::LastCounts,
+            limits: Limits::default(),
+        }
     }
 }

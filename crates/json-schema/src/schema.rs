@@ -7,7 +7,7 @@ use crate::draft::Draft;
 use crate::error::SchemaError;
 use crate::library::{Documents, Library};
 use crate::limits::Limits;
-use crate::options::Options;
+use crate::options::{Names, Options};
 
 /// A compiled schema. A clone is cheap and shares everything, also between threads.
 #[derive(Debug, Clone)]
@@ -17,6 +17,7 @@ pub struct Schema(pub(crate) Arc<Compiled>);
 pub(crate) struct Compiled {
     pub(crate) draft: Draft,
     pub(crate) limits: Limits,
+    pub(crate) names: Names,
     pub(crate) library: Library,
     pub(crate) acceptor: Option<Acceptor>,
 }
@@ -54,7 +55,13 @@ impl Schema {
         let documents = Documents::read(text, references, options)?;
         let library = Library::compile(&documents, options)?;
         let acceptor = Acceptor::compile(&documents, options);
-        Ok(Schema(Arc::new(Compiled { draft: documents.draft(), limits: options.limits, library, acceptor })))
+        Ok(Schema(Arc::new(Compiled {
+            draft: documents.draft(),
+            limits: options.limits,
+            names: options.names,
+            library,
+            acceptor,
+        })))
     }
 
     /// The draft that the schema is of.

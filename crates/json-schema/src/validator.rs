@@ -43,7 +43,7 @@ impl Validator {
     /// As [`Validator::check`].
     pub fn check_by_tree(&mut self, record: &[u8]) -> Result<(), Rejected> {
         let compiled = &self.schema.0;
-        let tree = self.parser.parse(record, &compiled.limits)?;
+        let tree = self.parser.parse(record, &compiled.limits, compiled.names)?;
         compiled.library.check(tree)
     }
 }

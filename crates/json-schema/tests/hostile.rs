@@ -5,7 +5,9 @@
 use std::fmt::Write as _;
 use std::thread;
 
-use housepipe_json_schema::{Draft, Formats, NotJson, Options, Rejected, Schema, SchemaError, Validator};
+use housepipe_json_schema::{
+    Draft, Formats, Names, NotJson, Options, Rejected, Schema, SchemaError, Validator,
+};
 
 const NONE: [(&str, &str); 0] = [];
 
@@ -240,5 +242,26 @@ fn every_draft_takes_hostile_schemas_without_harm() {
                 }
             }
         }
+    }
+}
+
+/// Where the reader behind the check takes another value than the last, only records are let through of which it does not matter.
+#[test]
+fn names_that_stand_twice_may_be_refused() {
+    let mut options = Options::default();
+    options.names = Names::Unique;
+    // The first schema is checked in one pass, the second one is not.
+    for text in [
+        r#"{"properties":{"n":{"minimum":0}}}"#,
+        r#"{"properties":{"n":{"minimum":0}},"not":{"required":["x"]}}"#,
+    ] {
+        let mut validator = Validator::new(Schema::compile(text, NONE, &options).unwrap());
+        let error = validator.check(br#"{"n":-5,"m":[1],"n":1}"#).unwrap_err();
+        assert_eq!(error.to_string(), "not JSON: a name that stands in its object already at byte 16");
+        let deep = validator.check(br#"{"n":-1,"a":[{"b":1,"\u0062":2}]}"#).unwrap_err();
+        assert_eq!(deep.to_string(), "not JSON: a name that stands in its object already at byte 20");
+        assert!(validator.check(br#"{"n":5,"a":[{"b":1},{"b":2}]}"#).is_ok());
+        let mut validator = Validator::new(Schema::compile(text, NONE, &Options::default()).unwrap());
+        assert!(validator.check(br#"{"n":-5,"n":1}"#).is_ok(), "by default the last one counts");
     }
 }

@@ -3,6 +3,7 @@
 use super::text::{end_of_text, unescape};
 use super::{Item, Kind, SCANNED_MEMBERS, Tree};
 use crate::limits::Limits;
+use crate::options::Names;
 use crate::rejected::{NotJson, Rejected};
 
 /// Reads records, one after the other, into buffers that it keeps.
@@ -22,8 +23,13 @@ impl Parser {
     /// Reads a record.
     ///
     /// # Errors
-    /// What is not JSON, and what the limits forbid.
-    pub(crate) fn parse<'t>(&'t mut self, record: &'t [u8], limits: &Limits) -> Result<Tree<'t>, Rejected> {
+    /// What is not JSON, and what the limits and the rule for names forbid.
+    pub(crate) fn parse<'t>(
+        &'t mut self,
+        record: &'t [u8],
+        limits: &Limits,
+        names: Names,
+    ) -> Result<Tree<'t>, Rejected> {
         let bytes_max = limits.record_bytes.min(u32::MAX as usize / 2);
         if record.len() > bytes_max {
             return Err(Rejected::TooMuch { what: "bytes", limit: bytes_max as u64 });
@@ -33,7 +39,8 @@ impl Parser {
             return Err(Rejected::NotJson(NotJson { position, reason: "bytes that are not UTF-8" }));
         };
         self.clear();
-        Reader { parser: self, text, bytes: record, at: 0, depth_max: limits.record_depth }.document()?;
+        Reader { parser: self, text, bytes: record, at: 0, depth_max: limits.record_depth, names }
+            .document()?;
         let Parser { items, sorted, unescaped, .. } = self;
         Ok(Tree { items, sorted, text, unescaped })
     }
@@ -55,6 +62,7 @@ struct Reader<'r> {
     bytes: &'r [u8],
     at: usize,
     depth_max: usize,
+    names: Names,
 }
 
 /// The beginning, the end and the length of a name in one number.
@@ -87,7 +95,7 @@ impl Reader<'_> {
             match self.bytes.get(self.at) {
                 Some(byte) if *byte == closing => {
                     self.at += 1;
-                    self.close(container);
+                    self.close(container)?;
                     has_value = true;
                     continue;
                 }
@@ -183,16 +191,17 @@ impl Reader<'_> {
         Ok(false)
     }
 
-    fn close(&mut self, container: u32) {
+    fn close(&mut self, container: u32) -> Result<(), Rejected> {
         self.parser.open.pop();
         let (end, to) = (place(self.at), place(self.parser.items.len()));
         if let Some(item) = self.parser.items.get_mut(container as usize) {
             (item.end, item.to) = (end, to);
             let (is_object, count) = (item.kind == Kind::Object, item.from);
             if is_object && count > 1 && (count > SCANNED_MEMBERS || !self.names_differ(container)) {
-                self.settle_names(container);
+                self.settle_names(container)?;
             }
         }
+        Ok(())
     }
 
     /// Whether no two names of an object of few members are the same, told by a digest of each. Two that are alike may differ
@@ -217,7 +226,7 @@ impl Reader<'_> {
     }
 
     /// Leaves the last of names that are the same, and brings those of large objects into order.
-    fn settle_names(&mut self, object: u32) {
+    fn settle_names(&mut self, object: u32) -> Result<(), Rejected> {
         let Parser { items, sorted, unescaped, .. } = &mut *self.parser;
         let tree = Tree { items, sorted: &[], text: self.text, unescaped };
         let text = |at: u32| tree.item(at).map_or("", |item| tree.text(item));
@@ -231,15 +240,21 @@ impl Reader<'_> {
         names.sort_unstable_by(|a, b| text(*a).cmp(text(*b)).then(a.cmp(b)));
         // Of equal names the last in the record is the last here.
         let mut kept = first;
+        let mut repeated: Option<u32> = None;
         for at in first..sorted.len() {
             let (Some(&name), following) = (sorted.get(at), sorted.get(at + 1)) else { break };
-            let is_shadowed = following.is_some_and(|next| text(*next) == text(name));
-            if !is_shadowed {
+            let shadow = following.filter(|next| text(**next) == text(name));
+            repeated = shadow.map(|next| repeated.map_or(*next, |first| first.min(*next))).or(repeated);
+            if shadow.is_none() {
                 if let Some(slot) = sorted.get_mut(kept) {
                     *slot = name;
                 }
                 kept += 1;
             }
+        }
+        if let (Names::Unique, Some(repeated)) = (self.names, repeated) {
+            let at = items.get(repeated as usize).map_or(self.at, |name| name.start as usize);
+            return Err(Rejected::not_json(at, "a name that stands in its object already"));
         }
         let live = place(kept - first);
         let shadowed = items.get(object as usize).map_or(0, |item| item.from) > live;
@@ -251,6 +266,7 @@ impl Reader<'_> {
             (item.from, item.sorted) = (live, place(first));
         }
         sorted.truncate(if live > SCANNED_MEMBERS { kept } else { first });
+        Ok(())
     }
 
     /// Marks all names of the object but those in `sorted[first..kept]`.
@@ -349,7 +365,7 @@ mod tests {
     use super::*;
 
     fn value(record: &[u8]) -> Result<serde_json::Value, Rejected> {
-        Parser::default().parse(record, &Limits::default()).map(|tree| tree.to_value(0))
+        Parser::default().parse(record, &Limits::default(), Names::LastCounts).map(|tree| tree.to_value(0))
     }
 
     #[test]
@@ -364,7 +380,7 @@ mod tests {
         let many: Vec<String> = (0..160).map(|at| format!("\"k{}\":{at}", at % 120)).collect();
         let record = format!("{{{}}}", many.join(","));
         let mut parser = Parser::default();
-        let tree = parser.parse(record.as_bytes(), &Limits::default()).unwrap();
+        let tree = parser.parse(record.as_bytes(), &Limits::default(), Names::LastCounts).unwrap();
         assert_eq!(tree.members(0).count(), 120);
         for at in 0..120 {
             let member = tree.member(0, &format!("k{at}")).unwrap();
@@ -423,10 +439,10 @@ mod tests {
     fn depth_and_bytes_are_limited() {
         let limits = Limits { record_depth: 3, record_bytes: 10, ..Limits::default() };
         let mut parser = Parser::default();
-        assert!(parser.parse(b"[[[1]]]", &limits).is_ok());
-        let deep = parser.parse(b"[[[[]]]]", &limits).map(|_| ()).unwrap_err();
+        assert!(parser.parse(b"[[[1]]]", &limits, Names::LastCounts).is_ok());
+        let deep = parser.parse(b"[[[[]]]]", &limits, Names::LastCounts).map(|_| ()).unwrap_err();
         assert_eq!(deep, Rejected::TooMuch { what: "levels of arrays and objects", limit: 3 });
-        let long = parser.parse(b"[1,2,3,4,5]", &limits).map(|_| ()).unwrap_err();
+        let long = parser.parse(b"[1,2,3,4,5]", &limits, Names::LastCounts).map(|_| ()).unwrap_err();
         assert_eq!(long, Rejected::TooMuch { what: "bytes", limit: 10 });
     }
 }

@@ -1,6 +1,6 @@
 //! From an id to a compiled schema.
 
-use housepipe_json_schema::{Options, Schema, SchemaError};
+use housepipe_json_schema::{Names, Options, Schema, SchemaError};
 use housepipe_schema_registry::{
     ErrorClass, Registry, RegistryError, Resolved, Schema as Text, SchemaId, SchemaKind,
 };
@@ -68,6 +68,13 @@ async fn resolved(registry: &Registry, id: SchemaId) -> Result<Resolved, Registr
     registry.resolve(&text).await
 }
 
+/// How schemas are read: of two values under one name the encoder may take another one than the check.
+fn options() -> Options {
+    let mut options = Options::default();
+    options.names = Names::Unique;
+    options
+}
+
 /// A schema may be large, and its expressions many: it is compiled beside those who wait for answers.
 async fn compile(resolved: Resolved) -> Result<Schema, Unusable> {
     let id = resolved.schema.id;
@@ -78,7 +85,7 @@ async fn compile(resolved: Resolved) -> Result<Schema, Unusable> {
         }
         let references =
             resolved.references.iter().map(|(name, schema)| (name.as_str(), schema.text.as_str()));
-        let compiled = Schema::compile(&resolved.schema.text, references, &Options::default());
+        let compiled = Schema::compile(&resolved.schema.text, references, &options());
         compiled.map_err(|error: SchemaError| Unusable::new(id, &error.to_string()))
     });
     match compiled.await {
