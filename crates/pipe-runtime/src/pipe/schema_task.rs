@@ -19,11 +19,39 @@ const ABSENT_ASKED_MS: u64 = 12_000;
 /// Time between two of these questions, in milliseconds; the client believes the answer for as long.
 const ABSENT_PAUSE_MS: u64 = 2_100;
 
-/// Has a task fetch the schema, unless one does: the workers are woken once it is there, or it is known that there is none.
+/// Has a task fetch the schema that a record waits for, unless one does: the workers are woken once it is there, or it is known
+/// that there is none.
 pub(super) fn ask(shared: &Arc<Shared>, schemas: &Schemas, id: SchemaId) {
     if schemas.begin(id) {
         let question = Question { shared: Arc::clone(shared), schemas: schemas.clone(), id };
         shared.spawn(question.settle());
+    }
+}
+
+/// Has a task ask once whether there is a schema by now that could not be used; nobody waits for the answer.
+pub(super) fn doubt(shared: &Arc<Shared>, schemas: &Schemas, id: SchemaId) {
+    if schemas.begin_to_doubt(id) {
+        let question = Question { shared: Arc::clone(shared), schemas: schemas.clone(), id };
+        shared.spawn(question.settle_doubt());
+    }
+}
+
+/// For how long the registry has said without a break that it does not have something.
+#[derive(Debug, Default)]
+struct Absence {
+    since: Option<Instant>,
+}
+
+impl Absence {
+    /// One more answer of this kind; whether it is believed.
+    fn is_believed(&mut self, now: Instant) -> bool {
+        let since = *self.since.get_or_insert(now);
+        now.duration_since(since) >= Duration::from_millis(ABSENT_ASKED_MS)
+    }
+
+    /// The registry has given no answer, and may be another one when it does.
+    fn end(&mut self) {
+        self.since = None;
     }
 }
 
@@ -45,7 +73,7 @@ impl Question {
     async fn settle(self) {
         let _watch = PanicWatch::new(Arc::clone(&self.shared));
         let mut phase = self.shared.phase();
-        let began = Instant::now();
+        let mut absence = Absence::default();
         let (mut backoff, mut failing_since) = (Backoff::default(), None);
         loop {
             let answer = tokio::select! {
@@ -56,8 +84,9 @@ impl Question {
             };
             let delay_ms = match answer {
                 Ok(Found { schema: Err(absent), .. })
-                    if absent.may_come && began.elapsed() < Duration::from_millis(ABSENT_ASKED_MS) =>
+                    if absent.may_come && !absence.is_believed(Instant::now()) =>
                 {
+                    failing_since = None;
                     self.shared.registry_fails(self.id, PipeState::Retrying { reason: absent.message });
                     ABSENT_PAUSE_MS
                 }
@@ -65,10 +94,13 @@ impl Question {
                     self.schemas.learn(self.id, found);
                     return self.shared.wake_all();
                 }
-                Err(error) => match self.delay_ms(error, &mut failing_since, &mut backoff) {
-                    Some(delay_ms) => delay_ms,
-                    None => return,
-                },
+                Err(error) => {
+                    absence.end();
+                    match self.delay_ms(error, &mut failing_since, &mut backoff) {
+                        Some(delay_ms) => delay_ms,
+                        None => return,
+                    }
+                }
             };
             tokio::select! {
                 biased;
@@ -78,6 +110,28 @@ impl Question {
             if !self.schemas.is_wanted(self.id) {
                 // The partition has another owner by now, or has stopped.
                 return;
+            }
+        }
+    }
+
+    /// Asks once. What is known holds on where the registry does not answer.
+    async fn settle_doubt(self) {
+        let _watch = PanicWatch::new(Arc::clone(&self.shared));
+        let mut phase = self.shared.phase();
+        let answer = tokio::select! {
+            biased;
+            _ = phase.wait_for(|phase| *phase >= Phase::Stopping) => return,
+            answer = self.schemas.fetch(self.id) => answer,
+        };
+        match answer {
+            Ok(found) => self.schemas.learn(self.id, found),
+            Err(error) => {
+                tracing::debug!(
+                    schema = self.id.0,
+                    error = explain(&error),
+                    "a schema is still taken for unusable"
+                );
+                self.schemas.believe(self.id);
             }
         }
     }
@@ -112,5 +166,26 @@ impl Question {
                 Some(HOLD_RETRY_MS)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absence_is_believed_once_it_has_lasted() {
+        let began = Instant::now();
+        let after = |ms| began + Duration::from_millis(ms);
+        let mut absence = Absence::default();
+        assert!(!absence.is_believed(after(0)), "however long the first answer took");
+        assert!(!absence.is_believed(after(ABSENT_ASKED_MS - 1)));
+        assert!(absence.is_believed(after(ABSENT_ASKED_MS)));
+        absence.end();
+        assert!(
+            !absence.is_believed(after(2 * ABSENT_ASKED_MS)),
+            "who comes back may not have heard of it yet"
+        );
+        assert!(absence.is_believed(after(3 * ABSENT_ASKED_MS)));
     }
 }

@@ -35,9 +35,6 @@ const FIRST_BATCH_WAIT_MS_MAX: u64 = 200;
 /// Empty buffers that a worker keeps for the next batches, at most.
 const BUFFERS_KEPT_MAX: usize = 2;
 
-/// Schemas that are asked for at once, for the records of one chunk.
-const SCHEMAS_ASKED_MAX: usize = 16;
-
 /// What a worker is told.
 pub(super) enum Order {
     /// Read these from now on.
@@ -271,8 +268,9 @@ impl Worker {
         if let Some(judge) = judge
             && let Some(at) = ask_for_schemas(&self.shared, judge, &fetched)
         {
-            // A record whose schema is not at hand waits, and those behind it. A range that is read again holds nothing meanwhile.
-            fetched.leave_behind(if replay.is_some() && slot.is_none() { 0 } else { at });
+            // A record whose schema is not at hand waits, and those behind it. Those before it are taken, also of a range that is
+            // read again: there may be more schemas in it than are kept.
+            fetched.leave_behind(at);
             whole_range = None;
         }
         if replay.is_some() && slot.is_none() && !fetched.is_empty() {
@@ -462,16 +460,16 @@ impl Worker {
 
 /// Has the registry asked for what is not known of the records' schemas; the first record that waits for it.
 fn ask_for_schemas(shared: &Arc<Shared>, judge: &Judge, fetched: &Fetched<'_>) -> Option<usize> {
-    let (mut first, mut asked) = (None, BTreeSet::new());
+    let (mut first, mut lacking, mut doubted) = (None, BTreeSet::new(), BTreeSet::new());
     for (at, record) in fetched.records().enumerate() {
-        let lacks = judge.lacks(record.payload);
-        first = first.or(lacks.map(|_| at));
-        let wanted = lacks.or_else(|| judge.doubts(record.payload));
-        if let Some(id) = wanted.filter(|_| asked.len() < SCHEMAS_ASKED_MAX)
-            && asked.insert(id)
-        {
-            schema_task::ask(shared, judge.schemas(), id);
+        if let Some(id) = judge.lacks(record.payload) {
+            first.get_or_insert(at);
+            lacking.insert(id);
+        } else {
+            doubted.extend(judge.doubts(record.payload));
         }
     }
+    lacking.into_iter().for_each(|id| schema_task::ask(shared, judge.schemas(), id));
+    doubted.into_iter().for_each(|id| schema_task::doubt(shared, judge.schemas(), id));
     first
 }

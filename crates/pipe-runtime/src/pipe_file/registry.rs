@@ -48,7 +48,12 @@ pub(super) fn registry(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<
 fn addresses(text: &str) -> Result<Vec<Address>, String> {
     let mut addresses = Vec::new();
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-        addresses.push(part.parse::<Address>().map_err(|error| error.to_string())?);
+        addresses.push(part.parse::<Address>().map_err(|error| match text.contains('@') {
+            // A password may have a comma, and the part before it would be shown.
+            true => "it holds an address that is none, or credentials, which would end up in logs; give them as `username` and `password`"
+                .to_owned(),
+            false => error.to_string(),
+        })?);
     }
     let Some(first) = addresses.first().map(|address| address.target.clone()) else {
         return Err("empty: write it as https://host:port/subjects/NAME".to_owned());
@@ -65,7 +70,19 @@ fn addresses(text: &str) -> Result<Vec<Address>, String> {
         return Err("its addresses name different schemas; name one with the first, and the registry alone with the others"
             .to_owned());
     }
+    let context = addresses.first().and_then(context);
+    if addresses.iter().any(|address| self::context(address) != context) {
+        return Err("its addresses name different contexts, whose ids stand for different schemas; name the same one in each, as \
+                    in https://host:port/contexts/:.NAME:"
+            .to_owned());
+    }
     Ok(addresses)
+}
+
+/// The context of a registry that its address names.
+fn context(address: &Address) -> Option<String> {
+    let mut segments = address.root.path_segments()?.skip_while(|segment| *segment != "contexts");
+    segments.nth(1).filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
 /// Whether what is sent there can be read on the way.

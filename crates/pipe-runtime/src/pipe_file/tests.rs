@@ -359,6 +359,14 @@ fn a_registry_that_cannot_be_used_says_why() {
             "p.yaml:9: `schema_registry.url`: its addresses name different schemas; name one with the first, and the registry alone with the others",
         ),
         (
+            "{ url: 'https://key:pa,ss@a/subjects/x' }",
+            "p.yaml:9: `schema_registry.url`: it holds an address that is none, or credentials, which would end up in logs; give them as `username` and `password`",
+        ),
+        (
+            "{ url: 'https://a/contexts/:.dev:/subjects/x, https://b' }",
+            "p.yaml:9: `schema_registry.url`: its addresses name different contexts, whose ids stand for different schemas; name the same one in each, as in https://host:port/contexts/:.NAME:",
+        ),
+        (
             "{ url: 'https://a/subjects/:.dev:clicks' }",
             "p.yaml:9: `schema_registry.url`: `:.dev:clicks` is in a context of its own, whose ids are others than those of the registry at large; name the context before: https://host:port/contexts/:.NAME:/subjects/SUBJECT",
         ),

@@ -24,8 +24,12 @@ const ABSENT_MS: u64 = 2_000;
 /// answered, and where it does not, that holds.
 const UNUSABLE_MS: u64 = 60_000;
 
-/// Time without a record that waits for a schema, after which nobody does any more, in milliseconds: workers look twice a second.
-const WANTED_MS: u64 = 5_000;
+/// Time without a record that waits for a schema, after which nobody does any more, in milliseconds. A worker looks twice a second, but
+/// one with many partitions comes back to each after some batches of the others.
+const WANTED_MS: u64 = 60_000;
+
+/// Schemas that the registry is asked for at once, for all records that wait; the others are asked for after them.
+const ASKED_MAX: usize = 256;
 
 /// What is known of the schemas of a registry. Clones share it.
 #[derive(Debug, Clone)]
@@ -51,6 +55,11 @@ struct State {
 }
 
 impl State {
+    /// Notes that the schema is asked for, where nobody does and there is room.
+    fn begins(&mut self, id: SchemaId) -> bool {
+        self.asked.len() < ASKED_MAX && self.asked.insert(id)
+    }
+
     /// Whether something has to be forgotten before a schema of so many bytes is kept.
     fn is_full_for(&self, bytes: usize) -> bool {
         let kept: usize = self.known.values().map(|known| known.found.bytes).sum();
@@ -138,13 +147,24 @@ impl Schemas {
         self.lock().known.get(&id).is_some_and(Known::is_old)
     }
 
-    /// Whether the caller has to [`fetch`](Self::fetch) the schema, which a record waits for, or of which too old a thing is known:
-    /// nobody else does.
+    /// Whether the caller has to [`fetch`](Self::fetch) the schema, which a record waits for: nobody else does.
     pub(crate) fn begin(&self, id: SchemaId) -> bool {
         let mut state = self.lock();
         state.wanted.insert(id, Instant::now());
-        let is_known = state.known.get(&id).is_some_and(|known| !known.is_old());
-        !is_known && state.asked.insert(id)
+        !state.known.contains_key(&id) && state.begins(id)
+    }
+
+    /// Whether the caller has to ask once whether what is known of the schema still holds: it is old, and nobody else does.
+    pub(crate) fn begin_to_doubt(&self, id: SchemaId) -> bool {
+        let mut state = self.lock();
+        state.known.get(&id).is_some_and(Known::is_old) && state.begins(id)
+    }
+
+    /// What is known of the schema is believed for another while.
+    pub(crate) fn believe(&self, id: SchemaId) {
+        if let Some(known) = self.lock().known.get_mut(&id) {
+            known.since = Instant::now();
+        }
     }
 
     /// Whether a record has waited for the schema lately: its partition may be somebody else's by now.

@@ -55,6 +55,7 @@ fn a_record_whose_schema_is_not_at_hand_waits() {
     assert!(judge.schemas().begin(SchemaId(9)) && !judge.schemas().begin(SchemaId(9)));
     judge.schemas().give_up(SchemaId(9));
     assert!(judge.schemas().begin(SchemaId(9)) && !judge.schemas().begin(SchemaId(7)));
+    assert!(!judge.schemas().begin_to_doubt(SchemaId(7)), "what is known is not old");
 }
 
 #[test]
