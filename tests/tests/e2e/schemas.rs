@@ -93,7 +93,7 @@ fn those_that_violate_their_schema_are_rejected_and_no_others() {
             3,
             (12_000..12_300).map(|id| framed(third, &format!("{{\"id\":{id},\"n\":1}}"))),
         );
-        wait_until("records that wait", || running.has_said("something failed and is tried again"));
+        wait_until("records that wait", || running.has_said("nothing listens there"));
         wait_until("those before them", || there() == 11_880);
         registry.restart().unwrap();
         wait_until("all records", || there() == 12_180);
@@ -221,4 +221,75 @@ fn a_schema_that_is_not_there_is_told_before_anything_is_made() {
     let fine =
         housepipe(&["check", "pipe.yaml"], Some(&pipe(registry, &topic, "")), b"").wait().expect_success();
     assert!(String::from_utf8_lossy(&fine.stdout).contains("each record has to name its schema"));
+}
+
+/// Columns of a topic that is empty yet, and of one whose records name a newer schema; both are loaded whole.
+#[test]
+fn columns_are_inferred_from_the_schema() {
+    let registry = shared_registry();
+    let topic = unique("schemas_infer");
+    create_topic(shared_stack(), &topic, 2);
+    let subject = format!("{topic}-value");
+    let old = r#""at":{"type":"string","format":"date-time"},"kind":{"enum":["a","b"]},"n":{"type":"integer","minimum":0,"maximum":9}"#;
+    register(registry, &subject, &schema(&format!(r#""id":{{"type":"integer"}},{old}"#)));
+    let pipe = PipeText::new(shared_stack(), &topic)
+        .with(&format!("schema_registry: {{ url: '{}/subjects/{subject}/versions/1' }}", registry.url()));
+    let infer = |arguments: &[&str]| housepipe(arguments, Some(&pipe), b"").wait().expect_success();
+    let columns = |document: &serde_json::Value| -> Vec<String> {
+        let columns = document["columns"].as_array().unwrap().iter();
+        columns
+            .map(|it| format!("{} {}", it["name"].as_str().unwrap(), it["type"].as_str().unwrap()))
+            .collect()
+    };
+    let document = infer(&["infer", "-f", "pipe.yaml", "--json"]).json();
+    assert_eq!((document["samples"].as_u64(), document["schema"].is_u64()), (Some(0), true), "{document}");
+    assert_eq!(
+        columns(&document),
+        [
+            "at Nullable(DateTime64(3, 'UTC'))",
+            "id Int64",
+            "kind LowCardinality(Nullable(String))",
+            "n Nullable(UInt8)"
+        ]
+    );
+
+    // A newer one, which its records name, goes before the one that the pipe file names. One value is more than the schema has.
+    let new = register(
+        registry,
+        &format!("{topic}-newer"),
+        &schema(&format!(r#""id":{{"type":"integer"}},{old},"ip":{{"type":"string","format":"ipv4"}}"#)),
+    );
+    let record = |id: u64| {
+        framed(new, &format!(r#"{{"id":{id},"at":"2026-01-01T10:00:00Z","kind":"a","n":{}}}"#, id % 10))
+    };
+    produce(shared_stack(), &topic, 2, (0..100).map(record));
+    let document = infer(&["infer", "-f", "pipe.yaml", "--json"]).json();
+    assert_eq!((document["samples"].as_u64(), document["schema"].as_u64()), (Some(100), Some(new.into())));
+    assert_eq!(
+        columns(&document),
+        [
+            "id Int64",
+            "at Nullable(DateTime64(3, 'UTC'))",
+            "kind LowCardinality(Nullable(String))",
+            "n Nullable(UInt8)",
+            "ip Nullable(IPv4)"
+        ],
+        "what the schema does not ask for may be missing, though no sample lacks it"
+    );
+    let text = String::from_utf8(infer(&["infer", "-f", "pipe.yaml"]).stdout).unwrap();
+    assert!(
+        text.contains(&format!("Inferred from schema {new} and 100 samples of the topic `{topic}`")),
+        "{text}"
+    );
+    let pipe = pipe.with_columns(&text);
+    let outcome = run(&pipe).expect_success();
+    assert_eq!((outcome.number("loaded"), outcome.number("rejected")), (100, 0), "{}", outcome.stderr);
+    let sums = format!("SELECT count(), sum(n), countIf(ip IS NULL), min(at) FROM {topic}");
+    assert_eq!(query(shared_stack(), &sums), "100\t450\t100\t2026-01-01 10:00:00.000");
+
+    // An unavailable registry is told, and nothing is inferred without it.
+    let away = pipe.replacing(&registry.url(), "http://127.0.0.1:1");
+    let outcome = housepipe(&["infer", "-f", "pipe.yaml"], Some(&away), b"").wait();
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("nothing listens there"), "{}", outcome.stderr);
 }

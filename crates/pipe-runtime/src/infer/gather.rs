@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use housepipe_schema_registry::SchemaId;
 use housepipe_transform::{Inference, Reject};
 
-use super::report::SampleOrigin;
+use super::report::{LeftOut, SampleOrigin};
+use super::schema::Declared;
 
 /// What samples are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +20,10 @@ pub(super) enum Origins {
 pub(super) struct Gathered {
     pub(super) origins: Origins,
     pub(super) inference: Inference,
+    /// The schema that says which columns to expect.
+    pub(super) schema: Option<SchemaId>,
+    /// What it says and no column can be.
+    pub(super) left_out: Vec<LeftOut>,
     /// Where each sample came from; its number is what the inference knows it by.
     places: Vec<SampleOrigin>,
     pub(super) without_value: u64,
@@ -40,11 +46,24 @@ impl Gathered {
         Gathered {
             origins,
             inference: Inference::new(),
+            schema: None,
+            left_out: Vec::new(),
             places: Vec::new(),
             without_value: 0,
             framed: 0,
             refused_by_code: BTreeMap::new(),
             first_refused: None,
+        }
+    }
+
+    /// Expects what a schema says. To be called before documents are added.
+    pub(super) fn expect(&mut self, declared: Declared) {
+        self.schema = Some(declared.id);
+        for column in declared.columns {
+            let key = column.name.clone();
+            if let Err(error) = self.inference.expect(column) {
+                self.left_out.push(LeftOut { key, reason: format!("of the schema: {error}") });
+            }
         }
     }
 

@@ -4,6 +4,7 @@ mod error;
 mod gather;
 pub(crate) mod lines;
 mod report;
+mod schema;
 mod table;
 mod text;
 
@@ -22,29 +23,43 @@ pub use report::{ColumnReport, InferReport, LeftOut, RefusedReport, SampleOrigin
 
 use gather::{Gathered, Origins};
 use lines::Lines;
+use schema::Declared;
 
 /// Time to fetch the samples, at most, in milliseconds.
 const SAMPLES_TIMEOUT_MS: u64 = 60_000;
 
 /// Infers the columns of the newest `count` records over all partitions, at most 10,000. A frame of a schema registry is
-/// taken off, as a pipe does. Joins no group, commits nothing, and asks nothing of ClickHouse.
+/// taken off, as a pipe does. Where the draft has a registry, what the schema of the newest record says goes before what the
+/// samples show, or else the schema that the draft names, also of a topic that is empty yet. Joins no group, commits nothing,
+/// and asks nothing of ClickHouse.
 ///
 /// # Errors
-/// [`InferError`] where the topic cannot be read, is empty, or holds nothing that columns could be inferred from.
+/// [`InferError`] where the topic or the schema cannot be read, or where nothing says which columns there are.
 pub async fn infer_topic(draft: &PipeDraft, count: usize) -> Result<InferReport, InferError> {
     let records = sample::newest(draft.file(), count, Duration::from_millis(SAMPLES_TIMEOUT_MS)).await?;
+    let declared = match &draft.file().schema_registry {
+        Some(registry) => schema::of_topic(registry, &records).await?,
+        None => None,
+    };
     let draft = draft.clone();
     // It takes all of a core: a second for some ten megabytes.
-    let work = move || infer_records(&draft, &records);
+    let work = move || infer_records(&draft, &records, declared);
     tokio::task::spawn_blocking(work).await.map_err(|_| PipeError::WorkerPanicked)?
 }
 
-/// The columns of records that were read already.
-pub(crate) fn infer_records(draft: &PipeDraft, records: &[OwnedRecord]) -> Result<InferReport, InferError> {
-    if records.is_empty() {
+/// The columns of records that were read already, and of their schema.
+pub(crate) fn infer_records(
+    draft: &PipeDraft,
+    records: &[OwnedRecord],
+    declared: Option<Declared>,
+) -> Result<InferReport, InferError> {
+    let mut gathered = Gathered::new(Origins::Records);
+    if let Some(declared) = declared {
+        gathered.expect(declared);
+    }
+    if records.is_empty() && gathered.schema.is_none() {
         return Err(InferError::EmptyTopic { topic: draft.topic().to_owned() });
     }
-    let mut gathered = Gathered::new(Origins::Records);
     for record in records {
         let origin = SampleOrigin::Record { partition: record.partition.0, offset: record.offset.0 };
         match record.payload.as_deref().map(parse_framing) {

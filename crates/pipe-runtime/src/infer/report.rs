@@ -48,6 +48,8 @@ pub struct InferReport {
     pub topic: Option<String>,
     /// The table.
     pub table: String,
+    /// The id of the schema that goes before the samples, where a registry has one.
+    pub schema: Option<u32>,
     /// Samples that were read.
     pub read: u64,
     /// Of these, samples that the columns were inferred from; all of them can be loaded.
@@ -62,7 +64,7 @@ pub struct InferReport {
     pub without_value: u64,
     /// Records that were framed for a schema registry.
     pub framed: u64,
-    /// The columns, in the order in which their keys were seen first.
+    /// The columns, in the order in which their keys were seen first; behind them those that the schema alone has.
     pub columns: Vec<ColumnReport>,
     /// Keys of the samples that have no column.
     pub left_out: Vec<LeftOut>,
@@ -151,13 +153,14 @@ pub(super) fn report(
     table: &str,
 ) -> Result<InferReport, InferError> {
     let inferred = gathered.inference.finish(&InferenceOptions::default());
-    if inferred.samples == 0 {
+    if inferred.samples == 0 && inferred.columns.is_empty() {
         return Err(no_objects(gathered));
     }
     let mut left_out: Vec<LeftOut> = inferred
         .left_out
         .iter()
         .map(|key| LeftOut { key: key.key.clone(), reason: key.reason.clone() })
+        .chain(gathered.left_out.iter().cloned())
         .collect();
     let (kept, unwritten): (Vec<&InferredColumn>, Vec<_>) =
         inferred.columns.iter().partition(|column| problem(column).is_none());
@@ -189,6 +192,7 @@ pub(super) fn report(
         pipe: draft.map(|draft| draft.file().name.to_string()),
         topic: draft.filter(|_| gathered.origins == Origins::Records).map(|draft| draft.topic().to_owned()),
         table: table.to_owned(),
+        schema: gathered.schema.map(|id| id.0),
         read: gathered.read(),
         samples: inferred.samples,
         refused: inferred.refused,
@@ -250,8 +254,9 @@ fn destination_yaml(table: &TableLines, columns: &[ColumnReport]) -> String {
 fn no_objects(gathered: &Gathered) -> InferError {
     let read = gathered.read();
     let Some(first) = &gathered.first_refused else {
-        let what = "they have no value (tombstones)".to_owned();
-        return InferError::NoObjects { read, what, mend: "; wait for records with a value, or give --from" };
+        let what = if read > 0 { "they have no value (tombstones)" } else { "the schema names no members" };
+        let mend = "; wait for records with a value, or give --from";
+        return InferError::NoObjects { read, what: what.to_owned(), mend };
     };
     let codes: Vec<String> =
         gathered.refused_by_code.iter().map(|(code, count)| format!("{count} {code}")).collect();

@@ -14,7 +14,8 @@ impl InferReport {
             text.push('\n');
         };
         note(&format!(
-            "Inferred from {} {}; the lines down to the statement belong under `destination:`.",
+            "Inferred from {}{} {}; the lines down to the statement belong under `destination:`.",
+            self.schema.map_or_else(String::new, |id| format!("schema {id} and ")),
             self.samples,
             match &self.topic {
                 Some(topic) => format!("samples of the topic `{topic}`"),

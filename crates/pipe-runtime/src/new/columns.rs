@@ -50,9 +50,9 @@ impl Session<'_> {
     fn inferred(&mut self) -> Result<Option<InferReport>, NoAnswer> {
         if !self.samples.is_empty() {
             let draft = self.answers.file().map(PipeDraft::from);
-            let report = draft
-                .map_err(|error| error.to_string())
-                .and_then(|draft| infer_records(&draft, &self.samples).map_err(|error| explain(&error)));
+            let report = draft.map_err(|error| error.to_string()).and_then(|draft| {
+                infer_records(&draft, &self.samples, None).map_err(|error| explain(&error))
+            });
             match report {
                 Ok(report) => {
                     self.talk.say(&format!("\nColumns of {} sample(s):", report.samples))?;
