@@ -91,3 +91,8 @@ pub use quote::{quote_identifier, quote_string};
 pub use session::SessionFault;
 pub use sink::{ServerInfo, Sink};
 pub use table::{DefaultKind, TableColumn, TableInfo};
+
+// The README's example is compiled with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
