@@ -109,8 +109,7 @@ fn parts_of_others_are_left_out() {
 
 #[test]
 fn what_no_plan_could_have_is_refused() {
-    let mut limits = InferenceLimits::default();
-    limits.columns_max = 1;
+    let limits = InferenceLimits { columns_max: 1, ..InferenceLimits::default() };
     let mut inference = Inference::with_limits(limits);
     let mut expect_type = |name: &str, ty: &str| {
         let column = ExpectedColumn::new(name, ty.parse().unwrap(), "");
