@@ -5,6 +5,7 @@ mod infer;
 mod new;
 mod offsets;
 mod preview;
+mod sample;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub(crate) use infer::InferArgs;
 pub(crate) use new::NewArgs;
 pub(crate) use offsets::{OffsetsCommand, OffsetsSetArgs, OffsetsShowArgs};
 pub(crate) use preview::PreviewArgs;
+pub(crate) use sample::SampleArgs;
 
 /// Loads Kafka topics into ClickHouse tables, continuously.
 ///
@@ -63,9 +65,13 @@ pub(crate) enum Command {
     /// Looks at the broker, the credentials, the topic, ClickHouse, the table, its types and the grants. Exit code 1
     /// where a check fails.
     Check(CheckArgs),
-    /// Print the newest records of a pipe's topic with key, partition, offset, timestamp and headers.
+    /// Print the newest records of a pipe's topic with key, partition, offset, timestamp and headers, the newest first.
     ///
-    /// Does not join the consumer group and commits nothing.
+    /// Does not join the consumer group and commits nothing. A frame of a schema registry is taken off, and its id shown. With
+    /// a filter, the newest records are looked through for those that are as all of its parts say.
+    #[command(
+        after_help = "Examples:\n  housepipe sample -f pipe.yaml -n 5\n  housepipe sample -f pipe.yaml --contains timeout --partition 3\n  housepipe sample -f pipe.yaml --match user.id=7 --match 'items[0].sku=A-1'"
+    )]
     Sample(SampleArgs),
     /// Write a pipe file by questions and answers.
     ///
@@ -173,17 +179,6 @@ pub(crate) struct CheckArgs {
     /// The pipe file.
     #[arg(value_name = "PIPE.yaml")]
     pub(crate) file: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SampleArgs {
-    /// The pipe file.
-    #[arg(short = 'f', long = "file", value_name = "PIPE.yaml")]
-    pub(crate) file: PathBuf,
-
-    /// How many records, at most.
-    #[arg(short = 'n', long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    pub(crate) count: u16,
 }
 
 #[derive(Debug, Args)]

@@ -72,6 +72,6 @@ pub use pipe_file::{
 pub use preview::{
     PreviewColumn, PreviewError, PreviewReject, PreviewReport, PreviewRow, SkippedKey, TableState, preview,
 };
-pub use sample::{SampleRecord, sample};
+pub use sample::{FieldFilter, Sample, SampleFilter, SampleRecord, sample};
 pub use summary::{Snapshot, Summary};
 pub use usage::{Usage, of_this_process};

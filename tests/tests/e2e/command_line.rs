@@ -1,6 +1,6 @@
 //! The commands around `run`.
 
-use housepipe_tests::{PipeText, create_topic, housepipe, produce, query, shared_stack, unique};
+use housepipe_tests::{Outcome, PipeText, create_topic, housepipe, produce, query, shared_stack, unique};
 use serde_json::{Value, json};
 
 #[test]
@@ -110,16 +110,26 @@ fn sample_shows_the_newest_records() {
     let outcome = housepipe(&["--json", "sample", "-f", "pipe.yaml", "-n", "6"], Some(&pipe), b"")
         .wait()
         .expect_success();
-    let mut values: Vec<String> = outcome
-        .json()
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|record| record["value"].as_str().unwrap().to_owned())
-        .collect();
-    values.sort();
+    let values = |outcome: Outcome| -> Vec<String> {
+        let document = outcome.json();
+        let records = document.as_array().unwrap().iter();
+        records.map(|record| record["value"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut newest = values(outcome);
+    newest.sort();
     let expected: Vec<String> = (84..90).map(|id| format!("{{\"id\":{id}}}")).collect();
-    assert_eq!(values, expected);
+    assert_eq!(newest, expected);
+    let filtered = |arguments: &[&str]| {
+        let arguments = [&["--json", "sample", "-f", "pipe.yaml", "-n", "2"], arguments].concat();
+        housepipe(&arguments, Some(&pipe), b"").wait().expect_success()
+    };
+    assert_eq!(values(filtered(&["--match", "id=7"])), ["{\"id\":7}"]);
+    assert_eq!(values(filtered(&["--contains", "1", "--partition", "0"])).len(), 2, "the newest two");
+    let none = filtered(&["--match", "id=7", "--look-at", "30"]);
+    assert!(none.stderr.contains("None of the newest 30 records"), "{}", none.stderr);
+    assert!(values(none).is_empty());
+    let wrong = housepipe(&["sample", "-f", "pipe.yaml", "--match", "id"], Some(&pipe), b"").wait();
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("PATH=VALUE"), "{}", wrong.stderr);
     assert_eq!(query(stack, &format!("EXISTS TABLE {topic}")), "0", "a sample writes nothing");
 }
 

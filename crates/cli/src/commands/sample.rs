@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use housepipe_runtime::{PipeFile, SampleRecord, sample};
+use housepipe_runtime::{PipeFile, SampleFilter, SampleRecord, sample};
 
 use crate::args::SampleArgs;
 use crate::exit::Exit;
@@ -10,15 +10,24 @@ use crate::ui::Ui;
 
 pub(crate) async fn run(args: SampleArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     let file = PipeFile::read(&args.file)?;
-    let records = sample(&file, usize::from(args.count)).await?;
+    let SampleArgs { count, partition, key, contains, fields, look_at, .. } = args;
+    let filter = SampleFilter { partition, key, contains, fields };
+    let sample = sample(&file, usize::from(count), &filter, usize::from(look_at)).await?;
+    if sample.records.is_empty() {
+        let topic = &file.source.topic;
+        ui.note(&match sample.looked_at {
+            0 => format!("The topic `{topic}` is empty."),
+            1 => format!("The one record of the topic `{topic}` is not as the filter says."),
+            looked_at => format!(
+                "None of the newest {looked_at} records of the topic `{topic}` is as the filter says."
+            ),
+        });
+    }
     if ui.json() {
-        ui.document(&records)?;
+        ui.document(&sample.records)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if records.is_empty() {
-        ui.line(&format!("The topic `{}` is empty.", file.source.topic))?;
-    }
-    for record in &records {
+    for record in &sample.records {
         show(record, ui)?;
     }
     Ok(ExitCode::SUCCESS)

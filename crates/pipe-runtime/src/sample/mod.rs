@@ -1,5 +1,7 @@
 //! Records of the topic, shown without joining the group or committing.
 
+mod filter;
+
 use std::time::Duration;
 
 use housepipe_kafka_source::OwnedRecord;
@@ -9,6 +11,8 @@ use serde::Serialize;
 use crate::error::PipeError;
 use crate::pipe::{RunOptions, source_config};
 use crate::pipe_file::PipeFile;
+
+pub use filter::{FieldFilter, SampleFilter};
 
 /// Time to fetch samples, at most, in milliseconds.
 const SAMPLE_TIMEOUT_MS: u64 = 10_000;
@@ -34,13 +38,30 @@ pub struct SampleRecord {
     pub value: Option<String>,
 }
 
-/// The newest `count` records over all partitions, oldest first.
+/// Records of a topic.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// Those that were asked for, the newest first.
+    pub records: Vec<SampleRecord>,
+    /// How many of the newest records were looked at.
+    pub looked_at: usize,
+}
+
+/// The newest `count` records over all partitions that are as `filter` says, the newest first. Where it says anything, they are
+/// looked for among the newest `looked_at_max` records, at most 10,000.
 ///
 /// # Errors
 /// [`PipeError::Source`] where the topic cannot be reached.
-pub async fn sample(file: &PipeFile, count: usize) -> Result<Vec<SampleRecord>, PipeError> {
-    let records = newest(file, count, Duration::from_millis(SAMPLE_TIMEOUT_MS)).await?;
-    Ok(records.iter().map(show).collect())
+pub async fn sample(
+    file: &PipeFile,
+    count: usize,
+    filter: &SampleFilter,
+    looked_at_max: usize,
+) -> Result<Sample, PipeError> {
+    let wanted = if filter.is_empty() { count } else { looked_at_max.max(count) };
+    let records = newest(file, wanted, Duration::from_millis(SAMPLE_TIMEOUT_MS)).await?;
+    let taken = records.iter().rev().filter(|record| filter.takes(record)).take(count);
+    Ok(Sample { records: taken.map(show).collect(), looked_at: records.len() })
 }
 
 /// The newest `count` records as they are, oldest first.
