@@ -51,12 +51,12 @@ enum Command {
         #[arg(last = true, value_name = "ARGS")]
         args: Vec<String>,
     },
-    /// Measure: `e2e` loads Kafka topics into ClickHouse, `source` reads and encodes them without an insert, `transform`
-    /// encodes JSON from memory, `validation` checks it against schemas.
+    /// Measure: `e2e` loads Kafka topics into ClickHouse, `source` reads and encodes them without an insert, `consume`
+    /// compares reading with `BaseConsumer::poll`, `transform` encodes JSON from memory, `validation` checks it against schemas.
     ///
     /// Everything behind `--` goes to the benchmark.
     Bench {
-        #[arg(value_name = "WHAT", value_parser = ["e2e", "source", "transform", "validation"])]
+        #[arg(value_name = "WHAT", value_parser = ["e2e", "source", "consume", "transform", "validation"])]
         what: String,
         #[arg(last = true, value_name = "ARGS")]
         args: Vec<String>,
