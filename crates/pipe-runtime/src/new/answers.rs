@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use housepipe_kafka_source::Security;
+use housepipe_kafka_source::{OidcClient, Security, TokenSource};
 use secrecy::SecretString;
 
 use crate::pipe_file::{ColumnLines, PipeFile, PipeFileError, TableLines, quoted};
@@ -25,10 +25,86 @@ pub(super) struct TlsAnswers {
 
 /// `source.auth:`
 #[derive(Debug, Clone)]
-pub(super) struct AuthAnswers {
-    pub(super) mechanism: String,
-    pub(super) username: String,
-    pub(super) password: Secret,
+pub(super) enum AuthAnswers {
+    /// A user name and a password.
+    Password { mechanism: String, username: String, password: Secret },
+    /// Tokens of an issuer.
+    Oidc(OidcAnswers),
+    /// Tokens that are signed with the key of the environment.
+    AwsMskIam { region: Option<String> },
+}
+
+/// Who asks an issuer for tokens.
+#[derive(Debug, Clone)]
+pub(super) struct OidcAnswers {
+    pub(super) token_url: String,
+    pub(super) client_id: String,
+    pub(super) secret: Secret,
+    pub(super) scope: Option<String>,
+    /// Names and values, such as `logicalCluster` and the id of one.
+    pub(super) extensions: Vec<(String, String)>,
+}
+
+/// Mechanisms whose credentials are tokens.
+pub(super) const OAUTHBEARER: &str = "OAUTHBEARER";
+pub(super) const AWS_MSK_IAM: &str = "AWS_MSK_IAM";
+
+impl AuthAnswers {
+    pub(super) fn mechanism(&self) -> &str {
+        match self {
+            AuthAnswers::Password { mechanism, .. } => mechanism,
+            AuthAnswers::Oidc(_) => OAUTHBEARER,
+            AuthAnswers::AwsMskIam { .. } => AWS_MSK_IAM,
+        }
+    }
+
+    pub(super) fn secret(&self) -> Option<&Secret> {
+        match self {
+            AuthAnswers::Password { password: secret, .. }
+            | AuthAnswers::Oidc(OidcAnswers { secret, .. }) => Some(secret),
+            AuthAnswers::AwsMskIam { .. } => None,
+        }
+    }
+
+    /// What stands between the braces, without `mechanism`.
+    fn fields(&self, secret: &impl Fn(&Secret) -> String) -> String {
+        match self {
+            AuthAnswers::Password { username, password, .. } => {
+                format!(", username: {}, password: \"{}\"", scalar(username), secret(password))
+            }
+            AuthAnswers::Oidc(OidcAnswers { token_url, client_id, secret: of, scope, extensions }) => {
+                let mut text = format!(
+                    ", token_url: {}, client_id: {}, client_secret: \"{}\"",
+                    scalar(token_url),
+                    scalar(client_id),
+                    secret(of)
+                );
+                text.extend(scope.iter().map(|scope| format!(", scope: {}", scalar(scope))));
+                if !extensions.is_empty() {
+                    let named =
+                        |(name, value): &(String, String)| format!("{}: {}", scalar(name), scalar(value));
+                    let extensions: Vec<String> = extensions.iter().map(named).collect();
+                    text.push_str(&format!(", extensions: {{ {} }}", extensions.join(", ")));
+                }
+                text
+            }
+            AuthAnswers::AwsMskIam { region } => {
+                region.iter().map(|region| format!(", region: {}", scalar(region))).collect()
+            }
+        }
+    }
+}
+
+impl OidcAnswers {
+    /// With the secret of this session.
+    fn client(&self, allow_without_tls: bool) -> OidcClient {
+        let mut client =
+            OidcClient::new(self.token_url.as_str(), self.client_id.as_str(), self.secret.value.clone());
+        client.scope.clone_from(&self.scope);
+        client.extensions = self.extensions.iter().cloned().collect();
+        client.allow_without_tls = allow_without_tls;
+        client
+    }
 }
 
 /// What was answered so far; what was not yet has the default that is proposed.
@@ -94,8 +170,19 @@ impl Answers {
     /// The pipe, with the secrets of this session.
     pub(super) fn file(&self) -> Result<PipeFile, PipeFileError> {
         let mut file = PipeFile::parse(&self.print(|_| SESSION.to_owned()), "the answers")?;
-        if let (Security::Sasl { password, .. }, Some(auth)) = (&mut file.source.security, &self.auth) {
-            password.clone_from(&auth.password.value);
+        match (&mut file.source.security, &self.auth) {
+            (Security::Sasl { password, .. }, Some(AuthAnswers::Password { password: answer, .. })) => {
+                password.clone_from(&answer.value);
+            }
+            (Security::Token { source, tls }, Some(AuthAnswers::Oidc(answers))) => {
+                // What is refused was refused before, with another secret.
+                if let Ok(with_secret) =
+                    TokenSource::oidc(answers.client(tls.is_none() && self.allow_without_tls))
+                {
+                    *source = with_secret;
+                }
+            }
+            _ => {}
         }
         if let Some(password) = &self.password {
             file.destination.password = Some(password.value.clone());
@@ -120,7 +207,7 @@ impl Answers {
 
     /// Secrets that the file names.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.auth.iter().map(|auth| &auth.password).chain(&self.password)
+        self.auth.iter().filter_map(AuthAnswers::secret).chain(&self.password)
     }
 
     fn print(&self, secret: impl Fn(&Secret) -> String) -> String {
@@ -178,13 +265,17 @@ impl Answers {
         if let Some(auth) = &self.auth {
             let without_tls =
                 if self.tls.is_none() && self.allow_without_tls { ", allow_without_tls: true" } else { "" };
+            let what = match auth {
+                AuthAnswers::Password { .. } => "password",
+                AuthAnswers::Oidc(_) => "client's secret",
+                AuthAnswers::AwsMskIam { .. } => "access key of AWS",
+            };
             let _ = write!(
                 text,
-                "  # The password is in the environment when a command starts, and never in this file.\n  \
-                 auth: {{ mechanism: {}, username: {}, password: \"{}\"{without_tls} }}\n",
-                scalar(&auth.mechanism),
-                scalar(&auth.username),
-                secret(&auth.password),
+                "  # The {what} is in the environment when a command starts, and never in this file.\n  \
+                 auth: {{ mechanism: {}{}{without_tls} }}\n",
+                scalar(auth.mechanism()),
+                auth.fields(secret),
             );
         }
     }

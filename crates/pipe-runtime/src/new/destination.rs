@@ -60,7 +60,7 @@ impl Session<'_> {
         let before = answers.password.take();
         let default = before.is_some() || answers.username != "default";
         if ask::yes(*talk, "Has a password", "Whether this user has a password.", default)? {
-            self.answers.password = Some(self.secret("CLICKHOUSE_PASSWORD", before.as_ref())?);
+            self.answers.password = Some(self.secret("password", "CLICKHOUSE_PASSWORD", before.as_ref())?);
         }
         Ok(())
     }

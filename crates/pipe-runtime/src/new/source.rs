@@ -4,7 +4,7 @@ use std::path::Path;
 
 use housepipe_kafka_source::ListedTopic;
 
-use super::answers::{Answers, AuthAnswers, Secret, TlsAnswers};
+use super::answers::{AWS_MSK_IAM, Answers, AuthAnswers, OAUTHBEARER, OidcAnswers, Secret, TlsAnswers};
 use super::ask::{self, NONE};
 use super::interview::NoAnswer;
 use super::session::Session;
@@ -18,11 +18,13 @@ const PRESETS: [(&str, &str); 3] = [
     ("aws_msk", "Amazon MSK"),
 ];
 
-/// Mechanisms with a user name and a password.
-const MECHANISMS: [(&str, &str); 3] = [
+/// How a client says who it is.
+const MECHANISMS: [(&str, &str); 5] = [
     ("PLAIN", "user name and password, as Confluent Cloud has it"),
     ("SCRAM-SHA-256", "user name and password, which is never sent"),
     ("SCRAM-SHA-512", "the same, as Amazon MSK has it"),
+    (OAUTHBEARER, "a token of an issuer (OpenID Connect), by client id and secret"),
+    (AWS_MSK_IAM, "a token for Amazon MSK, signed with the access key of the environment"),
 ];
 
 /// Topics that are listed, at most; others are given by name.
@@ -141,7 +143,7 @@ impl Session<'_> {
         let before = self.answers.auth.take();
         let mut options = vec![("none", "no credentials, or a client certificate alone".to_owned())];
         options.extend(MECHANISMS.map(|(word, meaning)| (word, meaning.to_owned())));
-        let default = before.as_ref().map_or("none", |auth| auth.mechanism.as_str()).to_owned();
+        let default = before.as_ref().map_or("none", AuthAnswers::mechanism).to_owned();
         let at =
             ask::choice(self.talk, "Credentials", "How the broker knows who connects.", &options, &default)?;
         let mechanism = match options.get(at) {
@@ -158,7 +160,26 @@ impl Session<'_> {
                 return self.connection();
             }
         }
-        let user_before = before.as_ref().map_or("app", |auth| auth.username.as_str()).to_owned();
+        self.answers.auth = Some(match mechanism.as_str() {
+            OAUTHBEARER => AuthAnswers::Oidc(self.oidc(before)?),
+            AWS_MSK_IAM => AuthAnswers::AwsMskIam { region: self.region(before)? },
+            _ => self.password(mechanism, before)?,
+        });
+        match self.answers.check("source.auth") {
+            Ok(()) => Ok(()),
+            Err(reason) => {
+                self.talk.say(&format!("  {reason}"))?;
+                // It may be TLS that is missing.
+                if self.answers.tls.is_none() { self.connection() } else { self.auth() }
+            }
+        }
+    }
+
+    fn password(&mut self, mechanism: String, before: Option<AuthAnswers>) -> Result<AuthAnswers, NoAnswer> {
+        let (user_before, password_before) = match before {
+            Some(AuthAnswers::Password { username, password, .. }) => (username, Some(password)),
+            _ => ("app".to_owned(), None),
+        };
         let username = ask::value(
             self.talk,
             "User name",
@@ -166,18 +187,91 @@ impl Session<'_> {
             &user_before,
             |text| writable(text).map(|()| text.to_owned()),
         )?;
-        let password = self.secret("KAFKA_PASSWORD", before.as_ref().map(|auth| &auth.password))?;
-        self.answers.auth = Some(AuthAnswers { mechanism, username, password });
-        Ok(())
+        let password = self.secret("password", "KAFKA_PASSWORD", password_before.as_ref())?;
+        Ok(AuthAnswers::Password { mechanism, username, password })
+    }
+
+    fn oidc(&mut self, before: Option<AuthAnswers>) -> Result<OidcAnswers, NoAnswer> {
+        let before = match before {
+            Some(AuthAnswers::Oidc(before)) => Some(before),
+            _ => None,
+        };
+        let text = |talk: &mut dyn super::Interview, question: &str, explanation: &str, default: &str| {
+            ask::value(talk, question, explanation, default, |text| writable(text).map(|()| text.to_owned()))
+        };
+        let of =
+            |part: fn(&OidcAnswers) -> &str, default: &str| before.as_ref().map_or(default, part).to_owned();
+        let token_url = text(
+            self.talk,
+            "Token URL",
+            "The issuer's token endpoint.",
+            &of(|it| &it.token_url, "https://login.example.com/oauth2/token"),
+        )?;
+        let client_id = text(
+            self.talk,
+            "Client id",
+            "As the issuer knows the client.",
+            &of(|it| &it.client_id, "loader"),
+        )?;
+        let secret =
+            self.secret("client secret", "KAFKA_CLIENT_SECRET", before.as_ref().map(|it| &it.secret))?;
+        let scope = text(
+            self.talk,
+            "Scope",
+            "What the token is to allow, where the issuer wants that named; `-` where it does not.",
+            &of(|it| it.scope.as_deref().unwrap_or(NONE), NONE),
+        )?;
+        let mut extensions = Vec::new();
+        if self.answers.preset == "confluent_cloud" {
+            for (name, question, explanation) in [
+                (
+                    "logicalCluster",
+                    "Logical cluster",
+                    "The id of the cluster, such as lkc-abc123; `-` over AWS PrivateLink.",
+                ),
+                (
+                    "identityPoolId",
+                    "Identity pool",
+                    "The pool that the token is mapped to, such as pool-x1; `-` where there is none.",
+                ),
+            ] {
+                let known = before.iter().flat_map(|it| &it.extensions).find(|(known, _)| known == name);
+                let default = known.map_or(NONE, |(_, value)| value.as_str()).to_owned();
+                let value = text(self.talk, question, explanation, &default)?;
+                extensions.extend((value != NONE).then(|| (name.to_owned(), value)));
+            }
+        }
+        let scope = (scope != NONE).then_some(scope);
+        Ok(OidcAnswers { token_url, client_id, secret, scope, extensions })
+    }
+
+    fn region(&mut self, before: Option<AuthAnswers>) -> Result<Option<String>, NoAnswer> {
+        let default = match before {
+            Some(AuthAnswers::AwsMskIam { region: Some(region) }) => region,
+            _ => NONE.to_owned(),
+        };
+        let region = ask::value(
+            self.talk,
+            "Region",
+            "The cluster's region, such as eu-central-1; `-` where the brokers' names or AWS_REGION tell it.",
+            &default,
+            |text| writable(text).map(|()| text.to_owned()),
+        )?;
+        Ok((region != NONE).then_some(region))
     }
 
     /// A secret: the variable that the file names, and its value for this session.
-    pub(super) fn secret(&mut self, variable: &str, before: Option<&Secret>) -> Result<Secret, NoAnswer> {
+    pub(super) fn secret(
+        &mut self,
+        what: &str,
+        variable: &str,
+        before: Option<&Secret>,
+    ) -> Result<Secret, NoAnswer> {
         let default = before.map_or(variable, |secret| secret.variable.as_str()).to_owned();
         let variable = ask::value(
             self.talk,
-            "Variable of the password",
-            "The file does not hold the password but the name of an environment variable that does.",
+            &format!("Variable of the {what}"),
+            &format!("The file does not hold the {what} but the name of an environment variable that does."),
             &default,
             |text| match is_variable(text) {
                 true => Ok(text.to_owned()),
@@ -191,8 +285,10 @@ impl Session<'_> {
             return Ok(Secret { variable, value: value.into() });
         }
         let explanation =
-            format!("{variable} is not set. The password is not shown, and kept for these questions only.");
-        let value = ask::secret(self.talk, "Password", &explanation)?;
+            format!("{variable} is not set. The {what} is not shown, and kept for these questions only.");
+        let mut question = what.to_owned();
+        question[..1].make_ascii_uppercase();
+        let value = ask::secret(self.talk, &question, &explanation)?;
         Ok(Secret { variable, value })
     }
 
