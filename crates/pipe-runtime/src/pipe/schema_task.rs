@@ -20,9 +20,9 @@ const ABSENT_ASKED_MS: u64 = 12_000;
 const ABSENT_PAUSE_MS: u64 = 2_100;
 
 /// Has a task fetch the schema that a record waits for, unless one does: the workers are woken once it is there, or it is known
-/// that there is none.
-pub(super) fn ask(shared: &Arc<Shared>, schemas: &Schemas, id: SchemaId) {
-    if schemas.begin(id) {
+/// that there is none. A partition stands still for the `first` of its records; others are asked for where there is room.
+pub(super) fn ask(shared: &Arc<Shared>, schemas: &Schemas, id: SchemaId, first: bool) {
+    if schemas.begin(id, first) {
         let question = Question { shared: Arc::clone(shared), schemas: schemas.clone(), id };
         shared.spawn(question.settle());
     }

@@ -463,13 +463,15 @@ fn ask_for_schemas(shared: &Arc<Shared>, judge: &Judge, fetched: &Fetched<'_>) -
     let (mut first, mut lacking, mut doubted) = (None, BTreeSet::new(), BTreeSet::new());
     for (at, record) in fetched.records().enumerate() {
         if let Some(id) = judge.lacks(record.payload) {
-            first.get_or_insert(at);
-            lacking.insert(id);
+            // In the order of the records: those behind the first one go on once it does.
+            let is_first = *first.get_or_insert(at) == at;
+            if lacking.insert(id) {
+                schema_task::ask(shared, judge.schemas(), id, is_first);
+            }
         } else {
             doubted.extend(judge.doubts(record.payload));
         }
     }
-    lacking.into_iter().for_each(|id| schema_task::ask(shared, judge.schemas(), id));
     doubted.into_iter().for_each(|id| schema_task::doubt(shared, judge.schemas(), id));
     first
 }

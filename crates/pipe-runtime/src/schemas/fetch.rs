@@ -19,6 +19,11 @@ pub(crate) struct Unusable {
 }
 
 impl Unusable {
+    #[cfg(test)]
+    pub(super) fn for_tests() -> Unusable {
+        Unusable::new(SchemaId(1), "a test says so")
+    }
+
     fn new(id: SchemaId, problem: &str) -> Unusable {
         let message = format!("schema {id} cannot be used: {problem}");
         Unusable { code: codes::UNUSABLE, message, may_come: false }

@@ -28,7 +28,8 @@ const UNUSABLE_MS: u64 = 60_000;
 /// one with many partitions comes back to each after some batches of the others.
 const WANTED_MS: u64 = 60_000;
 
-/// Schemas that the registry is asked for at once, for all records that wait; the others are asked for after them.
+/// Schemas that the registry is asked for at once, those for which a partition stands still not counted; the others are asked for
+/// after them.
 const ASKED_MAX: usize = 256;
 
 /// What is known of the schemas of a registry. Clones share it.
@@ -55,11 +56,6 @@ struct State {
 }
 
 impl State {
-    /// Notes that the schema is asked for, where nobody does and there is room.
-    fn begins(&mut self, id: SchemaId) -> bool {
-        self.asked.len() < ASKED_MAX && self.asked.insert(id)
-    }
-
     /// Whether something has to be forgotten before a schema of so many bytes is kept.
     fn is_full_for(&self, bytes: usize) -> bool {
         let kept: usize = self.known.values().map(|known| known.found.bytes).sum();
@@ -118,6 +114,14 @@ impl Schemas {
         schemas
     }
 
+    /// As if what is known of a schema were old.
+    #[cfg(test)]
+    pub(super) fn age(&self, id: SchemaId) {
+        if let Some(known) = self.lock().known.get_mut(&id) {
+            known.since = Instant::now().checked_sub(Duration::from_millis(UNUSABLE_MS)).unwrap();
+        }
+    }
+
     /// The schema of records that name none.
     pub(crate) fn configured(&self) -> Option<SchemaId> {
         self.0.configured
@@ -147,17 +151,24 @@ impl Schemas {
         self.lock().known.get(&id).is_some_and(Known::is_old)
     }
 
-    /// Whether the caller has to [`fetch`](Self::fetch) the schema, which a record waits for: nobody else does.
-    pub(crate) fn begin(&self, id: SchemaId) -> bool {
+    /// Whether the caller has to [`fetch`](Self::fetch) the schema, which a record waits for: nobody else does. The `first` one for
+    /// which a partition waits always has room.
+    pub(crate) fn begin(&self, id: SchemaId, first: bool) -> bool {
         let mut state = self.lock();
-        state.wanted.insert(id, Instant::now());
-        !state.known.contains_key(&id) && state.begins(id)
+        let is_lacking = !state.known.contains_key(&id);
+        let has_room = first || state.asked.len() < ASKED_MAX;
+        if is_lacking && (has_room || state.asked.contains(&id)) {
+            state.wanted.insert(id, Instant::now());
+        }
+        is_lacking && has_room && state.asked.insert(id)
     }
 
     /// Whether the caller has to ask once whether what is known of the schema still holds: it is old, and nobody else does.
     pub(crate) fn begin_to_doubt(&self, id: SchemaId) -> bool {
         let mut state = self.lock();
-        state.known.get(&id).is_some_and(Known::is_old) && state.begins(id)
+        state.asked.len() < ASKED_MAX
+            && state.known.get(&id).is_some_and(Known::is_old)
+            && state.asked.insert(id)
     }
 
     /// What is known of the schema is believed for another while.

@@ -52,10 +52,9 @@ fn a_record_whose_schema_is_not_at_hand_waits() {
     assert_eq!(judge.judge(&payload), Verdict::Lacks(SchemaId(9)));
     assert_eq!(judge.lacks(None), None, "a tombstone has no schema");
     // One asks, and only one.
-    assert!(judge.schemas().begin(SchemaId(9)) && !judge.schemas().begin(SchemaId(9)));
+    assert!(judge.schemas().begin(SchemaId(9), true) && !judge.schemas().begin(SchemaId(9), true));
     judge.schemas().give_up(SchemaId(9));
-    assert!(judge.schemas().begin(SchemaId(9)) && !judge.schemas().begin(SchemaId(7)));
-    assert!(!judge.schemas().begin_to_doubt(SchemaId(7)), "what is known is not old");
+    assert!(judge.schemas().begin(SchemaId(9), true) && !judge.schemas().begin(SchemaId(7), true));
 }
 
 #[test]
@@ -104,4 +103,33 @@ fn many_large_schemas_are_not_at_hand_at_once() {
     assert_eq!(at_hand(0..7), [6], "the newest is kept whatever it has");
     learn(7, 1);
     assert_eq!(at_hand(0..8), [7]);
+}
+
+#[test]
+fn of_many_schemas_that_lack_the_first_one_has_its_turn() {
+    let schemas = Schemas::known(None, &[]);
+    let begun = (0..1_000).filter(|id| schemas.begin(SchemaId(*id), false)).count();
+    assert!(begun > 0 && begun < 1_000, "{begun}");
+    assert!(schemas.begin(SchemaId(999), true) && !schemas.begin(SchemaId(999), true));
+    schemas.give_up(SchemaId(0));
+    assert!(!schemas.begin(SchemaId(0), false), "the first one is one of them as well");
+    schemas.give_up(SchemaId(1));
+    assert!(schemas.begin(SchemaId(0), false));
+}
+
+#[test]
+fn what_cannot_be_used_is_doubted_once_it_is_old() {
+    let schemas = Schemas::known(None, &[(7, "true")]);
+    let unusable = || Found { schema: Err(fetch::Unusable::for_tests()), bytes: 0 };
+    schemas.learn(SchemaId(8), unusable());
+    assert!(!schemas.is_old(SchemaId(8)) && !schemas.begin_to_doubt(SchemaId(8)));
+    for id in [7, 8] {
+        schemas.age(SchemaId(id));
+    }
+    assert!(!schemas.is_old(SchemaId(7)) && !schemas.begin_to_doubt(SchemaId(7)), "a schema never changes");
+    assert!(schemas.is_old(SchemaId(8)));
+    assert!(schemas.begin_to_doubt(SchemaId(8)) && !schemas.begin_to_doubt(SchemaId(8)), "one asks");
+    schemas.give_up(SchemaId(8));
+    schemas.believe(SchemaId(8));
+    assert!(!schemas.is_old(SchemaId(8)) && !schemas.begin_to_doubt(SchemaId(8)));
 }
