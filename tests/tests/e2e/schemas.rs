@@ -253,7 +253,7 @@ fn columns_are_inferred_from_the_schema() {
         ]
     );
 
-    // A newer one, which its records name, goes before the one that the pipe file names. One value is more than the schema has.
+    // A newer one, which its records name, goes before the one that the pipe file names.
     let new = register(
         registry,
         &format!("{topic}-newer"),
@@ -281,14 +281,20 @@ fn columns_are_inferred_from_the_schema() {
         text.contains(&format!("Inferred from schema {new} and 100 samples of the topic `{topic}`")),
         "{text}"
     );
-    let pipe = pipe.with_columns(&text);
-    let outcome = run(&pipe).expect_success();
+    let outcome = run(&pipe.clone().with_columns(&text)).expect_success();
     assert_eq!((outcome.number("loaded"), outcome.number("rejected")), (100, 0), "{}", outcome.stderr);
     let sums = format!("SELECT count(), sum(n), countIf(ip IS NULL), min(at) FROM {topic}");
     assert_eq!(query(shared_stack(), &sums), "100\t450\t100\t2026-01-01 10:00:00.000");
 
+    // The newest record names a schema that nobody has: the one of the pipe file it is, and it says so.
+    produce(shared_stack(), &topic, 1, [framed(2_000_000_000, r#"{"id":-1,"n":700}"#)]);
+    let document = infer(&["infer", "-f", "pipe.yaml", "--json"]).json();
+    let problem = document["schema_problem"].as_str().unwrap();
+    assert!(problem.contains("no schema with the id 2000000000"), "{problem}");
+    assert_eq!(columns(&document)[3], "n UInt64", "a sample does not fit what the schema says: {document}");
+
     // An unavailable registry is told, and nothing is inferred without it.
-    let away = pipe.replacing(&registry.url(), "http://127.0.0.1:1");
+    let away = pipe.clone().replacing(&registry.url(), "http://127.0.0.1:1");
     let outcome = housepipe(&["infer", "-f", "pipe.yaml"], Some(&away), b"").wait();
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.stderr.contains("nothing listens there"), "{}", outcome.stderr);

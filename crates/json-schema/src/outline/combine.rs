@@ -1,13 +1,20 @@
 //! Two outlines as one.
 
+use std::collections::HashMap;
+
 use super::{Others, Outline, Property, Types};
 
 impl Outline {
     /// Values that both allow.
     pub(super) fn and(self, other: Outline) -> Outline {
+        let is_format_asserted = match &self.format {
+            Some(_) => self.is_format_asserted,
+            None => other.is_format_asserted,
+        };
         Outline {
             types: self.types.and(other.types),
             format: self.format.or(other.format),
+            is_format_asserted,
             minimum: self.minimum.max(other.minimum),
             maximum: either(self.maximum, other.maximum, Ord::min),
             choices: either(self.choices, other.choices, Ord::min),
@@ -37,14 +44,16 @@ impl Outline {
             (false, true) => (other.minimum, other.maximum),
             _ => (both(self.minimum, other.minimum, Ord::min), both(self.maximum, other.maximum, Ord::max)),
         };
-        let (format, choices) = match (self.types.has(Types::STRING), other.types.has(Types::STRING)) {
-            (true, false) => (self.format, self.choices),
-            (false, true) => (other.format, other.choices),
-            _ => {
-                let format = self.format.filter(|format| other.format.as_ref() == Some(format));
-                (format, both(self.choices, other.choices, usize::saturating_add))
-            }
-        };
+        let (format, is_format_asserted, choices) =
+            match (self.types.has(Types::STRING), other.types.has(Types::STRING)) {
+                (true, false) => (self.format, self.is_format_asserted, self.choices),
+                (false, true) => (other.format, other.is_format_asserted, other.choices),
+                _ => {
+                    let format = self.format.filter(|format| other.format.as_ref() == Some(format));
+                    let is_asserted = self.is_format_asserted && other.is_format_asserted;
+                    (format, is_asserted, both(self.choices, other.choices, usize::saturating_add))
+                }
+            };
         let items = match (self.types.has(Types::ARRAY), other.types.has(Types::ARRAY)) {
             (true, false) => self.items,
             (false, true) => other.items,
@@ -57,7 +66,7 @@ impl Outline {
                 (joined(self.properties, other.properties, of_either), any_others(self.others, other.others))
             }
         };
-        Outline { types, format, minimum, maximum, choices, properties, others, items }
+        Outline { types, format, is_format_asserted, minimum, maximum, choices, properties, others, items }
     }
 }
 
@@ -84,15 +93,18 @@ fn any_others(first: Others, second: Others) -> Others {
 /// Properties of two lists, by name.
 fn joined(
     first: Vec<Property>,
-    mut second: Vec<Property>,
+    second: Vec<Property>,
     join: impl Fn(Option<Property>, Option<Property>) -> Option<Property>,
 ) -> Vec<Property> {
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(second.len());
+    places.extend(second.iter().enumerate().map(|(at, property)| (property.name.clone(), at)));
+    let mut second: Vec<Option<Property>> = second.into_iter().map(Some).collect();
     let mut all = Vec::with_capacity(first.len() + second.len());
     for property in first {
-        let twin = second.iter().position(|other| other.name == property.name).map(|at| second.remove(at));
+        let twin = places.get(&property.name).and_then(|at| second.get_mut(*at)).and_then(Option::take);
         all.extend(join(Some(property), twin));
     }
-    for property in second {
+    for property in second.into_iter().flatten() {
         all.extend(join(None, Some(property)));
     }
     all

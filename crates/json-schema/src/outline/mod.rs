@@ -15,7 +15,8 @@ use crate::options::Options;
 /// What a schema says of the values at one place: their types, and what is inside of them.
 ///
 /// It is an outline: `not`, `if`, `pattern` and the like are left out, and where schemas are choices (`anyOf`, `oneOf`) it is
-/// one that has room for all of them. What is listed under `properties` or `items` is taken for what the place is meant to be,
+/// one that has room for all of them, but that what only one of them names is taken for something that the others do not have.
+/// What is listed under `properties` or `items` is taken for what the place is meant to be,
 /// also where `type` does not say so. A reference that leads back to itself allows anything there.
 ///
 /// ```
@@ -39,6 +40,8 @@ pub struct Outline {
     pub types: Types,
     /// What `format` says of texts.
     pub format: Option<String>,
+    /// Whether a text of another format is rejected: it is where `format` is asserted, and known.
+    pub is_format_asserted: bool,
     /// The least whole number.
     pub minimum: Option<i128>,
     /// The greatest whole number.
@@ -91,7 +94,7 @@ impl Outline {
         N: AsRef<str>,
         T: AsRef<str>,
     {
-        Ok(read::read(&Documents::read(text, references, options)?))
+        Ok(read::read(&Documents::read(text, references, options)?, options))
     }
 
     /// An outline of anything.
@@ -100,6 +103,7 @@ impl Outline {
         Outline {
             types: Types::ANY,
             format: None,
+            is_format_asserted: false,
             minimum: None,
             maximum: None,
             choices: None,

@@ -1,25 +1,35 @@
 //! A schema to an outline.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::{Others, Outline, Property, Types};
 use crate::accept::Whole;
 use crate::draft::Draft;
 use crate::library::Documents;
+use crate::options::{Formats, Options};
 
-/// Schemas that are looked at, each as often as others apply it; what comes behind may be anything.
+/// Schemas and names of members that are looked at, each as often as others apply it; what comes behind may be anything.
 const SCHEMAS_MAX: usize = 20_000;
 /// Schemas inside of each other that are looked at.
 const DEPTH_MAX: usize = 64;
 
-pub(super) fn read(documents: &Documents) -> Outline {
-    let mut reader = Reader { documents, draft: documents.draft(), path: Vec::new(), left: SCHEMAS_MAX };
+pub(super) fn read(documents: &Documents, options: &Options) -> Outline {
+    let draft = documents.draft();
+    let asserts_formats = match options.formats {
+        Formats::Assert => true,
+        Formats::Ignore => false,
+        Formats::ByDraft => draft <= Draft::Draft7,
+    };
+    let mut reader = Reader { documents, draft, asserts_formats, path: Vec::new(), left: SCHEMAS_MAX };
     reader.outline(documents.root(), documents.whole())
 }
 
 struct Reader<'d> {
     documents: &'d Documents,
     draft: Draft,
+    asserts_formats: bool,
     /// The schemas that are being looked at, each inside of the one before it.
     path: Vec<*const Value>,
     left: usize,
@@ -82,6 +92,9 @@ impl<'d> Reader<'d> {
             outline.choices = Some(values.iter().filter(|value| value.is_string()).count());
         }
         outline.format = object.get("format").and_then(Value::as_str).map(str::to_owned);
+        let is_known =
+            |format: &String| jsonschema::options().is_known_format(self.draft.in_library(), format);
+        outline.is_format_asserted = self.asserts_formats && outline.format.as_ref().is_some_and(is_known);
         outline.minimum = bound(object, "minimum", "exclusiveMinimum", f64::ceil, 1);
         outline.maximum = bound(object, "maximum", "exclusiveMaximum", f64::floor, -1);
         self.members(&mut outline, object, document);
@@ -95,17 +108,20 @@ impl<'d> Reader<'d> {
     }
 
     fn members(&mut self, outline: &mut Outline, object: &'d Map<String, Value>, document: Whole<'d>) {
-        let required: Vec<&str> = list(object, "required").iter().filter_map(Value::as_str).collect();
+        let mut required: Vec<&str> = list(object, "required").iter().filter_map(Value::as_str).collect();
+        required.truncate(self.left);
+        self.left -= required.len();
+        let mut unnamed: HashSet<&str> = required.iter().copied().collect();
         for (name, schema) in object.get("properties").and_then(Value::as_object).into_iter().flatten() {
             outline.properties.push(Property {
                 name: name.clone(),
                 outline: self.outline(schema, document),
-                is_required: required.contains(&name.as_str()),
+                is_required: unnamed.remove(name.as_str()),
             });
         }
         for name in required {
             // It may be named by another schema of the same place.
-            if outline.properties.iter().all(|property| property.name != name) {
+            if unnamed.remove(name) {
                 let (name, outline_of) = (name.to_owned(), Outline::any());
                 outline.properties.push(Property { name, outline: outline_of, is_required: true });
             }
@@ -182,7 +198,7 @@ fn bound(
         Some(other) if other.is_number() => {
             let other = whole(other).map(beyond)?;
             Some(match number {
-                Some((number, _)) if (number - other).signum() == step => number,
+                Some((number, _)) if (step > 0) == (number > other) => number,
                 _ => other,
             })
         }

@@ -147,3 +147,28 @@ fn what_grows_with_each_step_ends() {
     lines(&outline, "$", &mut lines_of);
     assert!(lines_of.lines().count() < 100_000);
 }
+
+#[test]
+fn names_that_are_asked_for_cost_as_schemas_do() {
+    let required: Vec<String> = (0..1_000).map(|n| format!("\"r{n}\"")).collect();
+    let properties: Vec<String> =
+        (0..10_000).map(|n| format!(r##""p{n}":{{"$ref":"#/definitions/d"}}"##)).collect();
+    let text = format!(
+        r#"{{"definitions":{{"d":{{"required":[{}]}}}},"properties":{{{}}}}}"#,
+        required.join(","),
+        properties.join(",")
+    );
+    let none: [(&str, &str); 0] = [];
+    let outline = Outline::read(&text, none, &Options::default()).unwrap();
+    let inner: usize = outline.properties.iter().map(|property| property.outline.properties.len()).sum();
+    assert_eq!(outline.properties.len(), 10_000);
+    assert!(inner > 0 && inner < 20_000, "{inner}");
+}
+
+#[test]
+fn bounds_beyond_all_numbers_are_bounds() {
+    check(
+        r#"{"type":"integer","minimum":1e300,"exclusiveMinimum":-1e300}"#,
+        &format!("$: integer, from {}", i128::MAX),
+    );
+}

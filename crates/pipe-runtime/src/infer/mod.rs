@@ -37,14 +37,15 @@ const SAMPLES_TIMEOUT_MS: u64 = 60_000;
 /// [`InferError`] where the topic or the schema cannot be read, or where nothing says which columns there are.
 pub async fn infer_topic(draft: &PipeDraft, count: usize) -> Result<InferReport, InferError> {
     let records = sample::newest(draft.file(), count, Duration::from_millis(SAMPLES_TIMEOUT_MS)).await?;
-    let declared = match &draft.file().schema_registry {
+    let (declared, problem) = match &draft.file().schema_registry {
         Some(registry) => schema::of_topic(registry, &records).await?,
-        None => None,
+        None => (None, None),
     };
     let draft = draft.clone();
     // It takes all of a core: a second for some ten megabytes.
     let work = move || infer_records(&draft, &records, declared);
-    tokio::task::spawn_blocking(work).await.map_err(|_| PipeError::WorkerPanicked)?
+    let report = tokio::task::spawn_blocking(work).await.map_err(|_| PipeError::WorkerPanicked)??;
+    Ok(InferReport { schema_problem: problem, ..report })
 }
 
 /// The columns of records that were read already, and of their schema.

@@ -50,6 +50,8 @@ pub struct InferReport {
     pub table: String,
     /// The id of the schema that goes before the samples, where a registry has one.
     pub schema: Option<u32>,
+    /// Why the schema that the newest record names does not.
+    pub schema_problem: Option<String>,
     /// Samples that were read.
     pub read: u64,
     /// Of these, samples that the columns were inferred from; all of them can be loaded.
@@ -193,6 +195,7 @@ pub(super) fn report(
         topic: draft.filter(|_| gathered.origins == Origins::Records).map(|draft| draft.topic().to_owned()),
         table: table.to_owned(),
         schema: gathered.schema.map(|id| id.0),
+        schema_problem: None,
         read: gathered.read(),
         samples: inferred.samples,
         refused: inferred.refused,

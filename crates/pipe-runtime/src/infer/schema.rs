@@ -6,7 +6,9 @@ mod tests;
 
 use housepipe_json_schema::{Options, Outline};
 use housepipe_kafka_source::OwnedRecord;
-use housepipe_schema_registry::{Framing, Registry, Resolved, SchemaId, SchemaKind, Target, parse_framing};
+use housepipe_schema_registry::{
+    ErrorClass, Framing, Registry, Resolved, SchemaId, SchemaKind, Target, parse_framing,
+};
 use housepipe_transform::ExpectedColumn;
 
 use crate::error::{PipeError, explain};
@@ -19,33 +21,49 @@ pub(crate) struct Declared {
     pub(crate) columns: Vec<ExpectedColumn>,
 }
 
-/// The schema of the topic's records: that of the newest record that names one, else the one that the pipe file names. None
-/// where there is neither.
+/// The schema of the topic's records: that which the newest of them names, or the one of the pipe file, where it names none, or one
+/// that is not to be used. None where there is neither; then the text says why the records' own was not used.
 ///
 /// # Errors
-/// [`PipeError::Registry`] where it is not to be had, and [`PipeError::Schema`] where it is no JSON Schema.
+/// [`PipeError::Registry`] where the registry does not answer, or lacks the schema of the pipe file, and [`PipeError::Schema`] where
+/// that one is no JSON Schema.
 pub(super) async fn of_topic(
     spec: &RegistrySpec,
     records: &[OwnedRecord],
-) -> Result<Option<Declared>, PipeError> {
-    let target = match (newest_id(records), &spec.target) {
-        (Some(id), _) => Target::Id(id),
-        (None, Target::Root) => return Ok(None),
-        (None, target) => target.clone(),
-    };
+) -> Result<(Option<Declared>, Option<String>), PipeError> {
     let registry = Registry::new(spec.config.clone())?;
-    let schema = registry.fetch(&target).await?;
-    let resolved = registry.resolve(&schema).await?;
-    declared(&resolved).map(Some)
+    let mut problem = None;
+    if let Some(id) = newest_id(records) {
+        match of_target(&registry, &Target::Id(id)).await {
+            Ok(declared) => return Ok((Some(declared), None)),
+            Err(PipeError::Registry(error)) if error.class() != ErrorClass::Reject => {
+                return Err(error.into());
+            }
+            Err(error) => problem = Some(explain(&error)),
+        }
+    }
+    let declared = match &spec.target {
+        Target::Root => None,
+        target => Some(of_target(&registry, target).await?),
+    };
+    Ok((declared, problem))
 }
 
-/// The schema that the newest of the records names that name one.
+async fn of_target(registry: &Registry, target: &Target) -> Result<Declared, PipeError> {
+    let schema = registry.fetch(target).await?;
+    let resolved = registry.resolve(&schema).await?;
+    // A schema may be large.
+    tokio::task::spawn_blocking(move || declared(&resolved)).await.map_err(|_| PipeError::WorkerPanicked)?
+}
+
+/// The schema that the newest record names; none where that names none.
 fn newest_id(records: &[OwnedRecord]) -> Option<SchemaId> {
-    let framed = records.iter().filter_map(|record| match parse_framing(record.payload.as_deref()?) {
-        Framing::Framed { schema_id, .. } => Some((record.timestamp_ms, record.offset.0, schema_id)),
+    let with_value = records.iter().filter(|record| record.payload.is_some());
+    let newest = with_value.max_by_key(|record| (record.timestamp_ms, record.offset.0))?;
+    match parse_framing(newest.payload.as_deref()?) {
+        Framing::Framed { schema_id, .. } => Some(schema_id),
         Framing::Unframed(_) => None,
-    });
-    framed.max_by_key(|(timestamp_ms, offset, _)| (*timestamp_ms, *offset)).map(|(.., id)| id)
+    }
 }
 
 fn declared(resolved: &Resolved) -> Result<Declared, PipeError> {

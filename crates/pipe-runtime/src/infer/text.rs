@@ -38,6 +38,9 @@ impl InferReport {
     /// What to know of the samples: those that are in no column.
     fn remarks(&self) -> Vec<String> {
         let mut lines = Vec::new();
+        if let Some(problem) = &self.schema_problem {
+            lines.push(format!("the schema that the newest record names is not used: {problem}"));
+        }
         if let Some(first) = &self.first_refused {
             let codes: Vec<String> =
                 self.refused_by_code.iter().map(|(code, count)| format!("{count} {code}")).collect();

@@ -48,6 +48,8 @@ pub(super) struct Expected {
     op: Op,
     /// The first sample that does not fit the type.
     pub(super) otherwise: Option<Mark>,
+    /// A sample has it, and there was no room for one more column.
+    has_no_place: bool,
 }
 
 /// All of them.
@@ -79,7 +81,7 @@ impl ExpectedColumns {
             return Err(not_supported("an expected column is one column"));
         };
         self.by_key.insert(column.name.as_bytes().into(), self.all.len());
-        self.all.push(Expected { column, op: field.op, otherwise: None });
+        self.all.push(Expected { column, op: field.op, otherwise: None, has_no_place: false });
         Ok(())
     }
 
@@ -96,15 +98,30 @@ impl ExpectedColumns {
         }
     }
 
+    /// Notes that a sample has the key, and that no column could be made of it.
+    pub(super) fn has_no_place(&mut self, key: &[u8]) {
+        if let Some(expected) = self.by_key.get(key).and_then(|at| self.all.get_mut(*at)) {
+            expected.has_no_place = true;
+        }
+    }
+
     /// Those that no sample has, in their order.
     pub(super) fn unseen<'e>(&'e self, seen: &'e Objects) -> impl Iterator<Item = &'e Expected> {
         let is_last = |at: usize, it: &Expected| self.by_key.get(it.column.name.as_bytes()) == Some(&at);
-        let all = self.all.iter().enumerate().filter(move |(at, it)| is_last(*at, it));
+        let all = self.all.iter().enumerate().filter(move |(at, it)| is_last(*at, it) && !it.has_no_place);
         all.map(|(_, it)| it).filter(|it| seen.find(it.column.name.as_bytes(), usize::MAX).is_none())
     }
 }
 
 impl Expected {
+    /// Whether its name is that of a part of one of these, or the other way round.
+    pub(super) fn is_beside(&self, fields: &[Field]) -> bool {
+        let name = self.column.name.as_bytes();
+        let is_below =
+            |inner: &[u8], outer: &[u8]| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with(b"."));
+        fields.iter().any(|field| is_below(&field.key, name) || is_below(name, &field.key))
+    }
+
     /// Whether ClickHouse would take it and another column for parts of one, if it is stored in parts.
     pub(super) fn clashes(&self, fields: &[Field], others: &ExpectedColumns) -> bool {
         let name = self.column.name.as_bytes();

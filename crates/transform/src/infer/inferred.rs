@@ -184,7 +184,8 @@ pub(super) fn infer(inference: &Inference, options: &InferenceOptions) -> Inferr
     let nothing = Node::default();
     for expected in inference.expected.unseen(&inference.columns) {
         let name = &expected.column.name;
-        if expected.clashes(&inference.columns.fields, &inference.expected) {
+        let fields = &inference.columns.fields;
+        if expected.is_beside(fields) || expected.clashes(fields, &inference.expected) {
             let reason = format!(
                 "{}, and no sample has it: ClickHouse would take it and columns whose names are the same up to a point for \
                  parts of one",

@@ -141,8 +141,8 @@ impl Inference {
     }
 
     /// Expects a column, as the records' schema has it; to be called before samples are added. A type that is certain is
-    /// chosen where all samples fit it, and they do not know better: a number that is a moment by name and size, an amount of
-    /// money, a moment with more digits. A column that no sample has is added behind the others.
+    /// chosen where all samples fit it and stay in it what they are, and where they do not know better: a number that is a moment
+    /// by name and size, an amount of money. A column that no sample has is added behind the others.
     ///
     /// ```
     /// use housepipe_transform::{ExpectedColumn, Inference};
@@ -206,6 +206,7 @@ impl Inference {
                 self.columns.fields.len() < self.limits.columns_max && key.len() <= self.limits.key_bytes_max;
             let place = self.columns.find(key, guess).or_else(|| has_room.then(|| self.columns.push(key)));
             let Some(at) = place else {
+                self.expected.has_no_place(key);
                 self.without_column += 1;
                 let shown = &key[..key.len().min(self.limits.key_bytes_max)];
                 self.first_without_column.get_or_insert_with(|| shown.into());

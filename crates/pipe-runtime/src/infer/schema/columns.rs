@@ -24,23 +24,14 @@ fn column(property: &Property, id: SchemaId) -> Option<ExpectedColumn> {
     if name.is_empty() || unwritable(name).is_some() || outline.types == Types::NONE {
         return None;
     }
-    let said = said(outline, *is_required);
-    Some(match data_type(outline, LEVELS_MAX) {
-        Some(ty) => {
-            let column = ExpectedColumn::new(
-                name,
-                nullable(ty, outline, *is_required),
-                format!("schema {id}: {said}"),
-            );
-            let says_type_of_text = outline.format.is_some() || outline.choices.is_some();
-            let is_plain_text = outline.types.without(Types::NULL) == Types::STRING && !says_type_of_text;
-            if is_plain_text { column.unless_seen() } else { column }
-        }
-        None => {
-            let ty = nullable(DataType::String, outline, *is_required);
-            ExpectedColumn::new(name, ty, format!("schema {id}: {said}, kept as its text")).unless_seen()
-        }
-    })
+    let mut reason = format!("schema {id}: {}", said(outline, *is_required));
+    let mut is_certain = outline.types != Types::ANY;
+    let ty = data_type(outline, LEVELS_MAX, &mut is_certain).unwrap_or_else(|| {
+        reason.push_str(", kept as its text");
+        DataType::String
+    });
+    let column = ExpectedColumn::new(name, nullable(ty, outline, *is_required), reason);
+    Some(if is_certain { column } else { column.unless_seen() })
 }
 
 /// What the schema says, in words.
@@ -71,20 +62,24 @@ fn said(outline: &Outline, is_required: bool) -> String {
     words
 }
 
-/// The type of the values that are not null; none where it is not said, or there are several.
-fn data_type(outline: &Outline, levels: usize) -> Option<DataType> {
+/// The type of the values that are not null; none where it is not said, or there are several. What samples show goes before it
+/// where it becomes less than certain: the schema allows more than the type has room for, or says too little.
+fn data_type(outline: &Outline, levels: usize, is_certain: &mut bool) -> Option<DataType> {
     let types = outline.types.without(Types::NULL);
     Some(match types {
         Types::BOOLEAN => DataType::Bool,
         Types::INTEGER => integer(outline),
         types if types == NUMBER || types == Types::FRACTION => DataType::Float64,
-        Types::STRING => text(outline),
+        Types::STRING => text(outline, is_certain),
         Types::ARRAY => {
             let items = outline.items.as_deref();
-            let element = items.map(|items| element(items, true, levels)).unwrap_or(Some(DataType::String));
-            DataType::Array(Box::new(element.unwrap_or(DataType::String)))
+            let element = items.and_then(|items| element(items, true, levels, is_certain));
+            *is_certain &= element.is_some();
+            DataType::Array(Box::new(
+                element.unwrap_or_else(|| DataType::Nullable(Box::new(DataType::String))),
+            ))
         }
-        Types::OBJECT => object(outline, levels),
+        Types::OBJECT => object(outline, levels, is_certain),
         _ => return None,
     })
 }
@@ -111,46 +106,57 @@ fn integer(outline: &Outline) -> DataType {
     narrow.map_or(DataType::Int64, |(.., ty)| ty)
 }
 
-fn text(outline: &Outline) -> DataType {
-    match (outline.format.as_deref(), outline.choices) {
-        (_, Some(..=CHOICES_MAX)) => DataType::LowCardinality(Box::new(DataType::String)),
-        (Some("date-time"), _) => DataType::DateTime64(3, Some(TimeZone::UTC)),
-        (Some("date"), _) => DataType::Date32,
-        (Some("uuid"), _) => DataType::Uuid,
-        (Some("ipv4"), _) => DataType::Ipv4,
-        (Some("ipv6"), _) => DataType::Ipv6,
+/// A type for texts of a format, a dictionary for those that are listed. A format that nobody checks is a hope, and a text of no
+/// format may be of any.
+fn text(outline: &Outline, is_certain: &mut bool) -> DataType {
+    if let Some(..=CHOICES_MAX) = outline.choices {
+        return DataType::LowCardinality(Box::new(DataType::String));
+    }
+    *is_certain &= outline.is_format_asserted;
+    match outline.format.as_deref() {
+        Some("date-time") => DataType::DateTime64(6, Some(TimeZone::UTC)),
+        Some("date") => DataType::Date32,
+        Some("uuid") => DataType::Uuid,
+        Some("ipv4") => DataType::Ipv4,
+        Some("ipv6") => DataType::Ipv6,
         _ => DataType::String,
     }
 }
 
-/// A Tuple of the members that are named, a Map where all are alike, else JSON.
-fn object(outline: &Outline, levels: usize) -> DataType {
+/// A Tuple of the members that are named where there are no others, a Map where all are alike, else JSON, which keeps whatever
+/// members there are.
+fn object(outline: &Outline, levels: usize, is_certain: &mut bool) -> DataType {
     let json = DataType::Json(JsonTypeArgs::default());
     let Some(levels) = levels.checked_sub(1) else { return json };
-    if let (true, Others::Of(values)) = (outline.properties.is_empty(), &outline.others) {
-        return match element(values, true, levels) {
-            Some(ty) => DataType::Map(Box::new(DataType::String), Box::new(ty)),
-            None => json,
-        };
+    match &outline.others {
+        Others::Of(values) if outline.properties.is_empty() => {
+            let ty = element(values, true, levels, is_certain);
+            ty.map_or(json, |ty| DataType::Map(Box::new(DataType::String), Box::new(ty)))
+        }
+        Others::None if !outline.properties.is_empty() => {
+            let elements = outline.properties.iter().map(|property| {
+                let ty = element(&property.outline, property.is_required, levels, is_certain)?;
+                can_name(&property.name).then(|| TupleElement::named(property.name.as_str(), ty))
+            });
+            elements.collect::<Option<Vec<_>>>().map_or(json, DataType::Tuple)
+        }
+        _ => {
+            *is_certain &= outline.properties.is_empty();
+            json
+        }
     }
-    let can_name = |name: &str| {
-        let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
-        !is_number && name != "null" && !name.contains('.') && unwritable(name).is_none()
-    };
-    if outline.properties.is_empty() || matches!(outline.others, Others::Of(_)) {
-        return json;
-    }
-    let elements = outline.properties.iter().map(|property| {
-        let ty = element(&property.outline, property.is_required, levels)?;
-        can_name(&property.name).then(|| TupleElement::named(property.name.as_str(), ty))
-    });
-    elements.collect::<Option<Vec<_>>>().map_or(json, DataType::Tuple)
+}
+
+/// Whether a key may be the name of an element of a Tuple, and is read as that one.
+fn can_name(name: &str) -> bool {
+    let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+    !is_number && name != "null" && !name.contains('.') && unwritable(name).is_none()
 }
 
 /// The type of what stands inside of another value; none where it is not said.
-fn element(outline: &Outline, is_required: bool, levels: usize) -> Option<DataType> {
+fn element(outline: &Outline, is_required: bool, levels: usize, is_certain: &mut bool) -> Option<DataType> {
     let levels = levels.checked_sub(1)?;
-    data_type(outline, levels).map(|ty| nullable(ty, outline, is_required))
+    data_type(outline, levels, is_certain).map(|ty| nullable(ty, outline, is_required))
 }
 
 /// The type with NULL, where the value may be null or missing and the type has room for it.

@@ -56,7 +56,8 @@ fn a_table_without_a_sample() {
             "labels":{"type":"object","additionalProperties":{"type":"string"}},
             "extra":{"type":"object"},
             "address":{"type":"object","required":["city"],"properties":{"city":{"type":"string"},"zip":{"type":"string"}}},
-            "items":{"type":"array","items":{"type":"object","required":["sku"],"properties":{
+            "place":{"type":"object","required":["lat"],"properties":{"lat":{"type":"number"},"hint":{"type":"string"}},"additionalProperties":false},
+            "items":{"type":"array","items":{"type":"object","required":["sku"],"additionalProperties":false,"properties":{
                 "sku":{"type":"string"},"count":{"type":"integer","minimum":1}}}},
             "tags":{"type":"array","items":{"type":"string"}}
         }}"#,
@@ -69,8 +70,8 @@ fn a_table_without_a_sample() {
                 # months of placed_at: whole partitions can be dropped when they are old, and there are few of them
                 partition_by: toYYYYMM(placed_at)
               columns:
-                # 99 %: schema 7: object, may be missing
-                - { name: address, type: "Tuple(city String, zip Nullable(String))" }
+                # 50 %: schema 7: object, may be missing
+                - { name: address, type: JSON }
                 # 50 %: schema 7: anything, may be missing, kept as its text
                 - { name: anything, type: Nullable(String) }
                 # 99 %: schema 7: integer, or null, may be missing
@@ -83,23 +84,25 @@ fn a_table_without_a_sample() {
                 - { name: gift, type: Nullable(Bool) }
                 # 99 %: schema 7: string of format "ipv4", may be missing
                 - { name: ip, type: Nullable(IPv4) }
-                # 99 %: schema 7: array, always there
+                # 50 %: schema 7: array, always there
                 - { name: items, type: "Array(Tuple(count Nullable(UInt64), sku String))" }
-                # 99 %: schema 7: object, may be missing
+                # 50 %: schema 7: object, may be missing
                 - { name: labels, type: "Map(String, String)" }
                 # 50 %: schema 7: string, may be missing
                 - { name: note, type: Nullable(String) }
-                # 50 %: schema 7: integer, string, may be missing, kept as its text
+                # 99 %: schema 7: integer, string, may be missing, kept as its text
                 - { name: odd, type: Nullable(String) }
-                # 99 %: schema 7: string of format "uuid", always there
+                # 50 %: schema 7: string of format "uuid", always there
                 - { name: order_id, type: UUID }
+                # 50 %: schema 7: object, may be missing
+                - { name: place, type: "Tuple(hint Nullable(String), lat Float64)" }
                 # 99 %: schema 7: string of format "date-time", always there
-                - { name: placed_at, type: "DateTime64(3, 'UTC')" }
+                - { name: placed_at, type: "DateTime64(6, 'UTC')" }
                 # 99 %: schema 7: integer from 0 to 60000, may be missing
                 - { name: quantity, type: Nullable(UInt16) }
                 # 99 %: schema 7: string, one of 3, always there
                 - { name: status, type: LowCardinality(String) }
-                # 99 %: schema 7: array, may be missing
+                # 50 %: schema 7: array, may be missing
                 - { name: tags, type: Array(String) }
                 # 99 %: schema 7: number from 0 on, always there
                 - { name: total, type: Float64 }
@@ -107,7 +110,7 @@ fn a_table_without_a_sample() {
             # `housepipe run` creates the table with:
             # CREATE TABLE IF NOT EXISTS `orders`
             # (
-            #     `address` Tuple(city String, zip Nullable(String)),
+            #     `address` JSON,
             #     `anything` Nullable(String),
             #     `delta` Nullable(Int64),
             #     `due` Nullable(Date32),
@@ -119,7 +122,8 @@ fn a_table_without_a_sample() {
             #     `note` Nullable(String),
             #     `odd` Nullable(String),
             #     `order_id` UUID,
-            #     `placed_at` DateTime64(3, 'UTC'),
+            #     `place` Tuple(hint Nullable(String), lat Float64),
+            #     `placed_at` DateTime64(6, 'UTC'),
             #     `quantity` Nullable(UInt16),
             #     `status` LowCardinality(String),
             #     `tags` Array(String),

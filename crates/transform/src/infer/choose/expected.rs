@@ -10,15 +10,22 @@ use crate::types::DataType;
 /// How sure an expected type is, at least: what says so says it of every record.
 const CONFIDENCE: f64 = 0.99;
 
-/// The type of a column that samples have, of which `seen` is the type by the samples alone.
+/// Up to here a Float64 holds every whole number: 2^53.
+const FLOAT_EXACT_MAX: i128 = 1 << 53;
+
+/// The type of a column that samples have, of which `seen` is the type by the samples alone. That one stays where the expected one
+/// would refuse one of them, or store it otherwise than as it stands there.
 pub(in super::super) fn agreed(expected: &Expected, mut seen: Choice, node: &Node, samples: u64) -> Choice {
     let column = &expected.column;
+    if !column.is_certain {
+        return seen;
+    }
     if expected.otherwise.is_some() {
         seen.notes
             .push(format!("not every sample fits {}, which was expected: {}", column.ty, column.reason));
         return seen;
     }
-    if !column.is_certain || is_finer(&seen.ty, &column.ty) {
+    if node.values() > 0 && !keeps(&seen.ty, &column.ty, Some(node)) {
         return seen;
     }
     let time = time(&column.ty, seen.time, node);
@@ -63,26 +70,66 @@ fn time(ty: &DataType, seen: Option<TimeUnit>, node: &Node) -> Option<TimeUnit> 
     }
 }
 
-/// Whether the type by the samples says the same, and more: numbers that are moments by name and size, amounts of money,
-/// moments with more digits.
-fn is_finer(seen: &DataType, expected: &DataType) -> bool {
+/// Whether what `seen` holds is the same in `expected`, which takes it. Where the samples know it better it is not: numbers that are
+/// moments by name and size, amounts of money, the digits of a moment. Without the node of what was seen, in doubt it is not.
+fn keeps(seen: &DataType, expected: &DataType, node: Option<&Node>) -> bool {
     match (bare(seen), bare(expected)) {
-        (DataType::DateTime(_), ty) => is_integer(ty),
-        (DataType::DateTime64(..) | DataType::Decimal(..), DataType::Float64) => true,
-        (DataType::DateTime64(seen, _), DataType::DateTime64(expected, _)) => seen > expected,
-        _ => false,
+        (_, DataType::String | DataType::Json(_)) => true,
+        (seen, DataType::Float64) => {
+            let is_exact = |node: &Node| {
+                let whole = node.integers.as_ref();
+                whole.is_none_or(|whole| whole.is_within(-FLOAT_EXACT_MAX, FLOAT_EXACT_MAX))
+            };
+            *seen == DataType::Float64 || (is_integer(seen) && node.is_some_and(is_exact))
+        }
+        (seen, expected) if is_integer(expected) => is_integer(seen),
+        (DataType::Date, DataType::Date32) => true,
+        (DataType::Array(seen), DataType::Array(expected)) => {
+            let element =
+                node.and_then(|node| node.arrays.as_ref()).and_then(|arrays| arrays.element.as_ref());
+            // Of arrays that were all empty nothing is known of what is inside.
+            (node.is_some() && element.is_none()) || keeps_inside(seen, expected, element)
+        }
+        (DataType::Map(_, seen), DataType::Map(_, expected)) => keeps_inside(seen, expected, None),
+        (DataType::Tuple(seen), DataType::Map(_, expected)) => {
+            seen.iter().all(|element| keeps_inside(&element.ty, expected, None))
+        }
+        (DataType::Tuple(seen), DataType::Tuple(expected)) => seen.iter().all(|seen| {
+            let twin = expected.iter().find(|expected| expected.name == seen.name);
+            twin.is_some_and(|expected| keeps_inside(&seen.ty, &expected.ty, None))
+        }),
+        (seen, expected) => seen == expected,
     }
+}
+
+/// The same inside of another value, where NULL needs its place as well.
+fn keeps_inside(seen: &DataType, expected: &DataType, node: Option<&Node>) -> bool {
+    (is_nullable(expected) || !is_nullable(seen)) && keeps(seen, expected, node)
 }
 
 fn is_integer(ty: &DataType) -> bool {
     use DataType as T;
-    matches!(ty, T::Int8 | T::Int16 | T::Int32 | T::Int64 | T::UInt8 | T::UInt16 | T::UInt32 | T::UInt64)
+    matches!(
+        ty,
+        T::Int8
+            | T::Int16
+            | T::Int32
+            | T::Int64
+            | T::Int128
+            | T::Int256
+            | T::UInt8
+            | T::UInt16
+            | T::UInt32
+            | T::UInt64
+            | T::UInt128
+            | T::UInt256
+    )
 }
 
-/// The type without NULL.
+/// The type without NULL and without a dictionary.
 fn bare(ty: &DataType) -> &DataType {
     match ty {
-        DataType::Nullable(inner) => bare(inner),
+        DataType::Nullable(inner) | DataType::LowCardinality(inner) => bare(inner),
         ty => ty,
     }
 }

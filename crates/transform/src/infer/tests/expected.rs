@@ -90,18 +90,62 @@ fn samples_may_know_it_better() {
 }
 
 #[test]
+fn nothing_that_samples_show_is_stored_otherwise() {
+    check(
+        &[
+            "n Float64",
+            "small Float64",
+            "day Date32",
+            "at Array(DateTime64(3, 'UTC'))",
+            "list Array(String)",
+            "o Tuple(a Int64)",
+            "empty Array(UInt8)",
+            "text String",
+        ],
+        &[
+            r#"{"n":9007199254740993,"small":7,"day":"9999-12-31","at":["2026-01-01T10:00:00.123456Z"],"list":[null,"a"],
+               "o":{"a":1,"b":2},"empty":[],"text":1}"#,
+        ],
+        &expect![[r#"
+            n UInt64 | 0.67, sample 0: 1 whole number, none below zero
+            small Float64 | 0.99, sample -: it says so
+            day String | 0.67, sample 0: 1 text
+            at Array(DateTime64(6, 'UTC')) | 0.67, sample 0: 1 array of 1 date with time, with up to 6 digits of a second
+            list Array(Nullable(String)) | 0.67, sample 0: 1 array of 1 text
+            o Tuple(a UInt64, b UInt64) | 0.67, sample 0: 1 object with the same 2 keys
+            empty Array(UInt8) | 0.99, sample -: it says so
+            text String | 0.99, sample -: it says so
+            ORDER BY [] PARTITION BY None
+        "#]],
+    );
+}
+
+#[test]
+fn a_key_without_a_place_is_no_column() {
+    let limits = InferenceLimits { columns_max: 2, ..InferenceLimits::default() };
+    let mut inference = Inference::with_limits(limits);
+    for name in ["b", "c"] {
+        inference.expect(ExpectedColumn::new(name, "UInt8".parse().unwrap(), "")).unwrap();
+    }
+    let inferred = infer(&mut inference, &[r#"{"x":1,"y":1,"b":"text"}"#]);
+    assert_eq!(inferred.columns().to_string(), "x UInt64, y UInt64, c Nullable(UInt8)");
+}
+
+#[test]
 fn parts_of_others_are_left_out() {
     check(
-        &["a Tuple(b Int64)", "c.d Array(String)", "e Tuple(f Int64)", "e.f Int64"],
-        &[r#"{"a.b":1}"#],
+        &["a Tuple(b Int64)", "c.d Array(String)", "e Tuple(f Int64)", "e.f Int64", "g.h Int64"],
+        &[r#"{"a.b":1,"g":{"h":1}}"#],
         &expect![[r#"
             a.b UInt64 | 0.67, sample 0: 1 whole number, none below zero
               note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
+            g Tuple(h UInt64) | 0.67, sample 0: 1 object with the same key
             e.f Nullable(Int64) | 0.99, sample -: it says so; no sample has it
               note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
             left out: "a": it says so, and no sample has it: ClickHouse would take it and columns whose names are the same up to a point for parts of one
             left out: "c.d": it says so, and no sample has it: ClickHouse would take it and columns whose names are the same up to a point for parts of one
             left out: "e": it says so, and no sample has it: ClickHouse would take it and columns whose names are the same up to a point for parts of one
+            left out: "g.h": it says so, and no sample has it: ClickHouse would take it and columns whose names are the same up to a point for parts of one
             ORDER BY [] PARTITION BY None
         "#]],
     );
