@@ -246,7 +246,7 @@ fn columns_are_inferred_from_the_schema() {
     assert_eq!(
         columns(&document),
         [
-            "at Nullable(DateTime64(3, 'UTC'))",
+            "at Nullable(DateTime64(6, 'UTC'))",
             "id Int64",
             "kind LowCardinality(Nullable(String))",
             "n Nullable(UInt8)"
@@ -291,7 +291,11 @@ fn columns_are_inferred_from_the_schema() {
     let document = infer(&["infer", "-f", "pipe.yaml", "--json"]).json();
     let problem = document["schema_problem"].as_str().unwrap();
     assert!(problem.contains("no schema with the id 2000000000"), "{problem}");
-    assert_eq!(columns(&document)[3], "n UInt64", "a sample does not fit what the schema says: {document}");
+    assert_eq!(
+        columns(&document)[3],
+        "n Nullable(UInt64)",
+        "a sample does not fit what the schema says: {document}"
+    );
 
     // An unavailable registry is told, and nothing is inferred without it.
     let away = pipe.clone().replacing(&registry.url(), "http://127.0.0.1:1");

@@ -4,7 +4,7 @@ use super::super::expected::Expected;
 use super::super::keys::{EVENT_SECONDS, TimeUnit, is_nullable};
 use super::super::node::Node;
 use super::words::absences;
-use super::{Absence, Choice, nullable};
+use super::{Absence, Choice, nullable, takes_null, with_null};
 use crate::types::DataType;
 
 /// How sure an expected type is, at least: what says so says it of every record.
@@ -17,15 +17,17 @@ const FLOAT_EXACT_MAX: i128 = 1 << 53;
 /// would refuse one of them, or store it otherwise than as it stands there.
 pub(in super::super) fn agreed(expected: &Expected, mut seen: Choice, node: &Node, samples: u64) -> Choice {
     let column = &expected.column;
-    if !column.is_certain {
-        return seen;
-    }
     if expected.otherwise.is_some() {
         seen.notes
             .push(format!("not every sample fits {}, which was expected: {}", column.ty, column.reason));
-        return seen;
     }
-    if node.values() > 0 && !keeps(&seen.ty, &column.ty, Some(node)) {
+    let is_kept = node.values() == 0 || keeps(&seen.ty, &column.ty, Some(node));
+    if !column.is_certain || expected.otherwise.is_some() || !is_kept {
+        // That it may be null or missing no sample can speak against.
+        if is_nullable(&column.ty) && !is_nullable(&seen.ty) && takes_null(&seen.ty) {
+            seen.ty = with_null(seen.ty);
+            seen.reason.push_str(&format!("; NULL, since {}", column.reason));
+        }
         return seen;
     }
     let time = time(&column.ty, seen.time, node);

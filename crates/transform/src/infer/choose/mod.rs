@@ -227,12 +227,22 @@ fn nullable(choice: Choice, node: &Node, absence: Absence) -> Choice {
     if first.is_none() && node.values() > 0 {
         return choice;
     }
-    let ty = match choice.ty {
+    if !takes_null(&choice.ty) {
+        return choice;
+    }
+    Choice { ty: with_null(choice.ty), mark: later(choice.mark, first), ..choice }
+}
+
+/// Whether the type has room for NULL.
+fn takes_null(ty: &DataType) -> bool {
+    !matches!(ty, DataType::Array(_) | DataType::Map(..) | DataType::Tuple(_) | DataType::Json(_))
+}
+
+/// The type with NULL, where it has room for it.
+fn with_null(ty: DataType) -> DataType {
+    match ty {
         DataType::LowCardinality(inner) => DataType::LowCardinality(Box::new(DataType::Nullable(inner))),
-        ty @ (DataType::Array(_) | DataType::Map(..) | DataType::Tuple(_) | DataType::Json(_)) => {
-            return Choice { ty, ..choice };
-        }
-        ty => DataType::Nullable(Box::new(ty)),
-    };
-    Choice { ty, mark: later(choice.mark, first), ..choice }
+        ty if takes_null(&ty) => DataType::Nullable(Box::new(ty)),
+        ty => ty,
+    }
 }
