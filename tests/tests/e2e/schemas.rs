@@ -286,8 +286,8 @@ fn columns_are_inferred_from_the_schema() {
     let sums = format!("SELECT count(), sum(n), countIf(ip IS NULL), min(at) FROM {topic}");
     assert_eq!(query(shared_stack(), &sums), "100\t450\t100\t2026-01-01 10:00:00.000");
 
-    // The newest record names a schema that nobody has: the one of the pipe file it is, and it says so.
-    produce(shared_stack(), &topic, 1, [framed(2_000_000_000, r#"{"id":-1,"n":700}"#)]);
+    // The newest record, by its timestamp, names a schema that nobody has: the one of the pipe file it is, and it says so.
+    produce(shared_stack(), &topic, 1, (0..101).map(|_| framed(2_000_000_000, r#"{"id":-1,"n":700}"#)));
     let document = infer(&["infer", "-f", "pipe.yaml", "--json"]).json();
     let problem = document["schema_problem"].as_str().unwrap();
     assert!(problem.contains("no schema with the id 2000000000"), "{problem}");

@@ -97,7 +97,9 @@ fn compaction_within_a_pending_range_stops_the_partition() {
     let before = query(stack, &format!("SELECT count() FROM {topic}"));
     let outcome = run(&pipe);
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
-    for words in ["reads otherwise now (retention, compaction, or a new topic)", "set the group's offset"] {
+    for words in
+        ["reads otherwise now (retention, compaction, a new topic, or a schema", "set the group's offset"]
+    {
         assert!(outcome.stderr.contains(words), "no `{words}` in:\n{}", outcome.stderr);
     }
     assert_eq!(query(stack, &format!("SELECT count() FROM {topic}")), before);
