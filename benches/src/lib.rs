@@ -6,6 +6,8 @@ pub mod threads;
 pub mod topic;
 pub mod transform;
 pub mod validation;
+#[cfg(feature = "e2e")]
+pub mod workers;
 
 use anyhow::Context;
 use clap::ValueEnum;

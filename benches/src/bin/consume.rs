@@ -13,15 +13,16 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::Parser;
 use housepipe_benches::threads;
+use housepipe_benches::workers::Workers;
 use housepipe_benches::{Shape, median, topic};
-use housepipe_kafka_source::{Assignment, Offset, PartitionId, PartitionReader, Source, SourceConfig};
+use housepipe_kafka_source::{PartitionReader, Source, SourceConfig};
 use housepipe_local_stack::{ClickhouseOptions, KafkaOptions, Lines, Stack, prepare};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, Message};
@@ -184,24 +185,6 @@ fn by_poll(brokers: &str, topic: &str, group: &str, records: u64) -> anyhow::Res
     Ok(sample)
 }
 
-/// Hands the partitions to the one thread that reads.
-struct Inbox(SyncSender<PartitionReader>);
-
-impl Assignment for Inbox {
-    fn assigned(&self, readers: Vec<PartitionReader>) {
-        for reader in readers {
-            // A thread that is gone has failed, and the run with it.
-            let _ = self.0.send(reader);
-        }
-    }
-
-    fn revoked(&self, _: &[PartitionId]) -> Vec<(PartitionId, Offset)> {
-        Vec::new()
-    }
-
-    fn lost(&self, _: &[PartitionId]) {}
-}
-
 /// With the library's source; the thread that keeps the membership alive counts, too.
 fn by_source(config: &SourceConfig, records: u64) -> anyhow::Result<Sample> {
     let before = threads::cpu()?;
@@ -232,7 +215,7 @@ fn by_source(config: &SourceConfig, records: u64) -> anyhow::Result<Sample> {
             Ok((seen, bytes, threads::own_cpu_ns()? - own_before))
         })
     };
-    let source = Source::open(config, Arc::new(Inbox(sender)))?;
+    let source = Source::open(config, Arc::new(Workers(vec![sender])))?;
     let (started, own_before) = (Instant::now(), threads::own_cpu_ns()?);
     while !reading.is_finished() {
         if started.elapsed() >= RUN_MAX {

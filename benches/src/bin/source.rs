@@ -13,15 +13,16 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::Parser;
 use housepipe_benches::threads::{self, Cpu};
+use housepipe_benches::workers::Workers;
 use housepipe_benches::{Shape, median, topic};
-use housepipe_kafka_source::{Assignment, Offset, PartitionId, PartitionReader, Source, SourceConfig};
+use housepipe_kafka_source::{PartitionReader, Source, SourceConfig};
 use housepipe_local_stack::{ClickhouseOptions, KafkaOptions, Lines, Stack, prepare};
 use housepipe_transform::{Columns, Encoder, Plan, PlanOptions};
 use serde::Serialize;
@@ -138,24 +139,6 @@ struct Done {
     read_ns: AtomicU64,
     encode_ns: AtomicU64,
     stop: AtomicBool,
-}
-
-/// Hands each assigned partition to the next worker.
-struct Workers(Vec<SyncSender<PartitionReader>>);
-
-impl Assignment for Workers {
-    fn assigned(&self, readers: Vec<PartitionReader>) {
-        for (reader, worker) in readers.into_iter().zip(self.0.iter().cycle()) {
-            // A worker that is gone has failed, and the run with it.
-            let _ = worker.send(reader);
-        }
-    }
-
-    fn revoked(&self, _: &[PartitionId]) -> Vec<(PartitionId, Offset)> {
-        Vec::new()
-    }
-
-    fn lost(&self, _: &[PartitionId]) {}
 }
 
 fn read_all(config: &SourceConfig, shape: Shape, records: u64) -> anyhow::Result<Sample> {
