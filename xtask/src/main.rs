@@ -9,6 +9,8 @@
 mod arm;
 mod bench;
 mod conformance;
+mod disk;
+mod first_failures;
 mod fuzz;
 mod run;
 mod sanitize;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use housepipe_local_stack::{Clickhouse, ClickhouseOptions};
 
-use crate::fuzz;
-use crate::run::{binary_with_failpoints, cargo, release_binary, root, show, succeed};
-use crate::setup;
+use crate::first_failures::succeed_or_quote;
+use crate::run::{binary_with_failpoints, cargo, release_binary, root, show};
+use crate::{disk, fuzz, setup};
 
 /// Packages whose tests run against real servers, each by itself.
 const PARTS: [&str; 3] = ["housepipe-schema-registry", "housepipe-kafka-source", "housepipe-ch-sink"];
@@ -61,6 +61,7 @@ pub(crate) fn run(wanted: &[String]) -> anyhow::Result<()> {
     if !wanted.is_empty() && wanted.iter().any(|name| !NEED_NO_TOOLS.contains(&name.as_str())) {
         setup::tools_for_tests()?;
     }
+    disk::tell()?;
     let mut done: Vec<(&str, Duration)> = Vec::new();
     for stage in
         STAGES.iter().filter(|stage| wanted.is_empty() || wanted.iter().any(|name| name == stage.name))
@@ -73,6 +74,7 @@ pub(crate) fn run(wanted: &[String]) -> anyhow::Result<()> {
         if let Err(error) = result {
             print_times(&done);
             println!("{} passed, 1 failed", done.len());
+            disk::tell()?;
             return Err(error
                 .context(format!("stage `{}` failed; again: cargo xtask test {}", stage.name, stage.name)));
         }
@@ -185,5 +187,5 @@ fn faults() -> anyhow::Result<()> {
 /// Runs a command of a stage and names it.
 fn step(command: &mut std::process::Command) -> anyhow::Result<()> {
     println!("$ {}   (in {})", show(command), root().display());
-    succeed(command)
+    succeed_or_quote(command)
 }
