@@ -1,9 +1,10 @@
 //! `housepipe new` on a terminal, from an empty folder to rows.
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
-use housepipe_local_stack::{DATABASE, Stack, USER_APP, USER_SCRAM};
+use housepipe_local_stack::{DATABASE, SchemaText, Stack, USER_APP, USER_SCRAM};
 use housepipe_tests::{
-    Terminal, create_topic, housepipe, housepipe_with, produce, query, query_number, shared_stack, unique,
+    Terminal, create_topic, housepipe, housepipe_with, own_registry, produce, query, query_number,
+    shared_stack, unique,
 };
 
 /// How many files and folders it has left.
@@ -197,6 +198,66 @@ fn a_broker_with_credentials_and_encryption() {
     let without = housepipe(&arguments, None, b"").wait();
     assert_eq!(without.code, Some(2), "the file does not hold it: {}", without.stderr);
     assert!(without.stderr.contains("`ASKED_KAFKA_PASSWORD` is not set"), "{}", without.stderr);
+}
+
+#[test]
+fn a_registry_checks_what_the_pipe_loads() {
+    let (stack, registry) = (shared_stack(), own_registry());
+    let topic = unique("asked_registry");
+    create_topic(stack, &topic, 1);
+    let text = r#"{"type":"object","properties":{"id":{"type":"integer","minimum":0},"n":{"type":"integer"}},"required":["id"]}"#;
+    let id = registry
+        .register(&format!("{topic}-value"), SchemaText { kind: "JSON", text, references: &[] })
+        .unwrap();
+    let framed = |number: usize| {
+        let sign = if number == 7 { "-" } else { "" };
+        [&[0][..], &id.to_be_bytes(), format!("{{\"id\":{sign}{number},\"n\":1}}").as_bytes()].concat()
+    };
+    produce(stack, &topic, 1, (0..100).map(framed));
+    let mut terminal = Terminal::start(&["new"]);
+    terminal.answer(&[
+        ("Source [kafka]: ", ""),
+        ("Brokers [", stack.kafka.bootstrap()),
+        ("TLS [no]: ", ""),
+        ("Credentials [none]: ", ""),
+        ("Topic [", &topic),
+        ("Schema registry [-]: ", "http://127.0.0.1:1"),
+        ("Registry credentials [none]: ", ""),
+        ("nothing listens there", ""),
+    ]);
+    // The empty line above has kept the registry.
+    terminal.answer(&[
+        ("Registry credentials [none]: ", ""),
+        ("Schema registry [http://127.0.0.1:1]: ", &registry.url()),
+        ("Registry credentials [none]: ", ""),
+    ]);
+    terminal.wait_for(&format!("Schema {id} is a JSON Schema"));
+    terminal.answer(&[
+        ("Name of the pipe [", ""),
+        ("ClickHouse URL [", stack.clickhouse.url()),
+        ("ClickHouse user [", ""),
+        ("Has a password [no]: ", ""),
+        ("Database [", DATABASE),
+        ("Table [", ""),
+        ("Change column [", ""),
+        ("Sorting key [", ""),
+        ("Partition by [", ""),
+        ("Delivery [", ""),
+        ("Start [", ""),
+        ("Stop at [", ""),
+        ("Keep errors [", ""),
+        ("100 read: 99 rows, 1 rejected", ""),
+        ("File [", "pipe.yaml"),
+    ]);
+    terminal.wait_for("housepipe check pipe.yaml");
+    assert_eq!(terminal.wait(), Some(0), "{}", terminal.shown());
+    let path = terminal.folder().join("pipe.yaml");
+    let path = path.to_str().unwrap();
+    housepipe(&["check", path], None, b"").wait().expect_success();
+    let run = housepipe(&["run", path, "--until-caught-up", "--json"], None, b"").wait().expect_success();
+    assert_eq!((run.number("loaded"), run.number("rejected")), (99, 1), "{}", run.stderr);
+    let code = query(stack, &format!("SELECT code FROM {topic}_clickpipes_error"));
+    assert_eq!(code, "schema_violation");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use housepipe_kafka_source::OwnedRecord;
 use housepipe_schema_registry::{Framing, parse_framing};
 
 use crate::error::PipeError;
-use crate::pipe_file::PipeDraft;
+use crate::pipe_file::{PipeDraft, PipeFile};
 use crate::sample;
 
 pub use error::InferError;
@@ -23,7 +23,7 @@ pub use report::{ColumnReport, InferReport, LeftOut, RefusedReport, SampleOrigin
 
 use gather::{Gathered, Origins};
 use lines::Lines;
-use schema::Declared;
+pub(crate) use schema::{Declared, newest_id as newest_schema};
 
 /// Time to fetch the samples, at most, in milliseconds.
 const SAMPLES_TIMEOUT_MS: u64 = 60_000;
@@ -37,15 +37,23 @@ const SAMPLES_TIMEOUT_MS: u64 = 60_000;
 /// [`InferError`] where the topic or the schema cannot be read, or where nothing says which columns there are.
 pub async fn infer_topic(draft: &PipeDraft, count: usize) -> Result<InferReport, InferError> {
     let records = sample::newest(draft.file(), count, Duration::from_millis(SAMPLES_TIMEOUT_MS)).await?;
-    let (declared, problem) = match &draft.file().schema_registry {
-        Some(registry) => schema::of_topic(registry, &records).await?,
-        None => (None, None),
-    };
+    let (declared, problem) = declared_schema(draft.file(), &records).await?;
     let draft = draft.clone();
     // It takes all of a core: a second for some ten megabytes.
     let work = move || infer_records(&draft, &records, declared);
     let report = tokio::task::spawn_blocking(work).await.map_err(|_| PipeError::WorkerPanicked)??;
     Ok(InferReport { schema_problem: problem, ..report })
+}
+
+/// The schema of these records, where the file has a registry; see [`schema::of_topic`].
+pub(crate) async fn declared_schema(
+    file: &PipeFile,
+    records: &[OwnedRecord],
+) -> Result<(Option<Declared>, Option<String>), PipeError> {
+    match &file.schema_registry {
+        Some(registry) => schema::of_topic(registry, records).await,
+        None => Ok((None, None)),
+    }
 }
 
 /// The columns of records that were read already, and of their schema.

@@ -15,7 +15,7 @@ use crate::error::{PipeError, explain};
 use crate::pipe_file::RegistrySpec;
 
 /// A schema of a registry, and the columns that it says.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Declared {
     pub(crate) id: SchemaId,
     pub(crate) columns: Vec<ExpectedColumn>,
@@ -57,7 +57,7 @@ async fn of_target(registry: &Registry, target: &Target) -> Result<Declared, Pip
 }
 
 /// The schema that the newest record names; none where that names none.
-fn newest_id(records: &[OwnedRecord]) -> Option<SchemaId> {
+pub(crate) fn newest_id(records: &[OwnedRecord]) -> Option<SchemaId> {
     let with_value = records.iter().filter(|record| record.payload.is_some());
     let newest = with_value.max_by_key(|record| (record.timestamp_ms, record.offset.0))?;
     match parse_framing(newest.payload.as_deref()?) {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use housepipe_kafka_source::{OidcClient, Security, TokenSource};
+use housepipe_schema_registry::Credentials;
 use secrecy::SecretString;
 
 use crate::pipe_file::{ColumnLines, PipeFile, PipeFileError, TableLines, quoted};
@@ -43,6 +44,44 @@ pub(super) struct OidcAnswers {
     pub(super) scope: Option<String>,
     /// Names and values, such as `logicalCluster` and the id of one.
     pub(super) extensions: Vec<(String, String)>,
+}
+
+/// `schema_registry:`
+#[derive(Debug, Clone, Default)]
+pub(super) struct RegistryAnswers {
+    pub(super) url: String,
+    pub(super) auth: Option<RegistryAuth>,
+    pub(super) tls: Option<TlsAnswers>,
+    pub(super) allow_without_tls: bool,
+}
+
+/// How a registry knows who asks.
+#[derive(Debug, Clone)]
+pub(super) enum RegistryAuth {
+    /// A user name and a password.
+    Password { username: String, password: Secret },
+    /// A bearer token.
+    Token(Secret),
+}
+
+impl RegistryAnswers {
+    fn secret(&self) -> Option<&Secret> {
+        match self.auth.as_ref()? {
+            RegistryAuth::Password { password: secret, .. } | RegistryAuth::Token(secret) => Some(secret),
+        }
+    }
+}
+
+impl TlsAnswers {
+    /// As the file has it.
+    fn braces(&self) -> String {
+        let mut parts = Vec::new();
+        parts.extend(self.ca.iter().map(|ca| format!("ca: {}", scalar(ca))));
+        if let Some((certificate, key)) = &self.client {
+            parts.push(format!("certificate: {}, key: {}", scalar(certificate), scalar(key)));
+        }
+        if parts.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", parts.join(", ")) }
+    }
 }
 
 /// Mechanisms whose credentials are tokens.
@@ -118,6 +157,7 @@ pub(super) struct Answers {
     pub(super) topic: String,
     pub(super) name: String,
     pub(super) offset: String,
+    pub(super) registry: Option<RegistryAnswers>,
     pub(super) url: String,
     pub(super) username: String,
     pub(super) password: Option<Secret>,
@@ -144,6 +184,7 @@ impl Default for Answers {
             topic: text("events"),
             name: text("events"),
             offset: text("earliest"),
+            registry: None,
             url: text("http://localhost:8123"),
             username: text("default"),
             password: None,
@@ -184,6 +225,15 @@ impl Answers {
             }
             _ => {}
         }
+        if let (Some(spec), Some(registry)) = (&mut file.schema_registry, &self.registry)
+            && let Some(secret) = registry.secret()
+        {
+            match &mut spec.config.credentials {
+                Credentials::Basic { password, .. } => password.clone_from(&secret.value),
+                Credentials::Bearer(token) => token.clone_from(&secret.value),
+                Credentials::None => {}
+            }
+        }
         if let Some(password) = &self.password {
             file.destination.password = Some(password.value.clone());
         }
@@ -207,12 +257,14 @@ impl Answers {
 
     /// Secrets that the file names.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.auth.iter().filter_map(AuthAnswers::secret).chain(&self.password)
+        let registry = self.registry.iter().filter_map(RegistryAnswers::secret);
+        self.auth.iter().filter_map(AuthAnswers::secret).chain(registry).chain(&self.password)
     }
 
     fn print(&self, secret: impl Fn(&Secret) -> String) -> String {
         let mut text = String::new();
         self.print_source(&mut text, &secret);
+        self.print_registry(&mut text, &secret);
         self.print_destination(&mut text, &secret);
         let errors = quoted(&format!("{}_clickpipes_error", self.table));
         let _ = write!(
@@ -253,14 +305,7 @@ impl Answers {
             "  # Where a new group starts: earliest, latest, or {{ timestamp: 2026-01-01T00:00:00Z }}.\n  offset: {offset}\n"
         );
         if let Some(tls) = &self.tls {
-            let mut parts = Vec::new();
-            parts.extend(tls.ca.iter().map(|ca| format!("ca: {}", scalar(ca))));
-            if let Some((certificate, key)) = &tls.client {
-                parts.push(format!("certificate: {}, key: {}", scalar(certificate), scalar(key)));
-            }
-            let parts =
-                if parts.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", parts.join(", ")) };
-            let _ = writeln!(text, "  tls: {parts}");
+            let _ = writeln!(text, "  tls: {}", tls.braces());
         }
         if let Some(auth) = &self.auth {
             let without_tls =
@@ -277,6 +322,32 @@ impl Answers {
                 scalar(auth.mechanism()),
                 auth.fields(secret),
             );
+        }
+    }
+
+    fn print_registry(&self, text: &mut String, secret: &impl Fn(&Secret) -> String) {
+        let Some(registry) = &self.registry else { return };
+        let _ = write!(
+            text,
+            "# Every record is checked against its JSON Schema, and one that violates it goes to the error table.\n\
+             schema_registry:\n  url: {}\n",
+            scalar(&registry.url)
+        );
+        match &registry.auth {
+            None => {}
+            Some(RegistryAuth::Password { username, password }) => {
+                let _ =
+                    write!(text, "  username: {}\n  password: \"{}\"\n", scalar(username), secret(password));
+            }
+            Some(RegistryAuth::Token(token)) => {
+                let _ = writeln!(text, "  token: \"{}\"", secret(token));
+            }
+        }
+        if registry.allow_without_tls {
+            text.push_str("  allow_without_tls: true\n");
+        }
+        if let Some(tls) = &registry.tls {
+            let _ = writeln!(text, "  tls: {}", tls.braces());
         }
     }
 

@@ -51,7 +51,7 @@ impl Session<'_> {
         if !self.samples.is_empty() {
             let draft = self.answers.file().map(PipeDraft::from);
             let report = draft.map_err(|error| error.to_string()).and_then(|draft| {
-                infer_records(&draft, &self.samples, None).map_err(|error| explain(&error))
+                infer_records(&draft, &self.samples, self.declared.clone()).map_err(|error| explain(&error))
             });
             match report {
                 Ok(report) => {

@@ -9,6 +9,7 @@ mod columns;
 mod destination;
 mod interview;
 mod keys;
+mod registry;
 mod session;
 mod source;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::ask;
 use super::interview::{Interview, NoAnswer};
 use super::words::shown;
 use super::world::World;
+use crate::infer::Declared;
 
 /// Records of a preview.
 const PREVIEW_RECORDS: usize = 100;
@@ -21,13 +22,16 @@ pub(super) struct Session<'s> {
     pub(super) answers: Answers,
     /// Records of the topic.
     pub(super) samples: Vec<OwnedRecord>,
+    /// The columns that their schema says.
+    pub(super) declared: Option<Declared>,
     /// What was pasted in their place.
     pub(super) documents: Vec<Vec<u8>>,
 }
 
 impl<'s> Session<'s> {
     pub(super) fn new(talk: &'s mut dyn Interview, world: &'s dyn World) -> Session<'s> {
-        Session { talk, world, answers: Answers::default(), samples: Vec::new(), documents: Vec::new() }
+        let (samples, documents) = (Vec::new(), Vec::new());
+        Session { talk, world, answers: Answers::default(), samples, declared: None, documents }
     }
 
     /// Asks everything. `path` is where the file is wanted.

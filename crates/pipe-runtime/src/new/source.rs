@@ -102,6 +102,12 @@ impl Session<'_> {
 
     fn tls(&mut self) -> Result<(), NoAnswer> {
         let before = self.answers.tls.take().unwrap_or_default();
+        self.answers.tls = Some(self.tls_files("broker", before)?);
+        Ok(())
+    }
+
+    /// Files with whom to trust and what to show to `peer`.
+    pub(super) fn tls_files(&mut self, peer: &str, before: TlsAnswers) -> Result<TlsAnswers, NoAnswer> {
         let world = self.world;
         let file = |talk: &mut dyn super::Interview, text: &str, explanation: &str, default: Option<&str>| {
             ask::value(talk, text, explanation, default.unwrap_or(NONE), |answer| match answer {
@@ -115,14 +121,16 @@ impl Session<'_> {
         let ca = file(
             self.talk,
             "CA file",
-            "A PEM file with the authority that signed the broker's certificate; `-` trusts what this system trusts.",
+            &format!(
+                "A PEM file with the authority that signed the {peer}'s certificate; `-` trusts what this system trusts."
+            ),
             before.ca.as_deref(),
         )?;
         let (certificate_before, key_before) = before.client.unzip();
         let certificate = file(
             self.talk,
             "Client certificate",
-            "A PEM file, where the broker asks for a certificate of yours; `-` where it does not.",
+            &format!("A PEM file, where the {peer} asks for a certificate of yours; `-` where it does not."),
             certificate_before.as_deref(),
         )?;
         let client = match certificate {
@@ -135,8 +143,7 @@ impl Session<'_> {
                 }
             },
         };
-        self.answers.tls = Some(TlsAnswers { ca, client });
-        Ok(())
+        Ok(TlsAnswers { ca, client })
     }
 
     fn auth(&mut self) -> Result<(), NoAnswer> {
@@ -333,6 +340,7 @@ impl Session<'_> {
             }
         }
         self.show_sample()?;
+        self.registry()?;
         self.answers.table = table_name(&self.answers.topic);
         let default = pipe_name(&self.answers.topic);
         let Session { talk, answers, .. } = self;

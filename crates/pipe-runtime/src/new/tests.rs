@@ -6,6 +6,8 @@ use std::path::Path;
 
 use expect_test::expect;
 use housepipe_kafka_source::{ListedTopic, Offset, OwnedRecord, PartitionId, Security};
+use housepipe_schema_registry::Credentials;
+use housepipe_transform::ExpectedColumn;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::NewPipe;
@@ -13,6 +15,7 @@ use super::answers::{Answers, AuthAnswers, OidcAnswers, Secret, TlsAnswers};
 use super::interview::{Interview, NoAnswer, Question};
 use super::session::Session;
 use super::world::{Server, World};
+use crate::infer::{Declared, newest_schema};
 use crate::pipe_file::PipeFile;
 use crate::preview::{PreviewReport, TableState};
 
@@ -43,11 +46,7 @@ impl Interview for Script {
     }
 
     fn ask_secret(&mut self, question: Question<'_>) -> Result<SecretString, NoAnswer> {
-        assert!(
-            question.text.starts_with("Password") || question.text == "Client secret",
-            "{}",
-            question.text
-        );
+        assert!(["Password", "Client secret", "Token"].contains(&question.text), "{}", question.text);
         self.next(question).map(SecretString::from)
     }
 
@@ -60,6 +59,8 @@ impl Interview for Script {
 #[derive(Default)]
 struct Fake {
     is_empty: bool,
+    /// Records name this schema of a registry.
+    schema: Option<u32>,
     files: RefCell<Vec<String>>,
     previews: RefCell<Vec<(usize, usize)>>,
 }
@@ -92,16 +93,36 @@ impl World for Fake {
             offset: Offset(offset),
             timestamp_ms: None,
             key: None,
-            payload: Some(
-                format!(
+            payload: {
+                let document = format!(
                     "{{\"id\":{offset},\"at\":\"2026-01-01T00:00:0{offset}Z\",\"note\":{}}}",
                     ["null", "\"\x1b\""][usize::from(offset > 2)]
-                )
-                .into_bytes(),
-            ),
+                );
+                let frame = self.schema.map(|id| [&[0][..], &id.to_be_bytes()].concat()).unwrap_or_default();
+                Some([&frame[..], document.as_bytes()].concat())
+            },
             headers: Vec::new(),
         };
         Ok(if self.is_empty { Vec::new() } else { (0..5).map(record).collect() })
+    }
+
+    fn schema(&self, file: &PipeFile, samples: &[OwnedRecord]) -> Result<Option<Declared>, String> {
+        let config = &file.schema_registry.as_ref().unwrap().config;
+        if config.roots[0].host_str() == Some("avro") {
+            return Err("schema 7 says nothing of columns: it is no JSON Schema".to_owned());
+        }
+        let is_right = match &config.credentials {
+            Credentials::Basic { username, password } => {
+                (username.as_str(), password.expose_secret()) == ("key", "right")
+            }
+            Credentials::Bearer(token) => token.expose_secret() == "right",
+            _ => false,
+        };
+        if !is_right {
+            return Err("the registry refused the user name or password".to_owned());
+        }
+        let column = ExpectedColumn::new("id", "Int64".parse().unwrap(), "an integer by schema 7");
+        Ok(Some(Declared { id: newest_schema(samples).unwrap(), columns: vec![column] }))
     }
 
     fn server(&self, file: &PipeFile) -> Result<Server, String> {
@@ -412,6 +433,90 @@ fn tokens_of_an_issuer_are_asked_for_with_what_confluent_wants_beside_them() {
     assert!(matches!(result, Err(NoAnswer::Ended)), "{said}");
     assert!(said.contains("Token URL [login.example.com]") && said.contains("Scope [kafka]"), "{said}");
     assert!(said.contains("Name of the pipe [audit]") && !said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn a_registry_is_asked_for_where_records_name_schemas() {
+    let world = Fake { schema: Some(7), ..Fake::default() };
+    let registry = [
+        ("Schema registry", "registry"),
+        ("Schema registry", "http://avro"),
+        ("Registry credentials", ""),
+        // It was no JSON Schema.
+        ("Schema registry", "http://key:hunter2@registry:8081"),
+        ("Schema registry", "http://registry:8081"),
+        ("Registry credentials", "password"),
+        ("Registry user", "key"),
+        ("Variable of the password", ""),
+        ("Password", "hunter2"),
+        ("Send them without TLS", ""),
+        ("Schema registry", "https://registry:8081/subjects/audit-value"),
+        ("Registry with its own CA", "y"),
+        ("CA file", "ca.pem"),
+        ("Client certificate", ""),
+        ("Registry credentials", ""),
+        ("Registry user", ""),
+        ("Variable of the password", ""),
+        ("Password", "hunter2"),
+        // It was refused; the variable that is set has the right one.
+        ("Schema registry", ""),
+        ("Registry with its own CA", ""),
+        ("CA file", ""),
+        ("Client certificate", ""),
+        ("Registry credentials", ""),
+        ("Registry user", ""),
+        ("Variable of the password", "KAFKA_SECRET"),
+    ];
+    world.files.borrow_mut().push("ca.pem".to_owned());
+    let (before, name) = SOURCE.split_at(SOURCE.len() - 1);
+    let all = [before, &registry, name, &CLICKHOUSE, &TABLE, &RULES, &END].concat();
+    let (pipe, said) = talk(&world, &all);
+    let text = pipe.unwrap().text;
+    expect![[r##"
+        schema_registry:
+          url: "https://registry:8081/subjects/audit-value"
+          username: key
+          password: "${env:KAFKA_SECRET}"
+          tls: { ca: ca.pem }
+        format: json
+    "##]]
+    .assert_eq(&text[text.find("schema_registry:").unwrap()..text.find("destination:").unwrap()]);
+    assert!(text.contains("{ name: id, type: Int64 }"), "{text}");
+    for words in ["the newest one 7", "no JSON Schema", "refused the user name", "Schema 7 is a JSON Schema"]
+    {
+        assert!(said.contains(words), "no `{words}` in:\n{said}");
+    }
+    assert!(!said.contains("hunter2") && !text.contains("hunter2"), "{said}\n{text}");
+}
+
+#[test]
+fn a_registry_takes_a_token_or_is_left_out() {
+    let world = Fake { schema: Some(7), ..Fake::default() };
+    let (before, name) = SOURCE.split_at(SOURCE.len() - 1);
+    let token = [
+        ("Schema registry", "http://registry:8081"),
+        ("Registry credentials", "token"),
+        ("Variable of the token", ""),
+        ("Token", "right"),
+        ("Send them without TLS", "y"),
+    ];
+    let all = [before, &token, name, &CLICKHOUSE, &TABLE, &RULES, &END].concat();
+    let pipe = talk(&world, &all).0.unwrap();
+    assert!(
+        pipe.text.contains("  token: \"${env:REGISTRY_TOKEN}\"\n  allow_without_tls: true\n"),
+        "{}",
+        pipe.text
+    );
+    assert_eq!(pipe.variables, ["REGISTRY_TOKEN"]);
+
+    let none = [("Schema registry", "")];
+    let all = [before, &none, name, &CLICKHOUSE, &TABLE, &RULES, &END].concat();
+    let pipe = talk(&world, &all).0.unwrap();
+    assert!(
+        !pipe.text.contains("schema_registry") && pipe.text.contains("name: id, type: UInt64"),
+        "{}",
+        pipe.text
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ use housepipe_kafka_source::{ListedTopic, OwnedRecord, list_topics};
 use tokio::runtime::Handle;
 
 use crate::error::explain;
+use crate::infer::{Declared, declared_schema};
 use crate::pipe::{RunOptions, sink_config, source_config};
 use crate::pipe_file::PipeFile;
 use crate::preview::{PreviewReport, Previewed, preview, preview_documents};
@@ -32,6 +33,8 @@ pub(super) trait World {
     fn topics(&self, file: &PipeFile) -> Result<Vec<ListedTopic>, String>;
     /// The newest records, oldest first.
     fn samples(&self, file: &PipeFile, count: usize) -> Result<Vec<OwnedRecord>, String>;
+    /// The schema of these records; an error where it cannot be used.
+    fn schema(&self, file: &PipeFile, samples: &[OwnedRecord]) -> Result<Option<Declared>, String>;
     fn server(&self, file: &PipeFile) -> Result<Server, String>;
     /// Over `documents` where there are some, else over the newest records.
     fn preview(&self, file: &PipeFile, count: usize, documents: &[Vec<u8>]) -> Result<PreviewReport, String>;
@@ -62,6 +65,14 @@ impl World for Live {
     fn samples(&self, file: &PipeFile, count: usize) -> Result<Vec<OwnedRecord>, String> {
         let newest = sample::newest(file, count, Duration::from_millis(SAMPLES_TIMEOUT_MS));
         self.runtime.block_on(newest).map_err(|error| explain(&error))
+    }
+
+    fn schema(&self, file: &PipeFile, samples: &[OwnedRecord]) -> Result<Option<Declared>, String> {
+        let schema = self.runtime.block_on(declared_schema(file, samples));
+        match schema.map_err(|error| explain(&error))? {
+            (_, Some(problem)) => Err(problem),
+            (declared, None) => Ok(declared),
+        }
     }
 
     fn server(&self, file: &PipeFile) -> Result<Server, String> {
