@@ -17,6 +17,7 @@ mod sanitize;
 mod setup;
 mod stack;
 mod test;
+mod test_targets;
 mod zones;
 
 use std::process::ExitCode;

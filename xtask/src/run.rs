@@ -51,11 +51,15 @@ fn quoted(word: &OsStr) -> String {
     }
 }
 
+/// What cargo says of this workspace.
+pub(crate) fn metadata() -> anyhow::Result<serde_json::Value> {
+    let output = cargo().args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
+    serde_json::from_slice(&output.stdout).context("`cargo metadata` gives no JSON")
+}
+
 /// Where cargo puts its output, as it says itself.
 pub(crate) fn target_folder() -> anyhow::Result<PathBuf> {
-    let output = cargo().args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
-    let metadata: serde_json::Value =
-        serde_json::from_slice(&output.stdout).context("`cargo metadata` gives no JSON")?;
+    let metadata = metadata()?;
     let folder = metadata["target_directory"].as_str().context("`cargo metadata` names no target folder")?;
     Ok(PathBuf::from(folder))
 }

@@ -7,13 +7,14 @@ use housepipe_local_stack::{Clickhouse, ClickhouseOptions};
 
 use crate::first_failures::succeed_or_quote;
 use crate::run::{binary_with_failpoints, cargo, release_binary, root, show};
-use crate::{disk, fuzz, setup};
+use crate::{disk, fuzz, setup, test_targets};
 
-/// Packages whose tests run against real servers, each by itself.
+/// Packages whose integration tests run against real servers, each by itself.
 const PARTS: [&str; 3] = ["housepipe-schema-registry", "housepipe-kafka-source", "housepipe-ch-sink"];
 
-/// Further ones whose tests need servers; they have stages of their own.
-const NEED_SERVERS: [&str; 2] = ["housepipe-local-stack", "housepipe-tests"];
+/// Further ones; they have stages of their own.
+const STACK: &str = "housepipe-local-stack";
+const END_TO_END: &str = "housepipe-tests";
 
 /// Random pairs of columns and record that are compared with ClickHouse.
 const RANDOM_CASES: &str = "50000";
@@ -124,18 +125,16 @@ fn docs() -> anyhow::Result<()> {
 }
 
 fn unit() -> anyhow::Result<()> {
-    let mut command = cargo();
-    command.args(["test", "--locked", "--workspace", "--all-features"]);
-    for package in NEED_SERVERS.iter().chain(&PARTS) {
-        command.args(["--exclude", package]);
-    }
-    // It has a stage of its own.
-    command.args(["--exclude", "housepipe-fuzz"]);
-    step(&mut command)
+    let needs_no_server =
+        |package: &str| !PARTS.contains(&package) && ![STACK, END_TO_END].contains(&package);
+    step(
+        test_targets::selected().args(["--lib", "--bins"]).args(test_targets::integration(needs_no_server)?),
+    )?;
+    step(test_targets::selected().arg("--doc"))
 }
 
 fn local_stack() -> anyhow::Result<()> {
-    step(cargo().args(["test", "--locked", "--package", "housepipe-local-stack"]))
+    step(test_targets::selected().args(test_targets::integration(|package| package == STACK)?))
 }
 
 fn conformance() -> anyhow::Result<()> {
@@ -163,17 +162,14 @@ fn conformance() -> anyhow::Result<()> {
 }
 
 fn parts() -> anyhow::Result<()> {
-    for package in PARTS {
-        step(cargo().args(["test", "--locked", "--all-features", "--package", package]))?;
-    }
-    Ok(())
+    step(test_targets::selected().args(test_targets::integration(|package| PARTS.contains(&package))?))
 }
 
 fn end_to_end() -> anyhow::Result<()> {
     let (with_failpoints, binary) = (binary_with_failpoints()?, release_binary()?);
     step(
-        cargo()
-            .args(["test", "--locked", "--package", "housepipe-tests"])
+        test_targets::selected()
+            .args(test_targets::integration(|package| package == END_TO_END)?)
             .env("HOUSEPIPE_BINARY", binary)
             .env("HOUSEPIPE_FAILPOINTS_BINARY", with_failpoints),
     )
