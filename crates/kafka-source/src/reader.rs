@@ -105,16 +105,12 @@ impl PartitionReader {
             || self.paused
             || !self.queue.read(&mut self.batch, records_max.min(READ_RECORDS_MAX))
         {
-            return Ok(self.fetched(0));
+            return Ok(self.fetched(0, Seen::default()));
         }
-        let (mut records, mut next) = (0, None);
-        let mut broken = None;
+        let (mut seen, mut broken) = (Seen::default(), None);
         for message in self.batch.messages() {
             match message.error() {
-                None => {
-                    records += 1;
-                    next = Some(Offset(message.offset().0.saturating_add(1)));
-                }
+                None => seen.record(message.offset()),
                 Some(code) => {
                     let words = message.error_text();
                     let error = judge(&self.queue, code, message.offset(), &words);
@@ -123,18 +119,18 @@ impl PartitionReader {
                 }
             }
         }
-        self.position = next.or(self.position);
+        self.position = seen.next().or(self.position);
         if let Some((code, at, words)) = broken {
             self.interrupted(code, at, &words);
         }
-        if records == 0
+        if seen.records == 0
             && let Some(error) = self.pending.take()
         {
             self.batch.clear();
             return Err(error);
         }
         let covers = self.batch.len();
-        Ok(self.fetched(covers))
+        Ok(self.fetched(covers, seen))
     }
 
     /// An error has moved librdkafka's position, or ended the reading; see `queue`.
@@ -160,15 +156,17 @@ impl PartitionReader {
     /// Records that the last read handed out and that were left.
     fn left_over(&mut self, records_max: usize) -> Fetched<'_> {
         let covers = if self.paused { 0 } else { records_max.min(self.batch.len()) };
-        self.fetched(covers)
+        let mut seen = Seen::default();
+        for message in self.batch.messages().take(covers).filter(|message| message.error().is_none()) {
+            seen.record(message.offset());
+        }
+        self.fetched(covers, seen)
     }
 
-    /// The first `covers` messages of the batch, and the end of the partition where nothing is behind them.
-    fn fetched(&mut self, covers: usize) -> Fetched<'_> {
-        let messages = self.batch.messages().take(covers).filter(|message| message.error().is_none());
-        let (records, last) =
-            messages.fold((0, None), |(count, _), message| (count + 1, Some(message.offset())));
-        let mut next = last.map(|last| Offset(last.0.saturating_add(1)));
+    /// The first `covers` messages of the batch, in which these records are, and the end of the partition where nothing is behind
+    /// them.
+    fn fetched(&mut self, covers: usize, seen: Seen) -> Fetched<'_> {
+        let mut next = seen.next();
         let mut end = None;
         if covers == self.batch.len() {
             let partition = self.queue.partition();
@@ -192,6 +190,7 @@ impl PartitionReader {
                 next = Some(end);
             }
         }
+        let records = seen.records;
         Fetched { batch: &mut self.batch, told_end: &mut self.told_end, covers, records, end, next }
     }
 
@@ -204,6 +203,26 @@ impl PartitionReader {
     /// Reads again after [`PartitionReader::pause`]. The waker may have been called in between, so read at once.
     pub fn resume(&mut self) {
         self.paused = false;
+    }
+}
+
+/// Records among messages.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    records: usize,
+    last: Option<Offset>,
+}
+
+impl Seen {
+    #[inline]
+    fn record(&mut self, offset: Offset) {
+        self.records += 1;
+        self.last = Some(offset);
+    }
+
+    /// The position behind them.
+    fn next(self) -> Option<Offset> {
+        self.last.map(|last| Offset(last.0.saturating_add(1)))
     }
 }
 
