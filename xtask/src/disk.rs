@@ -9,7 +9,7 @@ use crate::run::{root, target_folder};
 
 /// A run of all stages on a fresh checkout leaves about this much in the target folder, and the servers of its tests need some
 /// more for a while.
-const WANTED_GIB: u64 = 30;
+const WANTED_GIB: u64 = 20;
 
 /// Says how much is free where the project is built, and warns where that is little.
 pub(crate) fn tell() -> anyhow::Result<()> {

@@ -162,13 +162,15 @@ fn conformance() -> anyhow::Result<()> {
 }
 
 fn parts() -> anyhow::Result<()> {
-    step(test_targets::selected().args(test_targets::integration(|package| PARTS.contains(&package))?))
+    step(
+        test_targets::selected_waiting().args(test_targets::integration(|package| PARTS.contains(&package))?),
+    )
 }
 
 fn end_to_end() -> anyhow::Result<()> {
     let (with_failpoints, binary) = (binary_with_failpoints()?, release_binary()?);
     step(
-        test_targets::selected()
+        test_targets::selected_waiting()
             .args(test_targets::integration(|package| package == END_TO_END)?)
             .env("HOUSEPIPE_BINARY", binary)
             .env("HOUSEPIPE_FAILPOINTS_BINARY", with_failpoints),

@@ -17,6 +17,19 @@ pub(crate) fn selected() -> Command {
     command
 }
 
+/// Tests at once where they wait for servers most of the time, at least.
+const WAITING_MIN: usize = 4;
+
+/// The same for tests that wait for servers: more at once than there are cores, where these are few.
+pub(crate) fn selected_waiting() -> Command {
+    let mut command = selected();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        command.env("RUST_TEST_THREADS", cores.max(WAITING_MIN).to_string());
+    }
+    command
+}
+
 /// `--test NAME` for every integration test of the packages that are `wanted`.
 pub(crate) fn integration(wanted: impl Fn(&str) -> bool) -> anyhow::Result<Vec<String>> {
     let metadata = metadata()?;
