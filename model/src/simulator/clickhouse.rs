@@ -63,6 +63,10 @@ pub(crate) struct Table {
     window_blocks: usize,
     tokens: VecDeque<String>,
     known: HashSet<String>,
+    /// Tokens of rows that a server which is about to die has made visible, and that are not on the disk. Until then it knows them: it
+    /// looks for a token, notes it and adds the part under one lock (`MergeTreeSink`), so that of two inserts with one token that it
+    /// has at the same time one is stored at most.
+    in_memory: HashSet<String>,
     /// When each part came, in seconds since 1970, in the order of their numbers.
     parts: Vec<u64>,
     /// When a row of a partition and offset came last.
@@ -73,7 +77,7 @@ pub(crate) struct Table {
 
 impl Table {
     fn knows(&self, token: Option<&String>) -> bool {
-        token.is_some_and(|token| self.known.contains(token))
+        token.is_some_and(|token| self.known.contains(token) || self.in_memory.contains(token))
     }
 
     fn remember(&mut self, token: Option<&String>) {
@@ -184,6 +188,7 @@ impl ClickHouse {
             LeftOver::Everything => self.apply(insert, now_ms),
             LeftOver::Rows if !table.knows(token) => {
                 table.store(insert, unix_s(now_ms));
+                table.in_memory.extend(token.cloned());
                 true
             }
             LeftOver::Token => {
@@ -197,6 +202,8 @@ impl ClickHouse {
     pub(crate) fn kill(&mut self) {
         self.is_up = false;
         self.sessions.clear();
+        self.rows.in_memory.clear();
+        self.errors.in_memory.clear();
     }
 
     pub(crate) fn start(&mut self, now_ms: u64) {
