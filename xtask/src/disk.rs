@@ -7,8 +7,7 @@ use nix::sys::statvfs::statvfs;
 
 use crate::run::{root, target_folder};
 
-/// A run of all stages on a fresh checkout leaves about this much in the target folder, and the servers of its tests need some
-/// more for a while.
+/// A run of all stages on a fresh checkout leaves 12 GiB in the target folder; the servers of its tests need some more for a while.
 const WANTED_GIB: u64 = 20;
 
 /// Says how much is free where the project is built, and warns where that is little.
