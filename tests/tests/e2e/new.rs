@@ -39,6 +39,25 @@ fn answer_source(terminal: &mut Terminal, brokers: &str, topic: &str) {
     ]);
 }
 
+/// Answers from the pipe's name to the rules, with what is proposed for a new table.
+fn answer_from_the_name(terminal: &mut Terminal, stack: &Stack) {
+    terminal.answer(&[
+        ("Name of the pipe [", ""),
+        ("ClickHouse URL [", stack.clickhouse.url()),
+        ("ClickHouse user [", ""),
+        ("Has a password [no]: ", ""),
+        ("Database [", DATABASE),
+        ("Table [", ""),
+        ("Change column [", ""),
+        ("Sorting key [", ""),
+        ("Partition by [", ""),
+        ("Delivery [", ""),
+        ("Start [", ""),
+        ("Stop at [", ""),
+        ("Keep errors [", ""),
+    ]);
+}
+
 #[test]
 fn from_an_empty_folder_to_rows() {
     let stack = shared_stack();
@@ -170,22 +189,9 @@ fn a_broker_with_credentials_and_encryption() {
         ("Variable of the password [ASKED_KAFKA_PASSWORD]: ", ""),
         ("Password: ", USER_SCRAM.password),
         ("Topic [", &topic),
-        ("Name of the pipe [", ""),
-        ("ClickHouse URL [", stack.clickhouse.url()),
-        ("ClickHouse user [", ""),
-        ("Has a password [no]: ", ""),
-        ("Database [", DATABASE),
-        ("Table [", ""),
-        ("Change column [", ""),
-        ("Sorting key [", ""),
-        ("Partition by [", ""),
-        ("Delivery [", ""),
-        ("Start [", ""),
-        ("Stop at [", ""),
-        ("Keep errors [", ""),
-        ("Next [write]: ", ""),
-        ("File [", "a pipe.yaml"),
     ]);
+    answer_from_the_name(&mut terminal, stack);
+    terminal.answer(&[("Next [write]: ", ""), ("File [", "a pipe.yaml")]);
     terminal.wait_for("housepipe check 'a pipe.yaml'");
     assert_eq!(terminal.wait(), Some(0), "{}", terminal.shown());
     let shown = terminal.shown();
@@ -232,23 +238,8 @@ fn a_registry_checks_what_the_pipe_loads() {
         ("Registry credentials [none]: ", ""),
     ]);
     terminal.wait_for(&format!("Schema {id} is a JSON Schema"));
-    terminal.answer(&[
-        ("Name of the pipe [", ""),
-        ("ClickHouse URL [", stack.clickhouse.url()),
-        ("ClickHouse user [", ""),
-        ("Has a password [no]: ", ""),
-        ("Database [", DATABASE),
-        ("Table [", ""),
-        ("Change column [", ""),
-        ("Sorting key [", ""),
-        ("Partition by [", ""),
-        ("Delivery [", ""),
-        ("Start [", ""),
-        ("Stop at [", ""),
-        ("Keep errors [", ""),
-        ("100 read: 99 rows, 1 rejected", ""),
-        ("File [", "pipe.yaml"),
-    ]);
+    answer_from_the_name(&mut terminal, stack);
+    terminal.answer(&[("100 read: 99 rows, 1 rejected", ""), ("File [", "pipe.yaml")]);
     terminal.wait_for("housepipe check pipe.yaml");
     assert_eq!(terminal.wait(), Some(0), "{}", terminal.shown());
     let path = terminal.folder().join("pipe.yaml");
