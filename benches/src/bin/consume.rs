@@ -10,6 +10,11 @@
     reason = "the output is the result, the remarks are progress"
 )]
 
+// The allocator of the binary.
+#[cfg(target_os = "linux")]
+#[path = "../../../crates/cli/src/allocator.rs"]
+mod allocator;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

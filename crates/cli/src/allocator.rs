@@ -1,22 +1,29 @@
-//! The allocator of the C library, told to keep less memory than it would.
+//! The allocator of the process: jemalloc, for librdkafka as well.
+//!
+//! librdkafka allocates a record's bookkeeping in one thread, and the thread that reads the records frees it. With glibc both
+//! wait for the lock of one arena; jemalloc's threads have caches of their own, and give back in lots.
+//!
+//! A static of this name is where jemalloc looks for its options, and `MALLOC_CONF` in the environment has the last word:
+//! <https://jemalloc.net/jemalloc.3.html#tuning>.
 
-/// Arenas of glibc's allocator, at most; its own limit is eight for each core. An arena keeps what its threads have freed, and
-/// librdkafka frees in one thread what it has got in another: with many arenas tens of MiB stay behind in each of them.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const ARENAS_MAX: std::ffi::c_int = 2;
+use std::ffi::c_char;
 
-/// Limits the arenas. To be called before another thread is there.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[expect(unsafe_code, reason = "glibc has this setting in its interface for C alone")]
-pub(crate) fn limit_arenas() {
-    if ["MALLOC_ARENA_MAX", "GLIBC_TUNABLES"].iter().any(|name| std::env::var_os(name).is_some()) {
-        // Whoever runs it has a wish.
-        return;
-    }
-    // SAFETY: two numbers are handed over, and no other thread runs. Where it is refused, everything stays as it was.
-    unsafe { nix::libc::mallopt(nix::libc::M_ARENA_MAX, ARENAS_MAX) };
-}
+use tikv_jemallocator::Jemalloc;
 
-/// Other allocators have no arenas of this kind.
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub(crate) fn limit_arenas() {}
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
+
+/// - `narenas`: four arenas, whatever the number of cores. Each keeps what was freed in it, and two have their threads wait for
+///   each other.
+/// - `dirty_decay_ms`: freed pages are back with the system after 1 s, and not after 10.
+/// - `oversize_threshold`: none. Otherwise a buffer of 8 MiB goes back at once when it is freed, and its pages are asked for
+///   again, one fault each, with the next fetch.
+#[expect(unsafe_code, reason = "jemalloc finds its options by the name of a C symbol")]
+// SAFETY: jemalloc declares `const char *malloc_conf`, a weak symbol that this one takes the place of, and nothing else in the process
+// has this name. A reference is a pointer to it, and never null; the text ends with a null byte and is never written.
+#[unsafe(export_name = "malloc_conf")]
+static OPTIONS: &c_char = {
+    const TEXT: &std::ffi::CStr = c"narenas:4,dirty_decay_ms:1000,oversize_threshold:0";
+    // SAFETY: it points to the first byte of a text that lives for ever.
+    unsafe { &*TEXT.as_ptr() }
+};

@@ -1,5 +1,6 @@
 //! The command line of Housepipe. Thin: everything that a service would need as well lives in `housepipe-runtime`.
 
+#[cfg(target_os = "linux")]
 mod allocator;
 mod args;
 mod commands;
@@ -14,7 +15,6 @@ use args::{Cli, Command, ErrorsCommand, OffsetsCommand};
 use exit::Exit;
 
 fn main() -> std::process::ExitCode {
-    allocator::limit_arenas();
     let cli = Cli::parse();
     let json = cli.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread()
