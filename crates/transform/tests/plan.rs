@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use housepipe_transform::{
-    AggregateFunction, Column, Columns, DataType, Encoder, EnumItem, Limits, Plan, PlanError, PlanOptions,
-    QBitType, TupleElement,
+    AggregateFunction, Column, Columns, DataType, Encoder, Engine, EnumItem, Limits, Path, Plan, PlanError,
+    PlanOptions, QBitType, Tier, TupleElement,
 };
 
 fn refused(ty: DataType) -> String {
@@ -212,4 +212,41 @@ fn paths_of_json_that_are_not_checked_are_refused() {
         refused("JSON(cd Int8, SKIP c)".parse().unwrap()),
         "Path 'cd' is specified with the data type ('Int8') and matches the SKIP path prefix 'c'."
     );
+}
+
+/// In the order that is learned, and out of it; by either engine.
+#[test]
+fn keys_that_are_taken_as_they_stand_have_one_letter_case() {
+    let columns: Columns = "id UInt8, n Int8, o Int8".parse().unwrap();
+    let records = [
+        r#"{"id":1,"n":2,"o":3}"#,
+        r#"{"id":1,"N":-5,"o":3}"#,
+        r#"{"id":1,"N":-5,"n":2}"#,
+        r#"{"N":-5,"O":-6,"o":3,"n":2,"ID":9,"id":1}"#,
+    ];
+    let rows = |exact: bool, engine: Engine| -> Vec<Vec<u8>> {
+        let options = PlanOptions::default().with_exact_keys(exact);
+        let plan = Arc::new(Plan::compile(&columns, &options).unwrap());
+        let mut encoder = Encoder::with_engine(plan, engine);
+        let mut row_of = |record: &str| {
+            let mut row = Vec::new();
+            encoder
+                .encode(record.as_bytes(), &mut row)
+                .map_or_else(|reject| reject.code.to_string().into_bytes(), |()| row)
+        };
+        // Often enough that the keys of the first one are learned.
+        for _ in 0..100 {
+            row_of(records[0]);
+        }
+        records.iter().map(|record| row_of(record)).collect()
+    };
+    let paths = [Path::Exact, Path::General, Path::Lockstep];
+    for engine in
+        paths.into_iter().flat_map(|path| Tier::all().into_iter().map(move |tier| Engine::new(path, tier)))
+    {
+        assert_eq!(rows(true, engine), [[1, 2, 3], [1, 0, 3], [1, 2, 0], [1, 2, 3]], "{engine:?}");
+        let folded = rows(false, engine);
+        assert_eq!(folded[1], [1, 251, 3], "{engine:?}");
+        assert_eq!(folded[2], b"duplicate_key", "{engine:?}");
+    }
 }

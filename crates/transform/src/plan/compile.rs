@@ -48,13 +48,14 @@ pub(super) fn compile(columns: &Columns, options: &PlanOptions) -> Result<Plan, 
             None => roots.push((key, vec![leaf])),
         }
     }
-    let fields = roots.into_iter().map(|(key, leaves)| root(key, leaves, &columns));
+    let exact = options.exact_keys;
+    let fields = roots.into_iter().map(|(key, leaves)| root(key, leaves, &columns, exact));
     let fields = fields.collect::<Result<Vec<Field>, PlanError>>()?;
     let is_bare = options.format == RowFormat::RowBinary && tail.is_empty();
     if is_bare && fields.iter().all(|field| field.op.has_no_bytes()) {
         return Err(PlanError::NoBytes);
     }
-    let keys = KeyTable::new(fields.iter().map(|field| field.key.clone()).collect());
+    let keys = KeyTable::new(fields.iter().map(|field| field.key.clone()).collect(), exact);
     let columns = in_order(&columns, &fields, &tail);
     Ok(Plan { columns, options: options.clone(), fields, tail, keys, zones: compiler.zones })
 }
@@ -73,7 +74,7 @@ fn check_names(columns: &Columns) -> Result<(), PlanError> {
 }
 
 /// A field of the record, for the columns that it fills.
-fn root(key: &str, leaves: Vec<Leaf<'_>>, columns: &Columns) -> Result<Field, PlanError> {
+fn root(key: &str, leaves: Vec<Leaf<'_>>, columns: &Columns, exact: bool) -> Result<Field, PlanError> {
     let overlap = |Overlap(column): Overlap| {
         let second = columns.iter().find(|known| known.name == column);
         PlanError::DuplicateSource {
@@ -82,7 +83,7 @@ fn root(key: &str, leaves: Vec<Leaf<'_>>, columns: &Columns) -> Result<Field, Pl
         }
     };
     let key_bytes: Box<[u8]> = key.as_bytes().into();
-    match PathNode::build(key, leaves).map_err(overlap)? {
+    match PathNode::build(key, leaves, exact).map_err(overlap)? {
         PathNode::Column(field) => Ok(Field { key: key_bytes, ..*field }),
         node => {
             let mut missing = Vec::new();

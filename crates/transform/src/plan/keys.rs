@@ -11,17 +11,18 @@ pub(crate) enum KeyMatch {
     Several,
 }
 
-/// A hash table of keys: an exact match first, else one without regard to ASCII letter case.
+/// A hash table of keys: an exact match first, else, unless keys are taken as they stand, one without regard to ASCII letter case.
 #[derive(Debug)]
 pub(crate) struct KeyTable {
     /// Indices of keys plus 1, 0 where the slot is empty. Keys that differ only in case lie in one run.
     slots: Vec<u32>,
     keys: Vec<Box<[u8]>>,
     mask: usize,
+    is_exact: bool,
 }
 
 impl KeyTable {
-    pub(crate) fn new(keys: Vec<Box<[u8]>>) -> Self {
+    pub(crate) fn new(keys: Vec<Box<[u8]>>, is_exact: bool) -> Self {
         let mask = (keys.len() * 2).next_power_of_two() - 1;
         let mut slots = vec![0u32; mask + 1];
         for (index, key) in (1u32..).zip(&keys) {
@@ -31,7 +32,7 @@ impl KeyTable {
             }
             slots[slot] = index;
         }
-        Self { slots, keys, mask }
+        Self { slots, keys, mask, is_exact }
     }
 
     /// The column of the key.
@@ -45,7 +46,7 @@ impl KeyTable {
             if known == key {
                 return KeyMatch::One(index);
             }
-            if known.eq_ignore_ascii_case(key) {
+            if !self.is_exact && known.eq_ignore_ascii_case(key) {
                 folded = if folded == KeyMatch::None { KeyMatch::One(index) } else { KeyMatch::Several };
             }
             slot = (slot + 1) & self.mask;

@@ -45,6 +45,8 @@ pub struct PlanOptions {
     pub format: RowFormat,
     /// Rejects records that are not UTF-8.
     pub strict_utf8: bool,
+    /// A key fills a column under its own name alone. Otherwise, as in ClickHouse, one that differs in ASCII letter case does as well.
+    pub exact_keys: bool,
     /// Limits for every record.
     pub limits: Limits,
 }
@@ -56,6 +58,7 @@ impl Default for PlanOptions {
             server_timezone: TimeZone::UTC,
             format: RowFormat::RowBinary,
             strict_utf8: false,
+            exact_keys: false,
             limits: Limits::default(),
         }
     }
@@ -87,6 +90,14 @@ impl PlanOptions {
     #[must_use]
     pub fn with_strict_utf8(mut self, strict_utf8: bool) -> Self {
         self.strict_utf8 = strict_utf8;
+        self
+    }
+
+    /// The same options, taking keys as they stand or in any letter case: for records that something else has checked by their keys
+    /// as they stand, such as a JSON Schema.
+    #[must_use]
+    pub fn with_exact_keys(mut self, exact_keys: bool) -> Self {
+        self.exact_keys = exact_keys;
         self
     }
 

@@ -49,8 +49,8 @@ pub(super) struct Leaf<'c> {
 pub(super) struct Overlap(pub(super) String);
 
 impl PathNode {
-    /// The tree of these columns, of which there is one at least; `path` leads here.
-    pub(super) fn build(path: &str, mut leaves: Vec<Leaf<'_>>) -> Result<PathNode, Overlap> {
+    /// The tree of these columns, of which there is one at least; `path` leads here. `exact` takes keys as they stand.
+    pub(super) fn build(path: &str, mut leaves: Vec<Leaf<'_>>, exact: bool) -> Result<PathNode, Overlap> {
         if let Some(end) = leaves.iter().position(|leaf| leaf.steps.is_empty()) {
             let field = leaves.remove(end).field;
             // Of two, whichever stands later in the list of columns.
@@ -77,12 +77,12 @@ impl PathNode {
             let first = leaves.first().map(|leaf| leaf.field.name.clone()).unwrap_or_default();
             match step {
                 PathStep::Key(key) if !is_array => {
-                    let child = PathNode::build(&format!("{path}.{key}"), leaves)?;
+                    let child = PathNode::build(&format!("{path}.{key}"), leaves, exact)?;
                     keys.push(key.into_bytes().into_boxed_slice());
                     objects.push(child);
                 }
                 PathStep::Index(index) if is_array => {
-                    elements.push((index, PathNode::build(&format!("{path}[{index}]"), leaves)?));
+                    elements.push((index, PathNode::build(&format!("{path}[{index}]"), leaves, exact)?));
                 }
                 // The same value would have to be an object and an array.
                 PathStep::Key(_) | PathStep::Index(_) => return Err(Overlap(first)),
@@ -92,7 +92,7 @@ impl PathNode {
             elements.sort_by_key(|(index, _)| *index);
             return Ok(PathNode::Array(ArrayNode { children: elements, place }));
         }
-        Ok(PathNode::Object(ObjectNode { children: objects, keys: KeyTable::new(keys), place }))
+        Ok(PathNode::Object(ObjectNode { children: objects, keys: KeyTable::new(keys, exact), place }))
     }
 
     /// Appends what the columns below it get where the record has nothing for them.
