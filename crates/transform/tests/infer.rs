@@ -213,6 +213,38 @@ proptest! {
         }
     }
 
+    /// The law of whole numbers: each keeps its digits, whatever stands beside it.
+    #[test]
+    fn whole_numbers_keep_their_digits(
+        whole in prop::collection::vec(any::<i64>().prop_flat_map(|n| (0..40u32).prop_map(move |shift| n >> shift)), 1..5),
+        others in prop::collection::vec(prop::sample::select(vec!["0.5", "-1.25", "1e3", "null"]), 0..3),
+    ) {
+        let whole = whole.iter().map(i64::to_string);
+        let values: Vec<String> = whole.chain(others.iter().map(|other| (*other).to_owned())).collect();
+        let mut inference = Inference::new();
+        let samples: Vec<String> = values.iter().map(|value| format!("{{\"a\":{value}}}")).collect();
+        for (number, sample) in (0..).zip(&samples) {
+            inference.add(sample.as_bytes(), number).unwrap();
+        }
+        let columns = inference.finish(&InferenceOptions::default()).columns();
+        let plan = Arc::new(Plan::compile(&columns, &PlanOptions::default()).unwrap());
+        let mut encoder = Encoder::new(Arc::clone(&plan));
+        for (value, sample) in values.iter().zip(&samples).filter(|(value, _)| value.parse::<i64>().is_ok()) {
+            let mut row = Vec::new();
+            encoder.encode(sample.as_bytes(), &mut row).unwrap();
+            let stored = plan.decode(&row).next().unwrap().unwrap();
+            let stored: serde_json::Value = serde_json::from_str(&stored).unwrap();
+            let same = match &stored["a"] {
+                serde_json::Value::String(text) => text == value,
+                // A Float64 is printed with a point.
+                number => number.as_i64() == value.parse().ok() || number.as_f64().is_some_and(|float| {
+                    value.parse::<i128>().is_ok_and(|whole| float as i128 == whole)
+                }),
+            };
+            prop_assert!(same, "{} stores {} for {}", columns, stored, value);
+        }
+    }
+
     #[test]
     fn no_bytes_are_too_odd(sample in prop::collection::vec(any::<u8>(), 0..64)) {
         let mut inference = Inference::new();

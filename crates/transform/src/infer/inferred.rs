@@ -7,7 +7,7 @@ use super::clash::Clash;
 use super::keys::{self, TimeUnit};
 use super::node::{Field, Node};
 use super::{Inference, InferenceOptions};
-use crate::columns::{Column, Columns};
+use crate::columns::{Column, Columns, Source};
 use crate::reject::Reject;
 use crate::types::Identifier;
 
@@ -240,7 +240,13 @@ fn nameless(field: &Field) -> LeftOutKey {
 
 fn notes(name: &str, fields: &[Field]) -> Vec<String> {
     let mut notes = Vec::new();
-    if name.starts_with('_') {
+    if let Source::Virtual(_) = Source::of_column(name) {
+        notes.push(
+            "the key has the name of a virtual column: `from` with the name in backquotes stands for the key; without it the \
+             column would hold what Kafka has by that name"
+                .to_owned(),
+        );
+    } else if name.starts_with('_') {
         notes.push(
             "the key begins with `_`, as names of virtual columns do: leave `from` out, so that the column's name \
              stands for the key"

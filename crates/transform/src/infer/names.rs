@@ -88,17 +88,17 @@ impl Name {
             "price", "amount", "total", "subtotal", "cost", "tax", "vat", "fee", "discount", "revenue",
             "balance", "paid", "refund", "tip", "salary", "shipping",
         ];
-        self.has(MONEY) && !self.has(NO_MONEY)
+        self.has(MONEY) && !self.has(NO_MONEY) && !self.is_label()
     }
 
     /// An amount of money that has a fraction one day, whatever was seen.
     pub(super) fn is_price(&self) -> bool {
-        self.has(&["price", "subtotal", "tax", "vat", "fee"]) && !self.has(NO_MONEY)
+        self.has(&["price", "subtotal", "tax", "vat", "fee"]) && !self.has(NO_MONEY) && !self.is_label()
     }
 
     /// What is measured, so that it has a fraction one day, whatever was seen.
     pub(super) fn is_measure(&self) -> bool {
-        self.has(&[
+        const MEASURES: &[&str] = &[
             "temperature",
             "temp",
             "humidity",
@@ -114,7 +114,8 @@ impl Name {
             "weight",
             "voltage",
             "ratio",
-        ])
+        ];
+        self.has(MEASURES) && !self.is_label()
     }
 
     /// A number that is below zero one day, whatever was seen.
@@ -143,9 +144,9 @@ impl Name {
             (self.ends(&["status", "code"]), (100, 599)),
             (self.ends(&["port"]), (0, 65_535)),
             (self.ends(&["year"]), (1000, 3000)),
-            (self.has(&["percent", "pct"]), (0, 100)),
+            (self.has(&["percent", "pct"]) && !self.is_label(), (0, 100)),
             (self.is(&[&["month"], &["day"], &["hour"], &["minute"], &["weekday"], &["age"]]), (0, 150)),
-            (self.has(&["rssi", "dbm"]), (-1000, 1000)),
+            (self.has(&["rssi", "dbm"]) && !self.is_label(), (-1000, 1000)),
             (
                 self.ends(&[
                     "quantity", "qty", "width", "height", "pid", "line", "attempt", "attempts", "retries",
@@ -154,6 +155,13 @@ impl Name {
             ),
         ];
         bounds.into_iter().find(|(is_named, _)| *is_named).map(|(_, bound)| bound)
+    }
+
+    /// A number that tells one thing or kind from others, whatever else the name says: `tax_id`, `pressure_sensor_id`.
+    fn is_label(&self) -> bool {
+        const LABELS: &[&str] =
+            &["ids", "no", "nr", "number", "code", "ref", "type", "kind", "index", "idx", "version"];
+        self.is_id() || self.ends(LABELS)
     }
 
     /// Each value stands for a thing of its own.

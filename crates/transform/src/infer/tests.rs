@@ -105,6 +105,35 @@ fn whole_numbers() {
     );
 }
 
+/// The type that is proposed for the first column.
+fn first_type(samples: &[&str]) -> String {
+    infer(&mut Inference::new(), samples).columns[0].column.ty.to_string()
+}
+
+#[test]
+fn labels_are_whole_whatever_they_are_of() {
+    for name in
+        ["price_id", "tax_id", "feeCode", "pressure_sensor_id", "temp_user_id", "pct_id", "tax_number"]
+    {
+        let sample = format!("{{\"{name}\":42}}");
+        assert_eq!(first_type(&[&sample]), "UInt64", "{name}");
+    }
+    assert_eq!(first_type(&[r#"{"tax":42}"#]), "Decimal(18, 4)");
+    assert_eq!(first_type(&[r#"{"temp":42}"#]), "Float64");
+}
+
+#[test]
+fn whole_numbers_that_no_float_holds_are_text_beside_fractions() {
+    for (samples, ty) in [
+        ([r#"{"a":9007199254740993}"#, r#"{"a":0.5}"#], "String"),
+        ([r#"{"a":0.5}"#, r#"{"a":-9007199254740993}"#], "String"),
+        ([r#"{"a":9007199254740992}"#, r#"{"a":0.5}"#], "Float64"),
+        ([r#"{"a":[9007199254740993]}"#, r#"{"a":[0.5]}"#], "Array(String)"),
+    ] {
+        assert_eq!(first_type(&samples), ty, "{samples:?}");
+    }
+}
+
 #[test]
 fn names_bound_numbers() {
     check_names(

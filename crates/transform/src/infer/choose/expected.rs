@@ -3,15 +3,13 @@
 use super::super::expected::Expected;
 use super::super::keys::{EVENT_SECONDS, TimeUnit, is_nullable};
 use super::super::node::Node;
+use super::numbers::FLOAT_EXACT_MAX;
 use super::words::absences;
 use super::{Absence, Choice, nullable, takes_null, with_null};
 use crate::types::DataType;
 
 /// How sure an expected type is, at least: what says so says it of every record.
 const CONFIDENCE: f64 = 0.99;
-
-/// Up to here a Float64 holds every whole number: 2^53.
-const FLOAT_EXACT_MAX: i128 = 1 << 53;
 
 /// The type of a column that samples have, of which `seen` is the type by the samples alone. That one stays where the expected one
 /// would refuse one of them, or store it otherwise than as it stands there.

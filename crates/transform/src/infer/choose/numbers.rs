@@ -21,7 +21,7 @@ const MONEY_PRECISION: u8 = 18;
 const MONEY_MAX: f64 = 1e12;
 const MONEY_MAX_WHOLE: i128 = 1_000_000_000_000;
 /// Up to here a Float64 holds every whole number: 2^53.
-const FLOAT_EXACT_MAX: i128 = 1 << 53;
+pub(super) const FLOAT_EXACT_MAX: i128 = 1 << 53;
 
 /// The type of whole numbers, beside which stand amounts of money with a fraction, or none.
 pub(super) fn integers(node: &Node, integers: &Integers, name: &Name, has_amounts: bool) -> Choice {
@@ -185,6 +185,10 @@ pub(super) fn floats(node: &Node, floats: &Floats, name: &Name) -> Choice {
             digits(floats.digits_max)
         );
         return Choice::new(ty, node, count, reason, mark);
+    }
+    if let Some(whole) = whole.filter(|whole| !whole.is_within(-FLOAT_EXACT_MAX, FLOAT_EXACT_MAX)) {
+        let reason = "numbers of which some have a point, and some are whole and larger than a Float64 holds exactly: kept as text";
+        return Choice::new(DataType::String, node, 0, reason, whole.widened);
     }
     let reason = match whole {
         Some(_) => format!("{}, some with a point", counted(count, "number", "numbers")),

@@ -19,13 +19,15 @@ fn check_keys(samples: &[&str], expected: &Expect) {
 #[test]
 fn keys_of_samples() {
     check(
-        &[r#"{"select":1,"it's":2,"é":3,"":4,"_id":5,"a.b":6,"c[0]":7}"#],
+        &[r#"{"select":1,"it's":2,"é":3,"":4,"_id":5,"_topic":8,"a.b":6,"c[0]":7}"#],
         &expect![[r#"
         select UInt64 | 0.67, sample 0: 1 whole number, none below zero
         it's UInt64 | 0.67, sample 0: 1 whole number, none below zero
         é UInt64 | 0.67, sample 0: 1 whole number, none below zero
         _id UInt64 | 0.67, sample 0: 1 whole number, none below zero
           note: the key begins with `_`, as names of virtual columns do: leave `from` out, so that the column's name stands for the key
+        _topic UInt64 | 0.67, sample 0: 1 whole number, none below zero
+          note: the key has the name of a virtual column: `from` with the name in backquotes stands for the key; without it the column would hold what Kafka has by that name
         a.b UInt64 | 0.67, sample 0: 1 whole number, none below zero
           note: the key has a point or a bracket, as paths have: leave `from` out, so that the column's name stands for the key
         c[0] UInt64 | 0.67, sample 0: 1 whole number, none below zero
