@@ -5,6 +5,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::address::{Subject, Target};
+use crate::beginning;
 use crate::error::{Cause, Fault, RegistryError};
 use crate::framing::SchemaId;
 use crate::http::Answer;
@@ -48,6 +49,9 @@ struct ErrorAnswer {
 pub(crate) fn schema(url: &Url, target: &Target, answer: &Answer) -> Result<Schema, RegistryError> {
     if !(200..=299).contains(&answer.status) {
         return Err(refusal(url, target, answer));
+    }
+    if let Some(limit_bytes) = answer.cut_off_at_bytes {
+        return Err(too_large(url, answer, limit_bytes));
     }
     let parsed: SchemaAnswer =
         serde_json::from_slice(&answer.body).map_err(|error| unread(url, answer, error))?;
@@ -96,6 +100,16 @@ fn refusal(url: &Url, target: &Target, answer: &Answer) -> RegistryError {
         }
         _ => not_a_registry(url, answer, &what_came(answer)),
     }
+}
+
+/// An answer that does not end within its limit may be anything. Only one that begins as a registry's does says something of the
+/// schema, and records are rejected for that.
+fn too_large(url: &Url, answer: &Answer, limit_bytes: usize) -> RegistryError {
+    if beginning::is_of_a_schema(&answer.body) {
+        return RegistryError::TooLarge { url: url.to_string(), limit_bytes };
+    }
+    let what = format!("a body of more than {limit_bytes} bytes that does not begin as a schema does");
+    not_a_registry(url, answer, &what)
 }
 
 /// A body of a good answer that is not what it should be: cut off on the way, or of something else.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use url::Url;
@@ -16,10 +16,12 @@ use crate::error::{ErrorClass, RegistryError};
 use crate::framing::SchemaId;
 use crate::http::Http;
 use crate::references;
+use crate::said::Said;
 use crate::schema::{Resolved, Schema};
+use crate::silence::Silence;
 
 /// The longest pause within a call, in milliseconds. Where a registry asks for a longer one, its error is returned at once and
-/// says so.
+/// says so ([`RegistryError::retry_after_ms`]).
 const PAUSE_MAX_MS: u64 = 5_000;
 
 /// A client of a schema registry. Clones share connections and memory.
@@ -44,12 +46,25 @@ pub struct Registry {
 #[derive(Debug)]
 struct Shared {
     http: Http,
-    roots: Vec<Url>,
+    hosts: Vec<Host>,
     limits: Limits,
     cache: Cache,
     requests: Semaphore,
-    /// The root that answered last.
+    /// The host that had a schema last.
     preferred: AtomicUsize,
+}
+
+/// One of the hosts of a registry.
+#[derive(Debug)]
+struct Host {
+    root: Url,
+    silence: Silence,
+}
+
+impl Host {
+    fn new(root: Url) -> Self {
+        Host { root, silence: Silence::default() }
+    }
 }
 
 impl Registry {
@@ -67,7 +82,7 @@ impl Registry {
             cache: Cache::new(&config.limits),
             requests: Semaphore::new(config.limits.requests.clamp(1, Semaphore::MAX_PERMITS)),
             preferred: AtomicUsize::new(0),
-            roots: config.roots,
+            hosts: config.roots.into_iter().map(Host::new).collect(),
             limits: config.limits,
         };
         Ok(Registry { shared: Arc::new(shared) })
@@ -76,8 +91,8 @@ impl Registry {
     /// The schema with the id `id`: from memory, or from the registry, which is asked once however many wait.
     ///
     /// # Errors
-    /// [`RegistryError::NoSchema`] where there is none, which is believed for [`Limits::absent_ms`]; else what stands in the
-    /// way, see [`RegistryError::class`].
+    /// [`RegistryError::NoSchema`] where there is none, as all hosts say that have answered within [`Limits::silent_ms`], which is
+    /// believed for [`Limits::absent_ms`]; else what stands in the way, see [`RegistryError::class`].
     pub async fn schema(&self, id: SchemaId) -> Result<Arc<Schema>, RegistryError> {
         self.remembered(&Target::Id(id)).await
     }
@@ -104,7 +119,7 @@ impl Registry {
             Target::Id(id) => self.schema(*id).await,
             Target::Version(subject, version) => self.version(subject, *version).await,
             Target::Root => Err(RegistryError::Address {
-                address: format!("`{}`", self.shared.roots[0]),
+                address: format!("`{}`", self.shared.hosts[0].root),
                 problem: "it names no schema; add /subjects/NAME or /schemas/ids/NUMBER".to_owned(),
             }),
         }
@@ -136,18 +151,16 @@ impl Registry {
 }
 
 impl Shared {
-    /// Asks every root, and all of them again after a pause, while another answer may be hoped for.
+    /// Asks every host, and all of them again after a pause, while another answer may be hoped for.
     async fn ask(&self, target: &Target) -> Result<Schema, RegistryError> {
         let mut attempt = 0;
         loop {
-            let error = match self.ask_roots(target).await {
+            let error = match self.ask_hosts(target).await {
                 Ok(schema) => return Ok(schema),
                 Err(error) => error,
             };
-            let pause_ms = match &error {
-                RegistryError::Busy { retry_after_ms: Some(asked_ms), .. } => *asked_ms,
-                _ => backoff::delay_ms(attempt, backoff::random()),
-            };
+            let backoff_ms = backoff::delay_ms(attempt, backoff::random());
+            let pause_ms = backoff_ms.max(error.retry_after_ms().unwrap_or(0));
             attempt += 1;
             if error.class() != ErrorClass::Retry
                 || attempt >= self.limits.attempts
@@ -159,32 +172,35 @@ impl Shared {
         }
     }
 
-    /// Asks the root that answered last, and the others where it cannot, or does not have it: it may have been told to one of them
-    /// just now. That none has it is believed where one has said so, though others are away: they may be away for good.
-    async fn ask_roots(&self, target: &Target) -> Result<Schema, RegistryError> {
+    /// Asks the host that had a schema last, and the others where it cannot answer, or does not have it: it may have been told to
+    /// one of them just now.
+    async fn ask_hosts(&self, target: &Target) -> Result<Schema, RegistryError> {
         let first = self.preferred.load(Ordering::Relaxed);
-        let mut kept: Option<RegistryError> = None;
-        for step in 0..self.roots.len() {
-            let at = (first + step) % self.roots.len();
-            match self.ask_root(&self.roots[at], target).await {
+        let mut said = Said::default();
+        for step in 0..self.hosts.len() {
+            let at = (first + step) % self.hosts.len();
+            let host = &self.hosts[at];
+            match self.ask_host(&host.root, target).await {
                 Ok(schema) => {
+                    host.silence.end();
                     self.preferred.store(at, Ordering::Relaxed);
                     return Ok(schema);
                 }
-                Err(error) if error.is_of_one_host() => {
-                    // While one of them may come back, it is worth while to wait.
-                    let weight =
-                        |error: &RegistryError| (error.is_absence(), error.class() == ErrorClass::Retry);
-                    let keep = kept.as_ref().is_none_or(|kept| weight(kept) < weight(&error));
-                    kept = if keep { Some(error) } else { kept };
+                Err(error) if error.is_verdict() => {
+                    host.silence.end();
+                    said.verdict(error);
+                }
+                Err(error) if error.is_silence() => {
+                    let silent = host.silence.goes_on(Instant::now());
+                    said.nothing(error, silent >= Duration::from_millis(self.limits.silent_ms));
                 }
                 Err(error) => return Err(error),
             }
         }
-        Err(kept.unwrap_or(RegistryError::Config { problem: "no url is given".to_owned() }))
+        Err(said.outcome())
     }
 
-    async fn ask_root(&self, root: &Url, target: &Target) -> Result<Schema, RegistryError> {
+    async fn ask_host(&self, root: &Url, target: &Target) -> Result<Schema, RegistryError> {
         let url = url_of(root, target)?;
         // It is closed by nobody.
         let _permit = self.requests.acquire().await.ok();

@@ -10,8 +10,8 @@ use crate::address::Address;
 /// How to reach a registry.
 #[derive(Debug, Clone)]
 pub struct RegistryConfig {
-    /// The registry's API at one or more hosts, such as [`Address::root`]. One is asked; where it cannot answer, the next one
-    /// is, and stays the first choice from then on.
+    /// The registry's API at one or more hosts, such as [`Address::root`]. One is asked; where it cannot answer, or does not have
+    /// what it is asked for, the next one is, and stays the first choice from then on where it has.
     pub roots: Vec<Url>,
     /// Who asks.
     pub credentials: Credentials,
@@ -119,6 +119,9 @@ pub struct Limits {
     pub cached_bytes: usize,
     /// Time for which the registry's answer that it has no such schema is believed, in milliseconds.
     pub absent_ms: u64,
+    /// Time without an answer after which a host is not waited for any more where the others do not have a schema, in milliseconds,
+    /// from the first question that it did not answer.
+    pub silent_ms: u64,
     /// Steps from a schema by its references to the farthest one.
     pub reference_depth: usize,
     /// Schemas that one schema refers to, directly or by others.
@@ -138,9 +141,10 @@ impl Default for Limits {
             schemas: 1_000,
             cached_bytes: 64 << 20,
             absent_ms: 10_000,
+            silent_ms: 300_000,
             reference_depth: 32,
             references: 256,
-            schema_bytes: 16 << 20,
+            schema_bytes: 4 << 20,
         }
     }
 }

@@ -148,7 +148,7 @@ pub enum RegistryError {
         /// Where to.
         to: String,
     },
-    /// The answer is larger than allowed.
+    /// The answer is larger than allowed, and begins as a schema's does.
     #[error("the answer of {url} is larger than {limit_bytes} bytes")]
     TooLarge {
         /// What was asked for.
@@ -185,6 +185,14 @@ pub enum RegistryError {
         subject: Subject,
         /// The version.
         version: Version,
+    },
+    /// One host says that the schema is not to be had, and another one, which may know better, gives no answer.
+    #[error("{verdict} (that is believed once its other hosts say so, too, or have been silent for a while)")]
+    Unconfirmed {
+        /// What the one host says.
+        verdict: Box<RegistryError>,
+        /// Why the other one gives no answer.
+        source: Box<RegistryError>,
     },
     /// Something that a schema refers to could not be had.
     #[error("schema {id} refers to `{name}`, version {version} of `{subject}`, which cannot be had")]
@@ -238,6 +246,8 @@ impl RegistryError {
             | RegistryError::Redirected { .. }
             | RegistryError::NoSubject { .. }
             | RegistryError::NoVersion { .. } => ErrorClass::Hold,
+            // It is as good as no answer.
+            RegistryError::Unconfirmed { source, .. } => source.class(),
             // A reference that is not there: the schema that needs it cannot be used, and will not be mended.
             RegistryError::Reference { source, .. } => match **source {
                 RegistryError::NoSubject { .. } | RegistryError::NoVersion { .. } => ErrorClass::Reject,
@@ -247,6 +257,18 @@ impl RegistryError {
             | RegistryError::NoSchema { .. }
             | RegistryError::Cycle { .. }
             | RegistryError::TooManyReferences { .. } => ErrorClass::Reject,
+        }
+    }
+
+    /// For how long the registry has asked not to be asked again, in milliseconds; none where it has named no time.
+    #[must_use]
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        match self {
+            RegistryError::Busy { retry_after_ms, .. } => *retry_after_ms,
+            RegistryError::Reference { source, .. } | RegistryError::Unconfirmed { source, .. } => {
+                source.retry_after_ms()
+            }
+            _ => None,
         }
     }
 
@@ -260,10 +282,14 @@ impl RegistryError {
         )
     }
 
-    /// Whether another host of the same registry may do better: it may have heard of what this one has not.
-    pub(crate) fn is_of_one_host(&self) -> bool {
+    /// Whether a host has said that the schema is not to be had. Another one may have heard of what this one has not.
+    pub(crate) fn is_verdict(&self) -> bool {
+        self.is_absence() || matches!(self, RegistryError::TooLarge { .. })
+    }
+
+    /// Whether a host has given no answer that a registry gives. Another one may.
+    pub(crate) fn is_silence(&self) -> bool {
         matches!(self, RegistryError::Tls { .. } | RegistryError::NotARegistry { .. })
-            || self.is_absence()
             || self.class() == ErrorClass::Retry
     }
 }

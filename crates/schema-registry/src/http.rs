@@ -25,13 +25,17 @@ use crate::tls;
 const ACCEPT: &str = "application/vnd.schemaregistry.v1+json, application/json;q=0.9";
 /// Time that an unused connection is kept, in milliseconds.
 const POOL_IDLE_MS: u64 = 30_000;
+/// Bytes of a refusal's body that are read: the status says what it is, and the body only more of it.
+const REFUSAL_BYTES_MAX: usize = 64 << 10;
 
-/// An answer with its whole body.
+/// An answer with its body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The limit, in bytes, where the body is longer, and only its beginning is here.
+    pub(crate) cut_off_at_bytes: Option<usize>,
 }
 
 /// The client over HTTP.
@@ -67,7 +71,7 @@ impl Http {
         })
     }
 
-    /// Asks for `url`. Every status is an answer; redirects are not followed.
+    /// Asks for `url`. Every status is an answer, however long its body is; redirects are not followed.
     pub(crate) async fn get(&self, url: &Url) -> Result<Answer, RegistryError> {
         let limit = Duration::from_millis(self.request_ms);
         match tokio::time::timeout(limit, self.exchange(url)).await {
@@ -95,19 +99,24 @@ impl Http {
     /// The length that an answer promises is not believed: memory grows with what arrives.
     async fn read(&self, url: &Url, response: Response<Incoming>) -> Result<Answer, RegistryError> {
         let (head, mut incoming) = response.into_parts();
+        let limit_bytes = match head.status.is_success() {
+            true => self.answer_bytes_max,
+            false => self.answer_bytes_max.min(REFUSAL_BYTES_MAX),
+        };
         let mut body = BytesMut::new();
+        let mut cut_off_at_bytes = None;
         while let Some(frame) = incoming.frame().await {
             let frame = frame.map_err(|error| failure(url, error))?;
             let Some(data) = frame.data_ref() else { continue };
-            if data.len() > self.answer_bytes_max.saturating_sub(body.len()) {
-                return Err(RegistryError::TooLarge {
-                    url: url.to_string(),
-                    limit_bytes: self.answer_bytes_max,
-                });
+            let room = limit_bytes.saturating_sub(body.len());
+            body.extend_from_slice(&data[..data.len().min(room)]);
+            if data.len() > room {
+                cut_off_at_bytes = Some(limit_bytes);
+                break;
             }
-            body.extend_from_slice(data);
         }
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.freeze() })
+        let (status, headers) = (head.status.as_u16(), head.headers);
+        Ok(Answer { status, headers, body: body.freeze(), cut_off_at_bytes })
     }
 }
 

@@ -27,9 +27,12 @@ mod references;
 
 mod answer;
 mod backoff;
+mod beginning;
 mod bounded;
 mod cache;
 mod http;
+mod said;
+mod silence;
 mod tls;
 
 pub use address::{Address, Subject, Target, Version};

@@ -16,6 +16,7 @@ const ONCE: Limits = Limits {
     schemas: 100,
     cached_bytes: 1 << 20,
     absent_ms: 10_000,
+    silent_ms: 300_000,
     reference_depth: 8,
     references: 8,
     schema_bytes: 1 << 20,
@@ -116,10 +117,42 @@ async fn subject_and_version_are_told_apart() {
 
 #[tokio::test]
 async fn an_answer_without_end_costs_no_more_than_its_limit() {
-    let head = "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{";
-    let error = error_of(Reply { endless: true, ..Reply::raw(head) }).await;
+    use ErrorClass::{Hold, Reject, Retry};
+    let alien = "a body of more than 4096 bytes that does not begin as a schema does";
+    for (head, beginning, class, part) in [
+        ("200 OK\r\nContent-Length: 99999999999", r#"{"schema":""#, Reject, "is larger than 4096 bytes"),
+        ("200 OK", r#"{"schemaType":"JSON","id":7,"schema":"{"#, Reject, "is larger than 4096 bytes"),
+        // What is no answer of a registry says nothing of the schema.
+        ("200 OK\r\nContent-Length: 99999999999", "{", Hold, alien),
+        ("200 OK\r\nContent-Type: text/html", "<html>hush", Hold, alien),
+        ("200 OK\r\nContent-Type: application/json", r#"{"log":["hush"#, Hold, alien),
+        // Whatever follows, a refusal is one.
+        ("502 X\r\nContent-Type: text/html", "<html>hush", Retry, "failed (HTTP 502)"),
+        ("500 X", r#"{"schema":"hush"#, Retry, "failed (HTTP 500)"),
+        ("503 X\r\nContent-Length: 99999999999", "", Retry, "asks to come back later (HTTP 503)"),
+        ("401 X", "hush", Hold, "refuses access (HTTP 401)"),
+        ("404 X", r#"{"error_code":40403,"message":"hush"#, Hold, "no schema registry (HTTP 404"),
+        ("302 X\r\nLocation: https://login.example/", "hush", Hold, "redirects to https://login.example/"),
+    ] {
+        let reply = Reply { endless: true, ..Reply::raw(&format!("HTTP/1.1 {head}\r\n\r\n{beginning}")) };
+        let error = error_of(reply).await;
+        assert!(error.to_string().contains(part), "{head} {beginning}: {error}");
+        assert_eq!(error.class(), class, "{head} {beginning}");
+        assert!(!format!("{error:?}").contains("hush"), "a body of somebody else is not repeated: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_may_be_as_long_as_its_limit() {
+    let schema = |bytes: usize| {
+        let text = "x".repeat(bytes - r#"{"schema":""}"#.len());
+        Reply::json(200, &format!(r#"{{"schema":"{text}"}}"#))
+    };
+    let fake = Fake::start(move |_, before| schema(ONCE.answer_bytes + before)).await;
+    let registry = client(&[fake.url()], ONCE);
+    registry.schema(SchemaId(7)).await.unwrap();
+    let error = registry.schema(SchemaId(8)).await.unwrap_err();
     assert!(matches!(error, RegistryError::TooLarge { limit_bytes: 4_096, .. }), "{error:?}");
-    assert_eq!(error.class(), ErrorClass::Reject);
 }
 
 #[tokio::test]

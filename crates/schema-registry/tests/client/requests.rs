@@ -109,11 +109,36 @@ async fn attempts_have_a_limit_and_a_long_pause_is_left_to_the_caller() {
 
     let fake = Fake::start(|_, _| Reply::with(429, "Retry-After: 3600", "")).await;
     let error = client(&[fake.url()], limits).schema(SchemaId(1)).await.unwrap_err();
-    let pause = match error {
-        housepipe_schema_registry::RegistryError::Busy { retry_after_ms, .. } => retry_after_ms,
-        other => panic!("{other}"),
-    };
-    assert_eq!((pause, fake.requests().len()), (Some(60_000), 1));
+    assert_eq!((error.retry_after_ms(), fake.requests().len()), (Some(60_000), 1));
+}
+
+#[tokio::test]
+async fn a_pause_that_a_registry_asks_for_is_told_whatever_needed_it() {
+    let busy = Reply::with(503, "Retry-After: 30", "");
+    let fake = Fake::start(move |path, _| match path {
+        "/schemas/ids/7" => {
+            Reply::json(200, r#"{"schema":"{}","references":[{"name":"a.json","subject":"a","version":1}]}"#)
+        }
+        _ => busy.clone(),
+    })
+    .await;
+    let registry = client(&[fake.url()], Limits::default());
+    let schema = registry.schema(SchemaId(7)).await.unwrap();
+    let error = registry.resolve(&schema).await.unwrap_err();
+    assert_eq!((error.class(), error.retry_after_ms()), (ErrorClass::Retry, Some(30_000)), "{error}");
+    assert_eq!(fake.requests().len(), 2, "it is not asked again before");
+
+    // One of several hosts does not have it, and the other one asks for a pause.
+    let absent = Fake::start(|_, _| Reply::json(404, r#"{"error_code":40403,"message":""}"#)).await;
+    let registry = client(&[absent.url(), fake.url()], Limits::default());
+    let error = registry.schema(SchemaId(8)).await.unwrap_err();
+    assert_eq!((error.class(), error.retry_after_ms()), (ErrorClass::Retry, Some(30_000)), "{error}");
+    assert_eq!((absent.requests().len(), fake.requests().len()), (1, 3));
+
+    let fake = Fake::start(|_, _| Reply::json(500, "")).await;
+    let limits = Limits { attempts: 1, ..Limits::default() };
+    let error = client(&[fake.url()], limits).schema(SchemaId(1)).await.unwrap_err();
+    assert_eq!(error.retry_after_ms(), None, "{error}");
 }
 
 #[tokio::test]
