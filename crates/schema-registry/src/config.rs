@@ -94,7 +94,8 @@ impl Pem {
 impl fmt::Debug for Pem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Pem::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            // It may be a key without its armour.
+            Pem::Path(_) => f.write_str("Path(..)"),
             Pem::Inline(_) => f.write_str("Inline(..)"),
         }
     }

@@ -64,7 +64,16 @@ fn private_key(pem: &Pem) -> Result<PrivateKeyDer<'static>, RegistryError> {
         Pem::Path(path) => PrivateKeyDer::from_pem_file(path),
         Pem::Inline(text) => PrivateKeyDer::from_pem_slice(text.expose_secret().as_bytes()),
     };
-    read.map_err(|error| unreadable(pem, "client key", &error))
+    read.map_err(|error| match pem {
+        Pem::Inline(_) => unreadable(pem, "client key", &error),
+        // It may be the key itself without its armour.
+        Pem::Path(path) => {
+            let length = path.len();
+            config_error(format!(
+                "the client key is neither PEM (`-----BEGIN …`) nor the path of a file with it; its {length} bytes are not shown ({error})"
+            ))
+        }
+    })
 }
 
 fn unreadable(pem: &Pem, what: &str, error: &dyn std::fmt::Display) -> RegistryError {
@@ -119,7 +128,14 @@ mod tests {
     fn a_key_is_never_shown() {
         let key =
             rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().signing_key.serialize_pem();
-        let pem = Pem::from_path_or_inline(key);
-        assert_eq!(format!("{pem:?}"), "Inline(..)");
+        let certificate = Pem::from_path_or_inline(
+            rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem(),
+        );
+        let bare = key.lines().filter(|line| !line.starts_with("-----")).collect::<String>();
+        assert_eq!(format!("{:?}", Pem::from_path_or_inline(key)), "Inline(..)");
+        let bare_key = Pem::from_path_or_inline(bare.as_str());
+        assert_eq!(format!("{bare_key:?}"), "Path(..)");
+        let error = problem(&Tls { ca: Some(certificate.clone()), client: Some((certificate, bare_key)) });
+        assert!(error.contains("the client key is neither PEM") && !error.contains(&bare[..8]), "{error}");
     }
 }
