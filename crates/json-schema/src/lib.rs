@@ -3,7 +3,7 @@
 //! - [`Schema::compile`] takes the text of a schema and those that it refers to. It fetches nothing, and bounds what a schema may
 //!   cost ([`Limits`]).
 //! - [`Validator::check`] checks one record after the other: at once where a single pass over the bytes tells that it is valid,
-//!   and value by value otherwise, with the `jsonschema` crate.
+//!   and value by value otherwise, with the `jsonschema` crate. Many validators can share [`Buffers`].
 //! - [`Outline::read`] says what a schema allows, as far as a table's columns can be made of it.
 //! - [`Rejected`] says why a record is rejected: where, by which keyword, in plain words, quoting a few bytes at most.
 //!
@@ -43,7 +43,7 @@ pub use options::{Formats, Names, Options};
 pub use outline::{Others, Outline, Property, Types};
 pub use rejected::{NotJson, Rejected, Violation};
 pub use schema::Schema;
-pub use validator::Validator;
+pub use validator::{Buffers, Validator};
 
 // The README's example is compiled with the documentation's.
 #[cfg(doctest)]

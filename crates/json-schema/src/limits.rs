@@ -17,6 +17,11 @@ pub struct Limits {
     pub patterns: usize,
     /// Bytes that one compiled regular expression may take.
     pub pattern_bytes: usize,
+    /// Places that the references of a schema may lead to, all together: one for each reference, and one more for each id inside
+    /// of the document where it stands, since such an id may change what it is relative to.
+    pub reference_places: usize,
+    /// Bytes that the rules of the one pass over a record may take. A schema that needs more is checked value by value.
+    pub acceptor_bytes: usize,
     /// Steps back in one match of a regular expression that cannot be matched in linear time.
     pub pattern_steps: usize,
     /// Bytes of a record.
@@ -25,7 +30,7 @@ pub struct Limits {
     /// the 2 MiB of a thread even without optimisation, and more may need a larger stack.
     pub record_depth: usize,
     /// Looks at values of one record while it is checked value by value. A long text costs more than one, and so does each text
-    /// where a pattern takes steps back.
+    /// where a pattern takes steps back, and everything that is wrong with the record.
     pub record_steps: u64,
 }
 
@@ -38,6 +43,8 @@ impl Default for Limits {
             schemas_at_a_value: 10_000,
             patterns: 1_000,
             pattern_bytes: 512 << 10,
+            reference_places: 2_000_000,
+            acceptor_bytes: 16 << 20,
             pattern_steps: 100_000,
             record_bytes: 16 << 20,
             record_depth: 128,

@@ -64,6 +64,13 @@ impl Schema {
         })))
     }
 
+    /// Bytes that the compiled schema takes, about, for whoever keeps many of them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let acceptor = self.0.acceptor.as_ref().map_or(0, Acceptor::bytes);
+        size_of::<Compiled>() + self.0.library.bytes() + acceptor
+    }
+
     /// The draft that the schema is of.
     #[must_use]
     pub fn draft(&self) -> Draft {

@@ -59,17 +59,29 @@ fn a_schema_that_doubles_with_every_step_is_refused() {
     );
 }
 
-#[test]
-fn a_schema_that_doubles_with_every_level_of_the_record_is_given_up() {
-    let text = r##"{"allOf": [{"items": {"$ref": "#"}}, {"items": {"$ref": "#"}}, {"not": {"items": {"$ref": "#"}, "maxItems": 0, "minItems": 1}}]}"##;
-    let record = format!("{}[]{}", "[".repeat(100), "]".repeat(100));
+/// A validator whose records may be looked at so often, and what it says of one that takes more.
+fn with_steps(schema: &str, record_steps: u64) -> (Validator, Result<(), Rejected>) {
     let mut options = Options::default();
-    options.limits.record_steps = 100_000;
-    let mut validator = Validator::new(Schema::compile(text, NONE, &options).unwrap());
-    let verdict = validator.check(record.as_bytes());
-    assert!(matches!(verdict, Ok(()) | Err(Rejected::TooMuch { .. })), "{verdict:?}");
+    options.limits.record_steps = record_steps;
+    let validator = Validator::new(Schema::compile(schema, NONE, &options).unwrap());
+    let what = "values to look at for this schema";
+    (validator, Err(Rejected::TooMuch { what, limit: record_steps }))
+}
+
+#[test]
+fn a_schema_that_doubles_with_every_level_of_the_record_is_given_up_where_it_has_to_say_why() {
+    // Valid is what is an array, and holds nothing else.
+    let text = r##"{"allOf": [{"items": {"$ref": "#"}}, {"items": {"$ref": "#"}}, {"not": {"items": {"$ref": "#"}, "maxItems": 0, "minItems": 1}}]}"##;
+    let (mut validator, too_much) = with_steps(text, 100_000);
+    let deep = format!("{}[]{}", "[".repeat(98), "]".repeat(98));
+    // Whether a value is valid is remembered, so that it takes two thousand looks.
+    assert_eq!(validator.check(format!("[{deep}]").as_bytes()), Ok(()));
+    // What is wrong behind it is found by going each way through it.
+    assert_eq!(validator.check(format!("[{deep},1]").as_bytes()), too_much);
     // Beside a record that is no such thing it still works.
     assert_eq!(validator.check(b"[[[]]]"), Ok(()));
+    let violation = validator.check(b"[[[1]]]").unwrap_err();
+    assert!(violation.to_string().starts_with("/0/0/0: 1 is what the schema forbids"), "{violation}");
 }
 
 #[test]
@@ -113,12 +125,6 @@ fn patterns_cannot_hang() {
             "{pattern}: {verdict:?}"
         );
     }
-    // Nor can many texts that each take all of the steps.
-    let texts = vec![format!("{text:?}"); 20_000].join(",");
-    let schema =
-        compile(r#"{"items": {"anyOf": [{"pattern": "(?<!b)(a+)+\\1$"}, {"maxLength": 1}]}}"#).unwrap();
-    let verdict = Validator::new(schema).check(format!("[{texts}]").as_bytes());
-    assert!(matches!(verdict, Err(Rejected::TooMuch { .. } | Rejected::Violation(_))), "{verdict:?}");
     for pattern in ["(a{1000}){1000}", "((a{100}){100}){100}", r"(\p{L}{500}){50}"] {
         let error = compile(&format!(r#"{{"pattern": {}}}"#, serde_json::Value::from(pattern))).unwrap_err();
         assert!(matches!(error, SchemaError::Invalid { .. }), "{pattern}: {error}");
@@ -132,6 +138,178 @@ fn patterns_cannot_hang() {
         matches!(error, SchemaError::TooLarge { what: "regular expressions", limit: 1000, .. }),
         "{error}"
     );
+}
+
+/// A pattern that takes steps back, and a text that takes too many for it.
+const UNDECIDED: &str = r#"{"items": {"pattern": "(?<!b)(a+)+\\1$"}}"#;
+
+fn undecided_text() -> String {
+    format!("\"{}!\"", "a".repeat(200))
+}
+
+#[test]
+fn many_texts_that_each_take_all_of_the_steps_cannot_hang() {
+    let schema = r#"{"items": {"anyOf": [{"pattern": "(?<!b)(a+)+\\1$"}, {"maxLength": 1}]}}"#;
+    let record = |count: usize| format!("[{}]", vec![undecided_text(); count].join(","));
+    let (mut validator, too_much) = with_steps(schema, Options::default().limits.record_steps);
+    let few = validator.check(record(20).as_bytes());
+    assert!(
+        matches!(&few, Err(Rejected::Violation(violation)) if violation.keyword == "pattern" && violation.instance_path == "/0"),
+        "{few:?}"
+    );
+    assert_eq!(validator.check(record(25_000).as_bytes()), too_much);
+}
+
+/// Where the library cannot decide a pattern it collects what is wrong in either case, and then looks for the pattern's place in the
+/// record, which has to be there also once nothing may be looked at any more.
+#[test]
+fn a_pattern_that_is_left_undecided_panics_in_no_record() {
+    let steps = Options::default().limits.record_steps;
+    let (mut validator, too_much) = with_steps(UNDECIDED, steps);
+    let record = |count: usize| format!("[{}{}]", undecided_text(), r#","aa""#.repeat(count));
+    let few = validator.check(record(10).as_bytes()).unwrap_err();
+    assert_eq!(
+        few.to_string(),
+        format!(
+            "/0: \"{}…\" takes too many steps to match; simplify the pattern (pattern, at #/items/pattern of the schema)",
+            "a".repeat(40)
+        )
+    );
+    // Whether it is valid takes two thirds of the looks that there are, and what is wrong with it more than all.
+    assert_eq!(validator.check(record(13_000).as_bytes()), too_much);
+    // So it is with any number of looks.
+    for steps in (0..60_000).step_by(997) {
+        let (mut validator, too_much) = with_steps(UNDECIDED, steps);
+        let verdict = validator.check(record(9).as_bytes());
+        assert!(verdict == too_much || verdict == Err(few.clone()), "{steps}: {verdict:?}");
+    }
+    // And wherever the pattern is, and whatever else is wrong: that is told where it is so in either case.
+    for (schema, record, expected) in [
+        (r#"{"properties": {"a/b~c": ITEMS}}"#, r#"{"x": {}, "a/b~c": [1, TEXT]}"#, "/a~1b~0c/1: \"aaa"),
+        (
+            r#"{"patternProperties": {"PATTERN": {"type": "integer"}}}"#,
+            r#"{TEXT: "x"}"#,
+            "the record: an object of 1 member takes too many steps",
+        ),
+        (
+            r#"{"additionalProperties": {"propertyNames": {"pattern": "PATTERN"}}}"#,
+            r#"{"a": {TEXT: 1}}"#,
+            "/a: an object of 1 member takes too many steps",
+        ),
+        (
+            r#"{"oneOf": [{"properties": {"a": ITEMS}}, {"required": ["b"]}]}"#,
+            r#"{"a": [TEXT]}"#,
+            "/a/0: \"aaa",
+        ),
+        (
+            r#"{"items": [{"pattern": "PATTERN"}, {}], "additionalItems": false}"#,
+            "[TEXT, 1, 2]",
+            "the record: 3 items, and the schema has 2 (additionalItems",
+        ),
+        (
+            r#"{"properties": {"a": ITEMS, "b": {"items": [{}], "additionalItems": false}}}"#,
+            r#"{"a": [TEXT], "b": [1, 2, 3]}"#,
+            "/b: 3 items, and the schema has 1 (additionalItems",
+        ),
+        (r#"{"not": ITEMS}"#, "[TEXT]", "the record: an array of 1 item takes too many steps"),
+    ] {
+        let schema = schema.replace("ITEMS", UNDECIDED).replace("PATTERN", r"(?<!b)(a+)+\\1$");
+        let rejected = check(&schema, &record.replace("TEXT", &undecided_text())).unwrap_err();
+        assert!(rejected.to_string().starts_with(expected), "{schema}: {rejected}");
+    }
+}
+
+/// Each error of the library may hold what it is about, and all of them together no more than a few bytes of it.
+#[test]
+fn what_is_wrong_with_a_large_record_is_told_in_a_small_message() {
+    let kinds: Vec<String> = (0..40)
+        .map(|kind| {
+            let required: Vec<String> = (0..10).map(|at| format!("\"k{kind}_{at}\"")).collect();
+            format!(r#"{{"required": [{}]}}"#, required.join(","))
+        })
+        .collect();
+    let record = format!(r#"{{"pad": "{}"}}"#, "x".repeat(1 << 20));
+    for keyword in ["oneOf", "anyOf"] {
+        let rejected = check(&format!(r#"{{"{keyword}": [{}]}}"#, kinds.join(",")), &record).unwrap_err();
+        assert_eq!(
+            rejected.to_string(),
+            format!(
+                "the record: an object of 1 member fits none of the schemas ({keyword}, at #/{keyword} of the schema)"
+            )
+        );
+    }
+    // Names of members are copied as well, which costs looks.
+    let record = format!(r#"{{"{}": 1}}"#, "x".repeat(1 << 20));
+    let closed = vec![r#"{"additionalProperties": false, "properties": {"a": {}}}"#; 440].join(",");
+    let (mut validator, too_much) =
+        with_steps(&format!(r#"{{"anyOf": [{closed}]}}"#), Options::default().limits.record_steps);
+    assert_eq!(validator.check(record.as_bytes()), too_much);
+}
+
+#[test]
+fn errors_without_number_are_given_up() {
+    // One for each item, of each of the alternatives.
+    let schema = r#"{"anyOf": [{"items": {"type": "string"}}, {"items": {"type": "null"}}]}"#;
+    let (mut validator, too_much) = with_steps(schema, 1_000_000);
+    let record = |count: usize| format!("[{}1]", "1,".repeat(count));
+    assert_eq!(validator.check(record(100_000).as_bytes()), too_much);
+    let few = validator.check(record(100).as_bytes()).unwrap_err();
+    assert_eq!(
+        few.to_string(),
+        "the record: an array of 101 items fits none of the schemas; the closest is number 1: /0: 1 is not of type string \
+         (anyOf, at #/anyOf of the schema)"
+    );
+}
+
+#[test]
+fn what_is_referred_to_thousands_of_times_is_compiled_once() {
+    let members: Vec<String> = (0..1_000).map(|at| format!(r#""m{at}":{{"type":"integer"}}"#)).collect();
+    let references: Vec<String> =
+        (0..9_999).map(|at| format!(r##""r{at}":{{"$ref":"#/definitions/o"}}"##)).collect();
+    let text = format!(
+        r#"{{"definitions":{{"o":{{"properties":{{{}}}}}}},"properties":{{{}}}}}"#,
+        members.join(","),
+        references.join(",")
+    );
+    let schema = compile(&text).unwrap();
+    assert!(schema.bytes() < 64 << 20, "{}", schema.bytes());
+    let mut validator = Validator::new(schema);
+    assert!(validator.bytes() < 1 << 20, "{}", validator.bytes());
+    assert!(validator.is_certainly_valid(br#"{"r0":{"m0":1},"r9998":{"m999":2,"m0":3}}"#));
+    assert!(!validator.is_certainly_valid(br#"{"r9998":{"m999":"2"}}"#));
+}
+
+#[test]
+fn rules_that_take_too_much_are_left_to_the_library() {
+    let properties: Vec<String> = (0..1_000).map(|at| format!(r#""k{at}":{{"type":"integer"}}"#)).collect();
+    let text = format!(r#"{{"properties":{{{}}}}}"#, properties.join(","));
+    let mut options = Options::default();
+    options.limits.acceptor_bytes = 64 << 10;
+    let mut validator = Validator::new(Schema::compile(&text, NONE, &options).unwrap());
+    let record = br#"{"k0":1,"k999":2}"#;
+    assert!(validator.check(record).is_ok() && !validator.is_certainly_valid(record));
+    let mut validator = Validator::new(compile(&text).unwrap());
+    assert!(validator.is_certainly_valid(record));
+}
+
+/// A reference inside of a document may be relative to each id in it.
+#[test]
+fn many_ids_beside_many_references_are_refused() {
+    let text = |id: &str, reference: &str, count: usize| {
+        let (ids, references) = (vec![id; count].join(","), vec![reference; count].join(","));
+        format!(r#"{{"examples":[{ids},{references}]}}"#)
+    };
+    for (id, reference) in [
+        (r#"{"$id":"a"}"#, r##"{"$ref":"#"}"##),
+        (r#"{"$id":"a"}"#, r##"{"$ref":"#/x"}"##),
+        (r#"{"$id":"a"}"#, r#"{"$ref":"a"}"#),
+        (r#"{"$anchor":"a"}"#, r##"{"$ref":"#a"}"##),
+    ] {
+        let error = compile(&text(id, reference, 80_000)).unwrap_err();
+        assert!(matches!(error, SchemaError::TooLarge { limit: 2_000_000, .. }), "{id} {reference}: {error}");
+        let few = compile(&text(id, reference, 100));
+        assert!(!matches!(few, Err(SchemaError::TooLarge { .. })), "{id} {reference}: {few:?}");
+    }
 }
 
 #[test]
@@ -172,9 +350,14 @@ fn wide_records_and_schemas_come_to_an_end() {
         branch("x"),
         branch("y")
     );
-    let record = format!("{}{{}}{}", r#"{"y":"#.repeat(40), "}".repeat(40));
-    let verdict = check(&schema, &record);
-    assert!(matches!(verdict, Ok(()) | Err(Rejected::TooMuch { .. })), "{verdict:?}");
+    let record = |inner: &str| format!("{}{inner}{}", r#"{"y":"#.repeat(40), "}".repeat(40));
+    assert_eq!(check(&schema, &record("{}")), Ok(()));
+    // Of what is not valid each alternative says why, and each of those inside of it.
+    let (mut validator, too_much) = with_steps(&schema, 100_000);
+    assert_eq!(validator.check(record("{}").as_bytes()), Ok(()));
+    assert_eq!(validator.check(record("1").as_bytes()), too_much);
+    let few = validator.check(br#"{"y":{"y":1}}"#);
+    assert!(matches!(&few, Err(Rejected::Violation(violation)) if violation.keyword == "anyOf"), "{few:?}");
 }
 
 #[test]

@@ -3,13 +3,16 @@
 mod keywords;
 mod members;
 mod numeric;
+mod shared;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::objects::ObjectRule;
 use super::part::{ANY, Node, Part};
+use super::pattern::Pattern;
 use super::places::Places;
 use super::rules::ArrayRule;
 use super::{Acceptor, NodeId};
@@ -23,7 +26,8 @@ const NEVER: NodeId = 1;
 const UNKNOWN: NodeId = 2;
 /// Arrays and objects inside of each other that are looked at by recursion.
 const DEPTH_MAX: usize = 128;
-/// Schemas that are looked at, each as often as others apply it to the same value; what comes behind is left to the library.
+/// Schemas that are looked at, each as often as others hold it, and once for all that refer to it; what comes behind is left to the
+/// library.
 const SHAPES_MAX: usize = 20_000;
 /// Schemas that are applied to the same value one by the other.
 const STEPS_MAX: usize = 64;
@@ -44,7 +48,7 @@ pub(super) fn compile(documents: &Documents, options: &Options) -> Option<Accept
         nodes: vec![Node::any(), Node::never(), Node::unknown()],
         arrays: vec![ArrayRule { items: ANY, count_min: 0, count_max: usize::MAX }],
         objects: vec![ObjectRule {
-            properties: Box::default(),
+            properties: Arc::default(),
             places: Places::new(std::iter::empty::<&[u8]>()),
             additional: Some(ANY),
             required: 0,
@@ -53,21 +57,30 @@ pub(super) fn compile(documents: &Documents, options: &Options) -> Option<Accept
             memory: 0,
         }],
         known: HashMap::new(),
+        targets: HashMap::new(),
+        patterns: HashMap::new(),
         waiting: Vec::new(),
         memory_slots: 1,
         shapes: 0,
+        cuts: 0,
+        bytes: 0,
+        bytes_max: options.limits.acceptor_bytes,
     };
     let root = compiler.node(Place { schema: documents.root(), document: documents.whole() });
     while let Some((id, place)) = compiler.waiting.pop() {
         let node = compiler.shape(place, 0);
+        compiler.bytes += node.bytes_behind();
+        if compiler.is_full() {
+            return None;
+        }
         if let Some(slot) = compiler.nodes.get_mut(id as usize) {
             *slot = node.settled();
         }
     }
-    let Compiler { nodes, arrays, objects, memory_slots, .. } = compiler;
+    let Compiler { nodes, arrays, objects, memory_slots, bytes, .. } = compiler;
     let depth_max = options.limits.record_depth.min(DEPTH_MAX);
     let is_useful = nodes.get(root as usize).is_some_and(Node::may_accept);
-    is_useful.then_some(Acceptor { nodes, arrays, objects, root, memory_slots, depth_max })
+    is_useful.then_some(Acceptor { nodes, arrays, objects, root, memory_slots, depth_max, bytes })
 }
 
 /// A document, and where it stands.
@@ -99,12 +112,26 @@ struct Compiler<'d> {
     objects: Vec<ObjectRule>,
     /// Nodes by the address of their schemas.
     known: HashMap<usize, NodeId>,
+    /// The rules of what references lead to, by the same.
+    targets: HashMap<usize, Node>,
+    /// Patterns by their texts; none where one is left to the library.
+    patterns: HashMap<&'d str, Option<Arc<Pattern>>>,
     waiting: Vec<(NodeId, Place<'d>)>,
     memory_slots: usize,
     shapes: usize,
+    /// Schemas that were not looked at, since a limit was reached.
+    cuts: usize,
+    /// Bytes that the rules take, about.
+    bytes: usize,
+    bytes_max: usize,
 }
 
 impl<'d> Compiler<'d> {
+    /// Whether the rules take more than they may, and there will be none.
+    fn is_full(&self) -> bool {
+        self.bytes > self.bytes_max
+    }
+
     /// The node of a schema that is applied to another value; its rules come later.
     fn node(&mut self, place: Place<'d>) -> NodeId {
         match place.schema {
@@ -118,6 +145,7 @@ impl<'d> Compiler<'d> {
         }
         let Ok(id) = NodeId::try_from(self.nodes.len()) else { return UNKNOWN };
         self.nodes.push(Node::unknown());
+        self.bytes += size_of::<Node>();
         self.known.insert(key, id);
         self.waiting.push((id, place));
         id
@@ -126,7 +154,8 @@ impl<'d> Compiler<'d> {
     /// The rules of a schema, those of the schemas that it applies to the same value included.
     fn shape(&mut self, place: Place<'d>, steps: usize) -> Node {
         self.shapes += 1;
-        if self.shapes > SHAPES_MAX || steps > STEPS_MAX {
+        if self.shapes > SHAPES_MAX || steps > STEPS_MAX || self.is_full() {
+            self.cuts += 1;
             return Node::unknown();
         }
         let object = match place.schema {
@@ -155,14 +184,6 @@ impl<'d> Compiler<'d> {
         node
     }
 
-    /// The rules of what a reference leads to.
-    fn referred(&mut self, place: Place<'d>, reference: &'d Value, steps: usize) -> Node {
-        let target = reference.as_str().and_then(|reference| self.documents.refer(place.document, reference));
-        target.map_or_else(Node::unknown, |(schema, document)| {
-            self.shape(Place { schema, document }, steps + 1)
-        })
-    }
-
     /// The rules of the keywords of a schema.
     fn own(&mut self, place: Place<'d>, object: &'d Map<String, Value>, steps: usize) -> Node {
         let mut node = Node::any();
@@ -174,8 +195,9 @@ impl<'d> Compiler<'d> {
             node = node.and(keywords::types(types));
         }
         if let Some(choices) = object.get("enum") {
-            let choices = choices.as_array().map_or_else(Node::unknown, |choices| keywords::choices(choices));
-            node = node.and(choices);
+            let choices = choices.as_array().map(Vec::as_slice);
+            self.bytes += choices.map_or(0, keywords::choices_bytes);
+            node = node.and(choices.map_or_else(Node::unknown, keywords::choices));
         }
         if let Some(only) = object.get("const")
             && self.draft >= Draft::Draft6
@@ -218,6 +240,7 @@ impl<'d> Compiler<'d> {
             return Part::Any;
         }
         self.arrays.push(ArrayRule { items, count_min, count_max });
+        self.bytes += size_of::<ArrayRule>();
         Part::one(u32::try_from(self.arrays.len() - 1).ok())
     }
 }

@@ -36,11 +36,18 @@ pub(crate) struct Acceptor {
     memory_slots: usize,
     /// Arrays and objects inside of each other that are looked at.
     depth_max: usize,
+    /// Bytes that the rules take, about.
+    bytes: usize,
 }
 
 impl Acceptor {
-    /// The rules of a schema; none where nothing could ever be accepted by them.
+    /// The rules of a schema; none where nothing could ever be accepted by them, or where they take too much.
     pub(crate) fn compile(documents: &Documents, options: &Options) -> Option<Acceptor> {
         compile::compile(documents, options)
+    }
+
+    /// Bytes that the rules take, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 }

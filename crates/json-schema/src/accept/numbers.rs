@@ -1,5 +1,7 @@
 //! Numbers.
 
+use std::sync::Arc;
+
 use super::block::{byte, digits, load, number};
 use super::part::Merge;
 
@@ -17,7 +19,7 @@ pub(super) struct NumberRule {
     /// Integers that are multiples of it; zero for all.
     pub(super) multiple_of: i64,
     /// Only these integers.
-    pub(super) choices: Option<Box<[i64]>>,
+    pub(super) choices: Option<Arc<[i64]>>,
 }
 
 /// Bounds, both of them within.

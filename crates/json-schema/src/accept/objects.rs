@@ -1,13 +1,15 @@
 //! Rules of objects.
 
+use std::sync::Arc;
+
 use super::NodeId;
 use super::block::load;
 use super::places::Places;
 
-/// What an object has to keep.
-#[derive(Debug)]
+/// What an object has to keep. A clone shares what is large.
+#[derive(Debug, Clone)]
 pub(super) struct ObjectRule {
-    pub(super) properties: Box<[Property]>,
+    pub(super) properties: Arc<[Property]>,
     pub(super) places: Places,
     /// The node of members that are no property.
     pub(super) additional: Option<NodeId>,
@@ -62,7 +64,19 @@ impl Key {
     }
 }
 
+impl Property {
+    /// Bytes that it takes, about: its name stands in its key once more, and its place in up to four slots.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Property>() + 2 * self.name.len() + 4 * size_of::<u32>()
+    }
+}
+
 impl ObjectRule {
+    /// Places that the memory of its keys has.
+    pub(super) fn memory_slots(&self) -> usize {
+        1 + self.properties.len()
+    }
+
     /// The property of a name as it stands in a record, without escapes.
     pub(super) fn place(&self, name: &[u8]) -> Option<usize> {
         self.places

@@ -43,6 +43,18 @@ impl Merge for u32 {
     }
 }
 
+impl<R> Part<R> {
+    /// Bytes that its own parts take.
+    fn bytes_behind(&self) -> usize {
+        match self {
+            Part::All(parts) | Part::Either(parts) => {
+                parts.iter().map(|part| size_of::<Part<R>>() + part.bytes_behind()).sum()
+            }
+            Part::Never | Part::Unknown | Part::Any | Part::One(_) => 0,
+        }
+    }
+}
+
 impl<R: Clone + Merge> Part<R> {
     pub(super) fn is_never(&self) -> bool {
         matches!(self, Part::Never)
@@ -214,6 +226,17 @@ impl Node {
             .iter()
             .fold(0, |words, (first, part)| words | u8::from(is_certain(part)) << Word::place(*first));
         self
+    }
+
+    /// Bytes that its parts take behind it.
+    pub(super) fn bytes_behind(&self) -> usize {
+        self.text.bytes_behind()
+            + self.number.bytes_behind()
+            + self.object.bytes_behind()
+            + self.array.bytes_behind()
+            + self.null.bytes_behind()
+            + self.yes.bytes_behind()
+            + self.no.bytes_behind()
     }
 
     pub(super) fn may_accept(&self) -> bool {

@@ -35,6 +35,11 @@ impl Pattern {
         dfa.ok().map(Pattern)
     }
 
+    /// Bytes of its tables.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.memory_usage()
+    }
+
     /// Whether a text of ASCII matches for certain.
     pub(super) fn matches(&self, text: &[u8]) -> bool {
         self.0.try_search_fwd(&Input::new(text).earliest(true)).is_ok_and(|found| found.is_some())

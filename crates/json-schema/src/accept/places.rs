@@ -1,18 +1,20 @@
 //! Finding a key of a record among those of an object's rule.
 
+use std::sync::Arc;
+
 use super::block::{load, low};
 
-/// The places of keys, by a hash of their bytes.
-#[derive(Debug)]
+/// The places of keys, by a hash of their bytes. A clone shares them.
+#[derive(Debug, Clone)]
 pub(super) struct Places {
     /// One more than the place; zero where there is none.
-    slots: Box<[u32]>,
+    slots: Arc<[u32]>,
 }
 
 impl Places {
     /// The places of names that differ.
     pub(super) fn new<'n>(names: impl ExactSizeIterator<Item = &'n [u8]>) -> Places {
-        let mut slots = vec![0; (names.len() * 2).next_power_of_two().max(2)].into_boxed_slice();
+        let mut slots: Vec<u32> = vec![0; (names.len() * 2).next_power_of_two().max(2)];
         for (place, name) in names.enumerate() {
             let mut at = slot(name, slots.len());
             while slots.get(at).is_some_and(|taken| *taken != 0) {
@@ -22,7 +24,7 @@ impl Places {
                 *free = u32::try_from(place + 1).unwrap_or(0);
             }
         }
-        Places { slots }
+        Places { slots: slots.into() }
     }
 
     /// The places whose names may be this one, up to the first gap.

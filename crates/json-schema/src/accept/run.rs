@@ -26,6 +26,11 @@ impl Memory {
     pub(crate) fn new(acceptor: &Acceptor) -> Memory {
         Memory { next: vec![[NONE; 2]; acceptor.memory_slots] }
     }
+
+    /// Bytes that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.next.capacity() * size_of::<[u16; 2]>()
+    }
 }
 
 impl Acceptor {

@@ -5,10 +5,12 @@
 //! walking them; a way that comes back to where it was has no end.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
 use super::documents::{Documents, ROOT};
+use super::index::{Index, Schema, Schemas, narrowed};
 use super::quote;
 use crate::error::SchemaError;
 use crate::limits::Limits;
@@ -27,15 +29,16 @@ const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
 pub(super) struct Cost {
     /// Whether a pattern cannot be matched in linear time.
     pub(super) backtracks: bool,
+    /// The longest list of schemas that the items of an array have one by one.
+    pub(super) list_max: usize,
+    /// Objects in the texts, which may be schemas.
+    pub(super) objects: usize,
+    pub(super) patterns: usize,
 }
 
 /// Refuses a schema that costs too much.
 pub(super) fn check(documents: &Documents, limits: &Limits) -> Result<Cost, SchemaError> {
-    let mut index = Index::default();
-    index.note(ROOT, documents.root());
-    for (name, document) in documents.references() {
-        index.note(name, document);
-    }
+    let index = Index::of(documents);
     if index.patterns > limits.patterns {
         return Err(SchemaError::TooLarge {
             document: ROOT.to_owned(),
@@ -44,153 +47,24 @@ pub(super) fn check(documents: &Documents, limits: &Limits) -> Result<Cost, Sche
             mend: "put some of them together",
         });
     }
-    let mut counts = Counts { index: &index, known: HashMap::new(), limits };
+    let mut counts = Counts { index: &index, known: HashMap::new(), places: 0, limits };
     for schema in &index.schemas {
         counts.ways(schema)?;
     }
-    Ok(Cost { backtracks: index.backtracks })
-}
-
-/// Whether a pattern may look around or back, which takes steps back to match.
-fn may_backtrack(pattern: &str) -> bool {
-    let refers_back = |pair: &[u8]| matches!(pair, [b'\\', b'1'..=b'9' | b'k']);
-    ["(?=", "(?!", "(?<"].iter().any(|group| pattern.contains(group))
-        || pattern.as_bytes().windows(2).any(refers_back)
-}
-
-/// A schema object and the document that it is in.
-#[derive(Clone, Copy)]
-struct Schema<'d> {
-    object: &'d Map<String, Value>,
-    document: usize,
-}
-
-impl Schema<'_> {
-    fn key(&self) -> usize {
-        std::ptr::from_ref(self.object) as usize
-    }
-}
-
-#[derive(Default)]
-struct Index<'d> {
-    documents: Vec<(&'d str, &'d Value)>,
-    /// Every object, schema or not: more than enough.
-    schemas: Vec<Schema<'d>>,
-    /// By the names that fragments use.
-    anchors: HashMap<&'d str, Vec<Schema<'d>>>,
-    /// By the last piece of their ids and of the references' names.
-    ids: HashMap<&'d str, Vec<Schema<'d>>>,
-    patterns: usize,
-    backtracks: bool,
-}
-
-impl<'d> Index<'d> {
-    fn note(&mut self, name: &'d str, document: &'d Value) {
-        let number = self.documents.len();
-        self.documents.push((name, document));
-        if let Value::Object(object) = document {
-            self.ids.entry(last_piece(name)).or_default().push(Schema { object, document: number });
-        }
-        self.walk(document, number);
-    }
-
-    /// As deep as the text, which has a limit.
-    fn walk(&mut self, value: &'d Value, document: usize) {
-        match value {
-            Value::Array(items) => items.iter().for_each(|item| self.walk(item, document)),
-            Value::Object(object) => {
-                let schema = Schema { object, document };
-                self.schemas.push(schema);
-                for keyword in ["$anchor", "$dynamicAnchor", "$id", "id"] {
-                    let Some(text) = object.get(keyword).and_then(Value::as_str) else { continue };
-                    if keyword.ends_with("nchor") {
-                        self.anchors.entry(text).or_default().push(schema);
-                    } else if let Some(anchor) =
-                        text.split_once('#').map(|(_, anchor)| anchor).filter(|a| !a.is_empty())
-                    {
-                        self.anchors.entry(anchor).or_default().push(schema);
-                    } else {
-                        self.ids.entry(last_piece(text)).or_default().push(schema);
-                    }
-                }
-                let pattern = object.get("pattern").and_then(Value::as_str);
-                let names = object.get("patternProperties").and_then(Value::as_object);
-                for pattern in
-                    pattern.into_iter().chain(names.into_iter().flat_map(Map::keys).map(String::as_str))
-                {
-                    self.patterns += 1;
-                    self.backtracks |= may_backtrack(pattern);
-                }
-                object.values().for_each(|value| self.walk(value, document));
-            }
-            _ => {}
-        }
-    }
-
-    /// What a reference may lead to: exactly what it does lead to, and sometimes more.
-    fn targets(&self, from: Schema<'d>, reference: &'d str) -> Vec<Schema<'d>> {
-        let (place, fragment) = reference.split_once('#').unwrap_or((reference, ""));
-        let mut roots: Vec<Schema<'d>> = Vec::new();
-        if place.is_empty() {
-            if let Some((_, Value::Object(object))) = self.documents.get(from.document) {
-                roots.push(Schema { object, document: from.document });
-            }
-            let inner = self.ids.values().flatten().filter(|schema| schema.document == from.document);
-            roots.extend(inner.copied());
-        } else {
-            roots.extend(self.ids.get(last_piece(place)).into_iter().flatten().copied());
-        }
-        roots.sort_unstable_by_key(Schema::key);
-        roots.dedup_by_key(|schema| schema.key());
-        if fragment.is_empty() {
-            return roots;
-        }
-        if !fragment.starts_with('/') {
-            return self.anchors.get(fragment).cloned().unwrap_or_default();
-        }
-        let decoded = percent_decoded(fragment);
-        let inside = |root: Schema<'d>| {
-            let mut value: Option<&'d Value> = None;
-            for step in decoded.split('/').skip(1) {
-                let step = step.replace("~1", "/").replace("~0", "~");
-                value = match value {
-                    None => root.object.get(&step),
-                    Some(Value::Object(object)) => object.get(&step),
-                    Some(Value::Array(items)) => items.get(step.parse::<usize>().ok()?),
-                    Some(_) => None,
-                };
-                value?;
-            }
-            Some(Schema { object: value?.as_object()?, document: root.document })
-        };
-        let mut found: Vec<Schema<'d>> = roots.into_iter().filter_map(inside).collect();
-        found.sort_unstable_by_key(Schema::key);
-        found.dedup_by_key(|schema| schema.key());
-        found
-    }
-}
-
-fn last_piece(uri: &str) -> &str {
-    let uri = uri.split('#').next().unwrap_or_default();
-    uri.rsplit(['/', ':']).next().unwrap_or_default()
-}
-
-fn percent_decoded(fragment: &str) -> String {
-    let mut bytes = Vec::with_capacity(fragment.len());
-    let mut rest = fragment.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let code = (*first == b'%').then(|| tail.get(..2)).flatten();
-        let code = code.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        bytes.push(code.unwrap_or(*first));
-        rest = if code.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    Ok(Cost {
+        backtracks: index.backtracks,
+        list_max: index.list_max,
+        objects: index.schemas.len(),
+        patterns: index.patterns,
+    })
 }
 
 struct Counts<'i, 'd> {
     index: &'i Index<'d>,
     /// The ways through a schema; none while they are being counted.
     known: HashMap<usize, Option<u64>>,
+    /// Places that references were looked for at.
+    places: usize,
     limits: &'i Limits,
 }
 
@@ -198,7 +72,7 @@ struct Counts<'i, 'd> {
 struct Frame<'d> {
     schema: Schema<'d>,
     /// What is applied to the same value. Of an inner list, one is, and the costliest is counted.
-    steps: Vec<Vec<Schema<'d>>>,
+    steps: Vec<Schemas<'d>>,
     /// How far the counting is.
     at: (usize, usize),
     largest: u64,
@@ -206,11 +80,11 @@ struct Frame<'d> {
 }
 
 impl<'d> Counts<'_, 'd> {
-    fn frame(&self, schema: Schema<'d>) -> Frame<'d> {
-        let mut steps: Vec<Vec<Schema<'d>>> = Vec::new();
+    fn frame(&mut self, schema: Schema<'d>) -> Result<Frame<'d>, SchemaError> {
+        let mut steps: Vec<Schemas<'d>> = Vec::new();
         let mut inside = |value: &'d Value| {
             if let Value::Object(object) = value {
-                steps.push(vec![Schema { object, document: schema.document }]);
+                steps.push(Rc::from([Schema { object, document: schema.document }]));
             }
         };
         for keyword in ONE {
@@ -225,10 +99,26 @@ impl<'d> Counts<'_, 'd> {
         }
         for keyword in REFERENCES {
             if let Some(reference) = schema.object.get(keyword).and_then(Value::as_str) {
-                steps.push(self.index.targets(schema, reference));
+                let candidates = self.index.candidates(schema, reference);
+                self.count_places(candidates.len(), schema.document)?;
+                steps.push(narrowed(candidates, reference));
             }
         }
-        Frame { schema, steps, at: (0, 0), largest: 0, sum: 1 }
+        Ok(Frame { schema, steps, at: (0, 0), largest: 0, sum: 1 })
+    }
+
+    /// References beside ids cost their product to follow.
+    fn count_places(&mut self, places: usize, document: usize) -> Result<(), SchemaError> {
+        self.places = self.places.saturating_add(places);
+        if self.places <= self.limits.reference_places {
+            return Ok(());
+        }
+        Err(SchemaError::TooLarge {
+            document: self.name(document),
+            what: "places that its references may lead to, because of the ids inside of it,",
+            limit: self.limits.reference_places as u64,
+            mend: "leave out ids that nothing refers to, also in examples",
+        })
     }
 
     /// Counts the ways through a schema, without recursion.
@@ -237,7 +127,7 @@ impl<'d> Counts<'_, 'd> {
             return Ok(());
         }
         self.known.insert(schema.key(), None);
-        let mut open = vec![self.frame(*schema)];
+        let mut open = vec![self.frame(*schema)?];
         while let Some(frame) = open.last_mut() {
             let (step, choice) = frame.at;
             let Some(choices) = frame.steps.get(step) else {
@@ -273,7 +163,7 @@ impl<'d> Counts<'_, 'd> {
                 }
                 None => {
                     self.known.insert(next.key(), None);
-                    let frame = self.frame(next);
+                    let frame = self.frame(next)?;
                     open.push(frame);
                 }
             }
@@ -282,7 +172,7 @@ impl<'d> Counts<'_, 'd> {
     }
 
     fn name(&self, document: usize) -> String {
-        let name = self.index.documents.get(document).map_or(ROOT, |(name, _)| *name);
+        let name = self.index.name(document);
         if name == ROOT { name.to_owned() } else { format!("the reference {:?}", quote::shorten(name)) }
     }
 }

@@ -4,13 +4,15 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use serde_json::Value;
 
-use super::quote::{count, list, shorten, text, value};
+use super::quote::{count, entry, list, shorten, text, value};
+use crate::record::Tree;
 use crate::rejected::Violation;
 
 /// Candidates of an `enum` that a message lists.
 const CANDIDATES_SHOWN: usize = 5;
 
-pub(super) fn violation(error: &ValidationError<'_>) -> Violation {
+/// What an error says of a record, or of a schema where there is none. Errors hold little of a record.
+pub(super) fn violation(error: &ValidationError<'_>, record: Option<Tree<'_>>) -> Violation {
     let keyword = match error.kind() {
         // Where a keyword is `false` it is the one that is violated, and not the schema of a name.
         Kind::FalseSchema => match error.evaluation_path().as_str().rsplit('/').next() {
@@ -24,15 +26,54 @@ pub(super) fn violation(error: &ValidationError<'_>) -> Violation {
         instance_path: shorten(error.instance_path().as_str()),
         keyword: keyword.to_owned(),
         schema_path: shorten(error.evaluation_path().as_str()),
-        message: shorten(&message(error)),
+        message: shorten(&message(error, record)),
     }
 }
 
-fn message(error: &ValidationError<'_>) -> String {
-    let instance: &Value = error.instance();
-    let found = || value(instance);
-    let members = || instance.as_object().map_or(0, |object| object.len() as u64);
-    let items = || instance.as_array().map_or(0, |array| array.len() as u64);
+/// Where the library itself has a fault. It has one in its engine of patterns, which it tells by a panic.
+pub(super) fn fault() -> Violation {
+    Violation {
+        instance_path: String::new(),
+        keyword: "pattern".to_owned(),
+        schema_path: String::new(),
+        message: "a pattern of the schema cannot be matched; simplify it".to_owned(),
+    }
+}
+
+/// What an error is about.
+enum Found<'f> {
+    Value(&'f Value),
+    Entry(Tree<'f>, u32),
+}
+
+impl<'f> Found<'f> {
+    fn of(error: &'f ValidationError<'_>, record: Option<Tree<'f>>) -> Found<'f> {
+        let place = record.and_then(|tree| Some((tree, tree.find(error.instance_path().as_str())?)));
+        place.map_or_else(|| Found::Value(error.instance()), |(tree, at)| Found::Entry(tree, at))
+    }
+
+    fn quoted(&self) -> String {
+        match self {
+            Found::Value(found) => value(found),
+            Found::Entry(tree, at) => entry(*tree, *at),
+        }
+    }
+
+    /// How many items or members it has.
+    fn count(&self) -> u64 {
+        match self {
+            Found::Value(Value::Array(items)) => items.len() as u64,
+            Found::Value(Value::Object(members)) => members.len() as u64,
+            Found::Value(_) => 0,
+            Found::Entry(tree, at) => tree.item(*at).map_or(0, |item| u64::from(item.count())),
+        }
+    }
+}
+
+fn message(error: &ValidationError<'_>, record: Option<Tree<'_>>) -> String {
+    let found = || Found::of(error, record).quoted();
+    let members = || Found::of(error, record).count();
+    let items = members;
     match error.kind() {
         Kind::Type { kind } => format!("{} is not of type {}", found(), types(kind)),
         Kind::Required { property } => {
@@ -77,13 +118,13 @@ fn message(error: &ValidationError<'_>) -> String {
         }
         Kind::FalseSchema => "nothing is allowed here".to_owned(),
         Kind::Not { .. } => format!("{} is what the schema forbids", found()),
-        Kind::AnyOf { context } => format!("{} fits none of the schemas{}", found(), closest(context)),
-        Kind::OneOfNotValid { context } => {
-            format!("{} fits none of the schemas{}", found(), closest(context))
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
+            format!("{} fits none of the schemas{}", found(), closest(context, record))
         }
         Kind::OneOfMultipleValid { .. } => format!("{} fits more than one of the schemas", found()),
         Kind::PropertyNames { error } => {
-            format!("the name {} is not allowed: {}", value(error.instance()), message(error))
+            // It is about a name, which stands at no place.
+            format!("the name {} is not allowed: {}", value(error.instance()), message(error, None))
         }
         Kind::ContentEncoding { content_encoding } => {
             format!("{} is not encoded as {}", found(), shorten(content_encoding))
@@ -102,7 +143,7 @@ fn message(error: &ValidationError<'_>) -> String {
 }
 
 /// What is wrong with the alternative that went furthest into the value.
-fn closest(context: &[Vec<ValidationError<'_>>]) -> String {
+fn closest(context: &[Vec<ValidationError<'_>>], record: Option<Tree<'_>>) -> String {
     let depth = |error: &ValidationError<'_>| error.instance_path().as_str().matches('/').count();
     let best = context
         .iter()
@@ -112,7 +153,7 @@ fn closest(context: &[Vec<ValidationError<'_>>]) -> String {
         .max_by_key(|(at, error)| (depth(error), std::cmp::Reverse(*at)));
     match best {
         Some((at, error)) if context.len() == 1 || depth(error) > 0 => {
-            let Violation { instance_path, message, .. } = violation(error);
+            let Violation { instance_path, message, .. } = violation(error, record);
             let place = if instance_path.is_empty() { String::new() } else { format!("{instance_path}: ") };
             format!("; the closest is number {}: {place}{message}", at + 1)
         }

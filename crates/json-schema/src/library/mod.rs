@@ -3,16 +3,17 @@
 mod cost;
 mod documents;
 mod explain;
+mod index;
 mod quote;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jsonschema::{PatternOptions, ReferencingError, Registry, ValidationError, Validator};
 
 use crate::error::SchemaError;
-use crate::limits::Limits;
 use crate::options::{Formats, Options};
-use crate::record::{Counted, Entry, Records, Tree};
+use crate::record::{Counted, Entry, Price, Records, Tree};
 use crate::rejected::Rejected;
 
 pub(crate) use documents::Documents;
@@ -20,13 +21,18 @@ pub(crate) use documents::Documents;
 /// A compiled schema.
 pub(crate) struct Library {
     validator: Validator<Records>,
-    limits: Limits,
-    /// What a look at a text of a record costs.
-    text_steps: u64,
+    /// What a record may cost.
+    price: Price,
+    /// Bytes that it takes, about.
+    bytes: usize,
 }
 
 /// Steps back of a pattern that cost as much as a look at a value.
 const STEPS_BACK: usize = 100;
+/// Bytes that the library takes for an object of a schema: an estimate, since it does not say.
+const OBJECT_BYTES: usize = 1 << 10;
+/// Bytes that it takes for a pattern: an estimate as well.
+const PATTERN_BYTES: usize = 32 << 10;
 
 impl fmt::Debug for Library {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,14 +73,24 @@ impl Library {
         let text_steps = if cost.backtracks { options.limits.pattern_steps / STEPS_BACK } else { 1 };
         Ok(Library {
             validator: validator.map_err(|fault| error(&fault))?,
-            limits: options.limits,
-            text_steps: text_steps as u64,
+            price: Price {
+                steps: options.limits.record_steps,
+                text_steps: text_steps as u64,
+                backtracks: cost.backtracks,
+                list_max: cost.list_max,
+            },
+            bytes: cost.objects * OBJECT_BYTES + cost.patterns * PATTERN_BYTES,
         })
+    }
+
+    /// Bytes that it takes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Checks a record that was read.
     pub(crate) fn check(&self, tree: Tree<'_>) -> Result<(), Rejected> {
-        let counted = Counted::new(tree, self.limits.record_steps, self.text_steps);
+        let counted = Counted::new(tree, self.price);
         let is_valid = self.validator.is_valid(Entry::At(&counted, 0));
         if counted.is_spent() {
             return Err(self.too_much());
@@ -82,17 +98,22 @@ impl Library {
         if is_valid {
             return Ok(());
         }
-        let counted = Counted::new(tree, self.limits.record_steps, self.text_steps);
-        match self.validator.validate(Entry::At(&counted, 0)) {
+        let counted = Counted::telling(tree, self.price);
+        // To say what is wrong the library may look at much more than to say that something is, and it ends by unwinding where
+        // no looks are left. Nothing that it was at is used behind that.
+        let told = catch_unwind(AssertUnwindSafe(|| self.validator.validate(Entry::At(&counted, 0))));
+        match told {
             _ if counted.is_spent() => Err(self.too_much()),
             // The two ways of the library are the same checks.
-            Ok(()) => Ok(()),
-            Err(error) => Err(Rejected::Violation(Box::new(explain::violation(&error)))),
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Rejected::Violation(Box::new(explain::violation(&error, Some(tree))))),
+            // A fault of the library is one of a record's check, and not of the thread that would come back to the record.
+            Err(_) => Err(Rejected::Violation(Box::new(explain::fault()))),
         }
     }
 
     fn too_much(&self) -> Rejected {
-        Rejected::TooMuch { what: "values to look at for this schema", limit: self.limits.record_steps }
+        Rejected::TooMuch { what: "values to look at for this schema", limit: self.price.steps }
     }
 }
 
@@ -102,7 +123,7 @@ fn schema_error(documents: &Documents, error: &ValidationError<'_>) -> SchemaErr
         return referencing_error(documents, fault);
     }
     SchemaError::Invalid {
-        problem: explain::violation(error).message,
+        problem: explain::violation(error, None).message,
         place: quote::shorten(error.instance_path().as_str()),
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::limits::{MESSAGE_BYTES, QUOTE_BYTES};
+use crate::record::{Kind, Tree};
 
 /// The text itself, or its beginning.
 pub(super) fn shorten(text: &str) -> String {
@@ -39,11 +40,28 @@ pub(super) fn value(value: &Value) -> String {
         Value::Bool(value) => value.to_string(),
         Value::Number(number) => cut(&number.to_string(), QUOTE_BYTES),
         Value::String(value) => text(value),
-        Value::Array(items) => format!("an array of {}", count(items.len() as u64, "item", "items")),
-        Value::Object(members) => {
-            format!("an object of {}", count(members.len() as u64, "member", "members"))
-        }
+        Value::Array(items) => array(items.len() as u64),
+        Value::Object(members) => object(members.len() as u64),
     }
+}
+
+/// The same of a record's value.
+pub(super) fn entry(record: Tree<'_>, at: u32) -> String {
+    let Some(item) = record.item(at) else { return String::new() };
+    match item.kind {
+        Kind::Array => array(u64::from(item.count())),
+        Kind::Object => object(u64::from(item.count())),
+        Kind::String | Kind::Name | Kind::Shadowed => text(record.text(item)),
+        Kind::Null | Kind::False | Kind::True | Kind::Number => value(&record.to_value(at)),
+    }
+}
+
+fn array(items: u64) -> String {
+    format!("an array of {}", count(items, "item", "items"))
+}
+
+fn object(members: u64) -> String {
+    format!("an object of {}", count(members, "member", "members"))
 }
 
 /// A number with its noun.

@@ -1,6 +1,8 @@
 //! A record as a tree that borrows its bytes, for the checks that need one.
 
 mod canonical;
+mod counted;
+mod held;
 mod node;
 mod number;
 mod parse;
@@ -8,7 +10,8 @@ mod text;
 
 use serde_json::{Map, Value};
 
-pub(crate) use node::{Counted, Entry, Records};
+pub(crate) use counted::{Counted, Price};
+pub(crate) use node::{Entry, Records};
 pub(crate) use number::Number;
 pub(crate) use parse::Parser;
 
@@ -44,6 +47,13 @@ pub(crate) struct Item {
     to: u32,
     /// Of an object with many members: where its names begin in the order of their texts.
     sorted: u32,
+}
+
+impl Item {
+    /// How many elements or members a container has, each name once.
+    pub(crate) fn count(&self) -> u32 {
+        self.from
+    }
 }
 
 /// Objects with more members are looked up by the order of their names.
@@ -118,6 +128,15 @@ impl<'t> Tree<'t> {
         let text = |at: &u32| self.item(*at).map_or("", |item| self.text(item));
         let found = sorted.binary_search_by(|at| text(at).cmp(name)).ok()?;
         Some(sorted.get(found)? + 1)
+    }
+
+    /// The place of the value that a JSON Pointer (RFC 6901) leads to.
+    pub(crate) fn find(self, pointer: &str) -> Option<u32> {
+        pointer.split('/').skip(1).try_fold(0, |at, step| match self.item(at)?.kind {
+            Kind::Array => self.elements(at).nth(step.parse().ok()?),
+            Kind::Object => self.member(at, &step.replace("~1", "/").replace("~0", "~")),
+            _ => None,
+        })
     }
 
     /// The value at `at` as one of `serde_json`. As deep as the record is, which has a limit.

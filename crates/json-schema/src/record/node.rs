@@ -1,51 +1,17 @@
 //! The tree as the library sees it, with a count of its looks.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::collections::HashSet;
 
 use jsonschema::JsonType;
 use jsonschema::json::{Array, Json, Node, NodeIdentity, Object};
+use jsonschema_value::LazyInstance;
 use serde_json::Value;
 
-use super::{Item, Kind, Number, Tree};
+use super::{Counted, Item, Kind, Number, held};
 
 /// The representation of records for the library.
 pub(crate) struct Records;
-
-/// A tree, and how many looks at it are left. Where none are left everything is `null`, so that whoever walks through it comes
-/// to an end soon; the verdict does not count then.
-#[derive(Debug)]
-pub(crate) struct Counted<'t> {
-    tree: Tree<'t>,
-    steps: Cell<u64>,
-    /// What a look at a text costs, whatever its length is.
-    text_steps: u64,
-}
-
-/// Bytes of a text that cost as much as a look.
-const TEXT_BYTES: usize = 64;
-
-impl<'t> Counted<'t> {
-    pub(crate) fn new(tree: Tree<'t>, steps: u64, text_steps: u64) -> Self {
-        Counted { tree, steps: Cell::new(steps), text_steps }
-    }
-
-    /// A look at a text that may be matched with a pattern.
-    fn spend_on(&self, text: &str) -> bool {
-        self.spend(self.text_steps + (text.len() / TEXT_BYTES) as u64)
-    }
-
-    pub(crate) fn is_spent(&self) -> bool {
-        self.steps.get() == 0
-    }
-
-    fn spend(&self, steps: u64) -> bool {
-        let left = self.steps.get().saturating_sub(steps);
-        self.steps.set(left);
-        left > 0
-    }
-}
 
 /// A value of a record, or a name that is looked at as a value.
 #[derive(Debug, Clone, Copy)]
@@ -191,10 +157,18 @@ impl<'t> Node<'t, Records> for Entry<'t> {
         Cow::Owned(match self {
             Entry::Name(name) => Value::String((*name).to_owned()),
             Entry::At(counted, at) => {
-                let inside = counted.tree.next(*at).saturating_sub(*at);
-                if counted.spend(u64::from(inside)) { counted.tree.to_value(*at) } else { Value::Null }
+                // It is never another value: whoever asks for one goes on with it also where no looks are left.
+                counted.spend_on_copy(*at);
+                counted.tree.to_value(*at)
             }
         })
+    }
+
+    fn lazy_value(&self) -> LazyInstance<'t> {
+        match *self {
+            Entry::Name(name) => held::beginning(name),
+            Entry::At(counted, at) => counted.held(at),
+        }
     }
 
     fn identity(&self) -> Option<NodeIdentity> {
@@ -276,7 +250,7 @@ impl<'t> Iterator for Members<'t> {
             *next = counted.tree.next(value);
             if name.kind == Kind::Name {
                 let text = counted.tree.text(name);
-                return counted.spend_on(text).then_some((text, Entry::At(counted, value)));
+                return counted.spend_on_name(text).then_some((text, Entry::At(counted, value)));
             }
         }
         None

@@ -16,7 +16,7 @@ pub(crate) struct Parser {
     open: Vec<u32>,
 }
 
-/// Buffers that a record made larger are given back before the next one.
+/// Places of each buffer that are kept for the next record.
 const KEPT_ITEMS: usize = 64 << 10;
 
 impl Parser {
@@ -45,7 +45,8 @@ impl Parser {
         Ok(Tree { items, sorted, text, unescaped })
     }
 
-    fn clear(&mut self) {
+    /// Forgets the record, and gives back what it took beyond what most records take: the next one may come late, or never.
+    pub(crate) fn clear(&mut self) {
         self.items.clear();
         self.sorted.clear();
         self.unescaped.clear();
@@ -53,6 +54,14 @@ impl Parser {
         self.items.shrink_to(KEPT_ITEMS);
         self.sorted.shrink_to(KEPT_ITEMS);
         self.unescaped.shrink_to(KEPT_ITEMS);
+        self.open.shrink_to(KEPT_ITEMS);
+    }
+
+    /// Bytes of the buffers.
+    pub(crate) fn bytes(&self) -> usize {
+        self.items.capacity() * size_of::<Item>()
+            + (self.sorted.capacity() + self.open.capacity()) * size_of::<u32>()
+            + self.unescaped.capacity()
     }
 }
 
@@ -433,6 +442,17 @@ mod tests {
                 other => panic!("{} gives {other:?}", String::from_utf8_lossy(record)),
             }
         }
+    }
+
+    #[test]
+    fn little_is_kept_of_a_large_record() {
+        let many: Vec<String> = (0..200_000).map(|at| format!("\"\\u0041{at}\":[]")).collect();
+        let record = format!("{{{}}}", many.join(","));
+        let mut parser = Parser::default();
+        assert!(parser.parse(record.as_bytes(), &Limits::default(), Names::LastCounts).is_ok());
+        assert!(parser.bytes() > 8 << 20, "{}", parser.bytes());
+        parser.clear();
+        assert!(parser.bytes() < 4 << 20, "{}", parser.bytes());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Checks the records of one thread.
 
-use housepipe_json_schema::{NotJson, Rejected, Validator};
+use housepipe_json_schema::{Buffers, NotJson, Rejected, Schema, Validator};
 use housepipe_schema_registry::{Framing, RegistryError, SchemaId, parse_framing};
 use housepipe_transform::RejectCode;
 
@@ -10,8 +10,12 @@ use super::shelf::Schemas;
 /// The largest id of a schema: registries have 31 bits for it, and answer otherwise for more.
 const ID_MAX: u32 = i32::MAX.unsigned_abs();
 
-/// Schemas that a thread has at hand by itself.
-const AT_HAND_MAX: usize = 16;
+/// Schemas that a thread has at hand by itself: as many as the shelf has, since a topic may have hundreds of them in turn.
+const AT_HAND_MAX: usize = 256;
+
+/// What those take, with what is learned of their records, in bytes; the newest one is kept whatever it has. The shelf may have
+/// forgotten them, so this is beside its own.
+const AT_HAND_BYTES_MAX: usize = 32 << 20;
 
 /// Why a record is rejected before it is encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,13 +69,75 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Judge {
     schemas: Schemas,
-    /// Those that were used last, the last one in front.
-    at_hand: Vec<(SchemaId, Validator)>,
+    at_hand: AtHand,
+    /// Where a record is taken apart, by whichever schema: each of them with its own would keep hundreds.
+    buffers: Buffers,
+}
+
+/// The schemas that were used last.
+#[derive(Debug, Default)]
+struct AtHand {
+    /// In the order of their ids.
+    kept: Vec<Kept>,
+    /// The place of the one that was used last.
+    last: usize,
+    /// What they take.
+    bytes: usize,
+    /// Counts records, to tell which was used last.
+    clock: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    id: SchemaId,
+    validator: Validator,
+    bytes: usize,
+    used: u64,
+}
+
+impl AtHand {
+    fn place(&self, id: SchemaId) -> Option<usize> {
+        if self.kept.get(self.last).is_some_and(|kept| kept.id == id) {
+            return Some(self.last);
+        }
+        self.kept.binary_search_by_key(&id, |kept| kept.id).ok()
+    }
+
+    fn take_up(&mut self, place: usize) -> Option<&mut Validator> {
+        self.clock += 1;
+        self.last = place;
+        let kept = self.kept.get_mut(place)?;
+        kept.used = self.clock;
+        Some(&mut kept.validator)
+    }
+
+    /// Keeps a schema that is not at hand; says at which place.
+    fn keep(&mut self, id: SchemaId, schema: Schema) -> usize {
+        let schema_bytes = schema.bytes();
+        let validator = Validator::new(schema);
+        let bytes = schema_bytes + validator.bytes();
+        while !self.kept.is_empty()
+            && (self.kept.len() >= AT_HAND_MAX || self.bytes + bytes > AT_HAND_BYTES_MAX)
+        {
+            self.forget_oldest();
+        }
+        let place = self.kept.partition_point(|kept| kept.id < id);
+        self.kept.insert(place, Kept { id, validator, bytes, used: self.clock });
+        self.bytes += bytes;
+        place
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.kept.iter().enumerate().min_by_key(|(_, kept)| kept.used);
+        if let Some(place) = oldest.map(|(place, _)| place) {
+            self.bytes -= self.kept.remove(place).bytes;
+        }
+    }
 }
 
 impl Judge {
     pub(crate) fn new(schemas: Schemas) -> Judge {
-        Judge { schemas, at_hand: Vec::new() }
+        Judge { schemas, at_hand: AtHand::default(), buffers: Buffers::default() }
     }
 
     pub(crate) fn schemas(&self) -> &Schemas {
@@ -81,14 +147,14 @@ impl Judge {
     /// The schema that the registry has to be asked for before the record can be judged, if there is one.
     pub(crate) fn lacks(&self, payload: Option<&[u8]>) -> Option<SchemaId> {
         let id = self.schema_of(payload?).ok()?;
-        let is_at_hand = self.at_hand.iter().any(|(known, _)| *known == id);
+        let is_at_hand = self.at_hand.place(id).is_some();
         (!is_at_hand && self.schemas.at_hand(id).is_none()).then_some(id)
     }
 
     /// The schema that the registry is to be asked for again while the record is judged by what is known of it, if there is one.
     pub(crate) fn doubts(&self, payload: Option<&[u8]>) -> Option<SchemaId> {
         let id = self.schema_of(payload?).ok()?;
-        let is_at_hand = self.at_hand.iter().any(|(known, _)| *known == id);
+        let is_at_hand = self.at_hand.place(id).is_some();
         (!is_at_hand && self.schemas.is_old(id)).then_some(id)
     }
 
@@ -109,23 +175,19 @@ impl Judge {
             Ok(id) => id,
             Err(refusal) => return Verdict::Refused(refusal),
         };
-        match self.at_hand.iter().position(|(known, _)| *known == id) {
-            Some(0) => {}
-            Some(at) => self.at_hand[..=at].rotate_right(1),
+        let place = match self.at_hand.place(id) {
+            Some(place) => place,
             None => match self.schemas.at_hand(id) {
                 None => return Verdict::Lacks(id),
                 Some(Err(unusable)) => {
                     return Verdict::Refused(Refusal::new(unusable.code, unusable.message));
                 }
-                Some(Ok(schema)) => {
-                    self.at_hand.truncate(AT_HAND_MAX - 1);
-                    self.at_hand.insert(0, (id, Validator::new(schema)));
-                }
+                Some(Ok(schema)) => self.at_hand.keep(id, schema),
             },
-        }
-        let Some((_, validator)) = self.at_hand.first_mut() else { return Verdict::Lacks(id) };
+        };
+        let Some(validator) = self.at_hand.take_up(place) else { return Verdict::Lacks(id) };
         let body = parse_framing(payload).body();
-        match validator.check(body) {
+        match validator.check_in(body, &mut self.buffers) {
             Ok(()) => Verdict::Fine,
             Err(rejected) => Verdict::Refused(Refusal::of(id, &rejected, payload.len() - body.len())),
         }
@@ -160,5 +222,62 @@ impl Judge {
                 )
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compiled(text: &str) -> Schema {
+        let none: [(&str, &str); 0] = [];
+        Schema::compile(text, none, &housepipe_json_schema::Options::default()).unwrap()
+    }
+
+    /// The ids at hand, of those below `end`.
+    fn ids(at_hand: &AtHand, end: u32) -> Vec<u32> {
+        (0..end).filter(|id| at_hand.place(SchemaId(*id)).is_some()).collect()
+    }
+
+    #[test]
+    fn hundreds_of_small_schemas_are_at_hand_in_turn() {
+        let mut at_hand = AtHand::default();
+        let small = compiled(r#"{"properties":{"id":{"type":"integer"}}}"#);
+        for id in (0..250).rev() {
+            at_hand.keep(SchemaId(id), small.clone());
+        }
+        assert_eq!(ids(&at_hand, 1_000).len(), 250);
+        for id in 0..250 {
+            let place = at_hand.place(SchemaId(id)).unwrap();
+            assert!(at_hand.take_up(place).unwrap().check(br#"{"id":1}"#).is_ok());
+        }
+        // Of more those stay that were used last.
+        let place = at_hand.place(SchemaId(7)).unwrap();
+        at_hand.take_up(place).unwrap();
+        for id in 250..300 {
+            let place = at_hand.keep(SchemaId(id), small.clone());
+            at_hand.take_up(place).unwrap();
+        }
+        let kept = ids(&at_hand, 1_000);
+        assert!(kept.len() == AT_HAND_MAX && kept.contains(&7) && !kept.contains(&0), "{kept:?}");
+        assert_eq!(kept.last(), Some(&299));
+    }
+
+    #[test]
+    fn of_large_schemas_there_are_as_many_as_there_is_room_for() {
+        let properties: Vec<String> =
+            (0..1_500).map(|at| format!(r#""k{at}":{{"type":"integer"}}"#)).collect();
+        let large = compiled(&format!(r#"{{"properties":{{{}}}}}"#, properties.join(",")));
+        let bytes = large.bytes() + Validator::new(large.clone()).bytes();
+        let room = AT_HAND_BYTES_MAX / bytes;
+        assert!((2..100).contains(&room), "{bytes} bytes");
+        let mut at_hand = AtHand::default();
+        for id in 0..200 {
+            let place = at_hand.keep(SchemaId(id), large.clone());
+            at_hand.take_up(place).unwrap();
+        }
+        let kept = ids(&at_hand, 200);
+        assert_eq!(kept.len(), room);
+        assert_eq!((kept.last(), at_hand.bytes), (Some(&199), room * bytes));
     }
 }

@@ -17,6 +17,10 @@ const SCHEMAS_MAX: usize = 256;
 /// Texts of the compiled schemas that are kept, with what each refers to, in bytes; the newest one is kept whatever it has.
 const SCHEMAS_BYTES_MAX: usize = 32 << 20;
 
+/// What the schemas that are kept are compiled to, in bytes: a short text may become something large. The newest one is kept
+/// whatever it has.
+const COMPILED_BYTES_MAX: usize = 128 << 20;
+
 /// Time for which the client believes that a registry does not have something, in milliseconds: it is asked again soon.
 const ABSENT_MS: u64 = 2_000;
 
@@ -56,11 +60,19 @@ struct State {
 }
 
 impl State {
-    /// Whether something has to be forgotten before a schema of so many bytes is kept.
-    fn is_full_for(&self, bytes: usize) -> bool {
-        let kept: usize = self.known.values().map(|known| known.found.bytes).sum();
-        self.known.len() >= SCHEMAS_MAX || kept + bytes > SCHEMAS_BYTES_MAX
+    /// Whether something has to be forgotten before this one is kept.
+    fn is_full_for(&self, found: &Found) -> bool {
+        let sum = |bytes: fn(&Found) -> usize| -> usize {
+            bytes(found) + self.known.values().map(|known| bytes(&known.found)).sum::<usize>()
+        };
+        self.known.len() >= SCHEMAS_MAX
+            || sum(|found| found.bytes) > SCHEMAS_BYTES_MAX
+            || sum(compiled_bytes) > COMPILED_BYTES_MAX
     }
+}
+
+fn compiled_bytes(found: &Found) -> usize {
+    found.schema.as_ref().map_or(0, Schema::bytes)
 }
 
 #[derive(Debug, Clone)]
@@ -206,11 +218,34 @@ impl Schemas {
         state.clock += 1;
         let used = state.clock;
         state.known.remove(&id);
-        while state.is_full_for(found.bytes)
+        while state.is_full_for(&found)
             && let Some(oldest) = state.known.iter().min_by_key(|(_, known)| known.used).map(|(id, _)| *id)
         {
             state.known.remove(&oldest);
         }
         state.known.insert(id, Known { found, since: Instant::now(), used });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_texts_that_become_something_large_are_not_at_hand_at_once() {
+        let properties: Vec<String> =
+            (0..1_500).map(|at| format!(r#""k{at}":{{"type":"integer"}}"#)).collect();
+        let text = format!(r#"{{"properties":{{{}}}}}"#, properties.join(","));
+        let none: [(&str, &str); 0] = [];
+        let large = Schema::compile(&text, none, &housepipe_json_schema::Options::default()).unwrap();
+        let room = COMPILED_BYTES_MAX / large.bytes();
+        assert!(room < 200, "{}", large.bytes());
+        let schemas = Schemas::known(None, &[]);
+        for id in 0..200 {
+            schemas.learn(SchemaId(id), Found { schema: Ok(large.clone()), bytes: 1 });
+        }
+        let at_hand: Vec<u32> = (0..200).filter(|id| schemas.at_hand(SchemaId(*id)).is_some()).collect();
+        assert_eq!(at_hand.len(), room);
+        assert_eq!(at_hand.last(), Some(&199));
     }
 }

@@ -133,3 +133,13 @@ fn what_cannot_be_used_is_doubted_once_it_is_old() {
     schemas.believe(SchemaId(8));
     assert!(!schemas.is_old(SchemaId(8)) && !schemas.begin_to_doubt(SchemaId(8)));
 }
+
+/// A schema that is fetched with all that it refers to is not refused for its size when it is compiled, and the other way round.
+#[test]
+fn one_limit_holds_for_what_is_fetched_and_what_is_compiled() {
+    let fetched = housepipe_schema_registry::Limits::default();
+    let compiled = housepipe_json_schema::Limits::default();
+    assert_eq!((fetched.schema_bytes, fetched.references), (compiled.schema_bytes, compiled.references));
+    // In an answer each byte of a schema may be two, for its quotes.
+    assert!(fetched.answer_bytes >= 2 * compiled.schema_bytes);
+}

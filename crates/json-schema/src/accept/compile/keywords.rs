@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 use super::super::format::Format;
 use super::super::numbers::NumberRule;
 use super::super::part::{Node, Part};
-use super::super::pattern::Pattern;
 use super::super::texts::{Choices, TextRule};
 use super::Compiler;
 
@@ -109,9 +108,15 @@ pub(super) fn choices(choices: &[Value]) -> Node {
     node
 }
 
-impl Compiler<'_> {
+/// Bytes that the choices of an `enum` take, about.
+pub(super) fn choices_bytes(choices: &[Value]) -> usize {
+    let text = |choice: &Value| choice.as_str().map_or(0, str::len);
+    choices.iter().map(|choice| size_of::<u128>() + text(choice)).sum()
+}
+
+impl<'d> Compiler<'d> {
     /// The rules of texts.
-    pub(super) fn textual(&self, object: &Map<String, Value>) -> Part<TextRule> {
+    pub(super) fn textual(&mut self, object: &'d Map<String, Value>) -> Part<TextRule> {
         if holds_unknown(object, &UNKNOWN_OF_TEXTS) {
             return Part::Unknown;
         }
@@ -131,8 +136,8 @@ impl Compiler<'_> {
             }
         }
         if let Some(pattern) = object.get("pattern") {
-            match pattern.as_str().and_then(Pattern::compile) {
-                Some(pattern) => rule.pattern = Some(Arc::new(pattern)),
+            match pattern.as_str().and_then(|text| self.pattern(text)) {
+                Some(pattern) => rule.pattern = Some(pattern),
                 None => return Part::Unknown,
             }
         }

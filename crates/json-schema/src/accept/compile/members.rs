@@ -22,7 +22,9 @@ impl<'d> Compiler<'d> {
             Some(schema) => self.node(place.inside(schema)),
         };
         let Some(mut properties) = self.properties(place, object) else { return Part::Unknown };
+        let named = properties.len();
         let Some(required) = require(&mut properties, object, additional) else { return Part::Unknown };
+        self.bytes += properties.iter().skip(named).map(Property::bytes).sum::<usize>();
         let (Some(count_min), Some(count_max)) = (
             keywords::count(object, "minProperties", 0),
             keywords::count(object, "maxProperties", usize::MAX),
@@ -40,17 +42,18 @@ impl<'d> Compiler<'d> {
         if is_free {
             return Part::Any;
         }
-        let memory = self.memory_slots;
-        self.memory_slots += 1 + properties.len();
-        self.objects.push(ObjectRule {
+        let rule = ObjectRule {
             places: Places::new(properties.iter().map(|property| &*property.name)),
             properties: properties.into(),
             additional: (additional != NEVER).then_some(additional),
             required,
             count_max,
             needs_one: count_min > 0,
-            memory,
-        });
+            memory: self.memory_slots,
+        };
+        self.memory_slots += rule.memory_slots();
+        self.bytes += size_of::<ObjectRule>();
+        self.objects.push(rule);
         Part::one(u32::try_from(self.objects.len() - 1).ok())
     }
 
@@ -59,11 +62,19 @@ impl<'d> Compiler<'d> {
             None => return Some(Vec::new()),
             Some(properties) => properties.as_object()?,
         };
-        let property = |(name, schema): (&'d String, &'d Value)| {
+        let mut named = Vec::with_capacity(properties.len());
+        for (name, schema) in properties {
+            // One object may have more of them than there is room for.
+            if self.is_full() {
+                return None;
+            }
             let node = self.node(place.inside(schema));
-            Property { name: name.as_bytes().into(), node, bit: 0, key: Key::new(name.as_bytes()) }
-        };
-        Some(properties.iter().map(property).collect())
+            let name = name.as_bytes();
+            let property = Property { name: name.into(), node, bit: 0, key: Key::new(name) };
+            self.bytes += property.bytes();
+            named.push(property);
+        }
+        Some(named)
     }
 }
 
