@@ -64,17 +64,18 @@ impl CreateTable {
     /// A table of the MergeTree family without replication gets [`DEDUPLICATION_WINDOW_BLOCKS`]: it would drop no
     /// repeated insert otherwise. Replicated tables have a window by themselves.
     pub fn sql(&self) -> String {
+        self.statement("CREATE TABLE IF NOT EXISTS", &self.name, self.engine.trim())
+    }
+
+    /// The statement that begins with `create`, for a table of this name and engine.
+    pub(crate) fn statement(&self, create: &str, name: &str, engine: &str) -> String {
         let columns: Vec<String> = self
             .columns
             .iter()
             .map(|column| format!("    {} {}", quote_identifier(&column.name), column.type_sql))
             .collect();
-        let mut sql = format!(
-            "CREATE TABLE IF NOT EXISTS {}\n(\n{}\n)\nENGINE = {}",
-            quote_identifier(&self.name),
-            columns.join(",\n"),
-            self.engine.trim()
-        );
+        let mut sql =
+            format!("{create} {}\n(\n{}\n)\nENGINE = {engine}", quote_identifier(name), columns.join(",\n"));
         if let Some(key) = &self.partition_by {
             sql.push_str(&format!("\nPARTITION BY ({})", self.key_sql(key)));
         }

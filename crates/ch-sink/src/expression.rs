@@ -128,6 +128,30 @@ pub(crate) fn quoted(text: &str) -> Option<usize> {
     None
 }
 
+/// What stands between the commas of `text` that are in no quotes and no brackets, trimmed.
+pub(crate) fn parts(text: &str) -> Vec<&str> {
+    let (mut parts, mut depth, mut start, mut at) = (Vec::new(), 0_usize, 0, 0);
+    while let Some(character) = text[at..].chars().next() {
+        match character {
+            '\'' | '"' | '`' => {
+                // A quote that is not closed reaches to the end.
+                at += quoted(&text[at..]).unwrap_or(text.len() - at);
+                continue;
+            }
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                parts.push(text[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+        at += character.len_utf8();
+    }
+    parts.push(text[start..].trim());
+    parts
+}
+
 /// Index of the parenthesis that closes the one at the start.
 fn closing(text: &str) -> Option<usize> {
     let (mut depth, mut at) = (0_usize, 0);
@@ -184,6 +208,13 @@ mod tests {
         ] {
             assert_eq!(check_engine(engine).unwrap(), keyed, "{engine}");
         }
+    }
+
+    #[test]
+    fn parts_are_cut_at_commas_of_their_own() {
+        assert_eq!(parts("'/t,1', '{r}', f(a, [b, c]), `d,`"), ["'/t,1'", "'{r}'", "f(a, [b, c])", "`d,`"]);
+        assert_eq!(parts(""), [""]);
+        assert_eq!(parts("a)b, 'c, d"), ["a)b", "'c, d"]);
     }
 
     #[test]

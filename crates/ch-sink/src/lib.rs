@@ -47,6 +47,7 @@ mod memory;
 mod quote;
 mod random_name;
 mod table;
+mod trial;
 
 mod error_log;
 mod error_row;
@@ -91,6 +92,7 @@ pub use quote::{quote_identifier, quote_string};
 pub use session::SessionFault;
 pub use sink::{ServerInfo, Sink};
 pub use table::{DefaultKind, TableColumn, TableInfo};
+pub use trial::Trial;
 
 // The README's example is compiled with the documentation's.
 #[cfg(doctest)]

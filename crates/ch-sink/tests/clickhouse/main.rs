@@ -8,6 +8,7 @@ mod error_system;
 mod exactly_once_check;
 mod look;
 mod partitions;
+mod trial;
 
 use bytes::Bytes;
 use housepipe_ch_sink::{
