@@ -32,7 +32,11 @@ fn main() -> ExitCode {
 fn print(config: &SourceConfig, count: usize) -> Result<(), SourceError> {
     let topic = describe_topic(config, Duration::from_secs(8))?;
     println!("{} partitions on {} brokers", topic.partitions, topic.brokers);
-    for record in sample(config, count, Duration::from_secs(10))? {
+    let sampled = sample(config, count, Duration::from_secs(10))?;
+    if let Some(error) = &sampled.cut_short {
+        eprintln!("not all of them: {error}");
+    }
+    for record in sampled.records {
         let payload = record.payload.as_deref().map(String::from_utf8_lossy);
         println!("{}:{} {}", record.partition, record.offset, payload.as_deref().unwrap_or("no value"));
     }

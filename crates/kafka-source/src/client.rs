@@ -4,7 +4,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use secrecy::ExposeSecret;
 
-use crate::{Pem, SecretPem, Security, SourceConfig, SourceError, Tls, id_news};
+use crate::{Pem, SecretPem, Security, SourceConfig, SourceError, Tls, id_news, pem_file};
 
 /// Time for a connection to be set up, TLS and SASL included, in milliseconds.
 pub(crate) const CONNECT_MS_MAX: u32 = 8_000;
@@ -13,17 +13,23 @@ pub(crate) const CONNECT_MS_MAX: u32 = 8_000;
 const FULL_QUEUE_BACKOFF_MS: u32 = 20;
 
 /// How often the state of brokers and partitions is looked at, in milliseconds.
-const STATISTICS_MS: u32 = 500;
+pub(crate) const STATISTICS_MS: u32 = 500;
 
 /// How often the group asks for the topic's partitions, in milliseconds: a new one is read so much later, at most, and the time
 /// in which the group is joined anew. The default is five minutes.
 const TOPIC_REFRESH_MS: u32 = 5_000;
 
+/// The least that librdkafka takes for an answer, in bytes: the largest message that it would send.
+const FETCH_BYTES_MIN: usize = 1_000_000;
+
 /// Records of one partition in one answer to a probe, in bytes on the wire; a batch of the log is never divided, so that it may
 /// be more. A probe is after single records, beside a pipe that has a budget of memory for what it reads.
 const PROBE_FETCH_BYTES_MAX: usize = 64 << 10;
 
-/// Records that a probe holds before it asks for more, in units of 1,000 bytes.
+/// Bytes that a record is taken to have where it is not known, when it is decided how many are fetched at once (16 KiB).
+const RECORD_BYTES_EXPECTED: usize = 16 << 10;
+
+/// Records of a partition that a probe holds before it asks for more, in units of 1,000 bytes.
 const PROBE_QUEUE_KBYTES_MAX: usize = 256;
 
 /// Pause of a probe's fetcher whose queue is full, in milliseconds: the queue is small, and emptied at once.
@@ -32,6 +38,9 @@ const PROBE_BACKOFF_MS: u32 = 1;
 /// What every client needs: where the brokers are and who connects.
 pub(crate) fn base(config: &SourceConfig) -> Result<ClientConfig, SourceError> {
     check_names(config)?;
+    if let Some(tls) = config.security.tls() {
+        pem_file::check(tls)?;
+    }
     let mut client = ClientConfig::new();
     // librdkafka tells some causes only in its log, at this level.
     client.set_log_level(RDKafkaLogLevel::Info);
@@ -106,12 +115,46 @@ pub(crate) fn probe(config: &SourceConfig) -> Result<ClientConfig, SourceError> 
         .set("auto.offset.reset", "error")
         .set("isolation.level", "read_committed")
         .set("fetch.wait.max.ms", "50")
-        // The least that librdkafka takes: the largest message that it would send.
-        .set("fetch.max.bytes", "1000000")
+        .set("fetch.max.bytes", FETCH_BYTES_MIN.to_string())
         .set("max.partition.fetch.bytes", PROBE_FETCH_BYTES_MAX.to_string())
         .set("queued.max.messages.kbytes", PROBE_QUEUE_KBYTES_MAX.to_string())
         .set("fetch.queue.backoff.ms", PROBE_BACKOFF_MS.to_string());
     Ok(client)
+}
+
+/// The same for the newest `records` of a topic, of which up to `bytes_max` are held.
+pub(crate) fn probe_of_newest(
+    config: &SourceConfig,
+    records: usize,
+    bytes_max: usize,
+) -> Result<ClientConfig, SourceError> {
+    let fetch = NewestFetch::new(records, bytes_max);
+    let mut client = probe(config)?;
+    client
+        .set("fetch.max.bytes", fetch.answer_bytes_max.to_string())
+        .set("max.partition.fetch.bytes", fetch.partition_bytes_max.to_string());
+    Ok(client)
+}
+
+/// How much of the newest records one answer of a broker has, on the wire.
+///
+/// Reading begins a few records before the end of each partition, so that a large answer has what is wanted and little more; it is
+/// memory alone that bounds it. In small ones, each of which takes a round trip, many records would not come in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NewestFetch {
+    answer_bytes_max: usize,
+    /// A quarter, so that a partition of large records leaves room for others.
+    partition_bytes_max: usize,
+}
+
+impl NewestFetch {
+    fn new(records: usize, bytes_max: usize) -> NewestFetch {
+        // An eighth, since brokers answer at the same time, and compressed records grow.
+        let most = (bytes_max / 8).max(FETCH_BYTES_MIN);
+        let least = most.min(4 << 20);
+        let answer_bytes_max = records.saturating_mul(RECORD_BYTES_EXPECTED).clamp(least, most);
+        NewestFetch { answer_bytes_max, partition_bytes_max: answer_bytes_max / 4 }
+    }
 }
 
 /// The member of the group, for a topic of `partitions` partitions.
@@ -232,6 +275,19 @@ mod tests {
     }
 
     #[test]
+    fn answers_with_the_newest_records_fit_what_is_wanted_and_the_memory() {
+        let bytes_max = 128 << 20;
+        for (records, answer_bytes_max) in
+            [(1, 4 << 20), (256, 4 << 20), (512, 8 << 20), (10_000, 16 << 20), (usize::MAX, 16 << 20)]
+        {
+            let fetch = NewestFetch::new(records, bytes_max);
+            assert_eq!(fetch, NewestFetch { answer_bytes_max, partition_bytes_max: answer_bytes_max / 4 });
+            assert!(fetch.partition_bytes_max > PROBE_FETCH_BYTES_MAX);
+        }
+        assert_eq!(NewestFetch::new(10_000, 1_000).answer_bytes_max, FETCH_BYTES_MIN);
+    }
+
+    #[test]
     fn a_pattern_is_no_topic() {
         for topic in ["^orders.*", "", "..", "a b", "naïve"] {
             let refused = base(&SourceConfig::new("localhost:9092", topic, "g"));
@@ -250,5 +306,25 @@ mod tests {
         };
         let error = crate::describe_topic(&config, std::time::Duration::from_secs(1)).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("word"), "{error:?}");
+    }
+
+    #[test]
+    fn what_is_no_pem_and_no_file_never_reaches_librdkafka() {
+        let mut config = SourceConfig::new("localhost:9092", "orders", "g");
+        let key = SecretPem::from_path_or_inline("MC4CAQAwBQYDK2VwBCIEIhunter2");
+        let certificate = Pem::from_path_or_inline("-----BEGIN CERTIFICATE-----\n");
+        let tls = Tls { ca: None, client: Some((certificate, key)) };
+        config.security = Security::Tls(tls.clone());
+        let refused = base(&config);
+        assert!(matches!(refused, Err(SourceError::Config { ref key, .. }) if key == "tls.key"));
+        config.security = Security::Sasl {
+            mechanism: crate::SaslMechanism::Plain,
+            username: "u".to_owned(),
+            password: "p".into(),
+            tls: Some(tls),
+        };
+        let error = crate::describe_topic(&config, std::time::Duration::from_secs(1)).unwrap_err();
+        let shown = format!("{error} {error:?} {config:?}");
+        assert!(shown.contains("tls.key") && !shown.contains("hunter"), "{shown}");
     }
 }

@@ -12,7 +12,7 @@ pub enum SourceError {
     /// A setting cannot be used.
     #[error("the kafka setting `{key}` cannot be used: {reason}")]
     Config {
-        /// librdkafka's name of the setting.
+        /// librdkafka's name of the setting, or that of the option.
         key: String,
         /// Why not; never the value.
         reason: String,
@@ -114,6 +114,21 @@ pub enum SourceError {
         /// The last reason that was seen.
         reason: String,
     },
+    /// The brokers name an address for something that a pipe needs, and it is not reached.
+    #[error(
+        "kafka at {brokers} answers, and names {address} as {role}, which is not reached from here; correct that broker's \
+         `advertised.listeners`, or let this machine reach the address ({reason})"
+    )]
+    AdvertisedUnreachable {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// The address that they name.
+        address: String,
+        /// What is there, in words.
+        role: String,
+        /// The last reason that was seen.
+        reason: String,
+    },
     /// A broker's host name has no address.
     #[error(
         "the host of a kafka broker cannot be resolved ({brokers}); check the name and the DNS ({reason})"
@@ -162,6 +177,17 @@ pub enum SourceError {
          check `tls.certificate` and `tls.key` ({reason})"
     )]
     ClientCertificateRefused {
+        /// The bootstrap brokers.
+        brokers: String,
+        /// OpenSSL's words.
+        reason: String,
+    },
+    /// The broker answers, and refuses TLS, or is refused.
+    #[error(
+        "kafka at {brokers} answers, and no TLS connection comes about; check that both ends have a version and a cipher of TLS in \
+         common, and whether the broker asks for a client certificate ({reason})"
+    )]
+    TlsFailed {
         /// The bootstrap brokers.
         brokers: String,
         /// OpenSSL's words.
@@ -424,6 +450,7 @@ impl SourceError {
             | SourceError::CertificateExpired { .. }
             | SourceError::CertificateOfOtherHost { .. }
             | SourceError::ClientCertificateRefused { .. }
+            | SourceError::TlsFailed { .. }
             | SourceError::TlsToPlainPort { .. }
             | SourceError::PlainToTlsPort { .. }
             | SourceError::GroupDenied { .. }
@@ -436,6 +463,7 @@ impl SourceError {
             | SourceError::StartOutOfRange { .. }
             | SourceError::GroupActive { .. } => Domain::User,
             SourceError::Unreachable { .. }
+            | SourceError::AdvertisedUnreachable { .. }
             | SourceError::TokenEndpointUnavailable { .. }
             | SourceError::PositionGone { .. }
             | SourceError::LogTruncated { .. }
@@ -454,6 +482,7 @@ impl SourceError {
         matches!(
             self,
             SourceError::Unreachable { .. }
+                | SourceError::AdvertisedUnreachable { .. }
                 | SourceError::TokenEndpointUnavailable { .. }
                 | SourceError::NameResolution { .. }
                 | SourceError::Commit { .. }

@@ -12,6 +12,9 @@ pub struct GroupInfo {
     pub protocol: GroupProtocol,
     /// Its members at this moment.
     pub members: Vec<GroupMember>,
+    /// Whether this user may read as the group, that is join it and commit: to be told of it takes less. None where the broker does
+    /// not say, as older ones do not.
+    pub may_read: Option<bool>,
 }
 
 /// What a group does.
@@ -57,7 +60,12 @@ const NAMED_MEMBERS_MAX: usize = 3;
 
 impl GroupInfo {
     pub(crate) fn absent() -> GroupInfo {
-        GroupInfo { state: GroupState::Absent, protocol: GroupProtocol::Unknown, members: Vec::new() }
+        GroupInfo {
+            state: GroupState::Absent,
+            protocol: GroupProtocol::Unknown,
+            members: Vec::new(),
+            may_read: None,
+        }
     }
 
     /// Whether offsets are the members' to commit. A group that hands partitions over has members, told or not.
@@ -92,7 +100,7 @@ mod tests {
             partitions: Vec::new(),
         };
         let members = (1..=members).map(member).collect();
-        GroupInfo { state: GroupState::Stable, protocol: GroupProtocol::Classic, members }
+        GroupInfo { state: GroupState::Stable, protocol: GroupProtocol::Classic, members, may_read: None }
     }
 
     #[test]

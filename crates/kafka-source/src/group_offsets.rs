@@ -10,9 +10,9 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::commit::offsets_list;
 use crate::log::{self, LogRange};
-use crate::lookup::Event;
 use crate::queue::{ask_topic_id, commit_answered, describe_group, metadata};
-use crate::reason::{classify, of_call};
+use crate::reading::Event;
+use crate::reason::{classify, of_call, of_code};
 use crate::start;
 use crate::topic::Probe;
 use crate::topic_mark::{self, TopicId};
@@ -25,6 +25,9 @@ const ANSWER_MS_MAX: u64 = 10_000;
 
 /// Time for the topic's id, in milliseconds. The topic has been described by then.
 const TOPIC_ID_MS_MAX: u64 = 5_000;
+
+/// What is asked for, in words.
+pub(crate) const GROUP_REQUEST: &str = "a question for the members of the group";
 
 fn answer_max() -> Duration {
     Duration::from_millis(ANSWER_MS_MAX)
@@ -76,7 +79,7 @@ impl<'a> GroupOffsets<'a> {
     /// As [`describe_topic`](crate::describe_topic), within `timeout`.
     pub fn open(config: &'a SourceConfig, timeout: Duration) -> Result<GroupOffsets<'a>, SourceError> {
         let probe = Probe::with_group(config)?;
-        let info = probe.describe(timeout)?;
+        let info = probe.begin(timeout)?;
         let partitions = (0_i32..).take(info.partitions).map(PartitionId).collect();
         let topic =
             ask_topic_id(&probe.consumer, &config.topic, Duration::from_millis(TOPIC_ID_MS_MAX)).flatten();
@@ -103,7 +106,7 @@ impl<'a> GroupOffsets<'a> {
                 Err(
                     Code::CoordinatorLoadInProgress | Code::CoordinatorNotAvailable | Code::NotCoordinator,
                 ) if !left.is_zero() => self.probe.pause(),
-                Err(code) => return Err(self.failed(code, "a question for the members of the group")),
+                Err(code) => return Err(of_code(config, code, GROUP_REQUEST)),
             }
         }
     }
@@ -215,7 +218,10 @@ impl<'a> GroupOffsets<'a> {
                 Ok(Event::End(partition)) => {
                     open.remove(&partition);
                 }
-                Err(SourceError::Request { .. }) => break,
+                // Those of other partitions may come all the same.
+                Ok(Event::OutOfRange(_) | Event::Damaged(_)) => {}
+                // Brokers that are not reached, or the deadline.
+                Err(error) if error.retryable() => break,
                 Err(error) => return Err(error),
             }
         }
@@ -328,12 +334,5 @@ impl<'a> GroupOffsets<'a> {
             }
         }
         Ok(committed)
-    }
-
-    fn failed(&self, code: Code, request: &'static str) -> SourceError {
-        match classify(self.probe.config, code, "") {
-            SourceError::Request { brokers, reason, .. } => SourceError::Request { brokers, request, reason },
-            known => known,
-        }
     }
 }

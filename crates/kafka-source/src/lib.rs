@@ -45,8 +45,8 @@
 //! # }
 //! ```
 //!
-//! Beside the group: [`list_topics`], [`describe_topic`], [`sample`], [`fetch`] and [`group_committed`] look at a topic without joining, and
-//! [`GroupOffsets`] looks at a group's offsets and sets them.
+//! Beside the group: [`list_topics`], [`describe_topic`], [`sample`], [`fetch`] and [`group_committed`] look at a topic without joining,
+//! [`preflight`] tries what a member needs, and [`GroupOffsets`] looks at a group's offsets and sets them.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -56,6 +56,7 @@ mod ids;
 mod known;
 
 mod config;
+mod pem_file;
 mod raw;
 mod roots;
 mod security;
@@ -79,12 +80,16 @@ mod queue;
 mod reader;
 
 mod client;
+mod connections;
 mod health;
 mod id_news;
 
+mod asking;
 mod group;
 mod group_offsets;
 mod lookup;
+mod preflight;
+mod reading;
 mod sample;
 mod topic;
 mod topic_mark;
@@ -106,10 +111,11 @@ pub use ids::{Offset, PartitionId};
 pub use known::KnownPartitions;
 pub use log::LogRange;
 pub use lookup::{fetch, group_committed};
+pub use preflight::{Preflight, preflight};
 pub use raw::RawSettings;
 pub use reader::{Committed, Fetched, PartitionReader, Waker};
 pub use record::{Headers, OwnedRecord, Record};
-pub use sample::sample;
+pub use sample::{Sampled, sample};
 pub use security::{Pem, SaslMechanism, SecretPem, Security, Tls};
 pub use source::{CommitCounts, Source};
 pub use token::{MskIam, OidcClient, TokenSource};

@@ -1,6 +1,6 @@
 //! What the log of a partition has, as the brokers tell it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::Offset as Raw;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -45,15 +45,17 @@ pub(crate) fn range<C: ConsumerContext>(
     Ok(LogRange { start: Offset(low), end: Offset(high) })
 }
 
-/// The ranges of many partitions, with two requests to each broker; `timeout` is for each.
+/// The ranges of many partitions, with two requests to each broker, one behind the other; `timeout` is for both.
 pub(crate) fn ranges<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     config: &SourceConfig,
     partitions: &[PartitionId],
     timeout: Duration,
 ) -> Result<Vec<(PartitionId, LogRange)>, SourceError> {
+    let started = Instant::now();
     let ends = asked(consumer, config, partitions, Raw::End, timeout)?;
-    let starts = asked(consumer, config, partitions, Raw::Beginning, timeout)?;
+    let left = timeout.saturating_sub(started.elapsed());
+    let starts = asked(consumer, config, partitions, Raw::Beginning, left)?;
     let mut ranges = Vec::with_capacity(partitions.len());
     for ((partition, end), (_, start)) in ends.into_iter().zip(starts) {
         let (Some(start), Some(end)) = (start, end) else {

@@ -3,19 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use rdkafka::Offset as Raw;
 use rdkafka::consumer::Consumer;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::TopicPartitionList;
-use rdkafka::{Message, Offset as Raw};
 
-use crate::queue::RawMessage;
+use crate::reading::Event;
 use crate::reason::of_call;
 use crate::topic::Probe;
 use crate::{Offset, OwnedRecord, PartitionId, SourceConfig, SourceError};
-
-/// Longest wait for one event, so that the deadline is looked at, in milliseconds.
-const POLL_MS: u64 = 100;
 
 /// Two wanted offsets this close are read in one go instead of with a seek in between: what lies between them comes in about as
 /// many answers as a seek takes.
@@ -25,7 +20,8 @@ const SEEK_DISTANCE: i64 = 100;
 /// gone (retention, compaction) are left out. Joins no group and commits nothing.
 ///
 /// # Errors
-/// [`SourceError::Request`] where not all of them came within `timeout`; else what [`describe_topic`] tells.
+/// [`SourceError::Request`] where not all of them came within `timeout`, [`SourceError::DamagedRecords`]; else what
+/// [`describe_topic`] tells, also of the broker that leads the partition, within ten seconds.
 ///
 /// [`describe_topic`]: crate::describe_topic
 pub fn fetch(
@@ -34,32 +30,46 @@ pub fn fetch(
     offsets: &[Offset],
     timeout: Duration,
 ) -> Result<Vec<OwnedRecord>, SourceError> {
-    let wanted: BTreeSet<Offset> = offsets.iter().copied().collect();
-    if wanted.is_empty() {
+    let mut left: BTreeSet<Offset> = offsets.iter().copied().collect();
+    if left.is_empty() {
         return Ok(Vec::new());
     }
     let deadline = Instant::now() + timeout;
     let probe = Probe::with_group(config)?;
-    probe.describe(timeout)?;
-    let (low, high) = probe.watermarks(partition, deadline)?;
-    let mut left = wanted.into_iter().filter(|offset| (low..high).contains(&offset.0)).peekable();
+    probe.begin(timeout)?;
+    let log = probe.range(partition, deadline)?;
+    left.retain(|offset| log.start <= *offset && *offset < log.end);
     let mut found = Vec::new();
     let mut position = None;
-    while let Some(next) = left.peek().copied() {
+    while let Some(next) = left.first().copied() {
         if position.is_none_or(|at: i64| next.0 < at || next.0 - at > SEEK_DISTANCE) {
             probe.start(&[(partition, next)])?;
+            position = Some(next.0);
         }
-        let (at, record) = match probe.next(deadline)? {
-            Event::End(..) => (Offset(high), None),
-            Event::Record(record) => (record.offset, Some(record)),
-        };
-        // What lies before it and has not come is gone.
-        while left.next_if(|offset| *offset < at).is_some() {}
-        position = Some(at.0);
-        if let Some(record) = record {
-            position = Some(at.0.saturating_add(1));
-            if left.next_if_eq(&at).is_some() {
-                found.push(record);
+        match probe.next(deadline)? {
+            // What lies before it and has not come is gone.
+            Event::Record(record) => {
+                let at = record.offset;
+                position = Some(at.0.saturating_add(1));
+                left = left.split_off(&at);
+                if left.remove(&at) {
+                    found.push(record);
+                }
+            }
+            // All of it was before the end.
+            Event::End(..) => break,
+            Event::OutOfRange(words) => {
+                // Retention has passed it since the log was asked for.
+                let (log, before) = (probe.range(partition, deadline)?, left.len());
+                left.retain(|offset| log.start <= *offset && *offset < log.end);
+                if left.len() == before {
+                    return Err(probe.no_records(words));
+                }
+                position = None;
+            }
+            Event::Damaged(reason) => {
+                let offset = position.map_or(next, Offset);
+                return Err(SourceError::DamagedRecords { partition, offset, reason });
             }
         }
     }
@@ -99,68 +109,4 @@ pub(crate) fn offsets_of(list: &TopicPartitionList) -> Vec<(PartitionId, Option<
         .iter()
         .map(|element| (PartitionId(element.partition()), offset(element.offset())))
         .collect()
-}
-
-/// What a probe that reads comes across.
-pub(crate) enum Event {
-    Record(OwnedRecord),
-    /// The end of a partition.
-    End(PartitionId),
-}
-
-impl Probe<'_> {
-    pub(crate) fn watermarks(
-        &self,
-        partition: PartitionId,
-        deadline: Instant,
-    ) -> Result<(i64, i64), SourceError> {
-        self.consumer
-            .fetch_watermarks(
-                &self.config.topic,
-                partition.0,
-                deadline.saturating_duration_since(Instant::now()),
-            )
-            .map_err(|error| of_call(self.config, &error, "a question for the end of a partition"))
-    }
-
-    /// Reads these partitions from these offsets, and no others.
-    pub(crate) fn start(&self, places: &[(PartitionId, Offset)]) -> Result<(), SourceError> {
-        let internal = |error: KafkaError| SourceError::Internal { reason: error.to_string() };
-        let mut list = TopicPartitionList::with_capacity(places.len());
-        for (partition, offset) in places {
-            list.add_partition_offset(&self.config.topic, partition.0, Raw::Offset(offset.0))
-                .map_err(internal)?;
-        }
-        self.consumer.assign(&list).map_err(internal)
-    }
-
-    pub(crate) fn next(&self, deadline: Instant) -> Result<Event, SourceError> {
-        loop {
-            if Instant::now() >= deadline {
-                return Err(SourceError::Request {
-                    brokers: self.config.brokers.clone(),
-                    request: "a fetch of records",
-                    reason: "it took too long".to_owned(),
-                });
-            }
-            match self.consumer.poll(Duration::from_millis(POLL_MS)) {
-                None => {}
-                Some(Ok(message)) => return Ok(Event::Record(owned(message))),
-                Some(Err(KafkaError::PartitionEOF(number))) => return Ok(Event::End(PartitionId(number))),
-                Some(Err(error)) => {
-                    let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-                    let known = self.of_record(code);
-                    if !known.retryable() {
-                        return Err(known);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// A copy of what a consumer has given out.
-fn owned(mut message: BorrowedMessage<'_>) -> OwnedRecord {
-    let partition = PartitionId(message.partition());
-    RawMessage::of(&mut message).record().to_owned(partition)
 }

@@ -8,7 +8,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use crate::context::{Destination, Reposition};
 use crate::gone::Gone;
 use crate::queue::{MessageBatch, PartitionQueue};
-use crate::reason::classify;
+use crate::reason::{classify, is_damage};
 use crate::{GonePolicy, Offset, PartitionId, Record, SourceError};
 
 /// Called when records arrive for a reader that had none.
@@ -230,11 +230,7 @@ impl Seen {
 fn judge(queue: &PartitionQueue, code: Code, offset: Offset, text: &str) -> Option<SourceError> {
     let partition = queue.partition();
     let error = match code {
-        Code::BadMessage
-        | Code::BadCompression
-        | Code::InvalidMessage
-        | Code::InvalidMessageSize
-        | Code::MessageSizeTooLarge => {
+        damage if is_damage(damage) => {
             SourceError::DamagedRecords { partition, offset, reason: text.to_owned() }
         }
         other => classify(queue.consumer().context().config(), other, text),

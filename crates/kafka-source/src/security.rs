@@ -82,12 +82,23 @@ impl fmt::Display for SaslMechanism {
 }
 
 /// TLS. The broker's certificate and host name are always verified.
-#[derive(Debug, Clone, Default)]
+///
+/// A client is made with paths of files that can be read, and with nothing else that is no PEM:
+/// [`SourceError::Config`](crate::SourceError::Config) names what is neither, and does not show it. `Debug` shows neither the certificate
+/// nor the key of a client, wherever they are, since what is taken for a path may be a key without its armour.
+#[derive(Clone, Default)]
 pub struct Tls {
     /// The authority that signed the broker's certificate; `None` trusts what the system trusts.
     pub ca: Option<Pem>,
     /// Client certificate (with its chain) and key, for brokers that ask for one.
     pub client: Option<(Pem, SecretPem)>,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let client = self.client.as_ref().map(|_| "[redacted]");
+        f.debug_struct("Tls").field("ca", &self.ca).field("client", &client).finish()
+    }
 }
 
 /// Something public in PEM, such as a certificate.
@@ -122,10 +133,10 @@ impl fmt::Debug for Pem {
     }
 }
 
-/// A private key in PEM. `Debug` shows the path of a file, never the text of a key.
+/// A private key in PEM. `Debug` shows nothing of it, nor the path of its file: whether that is one is not known yet.
 #[derive(Clone)]
 pub enum SecretPem {
-    /// A file that holds it.
+    /// A file that holds it, or what is to be one.
     Path(String),
     /// The text itself.
     Inline(SecretString),
@@ -145,10 +156,10 @@ impl SecretPem {
 
 impl fmt::Debug for SecretPem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SecretPem::Path(path) => f.debug_tuple("Path").field(path).finish(),
-            SecretPem::Inline(_) => f.write_str("Inline([redacted])"),
-        }
+        f.write_str(match self {
+            SecretPem::Path(_) => "Path([redacted])",
+            SecretPem::Inline(_) => "Inline([redacted])",
+        })
     }
 }
 
@@ -167,15 +178,17 @@ mod tests {
             username: "loader".to_owned(),
             password: "hunter2".into(),
             tls: Some(Tls {
-                ca: None,
+                ca: Some(Pem::from_path_or_inline("ca.pem")),
                 client: Some((
-                    Pem::from_path_or_inline("client.pem"),
+                    Pem::from_path_or_inline("MIIBhunter7"),
                     SecretPem::from_path_or_inline("-----BEGIN PRIVATE KEY-----\nhunter3\n"),
                 )),
             }),
         };
-        let shown = format!("{security:?}");
-        assert!(shown.contains("loader") && shown.contains("client.pem"), "{shown}");
+        // Without its armour it is taken for a path.
+        let bare = SecretPem::from_path_or_inline("MC4Chunter8");
+        let shown = format!("{security:?} {bare:?}");
+        assert!(shown.contains("loader") && shown.contains("ca.pem"), "{shown}");
         assert!(!shown.contains("hunter"), "{shown}");
 
         let client = crate::OidcClient::new("https://login.example.com/token", "loader", "hunter4");

@@ -1,5 +1,6 @@
 //! Finding the topic, with a clear error for each reason why it cannot be found.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,13 +8,16 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::metadata::{Metadata, MetadataTopic};
+use rdkafka::statistics::Statistics;
 
 use crate::certificate::diagnose;
+use crate::connections::{BrokerId, Connections};
 use crate::context::{log_line, tells_a_cause};
-use crate::reason::{classify, is_decisive, meaning, of_call};
+use crate::reason::{classify, is_damage, is_decisive, is_out_of_range, meaning, meaning_to_member, of_call};
 use crate::token::{TokenKeeper, passing_refusal};
-use crate::words::{Words, without_thread};
-use crate::{SourceConfig, SourceError, client};
+use crate::words::{Words, is_of_connection, without_thread};
+use crate::{PartitionId, SourceConfig, SourceError, client};
 
 /// The first wait for an answer, in milliseconds; doubled each time, so that a slow broker is heard too.
 const FIRST_WAIT_MS: u64 = 250;
@@ -42,6 +46,26 @@ pub fn describe_topic(config: &SourceConfig, timeout: Duration) -> Result<TopicI
     probe.describe(timeout.saturating_sub(started.elapsed()))
 }
 
+/// A topic, and who leads its partitions.
+pub(crate) struct Found {
+    pub(crate) info: TopicInfo,
+    /// The partitions of each leader, in order; those of none have none at the moment.
+    pub(crate) leaders: BTreeMap<Option<BrokerId>, Vec<PartitionId>>,
+}
+
+impl Found {
+    fn of(metadata: &Metadata, topic: &MetadataTopic) -> Found {
+        let info = TopicInfo { partitions: topic.partitions().len(), brokers: metadata.brokers().len() };
+        let mut leaders: BTreeMap<_, Vec<PartitionId>> = BTreeMap::new();
+        for partition in topic.partitions() {
+            let leader = (partition.leader() >= 0).then(|| BrokerId(partition.leader()));
+            leaders.entry(leader).or_default().push(PartitionId(partition.id()));
+        }
+        leaders.values_mut().for_each(|partitions| partitions.sort_unstable());
+        Found { info, leaders }
+    }
+}
+
 /// A client without a group.
 pub(crate) struct Probe<'a> {
     pub(crate) consumer: Arc<BaseConsumer<ProbeContext>>,
@@ -64,8 +88,29 @@ impl<'a> Probe<'a> {
         Probe::with(config, &settings)
     }
 
+    /// The same for the newest `records`, of which up to `bytes_max` are held.
+    pub(crate) fn of_newest(
+        config: &'a SourceConfig,
+        records: usize,
+        bytes_max: usize,
+    ) -> Result<Probe<'a>, SourceError> {
+        let mut settings = client::probe_of_newest(config, records, bytes_max)?;
+        settings.set("group.id", &config.group);
+        Probe::with(config, &settings)
+    }
+
+    /// The same as [`Probe::with_group`], which knows how its [connections](ProbeContext::connections) stand as well.
+    pub(crate) fn watched(config: &'a SourceConfig) -> Result<Probe<'a>, SourceError> {
+        let mut settings = client::probe(config)?;
+        settings
+            .set("group.id", &config.group)
+            .set("statistics.interval.ms", client::STATISTICS_MS.to_string());
+        Probe::with(config, &settings)
+    }
+
     fn with(config: &'a SourceConfig, settings: &rdkafka::ClientConfig) -> Result<Probe<'a>, SourceError> {
-        let context = ProbeContext { config: config.clone(), words: Mutex::default() };
+        let context =
+            ProbeContext { config: config.clone(), words: Mutex::default(), connections: Mutex::default() };
         let consumer = BaseConsumer::from_config_and_context(settings, context)
             .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
         let consumer = Arc::new(consumer);
@@ -74,6 +119,10 @@ impl<'a> Probe<'a> {
     }
 
     pub(crate) fn describe(&self, timeout: Duration) -> Result<TopicInfo, SourceError> {
+        self.find(timeout).map(|found| found.info)
+    }
+
+    pub(crate) fn find(&self, timeout: Duration) -> Result<Found, SourceError> {
         let started = Instant::now();
         let mut wait = Duration::from_millis(FIRST_WAIT_MS);
         loop {
@@ -81,13 +130,10 @@ impl<'a> Probe<'a> {
             let trouble = match self.consumer.fetch_metadata(Some(&self.config.topic), wait.min(left)) {
                 Ok(metadata) => {
                     let topic = metadata.topics().first();
-                    let told = topic.and_then(rdkafka::metadata::MetadataTopic::error);
+                    let told = topic.and_then(MetadataTopic::error);
                     match (topic, told) {
                         (Some(topic), None) if !topic.partitions().is_empty() => {
-                            return Ok(TopicInfo {
-                                partitions: topic.partitions().len(),
-                                brokers: metadata.brokers().len(),
-                            });
+                            return Ok(Found::of(&metadata, topic));
                         }
                         (_, Some(code)) => classify(self.config, code.into(), ""),
                         _ => SourceError::UnknownTopic {
@@ -116,6 +162,18 @@ impl<'a> Probe<'a> {
                 known => known,
             }
         });
+        self.unless_it_passes(&mut words, said)
+    }
+
+    /// What says most of what was heard; none where nothing was.
+    pub(crate) fn heard(&self) -> Option<SourceError> {
+        let mut words = self.consumer.context().words();
+        let said = words.error().cloned()?;
+        Some(self.unless_it_passes(&mut words, said))
+    }
+
+    /// `said`, or what stands behind it where it is a refusal that may pass, which is remembered then.
+    fn unless_it_passes(&self, words: &mut Words, said: SourceError) -> SourceError {
         match passing_refusal(self.tokens.as_ref(), self.config, &said) {
             // It is of a token that is given up: what the next one is answered counts.
             Some(trouble) => {
@@ -124,12 +182,6 @@ impl<'a> Probe<'a> {
             }
             None => said,
         }
-    }
-
-    /// The error of a record that could not be read.
-    pub(crate) fn of_record(&self, code: Code) -> SourceError {
-        let error = meaning(self.config, code, "");
-        passing_refusal(self.tokens.as_ref(), self.config, &error).unwrap_or(error)
     }
 
     /// Whether a trouble that might pass has had its time.
@@ -143,6 +195,7 @@ impl<'a> Probe<'a> {
             SourceError::UnknownTopic { .. } => true,
             SourceError::Unreachable { .. }
             | SourceError::NameResolution { .. }
+            | SourceError::TlsFailed { .. }
             | SourceError::TlsToPlainPort { .. }
             | SourceError::PlainToTlsPort { .. } => all_down,
             _ => false,
@@ -154,7 +207,7 @@ impl<'a> Probe<'a> {
         self.serve(Duration::from_millis(50));
     }
 
-    fn serve(&self, timeout: Duration) {
+    pub(crate) fn serve(&self, timeout: Duration) {
         let deadline = Instant::now() + timeout;
         // `poll` answers each event with a value; an empty answer at the deadline means that none is left.
         while self.consumer.poll(deadline.saturating_duration_since(Instant::now())).is_some() {}
@@ -164,11 +217,23 @@ impl<'a> Probe<'a> {
 pub(crate) struct ProbeContext {
     config: SourceConfig,
     words: Mutex<Words>,
+    connections: Mutex<Connections>,
 }
 
 impl ProbeContext {
-    fn words(&self) -> MutexGuard<'_, Words> {
+    pub(crate) fn words(&self) -> MutexGuard<'_, Words> {
         self.words.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`meaning`], or as that to somebody who was connected before.
+    fn meaning(&self, words: &Words, code: Code, text: &str) -> SourceError {
+        let meaning = if words.has_answered { meaning_to_member } else { meaning };
+        meaning(&self.config, code, text)
+    }
+
+    /// As they stood last, where the probe is [watched](Probe::watched) and polled.
+    pub(crate) fn connections(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -177,20 +242,31 @@ impl ClientContext for ProbeContext {
         log_line(level, facility, message);
         if tells_a_cause(level, facility) {
             let text = without_thread(message);
-            let error = meaning(&self.config, Code::AllBrokersDown, text);
-            self.words().logged(error, text);
+            let mut words = self.words();
+            let error = self.meaning(&words, Code::AllBrokersDown, text);
+            words.logged(error, text);
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else { return };
         tracing::debug!(code = ?code, reason, "librdkafka reports an error");
+        let mut words = self.words();
+        // What was told before was another error.
+        words.take_of_records();
+        let is_of_records = code == Code::PartitionEOF || is_damage(code) || is_out_of_range(code);
         if code == Code::AllBrokersDown {
-            self.words().all_down = true;
+            words.all_down = true;
+        } else if is_of_records && !is_of_connection(reason) {
+            words.told_of_records(reason);
         } else {
-            let error = meaning(&self.config, code, reason);
-            self.words().reported(error, reason);
+            let error = self.meaning(&words, code, reason);
+            words.reported(error, reason);
         }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        *self.connections() = Connections::of(&statistics);
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
 
+use crate::certificate::diagnose;
 use crate::reason::is_decisive;
 use crate::topic::Probe;
 use crate::{SourceConfig, SourceError};
@@ -52,7 +53,7 @@ pub fn list_topics(config: &SourceConfig, timeout: Duration) -> Result<Vec<Liste
             Err(error) => probe.why(&error),
         };
         if is_decisive(&trouble) || left.is_zero() || probe.is_hopeless(started.elapsed(), &trouble) {
-            return Err(trouble);
+            return Err(diagnose(config, trouble));
         }
         wait *= 2;
         probe.pause();

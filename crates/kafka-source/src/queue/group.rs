@@ -1,4 +1,4 @@
-//! Asking the coordinator who is in a group.
+//! Asking the coordinator who is in a group, and whether this user may read as it.
 //!
 //! rust-rdkafka has the older call alone (`rd_kafka_list_groups`), which asks every broker for every group, and knows
 //! nothing of groups of the newer protocol (KIP-848). `rd_kafka_DescribeConsumerGroups` asks by the newer request and goes
@@ -11,6 +11,7 @@ use std::slice;
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
+use rdkafka::bindings::rd_kafka_AclOperation_t as Operation;
 use rdkafka::bindings::rd_kafka_consumer_group_state_t as RawState;
 use rdkafka::bindings::rd_kafka_consumer_group_type_t as RawType;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -19,6 +20,86 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::commit::{Handle, NO_ERROR, elements};
 use crate::PartitionId;
 use crate::group::{GroupInfo, GroupMember, GroupProtocol, GroupState};
+
+/// What the options are for.
+const DESCRIBE_GROUPS: rd::rd_kafka_admin_op_t =
+    rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS;
+
+/// A question for a group, whose answers come to a queue of its own.
+pub(crate) struct GroupQuestion<'c, C: ConsumerContext> {
+    answers: Handle,
+    group: CString,
+    /// Borrowed, so that the queue is given back before the client can be destroyed.
+    consumer: &'c BaseConsumer<C>,
+}
+
+impl<'c, C: ConsumerContext> GroupQuestion<'c, C> {
+    /// Asks for the first time.
+    ///
+    /// # Errors
+    /// Where it could not be asked at all.
+    pub(crate) fn ask(consumer: &'c BaseConsumer<C>, group: &str) -> Result<GroupQuestion<'c, C>, Code> {
+        let group = CString::new(group).map_err(|_| Code::InvalidGroupId)?;
+        // SAFETY: the client is alive; the function returns a new queue of ours.
+        let queue = unsafe { rd::rd_kafka_queue_new(consumer.client().native_ptr()) };
+        let answers = Handle(NonNull::new(queue).ok_or(Code::Fail)?);
+        let question = GroupQuestion { answers, group, consumer };
+        question.ask_again();
+        Ok(question)
+    }
+
+    /// Asks once more, as after an answer that may become another one.
+    pub(crate) fn ask_again(&self) {
+        let mut names = [self.group.as_ptr()];
+        let client = self.consumer.client().native_ptr();
+        // SAFETY: the name is a C string that the question copies, as it does the options, which are ours, null where there are
+        // none, and destroyed once; an error of theirs is null or ours. The client and the queue are alive, and the question
+        // keeps the queue by a reference of its own.
+        unsafe {
+            let options = rd::rd_kafka_AdminOptions_new(client, DESCRIBE_GROUPS);
+            if !options.is_null() {
+                let refused = rd::rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
+                if !refused.is_null() {
+                    rd::rd_kafka_error_destroy(refused);
+                }
+            }
+            rd::rd_kafka_DescribeConsumerGroups(
+                client,
+                names.as_mut_ptr(),
+                names.len(),
+                options,
+                self.answers.0.as_ptr(),
+            );
+            if !options.is_null() {
+                rd::rd_kafka_AdminOptions_destroy(options);
+            }
+        }
+    }
+
+    /// The next answer, waited for up to `timeout`; of what the members read, only the partitions of `topic`.
+    ///
+    /// # Errors
+    /// What the coordinator said.
+    pub(crate) fn answer(&self, topic: &str, timeout: Duration) -> Option<Result<GroupInfo, Code>> {
+        let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the queue is alive; the event is ours, or null at the time-out.
+        let event = unsafe { rd::rd_kafka_queue_poll(self.answers.0.as_ptr(), timeout_ms) };
+        let event = NonNull::new(event)?;
+        // SAFETY: the event is alive until it is destroyed here, and what is read of it belongs to it. The result is null
+        // where the event is of another kind, and is not looked at where the question as a whole has failed.
+        unsafe {
+            let code = rd::rd_kafka_event_error(event.as_ptr());
+            let result = rd::rd_kafka_event_DescribeConsumerGroups_result(event.as_ptr());
+            let described = match code {
+                NO_ERROR if result.is_null() => Err(Code::Fail),
+                NO_ERROR => first(result, topic),
+                code => Err(code.into()),
+            };
+            rd::rd_kafka_event_destroy(event.as_ptr());
+            Some(described)
+        }
+    }
+}
 
 /// Describes `group`; of what its members read, only the partitions of `topic`. Waits for up to `timeout`.
 ///
@@ -30,39 +111,7 @@ pub(crate) fn describe_group<C: ConsumerContext>(
     topic: &str,
     timeout: Duration,
 ) -> Result<GroupInfo, Code> {
-    let name = CString::new(group).map_err(|_| Code::InvalidGroupId)?;
-    let mut names = [name.as_ptr()];
-    // SAFETY: the client is alive; the function returns a new queue of ours, which is given back before the client is.
-    let queue = unsafe { rd::rd_kafka_queue_new(consumer.client().native_ptr()) };
-    let queue = Handle(NonNull::new(queue).ok_or(Code::Fail)?);
-    // SAFETY: the name is a C string that the question copies; the client and the queue are alive, and the question keeps
-    // the queue by a reference of its own.
-    unsafe {
-        rd::rd_kafka_DescribeConsumerGroups(
-            consumer.client().native_ptr(),
-            names.as_mut_ptr(),
-            names.len(),
-            ptr::null(),
-            queue.0.as_ptr(),
-        );
-    }
-    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-    // SAFETY: the queue is alive; the event is ours, or null at the time-out.
-    let event = unsafe { rd::rd_kafka_queue_poll(queue.0.as_ptr(), timeout_ms) };
-    let event = NonNull::new(event).ok_or(Code::OperationTimedOut)?;
-    // SAFETY: the event is alive until it is destroyed here, and what is read of it belongs to it. The result is null
-    // where the event is of another kind, and is not looked at where the question as a whole has failed.
-    unsafe {
-        let code = rd::rd_kafka_event_error(event.as_ptr());
-        let result = rd::rd_kafka_event_DescribeConsumerGroups_result(event.as_ptr());
-        let described = match code {
-            NO_ERROR if result.is_null() => Err(Code::Fail),
-            NO_ERROR => first(result, topic),
-            code => Err(code.into()),
-        };
-        rd::rd_kafka_event_destroy(event.as_ptr());
-        described
-    }
+    GroupQuestion::ask(consumer, group)?.answer(topic, timeout).ok_or(Code::OperationTimedOut)?
 }
 
 /// # Safety
@@ -73,7 +122,8 @@ unsafe fn first(
 ) -> Result<GroupInfo, Code> {
     let mut count = 0;
     // SAFETY: promised by the caller. The descriptions are an array of `count` pointers, or null, and belong to the result;
-    // an error is null or belongs to its description; a member of a number below their count is never null.
+    // an error is null or belongs to its description; a member of a number below their count is never null. The operations are
+    // an array of their `count` or null, belong to the description, and are none but those that librdkafka knows by name.
     unsafe {
         let groups = rd::rd_kafka_DescribeConsumerGroups_result_groups(result, &raw mut count);
         if groups.is_null() {
@@ -91,7 +141,12 @@ unsafe fn first(
             }
         }
         let members = rd::rd_kafka_ConsumerGroupDescription_member_count(group);
+        let mut count = 0;
+        let operations = rd::rd_kafka_ConsumerGroupDescription_authorized_operations(group, &raw mut count);
+        let operations: &[Operation] =
+            if operations.is_null() || count == 0 { &[] } else { slice::from_raw_parts(operations, count) };
         Ok(GroupInfo {
+            may_read: may_read(operations),
             state: state(rd::rd_kafka_ConsumerGroupDescription_state(group)),
             protocol: protocol(rd::rd_kafka_ConsumerGroupDescription_type(group)),
             members: (0..members)
@@ -135,6 +190,14 @@ unsafe fn text(text: *const c_char) -> String {
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
+/// Whether these operations, which a user may do with the group, have READ among them; none where the broker does not tell.
+///
+/// Whoever is told of a group may describe it, so that a list without that is not the broker's word.
+fn may_read(operations: &[Operation]) -> Option<bool> {
+    let is_told = operations.contains(&Operation::RD_KAFKA_ACL_OPERATION_DESCRIBE);
+    is_told.then(|| operations.contains(&Operation::RD_KAFKA_ACL_OPERATION_READ))
+}
+
 fn state(state: RawState) -> GroupState {
     match state {
         RawState::RD_KAFKA_CONSUMER_GROUP_STATE_PREPARING_REBALANCE
@@ -151,5 +214,24 @@ fn protocol(protocol: RawType) -> GroupProtocol {
         RawType::RD_KAFKA_CONSUMER_GROUP_TYPE_CONSUMER => GroupProtocol::Consumer,
         RawType::RD_KAFKA_CONSUMER_GROUP_TYPE_CLASSIC => GroupProtocol::Classic,
         _ => GroupProtocol::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_user_may_do_is_believed_where_it_is_told() {
+        use Operation::{
+            RD_KAFKA_ACL_OPERATION_DELETE as DELETE, RD_KAFKA_ACL_OPERATION_DESCRIBE as DESCRIBE,
+            RD_KAFKA_ACL_OPERATION_READ as READ,
+        };
+        assert_eq!(may_read(&[READ, DELETE, DESCRIBE]), Some(true));
+        assert_eq!(may_read(&[DESCRIBE]), Some(false));
+        // A broker that fills the field with zeros, or with anything.
+        for untold in [&[][..], &[DELETE][..]] {
+            assert_eq!(may_read(untold), None);
+        }
     }
 }

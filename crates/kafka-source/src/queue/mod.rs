@@ -42,7 +42,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
 
 pub(crate) use commit::{commit_answered, commit_later, commit_now, metadata};
-pub(crate) use group::describe_group;
+pub(crate) use group::{GroupQuestion, describe_group};
 pub(crate) use log::LogQueue;
 pub(crate) use token::TakesToken;
 pub(crate) use topic_id::{TopicIdQuestions, ask_topic_id};

@@ -2,11 +2,18 @@
 
 use housepipe_kafka_source::seed::{Producer, SeedRecord};
 use housepipe_kafka_source::{
-    Offset, PartitionId, SourceConfig, SourceError, describe_topic, fetch, group_committed, list_topics,
-    sample,
+    Offset, OwnedRecord, PartitionId, SourceConfig, SourceError, describe_topic, fetch, group_committed,
+    list_topics, sample,
 };
 
-use crate::harness::{Member, PATIENCE, broker, fill, payload, topic};
+use crate::harness::{Member, PATIENCE, broker, fill, payload, timestamp_ms, topic};
+
+/// The newest `count` records, all of which come.
+fn newest(config: &SourceConfig, count: usize) -> Vec<OwnedRecord> {
+    let sampled = sample(config, count, PATIENCE).unwrap();
+    assert_eq!(sampled.cut_short, None);
+    sampled.records
+}
 
 #[test]
 fn a_topic_is_described() {
@@ -36,11 +43,11 @@ fn a_sample_reads_on_in_the_partition_that_has_the_newest_records() {
     fill(&config, 4, 0..30);
     // From here on partition 0 alone.
     fill(&config, 1, 30..200);
-    let sampled = sample(&config, 100, PATIENCE).unwrap();
+    let sampled = newest(&config, 100);
     let places: Vec<_> = sampled.iter().map(|record| (record.partition.0, record.offset.0)).collect();
     assert_eq!(places, (100..200).map(|offset| (0, offset)).collect::<Vec<_>>());
     // More than it has: the newest of the others, too, of which those of a moment are ordered by partition.
-    let sampled = sample(&config, 174, PATIENCE).unwrap();
+    let sampled = newest(&config, 174);
     let places: Vec<_> = sampled.iter().take(4).map(|record| (record.partition.0, record.offset.0)).collect();
     assert_eq!(places, [(0, 29), (1, 29), (2, 29), (3, 29)]);
 }
@@ -48,14 +55,11 @@ fn a_sample_reads_on_in_the_partition_that_has_the_newest_records() {
 #[test]
 fn a_sample_has_the_newest_records_and_leaves_no_trace() {
     let config = topic(3);
-    assert_eq!(sample(&config, 5, PATIENCE).unwrap(), Vec::new());
+    assert_eq!(newest(&config, 5), Vec::new());
     fill(&config, 3, 0..40);
-    let mut newest: Vec<_> = sample(&config, 6, PATIENCE)
-        .unwrap()
-        .into_iter()
-        .map(|r| (r.partition.0, r.offset.0, r.payload))
-        .collect();
-    newest.sort();
+    let mut sampled: Vec<_> =
+        newest(&config, 6).into_iter().map(|r| (r.partition.0, r.offset.0, r.payload)).collect();
+    sampled.sort();
     let expected: Vec<_> = (0..3)
         .flat_map(|partition| {
             [38, 39].map(|number: i64| {
@@ -63,12 +67,37 @@ fn a_sample_has_the_newest_records_and_leaves_no_trace() {
             })
         })
         .collect();
-    assert_eq!(newest, expected);
-    assert_eq!(sample(&config, 1_000, PATIENCE).unwrap().len(), 120);
+    assert_eq!(sampled, expected);
+    assert_eq!(newest(&config, 1_000).len(), 120);
     assert!(group_committed(&config, PATIENCE).unwrap().iter().all(|(_, offset)| offset.is_none()));
     // The group is untouched: its first member reads everything.
     let mut member = Member::join(&config);
     member.until("every record", |member| member.count() == 120);
+}
+
+#[test]
+fn a_sample_of_many_partitions_with_large_records_is_whole() {
+    let config = topic(50);
+    let producer = Producer::connect(&config).unwrap();
+    let value = vec![b'x'; 200_000];
+    for number in 0..3 {
+        for partition in 0..50 {
+            let record = SeedRecord {
+                partition: Some(PartitionId(partition)),
+                payload: Some(&value),
+                timestamp_ms: Some(timestamp_ms(number)),
+                ..SeedRecord::default()
+            };
+            producer.send(record).unwrap();
+        }
+    }
+    producer.flush(PATIENCE).unwrap();
+    let sampled = newest(&config, 75);
+    let offsets: Vec<_> = sampled.iter().map(|record| record.offset.0).collect();
+    assert_eq!(offsets, [[1; 25].as_slice(), &[2; 50]].concat());
+    assert!(sampled.iter().all(|record| record.payload.as_ref() == Some(&value)));
+    let one = newest(&config, 1);
+    assert_eq!((one.len(), one[0].partition, one[0].offset), (1, PartitionId(49), Offset(2)));
 }
 
 #[test]

@@ -1,14 +1,19 @@
 //! Each cause of a failure has an error of its own, in time.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use housepipe_kafka_source::{
     Domain, Pem, SaslMechanism, SecretPem, Security, Source, SourceConfig, SourceError, Tls, describe_topic,
 };
 use housepipe_local_stack::{Kafka, KafkaOptions, USER_PLAIN, USER_SCRAM};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::harness::{Journal, Member, broker, fill, own_broker_with, topic, topic_on};
 
@@ -169,12 +174,22 @@ fn the_wrong_port_is_told() {
 }
 
 #[test]
-fn a_ca_file_that_is_missing_is_a_wrong_setting() {
+fn a_file_that_is_missing_and_a_key_without_its_armour_are_wrong_settings() {
     let mut config = topic(1);
+    config.brokers = broker().bootstrap_mtls().to_owned();
     config.security = Security::Tls(Tls { ca: Some(Pem::Path("/no/such/ca.pem".to_owned())), client: None });
     let error = told(&config);
     assert!(matches!(error, SourceError::Config { .. }), "{error:?}");
-    assert!(error.to_string().contains("ssl.ca.location"), "{error}");
+    assert!(error.to_string().contains("`tls.ca`"), "{error}");
+
+    let key = std::fs::read_to_string(broker().client_key()).unwrap();
+    let bare: String = key.lines().filter(|line| !line.starts_with("-----")).collect();
+    let client = (pem(broker().client_pem()), SecretPem::from_path_or_inline(bare.clone()));
+    config.security = Security::Tls(Tls { client: Some(client), ..tls() });
+    let error = told(&config);
+    assert!(matches!(error, SourceError::Config { .. }), "{error:?}");
+    assert!(error.to_string().contains("`tls.key`"), "{error}");
+    assert!(!format!("{error} {error:?} {config:?}").contains(&bare[..16]), "{error}");
 }
 
 #[test]
@@ -186,6 +201,62 @@ fn a_mechanism_that_the_listener_lacks_is_named() {
     assert!(matches!(error, SourceError::MechanismRefused { .. }), "{error:?}");
     assert_eq!((error.domain(), error.retryable()), (Domain::User, false));
     for words in [broker.bootstrap_sasl_ssl(), "SCRAM-SHA-512"] {
+        assert!(error.to_string().contains(words), "no `{words}` in: {error}");
+    }
+}
+
+/// The address of a web server, which has the certificate of the shared broker: it answers in HTTP whatever comes.
+fn web_server() -> String {
+    let folder = broker().folder().join("certificates");
+    let chain = CertificateDer::pem_file_iter(folder.join("server.pem")).and_then(Iterator::collect).unwrap();
+    let key = PrivateKeyDer::from_pem_file(folder.join("server.key")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = StreamOwned::new(connection, stream.unwrap());
+            // Who hangs up instead has seen enough.
+            let _ = stream.read(&mut [0; 1_024]).and_then(|_| {
+                stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")?;
+                stream.flush()
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn a_port_that_speaks_http_wants_neither_tls_nor_credentials() {
+    let mut config = topic(1);
+    config = sasl(&config, SaslMechanism::Plain, USER_PLAIN.name, USER_PLAIN.password);
+    config.brokers = web_server();
+    let error = told(&config);
+    assert!(matches!(error, SourceError::Unreachable { .. }), "{error:?}");
+    assert!(error.to_string().contains("speaks HTTP") && !error.to_string().contains("`auth`"), "{error}");
+}
+
+#[test]
+fn a_handshake_without_a_common_cipher_is_told_in_the_words_of_openssl() {
+    let strong = "listener.name.sasl_ssl.ssl.enabled.protocols=TLSv1.2\n\
+        listener.name.sasl_ssl.ssl.cipher.suites=TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384";
+    let broker = own_broker_with(KafkaOptions::default().with_settings(strong));
+    let config = topic_on(&broker, 1);
+    let mut config = sasl_on(&broker, &config, SaslMechanism::Plain, USER_PLAIN.name, USER_PLAIN.password);
+    assert_eq!(describe_topic(&config, TOLD_WITHIN).unwrap().partitions, 1);
+    let weak = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256";
+    config.raw.insert("ssl.cipher.suites", weak).unwrap();
+    let error = told(&config);
+    assert!(matches!(error, SourceError::TlsFailed { .. }), "{error:?}");
+    assert_eq!((error.domain(), error.retryable()), (Domain::User, false));
+    for words in [broker.bootstrap_sasl_ssl(), "handshake failure", "a version and a cipher"] {
         assert!(error.to_string().contains(words), "no `{words}` in: {error}");
     }
 }

@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod advertised;
 mod beside_the_group;
 mod causes;
 mod certificates;

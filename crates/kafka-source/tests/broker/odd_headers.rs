@@ -50,5 +50,5 @@ fn a_name_that_is_not_utf_8_is_read_again_as_it_was_read() {
     let again = fetch(&config, PartitionId(0), &[Offset(0)], Duration::from_secs(30)).unwrap();
     assert_eq!(again[0].headers, headers);
     let shown = sample(&config, 1, Duration::from_secs(30)).unwrap();
-    assert_eq!(shown[0].headers, headers);
+    assert_eq!(shown.records[0].headers, headers);
 }

@@ -1,6 +1,12 @@
 //! A broker that dies and comes back.
 
-use crate::harness::{Member, fill, own_broker, topic_on};
+use std::time::{Duration, Instant};
+
+use housepipe_kafka_source::{Offset, PartitionId, SourceError, fetch, sample};
+use housepipe_local_stack::KafkaOptions;
+
+use crate::causes::TOLD_WITHIN;
+use crate::harness::{Member, fill, own_broker, own_broker_with, topic_on};
 
 #[test]
 fn reading_goes_on_after_the_broker_was_killed() {
@@ -25,5 +31,28 @@ fn reading_goes_on_after_the_broker_was_killed() {
         offsets.sort_unstable();
         offsets.dedup();
         assert_eq!(offsets, (0..700).collect::<Vec<_>>(), "nothing is missing");
+    }
+}
+
+#[test]
+fn a_leader_that_is_not_reached_is_told_by_whoever_reads_long_before_the_deadline() {
+    const LONG: Duration = Duration::from_secs(60);
+    // Nobody listens where the broker says that it is.
+    let broker = own_broker_with(KafkaOptions::default().behind(1));
+    let mut config = topic_on(&broker, 2);
+    fill(&config, 2, 0..10);
+    config.brokers = broker.bootstrap_behind().to_owned();
+    let sampled = || sample(&config, 5, LONG).map(drop);
+    let fetched = || fetch(&config, PartitionId(1), &[Offset(3)], LONG).map(drop);
+    let looks: [&dyn Fn() -> Result<(), SourceError>; 2] = [&sampled, &fetched];
+    for look in looks {
+        let started = Instant::now();
+        let error = look().unwrap_err();
+        assert!(started.elapsed() < TOLD_WITHIN, "{error} after {:?}", started.elapsed());
+        assert!(
+            matches!(&error, SourceError::AdvertisedUnreachable { address, .. } if address == "127.0.0.1:1"),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("Connection refused") && error.retryable(), "{error}");
     }
 }

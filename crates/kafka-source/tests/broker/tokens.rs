@@ -56,7 +56,7 @@ fn tokens_of_an_issuer_are_taken_and_renewed_while_a_member_reads() {
     assert!(issuer.requests().iter().all(|form| form == "grant_type=client_credentials&scope=kafka"));
 
     // Everything else that connects has its token, too.
-    assert_eq!(sample(&config, 5, PATIENCE).unwrap().len(), 5);
+    assert_eq!(sample(&config, 5, PATIENCE).unwrap().records.len(), 5);
     let mut made = config.clone();
     made.topic = "made-by-token".to_owned();
     TopicAdmin::create_topic(&made, &made.topic, 1).unwrap();

@@ -262,7 +262,7 @@ impl Kafka {
     /// # Errors
     /// [`StackError::Acl`] where the broker refuses, [`StackError::External`] where the brokers are the user's own.
     pub fn allow_topic(&self, user: &str, topic: &str) -> Result<()> {
-        self.allow(user, wire::Resource::Topic, topic)
+        self.allow(user, wire::Operation::Read, wire::Resource::Topic, topic)
     }
 
     /// Lets `user` use the consumer group, likewise.
@@ -270,12 +270,34 @@ impl Kafka {
     /// # Errors
     /// As [`Kafka::allow_topic`].
     pub fn allow_group(&self, user: &str, group: &str) -> Result<()> {
-        self.allow(user, wire::Resource::Group, group)
+        self.allow(user, wire::Operation::Read, wire::Resource::Group, group)
     }
 
-    fn allow(&self, user: &str, resource: wire::Resource, name: &str) -> Result<()> {
+    /// Lets `user` look at the topic, and no more, likewise.
+    ///
+    /// # Errors
+    /// As [`Kafka::allow_topic`].
+    pub fn allow_describe_topic(&self, user: &str, topic: &str) -> Result<()> {
+        self.allow(user, wire::Operation::Describe, wire::Resource::Topic, topic)
+    }
+
+    /// Lets `user` look at the consumer group, and no more, likewise.
+    ///
+    /// # Errors
+    /// As [`Kafka::allow_topic`].
+    pub fn allow_describe_group(&self, user: &str, group: &str) -> Result<()> {
+        self.allow(user, wire::Operation::Describe, wire::Resource::Group, group)
+    }
+
+    fn allow(
+        &self,
+        user: &str,
+        operation: wire::Operation,
+        resource: wire::Resource,
+        name: &str,
+    ) -> Result<()> {
         let [broker, ..] = self.own("give rights on")? else { return Ok(()) };
-        wire::allow_read(broker.port(), user, resource, name).map_err(|source| StackError::Acl {
+        wire::allow(broker.port(), user, operation, resource, name).map_err(|source| StackError::Acl {
             user: user.to_owned(),
             name: name.to_owned(),
             source,

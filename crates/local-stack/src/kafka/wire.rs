@@ -53,13 +53,27 @@ pub(super) enum Resource {
     Group = 3,
 }
 
-/// Lets `user` read `name`, from everywhere.
-pub(super) fn allow_read(port: u16, user: &str, resource: Resource, name: &str) -> io::Result<()> {
+/// What may be done, by its number in the protocol.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Operation {
+    /// To describe as well.
+    Read = 3,
+    Describe = 8,
+}
+
+/// Lets `user` do this with `name`, from everywhere.
+pub(super) fn allow(
+    port: u16,
+    user: &str,
+    operation: Operation,
+    resource: Resource,
+    name: &str,
+) -> io::Result<()> {
     const LITERAL: u8 = 3;
-    const READ: u8 = 3;
     const ALLOW: u8 = 3;
     let mut body = vec![0, 0, 0, 1, resource as u8];
-    for (text, behind) in [(name, &[LITERAL][..]), (&format!("User:{user}"), &[]), ("*", &[READ, ALLOW])] {
+    let right = [operation as u8, ALLOW];
+    for (text, behind) in [(name, &[LITERAL][..]), (&format!("User:{user}"), &[]), ("*", &right)] {
         let length = u16::try_from(text.len()).map_err(io::Error::other)?;
         body.extend_from_slice(&length.to_be_bytes());
         body.extend_from_slice(text.as_bytes());
