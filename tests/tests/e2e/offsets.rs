@@ -171,7 +171,7 @@ fn what_cannot_be_set_is_refused_and_changes_nothing() {
     }
     assert_eq!(committed(&pipe), [Some(20), Some(20)]);
     let fresh = fifty_in_two().0;
-    refused(&fresh, &["--to", "-1", "--yes"], 1, &["no committed offset from which -1 could be reckoned"]);
+    refused(&fresh, &["--to", "-1", "--yes"], 1, &["no committed offset, from which -1 cannot be reckoned"]);
     let nowhere = pipe.clone().replacing(&format!("topic: {topic}"), "topic: nowhere");
     let away = pipe.replacing(stack.kafka.bootstrap(), "127.0.0.1:1");
     for (pipe, words) in

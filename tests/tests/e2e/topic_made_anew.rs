@@ -149,6 +149,7 @@ fn a_position_that_was_committed_for_the_old_topic_is_told_by_its_mark() {
             };
             let shown = offsets(&["show"])["partitions"][0].clone();
             assert_eq!(shown["stored"]["kind"], "former_topic");
+            assert_eq!(shown["lag"], 2_000, "nothing of the new topic was read: {shown}");
             assert!(shown["problem"].as_str().is_some_and(|problem| problem.contains(ANEW)), "{shown}");
             let set = offsets(&["set", "--to", "earliest", "--yes"]);
             assert_eq!(set["moves"][0]["read_again"], 0, "nothing of the new topic was read: {set}");

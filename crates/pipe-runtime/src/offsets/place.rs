@@ -8,6 +8,8 @@ use super::target::OffsetTarget;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) committed: Option<Offset>,
+    /// The committed offset is of a topic of the same name that was deleted.
+    pub(super) is_of_former_topic: bool,
     pub(super) log: LogRange,
     /// The first record as late as the time that was asked for; none where there is none, or another target.
     pub(super) at_time: Option<Offset>,
@@ -16,16 +18,21 @@ pub(super) struct Place {
 /// The offset to set, or why there is none: an offset that the log does not have is refused and never moved to one that it
 /// has, since whoever names a place wants that place.
 pub(super) fn resolve(target: OffsetTarget, place: Place) -> Result<Offset, String> {
-    let Place { committed, log, at_time } = place;
+    let Place { committed, is_of_former_topic, log, at_time } = place;
     let (offset, sum) = match target {
         OffsetTarget::Earliest => return Ok(log.start),
         OffsetTarget::Latest => return Ok(log.end),
         OffsetTarget::Time { .. } => return Ok(at_time.unwrap_or(log.end)),
         OffsetTarget::At(offset) => (offset, String::new()),
         OffsetTarget::Relative(distance) => {
-            let Some(from) = committed else {
+            let Some(from) = committed.filter(|_| !is_of_former_topic) else {
+                let what = if is_of_former_topic {
+                    "it has an offset of a former topic of this name"
+                } else {
+                    "it has no committed offset"
+                };
                 return Err(format!(
-                    "it has no committed offset from which {distance:+} could be reckoned; give an offset, a time, \
+                    "{what}, from which {distance:+} cannot be reckoned; give an offset, a time, \
                      `earliest` or `latest`"
                 ));
             };
@@ -100,7 +107,7 @@ mod tests {
 
     fn place(committed: Option<i64>) -> Place {
         let log = LogRange { start: Offset(100), end: Offset(500) };
-        Place { committed: committed.map(Offset), log, at_time: None }
+        Place { committed: committed.map(Offset), is_of_former_topic: false, log, at_time: None }
     }
 
     #[test]
@@ -132,10 +139,15 @@ mod tests {
             (OffsetTarget::Relative(301), Some(200), "the offset 200 + 301 = 501: it begins"),
             (OffsetTarget::Relative(i64::MAX), Some(200), "= 9223372036854775807: it begins"),
             (OffsetTarget::Relative(i64::MIN), Some(200), "the offset 200 - 9223372036854775808 = "),
-            (OffsetTarget::Relative(-1), None, "no committed offset from which -1 could be reckoned"),
+            (OffsetTarget::Relative(-1), None, "no committed offset, from which -1 cannot be reckoned"),
         ] {
             let refused = resolve(target, place(committed)).unwrap_err();
             assert!(refused.contains(words), "no `{words}` in {refused}");
+        }
+        let former = Place { is_of_former_topic: true, ..place(Some(200)) };
+        for distance in [-1, 0, 1] {
+            let refused = resolve(OffsetTarget::Relative(distance), former).unwrap_err();
+            assert!(refused.contains("a former topic of this name"), "{refused}");
         }
         let refused = resolve(OffsetTarget::At(7), place(None)).unwrap_err();
         assert!(refused.contains("give one from 100 to 500, or `earliest` or `latest`"), "{refused}");

@@ -17,6 +17,10 @@ use super::target::OffsetTarget;
 use crate::delivery::Metadata;
 use crate::pipe::fresh_lineage;
 use crate::pipe_file::{DeliveryMode, PipeFile};
+use crate::shown::shown;
+
+/// Characters that are shown of what other clients call themselves, at most.
+const WHO_WIDTH: usize = 400;
 
 /// Which offsets are to be set, and where to.
 #[derive(Debug, Clone)]
@@ -90,7 +94,9 @@ pub async fn plan_offsets(file: &PipeFile, request: OffsetsRequest) -> Result<Of
         let Facts { group, positions } = Facts::ask(offsets)?;
         let mut refusals = Vec::new();
         if group.is_active() {
-            refusals.push(SourceError::GroupActive { group: group_name, who: group.who() }.to_string());
+            // What other clients call themselves is theirs to choose.
+            let who = shown(&group.who(), WHO_WIDTH);
+            refusals.push(SourceError::GroupActive { group: group_name, who }.to_string());
         }
         let chosen = choose(&request, positions, &mut refusals);
         let (moves, seen) = reckon(offsets, &request, chosen, &mut refusals)?;
@@ -149,6 +155,7 @@ fn reckon(
         let partition = position.partition;
         let place = Place {
             committed: position.committed.as_ref().map(|committed| committed.offset),
+            is_of_former_topic: position.is_of_former_topic,
             log: position.log,
             at_time: at_time.remove(&partition).flatten(),
         };

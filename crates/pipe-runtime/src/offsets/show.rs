@@ -96,7 +96,7 @@ pub async fn show_offsets(file: &PipeFile) -> Result<OffsetsReport, OffsetsError
             .iter()
             .zip(&partitions)
             .filter(|(_, shown)| shown.lag.is_some_and(|lag| lag > 0))
-            .filter_map(|(position, shown)| Some((position.partition, next(shown)?)))
+            .filter_map(|(position, shown)| Some((position.partition, next(position, shown.starts_at)?)))
             .collect();
         let timestamps = offsets.timestamps(&behind, Duration::from_millis(TIMESTAMPS_MS_MAX))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
@@ -126,9 +126,15 @@ fn age_seconds(now: f64, timestamp_ms: i64) -> f64 {
     ((now - timestamp_ms as f64 / 1_000.0).max(0.0) * 1_000.0).round() / 1_000.0
 }
 
-/// The offset that is read next, as far as the log has it.
-fn next(shown: &PartitionOffsets) -> Option<Offset> {
-    shown.committed.or(shown.starts_at).map(|offset| Offset(offset.max(shown.log_start)))
+/// The first offset that is not loaded yet, as far as the log has it.
+fn next(position: &GroupPosition, starts_at: Option<i64>) -> Option<Offset> {
+    let log = position.log;
+    match &position.committed {
+        // A position of a former topic says nothing of this one's records, nor does one that the log has not come to: it lost its end.
+        Some(committed) if position.is_of_former_topic || committed.offset > log.end => Some(log.start),
+        Some(committed) => Some(committed.offset.max(log.start)),
+        None => starts_at.map(|offset| Offset(offset).max(log.start)),
+    }
 }
 
 fn partition(
@@ -160,14 +166,14 @@ fn partition(
         (None, Some(Err(error))) => Some(explain(error)),
         _ => None,
     };
-    let from = committed.or(starts_at).map(|offset| offset.max(log.start));
+    let starts_at = starts_at.map(|offset| offset.0);
     PartitionOffsets {
         partition: position.partition.0,
         committed: committed.map(|offset| offset.0),
-        starts_at: starts_at.map(|offset| offset.0),
+        starts_at,
         log_start: log.start.0,
         log_end: log.end.0,
-        lag: from.map(|from| log.end.0.saturating_sub(from.0).max(0).unsigned_abs()),
+        lag: next(position, starts_at).map(|from| log.end.0.saturating_sub(from.0).max(0).unsigned_abs()),
         lag_seconds: None,
         stored: Stored::of(position),
         problem,
