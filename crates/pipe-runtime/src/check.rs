@@ -1,24 +1,21 @@
-//! The preflight: everything that a pipe needs, looked at before it runs. Nothing is written.
+//! The preflight: everything that a pipe needs, looked at before it runs. Nothing is written that stays.
 
 pub(crate) mod deduplication;
 pub(crate) mod exactly_once;
+mod grant;
 mod registry;
+mod source;
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use housepipe_ch_sink::Sink;
-use housepipe_kafka_source::{GroupOffsets, Offset, PartitionId, Security, SourceError};
+use housepipe_ch_sink::{CreateTable, Sink, Trial};
+use housepipe_kafka_source::Security;
 use housepipe_transform::TimeZone;
 use serde::Serialize;
 
-use crate::error::{PipeError, explain};
+use crate::error::explain;
 use crate::pipe::provision::{compile, create_table, error_table, match_columns, spec_columns};
-use crate::pipe::{RunOptions, sink_config, source_config, starts};
+use crate::pipe::{RunOptions, sink_config, source_config};
 use crate::pipe_file::{DeliveryMode, PipeFile, Vendor};
-
-/// Time to ask for the topic, at most, in milliseconds.
-const TOPIC_TIMEOUT_MS: u64 = 8_000;
+use source::{Tried, told};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -59,40 +56,18 @@ pub struct CheckReport {
 /// Looks at both ends of the pipe. Nothing is written, the consumer group is not joined.
 pub async fn check(file: &PipeFile) -> CheckReport {
     let config = source_config(file, &RunOptions::default());
-    let topic =
-        tokio::spawn(async move { starts::check(&config, Duration::from_millis(TOPIC_TIMEOUT_MS)).await });
+    let tried = tokio::task::spawn_blocking(move || Tried::by(&config));
     let mut checks = Checks(Vec::new());
     let destination = destination(file, &mut checks).await;
     let mut all = Checks(Vec::new());
     preset(file, &mut all);
     let mut partitions = None;
-    match topic.await {
-        Ok(Ok(found)) => {
-            partitions = Some(found.partitions);
-            all.ok("broker", format!("{} broker(s) answer at {}", found.brokers, file.source.brokers));
-            all.ok("topic", format!("`{}` has {} partition(s)", file.source.topic, found.partitions));
-            if !file.source.starts.partitions.is_empty() {
-                all.ok("offsets", words_of_starts(&found.starts));
-            }
-            match group(file).await {
-                Ok(words) => all.ok("group", words),
-                // A coordinator that is slow to come is no reason against a pipe that waits for it.
-                Err(PipeError::Source(error)) if error.retryable() => {
-                    all.add("group", Verdict::Warning, error.to_string());
-                }
-                Err(error) => all.add("group", Verdict::Failed, explain(&error)),
-            }
+    match tried.await {
+        Ok(Ok(tried)) => {
+            partitions = Some(tried.partitions());
+            tried.verdicts(file, &mut all);
         }
-        Ok(Err(error)) => {
-            let is_of_start = matches!(
-                &error,
-                PipeError::Source(
-                    SourceError::StartOfUnknownPartition { .. } | SourceError::StartOutOfRange { .. }
-                )
-            );
-            let name = if is_of_start { "offsets" } else { "broker and topic" };
-            all.add(name, Verdict::Failed, explain(&error));
-        }
+        Ok(Err(error)) => all.add("broker and topic", Verdict::Failed, told(file, &error)),
         Err(panicked) => all.add("broker and topic", Verdict::Failed, panicked.to_string()),
     }
     security(file, &mut all);
@@ -107,33 +82,6 @@ pub async fn check(file: &PipeFile) -> CheckReport {
     }
     let passed = all.0.iter().all(|check| check.verdict != Verdict::Failed);
     CheckReport { pipe: file.name.to_string(), passed, checks: all.0 }
-}
-
-/// Whether the user may use the consumer group, and who is in it.
-async fn group(file: &PipeFile) -> Result<String, PipeError> {
-    let config = source_config(file, &RunOptions::default());
-    let looked = tokio::task::spawn_blocking(move || {
-        GroupOffsets::open(&config, Duration::from_millis(TOPIC_TIMEOUT_MS))?.group()
-    });
-    let group = looked.await.map_err(|_| PipeError::WorkerPanicked)??;
-    let name = &file.source.consumer_group;
-    Ok(if group.is_active() {
-        format!("`{name}` has {}: partitions are shared with them", group.who())
-    } else {
-        format!("`{name}` may be joined, and nobody is in it")
-    })
-}
-
-/// Where partitions start that the pipe file names.
-fn words_of_starts(starts: &BTreeMap<PartitionId, Offset>) -> String {
-    if starts.is_empty() {
-        return "the group has offsets for the partitions that the file names, and goes on there".to_owned();
-    }
-    let starts: Vec<String> = starts
-        .iter()
-        .map(|(partition, offset)| format!("partition {partition} at offset {offset}"))
-        .collect();
-    format!("without an offset of the group, so that they start as the file says: {}", starts.join(", "))
 }
 
 /// What the preset of the vendor has set, and what it doubts.
@@ -234,11 +182,12 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
         }
         Ok(None) => match create_table(&file.destination) {
             Some(create) => {
-                if let Err(error) = create.check() {
-                    checks.add("table", Verdict::Failed, explain(&error));
+                let planned = planned(&sink, &create).await;
+                let is_refused = planned.verdict == Verdict::Failed;
+                checks.0.push(planned);
+                if is_refused {
                     return Some(sink);
                 }
-                checks.ok("table", format!("`{table}` is missing and will be created: {}", create.sql()));
                 (create.engine, spec_columns(&file.destination.columns), Vec::new())
             }
             None => {
@@ -261,6 +210,23 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
         checks.0.extend(exactly_once::verdicts(found));
     }
     Some(sink)
+}
+
+/// Whether ClickHouse would create a table that is missing.
+async fn planned(sink: &Sink, create: &CreateTable) -> Check {
+    let (table, sql) = (&create.name, create.sql());
+    let (verdict, detail) = match sink.try_table(create).await {
+        Ok(Trial::Taken) => (Verdict::Ok, format!("`{table}` is missing and will be created: {sql}")),
+        Ok(Trial::Unknown(why)) => {
+            let why = explain(&why);
+            let detail = format!(
+                "`{table}` is missing and will be created, if ClickHouse takes what could not be tried ({why}): {sql}"
+            );
+            (Verdict::Warning, detail)
+        }
+        Ok(Trial::Refused(error)) | Err(error) => (Verdict::Failed, explain(&error)),
+    };
+    Check { name: "table", verdict, detail }
 }
 
 async fn grants(file: &PipeFile, sink: &Sink, checks: &mut Checks) {
