@@ -165,6 +165,25 @@ fn what_cannot_be_checked_is_rejected_with_its_reason() {
     }
 }
 
+/// A schema means keys as they stand, so a column takes no other.
+#[test]
+fn a_key_in_other_letter_case_goes_round_no_check() {
+    let registry = shared_registry();
+    let topic = unique("schemas_case");
+    create_topic(shared_stack(), &topic, 1);
+    let subject = format!("{topic}-value");
+    register(registry, &subject, &schema(r#""n":{"type":"integer","minimum":0}"#));
+    let records =
+        [r#"{"id":1,"N":-5}"#, r#"{"id":2,"N":-5,"n":7}"#, r#"{"id":3,"n":8,"N":-5}"#, r#"{"id":4,"n":-5}"#];
+    produce(shared_stack(), &topic, 1, records.map(|record| record.as_bytes().to_vec()));
+    let outcome = run(
+        &pipe(registry, &topic, &format!("/subjects/{subject}")).with("error_table: { stop_ratio: off }")
+    )
+    .expect_success();
+    assert_eq!((outcome.number("loaded"), outcome.number("rejected")), (3, 1), "{}", outcome.stderr);
+    assert_eq!(query(shared_stack(), &format!("SELECT id, n FROM {topic} ORDER BY id")), "1\t0\n2\t7\n3\t8");
+}
+
 /// A mend of the records is a mend of the schema: what it allows now is loaded by a replay, and the rest stays.
 #[test]
 fn a_replay_checks_records_too() {

@@ -82,8 +82,9 @@ pub struct RunOptions {
     /// Time that a graceful stop may take, in milliseconds, from the moment in which somebody asks for it.
     pub stop_deadline_ms: u64,
     /// Time after which the group gives the partitions of a member that was killed to others, in milliseconds: a pipe
-    /// that is started again waits this long, at most. Brokers take 6 s and more, unless they are set up otherwise.
-    pub session_timeout_ms: u32,
+    /// that is started again waits this long, at most. Brokers take 6 s and more, unless they are set up otherwise. None takes
+    /// that of the brokers' vendor.
+    pub session_timeout_ms: Option<u32>,
 }
 
 impl Default for RunOptions {
@@ -95,7 +96,7 @@ impl Default for RunOptions {
             memory_bytes_max: 256 << 20,
             prefetch_bytes_max: 24 << 20,
             stop_deadline_ms: 30_000,
-            session_timeout_ms: 10_000,
+            session_timeout_ms: None,
         }
     }
 }
@@ -148,10 +149,7 @@ impl Pipe {
                 let windows = provision::token_windows(file, &sink).await?;
                 provision::look_back(file, &sink, &provisioned).await?;
                 (
-                    Some(Terms {
-                        plan: provisioned.range_hash,
-                        fence_s: fence_s(options.session_timeout_ms),
-                    }),
+                    Some(Terms { plan: provisioned.range_hash, fence_s: fence_s(source.session_timeout_ms) }),
                     windows,
                 )
             }
@@ -405,7 +403,8 @@ pub(crate) fn source_config(file: &PipeFile, options: &RunOptions) -> SourceConf
     config.security = source.security.clone();
     config.raw = source.unsafe_librdkafka.clone();
     config.prefetch_bytes_max = options.prefetch_bytes_max;
-    config.session_timeout_ms = options.session_timeout_ms;
+    let of_vendor = source.preset.vendor.session_timeout_ms();
+    config.session_timeout_ms = options.session_timeout_ms.unwrap_or(of_vendor);
     config.client_id = format!("housepipe-{}", file.name);
     config
 }

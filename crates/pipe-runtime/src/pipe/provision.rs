@@ -110,7 +110,7 @@ fn range_hash(file: &PipeFile, columns: &[Column], zone: TimeZone, schemas: Opti
     let mut text = format!("2|{}|{:08x}", file.name, plan_hash(file, columns, zone));
     if let Some(schemas) = schemas {
         // Which records are rows; the schemas that they name themselves never change.
-        text.push_str(&format!("|{:?}", schemas.configured().map(|id| id.0)));
+        text.push_str(&format!("|exact keys|{:?}", schemas.configured().map(|id| id.0)));
     }
     crc32fast::hash(text.as_bytes())
 }
@@ -153,6 +153,8 @@ pub(crate) fn compile(file: &PipeFile, columns: &[Column], zone: TimeZone) -> Re
     let options = PlanOptions::default()
         .with_semantics(file.semantics)
         .with_server_timezone(zone)
+        // A schema judges keys as they stand: one in other letter case was checked as another member, or not at all.
+        .with_exact_keys(file.schema_registry.is_some())
         .with_format(row_format(columns));
     Ok(Plan::compile(&Columns::new(columns.to_vec()), &options)?)
 }

@@ -19,6 +19,9 @@ const ABSENT_ASKED_MS: u64 = 12_000;
 /// Time between two of these questions, in milliseconds; the client believes the answer for as long.
 const ABSENT_PAUSE_MS: u64 = 2_100;
 
+/// The longest pause that a registry gets which asks for one, in milliseconds.
+const RETRY_AFTER_MAX_MS: u64 = 60_000;
+
 /// Has a task fetch the schema that a record waits for, unless one does: the workers are woken once it is there, or it is known
 /// that there is none. A partition stands still for the `first` of its records; others are asked for where there is room.
 pub(super) fn ask(shared: &Arc<Shared>, schemas: &Schemas, id: SchemaId, first: bool) {
@@ -153,7 +156,7 @@ impl Question {
                     return None;
                 }
                 shared.registry_fails(self.id, PipeState::Retrying { reason: explain(&error) });
-                Some(backoff.next_delay_ms(jitter()))
+                Some(pause_ms(backoff.next_delay_ms(jitter()), error.retry_after_ms()))
             }
             // A reject is an answer, and comes as one.
             ErrorClass::Hold | ErrorClass::Reject if shared.setup.until_caught_up => {
@@ -169,9 +172,23 @@ impl Question {
     }
 }
 
+/// The pause before the next question, in milliseconds: ours, or a longer one that the registry has asked for.
+fn pause_ms(backoff_ms: u64, asked_ms: Option<u64>) -> u64 {
+    backoff_ms.max(asked_ms.unwrap_or(0).min(RETRY_AFTER_MAX_MS))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registry_that_asks_for_a_pause_gets_it_within_bounds() {
+        assert_eq!(pause_ms(200, None), 200);
+        assert_eq!(pause_ms(200, Some(7_000)), 7_000);
+        assert_eq!(pause_ms(30_000, Some(7_000)), 30_000, "ours is longer");
+        assert_eq!(pause_ms(200, Some(0)), 200, "a registry that asks for none is not asked without one");
+        assert_eq!(pause_ms(200, Some(u64::MAX)), RETRY_AFTER_MAX_MS);
+    }
 
     #[test]
     fn an_absence_is_believed_once_it_has_lasted() {

@@ -75,6 +75,15 @@ impl Vendor {
         }
     }
 
+    /// Time after which a member that is silent is taken for dead, in milliseconds.
+    pub(crate) fn session_timeout_ms(self) -> u32 {
+        match self {
+            // What Confluent asks of clients that reach it over the internet.
+            Vendor::ConfluentCloud => 45_000,
+            Vendor::Kafka | Vendor::AwsMsk => 10_000,
+        }
+    }
+
     /// The mechanism of a file that names none.
     pub(super) fn default_mechanism(self) -> Option<(Mechanism, &'static str)> {
         match self {
@@ -109,7 +118,11 @@ impl Vendor {
 
 impl Preset {
     pub(super) fn new(vendor: Vendor) -> Preset {
-        Preset { vendor, sets: Vec::new(), doubts: Vec::new() }
+        let sets = match vendor {
+            Vendor::ConfluentCloud => vec!["a session of 45 s, unless `--session-timeout` says otherwise"],
+            Vendor::Kafka | Vendor::AwsMsk => Vec::new(),
+        };
+        Preset { vendor, sets, doubts: Vec::new() }
     }
 
     /// TLS as the file has it (absent, broken or there), and as it is: none where it is broken.

@@ -10,6 +10,8 @@ pub(crate) struct ColumnLines {
     pub(crate) name: String,
     /// Its type, as ClickHouse writes it.
     pub(crate) type_sql: String,
+    /// What fills it: a field, a path or a virtual column.
+    pub(crate) source: Source,
     /// Lines above it.
     pub(crate) comments: Vec<String>,
 }
@@ -65,12 +67,10 @@ impl ColumnLines {
                 let _ = writeln!(text, "{INDENT}{INDENT}{}", comment(line));
             }
             let (name, type_sql) = (quoted(&column.name), quoted(&column.type_sql));
-            // The field of the record, and not the virtual column of that name.
-            let from = match Source::of_column(&column.name) {
-                Source::Virtual(_) => {
-                    format!(", from: {}", quoted(&Source::Field(column.name.clone()).to_string()))
-                }
-                _ => String::new(),
+            let from = match &column.source {
+                source if *source == Source::of_column(&column.name) => String::new(),
+                // Such as the field of the record, and not the virtual column of that name.
+                source => format!(", from: {}", quoted(&source.to_string())),
             };
             let _ = writeln!(text, "{INDENT}{INDENT}- {{ name: {name}, type: {type_sql}{from} }}");
         }
@@ -153,12 +153,20 @@ mod tests {
         let column = |name: &str, type_sql: &str| ColumnLines {
             name: name.to_owned(),
             type_sql: type_sql.to_owned(),
+            source: Source::Field(name.to_owned()),
             comments: vec!["98 %: all\nof them".to_owned()],
+        };
+        let offset = ColumnLines {
+            source: Source::of_column("_offset"),
+            comments: Vec::new(),
+            ..column("_offset", "UInt64")
         };
         let columns = ColumnLines::block(&[
             column("ts", "DateTime64(3, 'UTC')"),
             column("n", "UInt64"),
             column("_key", "String"),
+            offset.clone(),
+            ColumnLines { name: "place".to_owned(), ..offset },
         ]);
         expect![[r#"
             destination:
@@ -180,6 +188,8 @@ mod tests {
                 - { name: "n", type: UInt64 }
                 # 98 %: all\nof them
                 - { name: _key, type: String, from: "`_key`" }
+                - { name: _offset, type: UInt64 }
+                - { name: place, type: UInt64, from: _offset }
         "#]]
         .assert_eq(&format!("destination:\n{}{}{columns}", table.block(), bare.block()));
     }

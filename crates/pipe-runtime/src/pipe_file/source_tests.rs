@@ -65,6 +65,7 @@ fn confluent_cloud_needs_an_api_key_alone() {
     assert_eq!(
         source.preset.sets,
         [
+            "a session of 45 s, unless `--session-timeout` says otherwise",
             "TLS with the certificate authorities of the system",
             "the mechanism PLAIN, for an API key and its secret"
         ]
