@@ -165,9 +165,9 @@ pub(crate) struct Tuning {
     pub(crate) prefetch_mib: u16,
 
     /// Seconds after which the group gives the partitions of a killed process to others; brokers take 6 and more,
-    /// unless they are set up otherwise.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1_800))]
-    pub(crate) session_timeout: u16,
+    /// unless they are set up otherwise. Without it 10, and 45 with `type: confluent_cloud`.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=1_800))]
+    pub(crate) session_timeout: Option<u16>,
 
     /// Seconds that a stop may take that somebody asks for; the end of `--until-caught-up` is none.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use housepipe_local_stack::StackError;
 
+use crate::ui::shown_lines;
+
 /// Why a command did not end well.
 #[derive(Debug)]
 pub(crate) struct Exit {
@@ -46,7 +48,7 @@ pub(crate) fn report(json: bool, result: Result<ExitCode, Exit>) -> ExitCode {
         return ExitCode::from(code);
     }
     // With standard error closed there is nobody left to tell.
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    let _ = writeln!(std::io::stderr(), "error: {}", shown_lines(&format!("{error:#}")));
     let mend = StackError::mend_in(error.as_ref());
     if let Some(mend) = &mend {
         let _ = writeln!(std::io::stderr(), "to mend it:\n{mend}");

@@ -43,6 +43,7 @@ mod preview;
 mod sample;
 mod schemas;
 mod server_start;
+mod shown;
 mod summary;
 mod target;
 mod usage;

@@ -1,6 +1,8 @@
 //! The commands around `run`.
 
-use housepipe_tests::{Outcome, PipeText, create_topic, housepipe, produce, query, shared_stack, unique};
+use housepipe_tests::{
+    Outcome, PipeText, create_topic, housepipe, housepipe_with, produce, query, shared_stack, unique,
+};
 use serde_json::{Value, json};
 
 #[test]
@@ -35,6 +37,16 @@ fn transform_writes_rows_and_explains_rejects() {
     assert_eq!((&lines[1]["line"], &lines[1]["column"]), (&json!(4), &json!("a")));
     for line in &lines {
         assert!(line["offset"].is_u64() && line["code"].is_string() && line["message"].is_string(), "{line}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_allocator_has_its_options() {
+    let statistics =
+        housepipe_with(&[("MALLOC_CONF", "stats_print:true")], &["--version"], None).wait().stderr;
+    for option in ["opt.narenas: 4", "opt.dirty_decay_ms: 1000", "opt.oversize_threshold: 0"] {
+        assert!(statistics.lines().any(|line| line.trim().starts_with(option)), "{option}: {statistics}");
     }
 }
 

@@ -206,6 +206,31 @@ fn type_that_clickhouse_cannot_hold() {
     assert_eq!(query(stack, &format!("EXISTS TABLE {topic}")), "0", "no table is left behind");
 }
 
+/// The preflight and a preview say beforehand what would end a run.
+#[test]
+fn keys_that_no_table_can_have() {
+    let stack = shared_stack();
+    for (columns, order_by, words) in [
+        ("id UInt64", "tsx", "tsx"),
+        ("id Nullable(UInt64)", "id", "nullable"),
+        ("id String", "toYYYYMM(id)", "toYYYYMM"),
+    ] {
+        let topic = unique("no_such_key");
+        create_topic(stack, &topic, 1);
+        let pipe = PipeText::new(stack, &topic).with_new_table(columns, order_by);
+        let failed = failed_checks(&pipe);
+        assert!(
+            failed.len() == 1 && failed[0].contains("refused the definition") && failed[0].contains(words),
+            "{failed:?}"
+        );
+        let preview = housepipe(&["preview", "pipe.yaml"], Some(&pipe), b"").wait();
+        assert_eq!(preview.code, Some(1), "{}", preview.stderr);
+        assert!(preview.stderr.contains(words), "{}", preview.stderr);
+        fails_with(&pipe, &["refused the creation", words]);
+        assert_eq!(query(stack, &format!("EXISTS TABLE {topic}")), "0");
+    }
+}
+
 #[test]
 fn pipe_files_that_cannot_be_read_are_usage_errors() {
     let (pipe, _) = sample_pipe();

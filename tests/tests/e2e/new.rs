@@ -41,21 +41,33 @@ fn answer_source(terminal: &mut Terminal, brokers: &str, topic: &str) {
 
 /// Answers from the pipe's name to the rules, with what is proposed for a new table.
 fn answer_from_the_name(terminal: &mut Terminal, stack: &Stack) {
+    terminal.answer(&[("Name of the pipe [", "")]);
+    answer_clickhouse(terminal, stack);
+    terminal.answer(&[("Change column [", ""), ("Sorting key [", ""), ("Partition by [", "")]);
+    answer_rules(terminal);
+}
+
+/// Answers about ClickHouse, with the table that is proposed.
+fn answer_clickhouse(terminal: &mut Terminal, stack: &Stack) {
     terminal.answer(&[
-        ("Name of the pipe [", ""),
         ("ClickHouse URL [", stack.clickhouse.url()),
         ("ClickHouse user [", ""),
         ("Has a password [no]: ", ""),
         ("Database [", DATABASE),
         ("Table [", ""),
-        ("Change column [", ""),
-        ("Sorting key [", ""),
-        ("Partition by [", ""),
-        ("Delivery [", ""),
-        ("Start [", ""),
-        ("Stop at [", ""),
-        ("Keep errors [", ""),
     ]);
+}
+
+fn answer_rules(terminal: &mut Terminal) {
+    terminal.answer(&[("Delivery [", ""), ("Start [", ""), ("Stop at [", ""), ("Keep errors [", "")]);
+}
+
+/// Takes the file as it is, and gives its path.
+fn write_file(terminal: &mut Terminal) -> String {
+    terminal.answer(&[("Next [write]: ", ""), ("File [pipe.yaml]: ", "")]);
+    terminal.wait_for("housepipe check pipe.yaml");
+    assert_eq!(terminal.wait(), Some(0), "{}", terminal.shown());
+    terminal.folder().join("pipe.yaml").to_str().unwrap().to_owned()
 }
 
 #[test]
@@ -204,6 +216,60 @@ fn a_broker_with_credentials_and_encryption() {
     let without = housepipe(&arguments, None, b"").wait();
     assert_eq!(without.code, Some(2), "the file does not hold it: {}", without.stderr);
     assert!(without.stderr.contains("`ASKED_KAFKA_PASSWORD` is not set"), "{}", without.stderr);
+}
+
+#[test]
+fn a_table_that_clickhouse_refuses_is_told_before_the_file_is_written() {
+    let stack = shared_stack();
+    let topic = topic(stack, "asked_refused");
+    let mut terminal = Terminal::start(&["new"]);
+    answer_source(&mut terminal, stack.kafka.bootstrap(), &topic);
+    answer_clickhouse(&mut terminal, stack);
+    terminal.answer(&[
+        ("Change column [", "at"),
+        ("Type of at [", "-"),
+        ("Change column [", ""),
+        ("Sorting key [", "cityHash64(gone), id"),
+        // Months of the column that was left out are proposed no more.
+        ("Partition by [-]: ", ""),
+    ]);
+    terminal.wait_for("clickhouse refused the definition of");
+    terminal.answer(&[("Change column [", ""), ("Sorting key [", "id"), ("Partition by [-]: ", "")]);
+    answer_rules(&mut terminal);
+    let path = write_file(&mut terminal);
+    assert_eq!(query(stack, &format!("EXISTS TABLE {topic}")), "0", "a trial creates nothing that stays");
+    housepipe(&["check", &path], None, b"").wait().expect_success();
+    let run = housepipe(&["run", &path, "--until-caught-up", "--json"], None, b"").wait().expect_success();
+    assert_eq!((run.number("loaded"), run.number("rejected")), (100, 0));
+    let sql = format!("SELECT sorting_key, partition_key FROM system.tables WHERE name = '{topic}'");
+    assert_eq!(query(stack, &sql), "id", "and no partition key");
+}
+
+#[test]
+fn virtual_columns_by_hand_hold_what_kafka_knows() {
+    let stack = shared_stack();
+    let topic = unique("asked_virtual");
+    create_topic(stack, &topic, 1);
+    let mut terminal = Terminal::start(&["new"]);
+    answer_source(&mut terminal, stack.kafka.bootstrap(), &topic);
+    answer_clickhouse(&mut terminal, stack);
+    // More than a terminal gives of a line.
+    terminal.answer(&[("Document: ", &format!("{{\"a\":\"{}\"}}", "x".repeat(5_000)))]);
+    terminal.wait_for("this one was cut");
+    terminal.answer(&[
+        ("Document: ", ""),
+        ("Columns [message String]: ", "_raw_message String, _offset UInt64"),
+        ("Change column [", ""),
+        ("Sorting key [-]: ", "_offset"),
+        ("Partition by [", ""),
+    ]);
+    answer_rules(&mut terminal);
+    let path = write_file(&mut terminal);
+    produce(stack, &topic, 1, ["{\"id\":7}", "no json"]);
+    let run = housepipe(&["run", &path, "--until-caught-up", "--json"], None, b"").wait().expect_success();
+    assert_eq!((run.number("loaded"), run.number("rejected")), (2, 0));
+    let rows = query(stack, &format!("SELECT _offset, _raw_message FROM {topic} ORDER BY _offset"));
+    assert_eq!(rows, "0\t{\"id\":7}\n1\tno json");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use housepipe_runtime::{PipeFile, Verdict, check};
 
 use crate::args::CheckArgs;
 use crate::exit::Exit;
-use crate::ui::Ui;
+use crate::ui::{Ui, shown_lines};
 
 pub(crate) async fn run(args: CheckArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     let file = PipeFile::read(&args.file)?;
@@ -21,7 +21,8 @@ pub(crate) async fn run(args: CheckArgs, ui: &Ui) -> Result<ExitCode, Exit> {
                 Verdict::Failed => "FAILED  ",
                 Verdict::Skipped => "skipped ",
             };
-            ui.line(&format!("{mark} {:<13} {}", check.name, check.detail))?;
+            // It may name columns after keys of records, and clients as they call themselves.
+            ui.line(&format!("{mark} {:<13} {}", check.name, shown_lines(&check.detail)))?;
         }
         ui.line(if report.passed { "The pipe can run." } else { "The pipe cannot run yet." })?;
     }

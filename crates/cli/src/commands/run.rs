@@ -32,7 +32,7 @@ fn options(tuning: &Tuning, until_caught_up: bool) -> RunOptions {
         inserts_in_flight_max: usize::from(tuning.inserts_in_flight),
         memory_bytes_max: usize::from(tuning.memory_mib) << 20,
         prefetch_bytes_max: usize::from(tuning.prefetch_mib) << 20,
-        session_timeout_ms: u32::from(tuning.session_timeout) * 1_000,
+        session_timeout_ms: tuning.session_timeout.map(|seconds| u32::from(seconds) * 1_000),
         stop_deadline_ms: u64::from(tuning.stop_deadline) * 1_000,
     }
 }

@@ -6,7 +6,7 @@ use housepipe_runtime::{PipeFile, SampleFilter, SampleRecord, sample};
 
 use crate::args::SampleArgs;
 use crate::exit::Exit;
-use crate::ui::Ui;
+use crate::ui::{Ui, shown};
 
 pub(crate) async fn run(args: SampleArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     let file = PipeFile::read(&args.file)?;
@@ -22,6 +22,11 @@ pub(crate) async fn run(args: SampleArgs, ui: &Ui) -> Result<ExitCode, Exit> {
                 "None of the newest {looked_at} records of the topic `{topic}` is as the filter says."
             ),
         });
+    }
+    if let Some(why) = &sample.cut_short {
+        // The words of a broker, or of whatever answers in its place.
+        let why = shown(why, usize::MAX);
+        ui.note(&format!("Not all of the records came, and the newest may be missing: {why}"));
     }
     if ui.json() {
         ui.document(&sample.records)?;

@@ -22,7 +22,7 @@ pub(crate) use preview::{preview_lines, terminal_width};
 pub(crate) use prompt::{Prompt, show_input};
 pub(crate) use spinner::Spinner;
 pub(crate) use table::{Align, table};
-pub(crate) use text::shown;
+pub(crate) use text::{shown, shown_lines};
 
 /// Knows who looks: a person at a terminal, a log, or a program that wants JSON.
 pub(crate) struct Ui {

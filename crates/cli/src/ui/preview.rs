@@ -35,6 +35,10 @@ pub(crate) fn preview_lines(report: &PreviewReport, width: usize) -> Vec<String>
             shown(why, usize::MAX)
         ));
     }
+    if let Some(why) = &report.cut_short {
+        let why = shown(why, usize::MAX);
+        lines.push(format!("warning: not all of the records came, and the newest may be missing: {why}"));
+    }
     if report.read == 0 {
         lines.push(format!("The topic `{}` is empty.", report.topic));
         return lines;
@@ -197,6 +201,7 @@ mod tests {
             table_state: TableState::Exists,
             create_table: None,
             without_clickhouse: None,
+            cut_short: None,
             columns: vec![
                 column("id", "UInt64"),
                 column("word", "LowCardinality(String)"),
@@ -266,7 +271,10 @@ mod tests {
 
     #[test]
     fn narrow_terminals_have_the_columns_below_each_other() {
-        let lines = preview_lines(&PreviewReport { passes_stop_ratio: true, ..report(&ROWS) }, 40);
+        let cut_short = Some("it took too long".to_owned());
+        let lines = preview_lines(&PreviewReport { passes_stop_ratio: true, cut_short, ..report(&ROWS) }, 40);
+        let is_told = |line: &String| line.ends_with("the newest may be missing: it took too long");
+        assert!(lines.iter().any(is_told), "{lines:?}");
         assert!(lines.iter().any(|line| line.starts_with("warning: more of them are rejected")), "{lines:?}");
         assert!(lines.iter().any(|line| line == "\nrows, part 1 of 3:"), "{lines:?}");
         assert_eq!(lines.iter().filter(|line| line.starts_with("2:7")).count(), 3, "{lines:?}");

@@ -23,6 +23,12 @@ pub(crate) fn shown(text: &str, width: usize) -> String {
     out
 }
 
+/// The same for text of several lines, such as a statement: all of it, and on its lines.
+pub(crate) fn shown_lines(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(|line| shown(line, usize::MAX)).collect();
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,5 +38,6 @@ mod tests {
         assert_eq!(shown("a\u{1b}[31m\nb\u{202e}", 100), r"a\u{1b}[31m\nb\u{202e}");
         assert_eq!(shown("größer", 3), "grö…");
         assert_eq!(shown("größer", 6), "größer");
+        assert_eq!(shown_lines("a\u{1b}c\n  b\r\n"), "a\\u{1b}c\n  b\\r\n");
     }
 }

@@ -11,10 +11,10 @@ mod text;
 use std::io::BufRead;
 use std::time::Duration;
 
-use housepipe_kafka_source::OwnedRecord;
+use housepipe_kafka_source::{OwnedRecord, Sampled};
 use housepipe_schema_registry::{Framing, parse_framing};
 
-use crate::error::PipeError;
+use crate::error::{PipeError, explain};
 use crate::pipe_file::{PipeDraft, PipeFile};
 use crate::sample;
 
@@ -36,13 +36,15 @@ const SAMPLES_TIMEOUT_MS: u64 = 60_000;
 /// # Errors
 /// [`InferError`] where the topic or the schema cannot be read, or where nothing says which columns there are.
 pub async fn infer_topic(draft: &PipeDraft, count: usize) -> Result<InferReport, InferError> {
-    let records = sample::newest(draft.file(), count, Duration::from_millis(SAMPLES_TIMEOUT_MS)).await?;
+    let sampled = sample::newest(draft.file(), count, Duration::from_millis(SAMPLES_TIMEOUT_MS)).await?;
+    let Sampled { records, cut_short } = sampled;
     let (declared, problem) = declared_schema(draft.file(), &records).await?;
     let draft = draft.clone();
     // It takes all of a core: a second for some ten megabytes.
     let work = move || infer_records(&draft, &records, declared);
     let report = tokio::task::spawn_blocking(work).await.map_err(|_| PipeError::WorkerPanicked)??;
-    Ok(InferReport { schema_problem: problem, ..report })
+    let cut_short = cut_short.map(|error| explain(&error));
+    Ok(InferReport { schema_problem: problem, cut_short, ..report })
 }
 
 /// The schema of these records, where the file has a registry; see [`schema::of_topic`].

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use housepipe_transform::{InferenceOptions, InferredColumn, RejectCode};
+use housepipe_transform::{InferenceOptions, InferredColumn, RejectCode, Source};
 use serde::Serialize;
 
 use super::error::InferError;
@@ -52,6 +52,8 @@ pub struct InferReport {
     pub schema: Option<u32>,
     /// Why the schema that the newest record names does not.
     pub schema_problem: Option<String>,
+    /// Why there are fewer samples than were wanted and the topic has, where reading them ended early: also the newest may be missing.
+    pub cut_short: Option<String>,
     /// Samples that were read.
     pub read: u64,
     /// Of these, samples that the columns were inferred from; all of them can be loaded.
@@ -136,7 +138,12 @@ pub struct LeftOut {
 impl ColumnReport {
     /// The column as a pipe file has it.
     pub(crate) fn lines(&self) -> ColumnLines {
-        ColumnLines { name: self.name.clone(), type_sql: self.data_type.clone(), comments: self.comments() }
+        ColumnLines {
+            name: self.name.clone(),
+            type_sql: self.data_type.clone(),
+            source: Source::Field(self.name.clone()),
+            comments: self.comments(),
+        }
     }
 
     /// What a reader of the pipe file is told of it.
@@ -196,6 +203,7 @@ pub(super) fn report(
         table: table.to_owned(),
         schema: gathered.schema.map(|id| id.0),
         schema_problem: None,
+        cut_short: None,
         read: gathered.read(),
         samples: inferred.samples,
         refused: inferred.refused,

@@ -38,6 +38,9 @@ impl InferReport {
     /// What to know of the samples: those that are in no column.
     fn remarks(&self) -> Vec<String> {
         let mut lines = Vec::new();
+        if let Some(why) = &self.cut_short {
+            lines.push(format!("not all samples came, and the newest may be missing: {why}"));
+        }
         if let Some(problem) = &self.schema_problem {
             lines.push(format!("the schema that the newest record names is not used: {problem}"));
         }
@@ -133,6 +136,15 @@ destination:
         let file = format!("{DRAFT}  url: http://localhost:8123\n  table: clicks\n{}", report.text());
         let pipe = crate::PipeFile::parse(&file, "p.yaml").unwrap();
         assert_eq!(pipe.destination.columns.len(), 4);
+    }
+
+    #[test]
+    fn samples_that_are_missing_are_told() {
+        let report = infer_lines(DOCUMENTS.as_bytes(), "x", None, "t", 100).unwrap();
+        assert!(!report.text().contains("not all samples"), "{}", report.text());
+        let report = super::InferReport { cut_short: Some("it took too long".to_owned()), ..report };
+        let line = "# not all samples came, and the newest may be missing: it took too long\n";
+        assert!(report.text().contains(line), "{}", report.text());
     }
 
     #[test]

@@ -3,9 +3,13 @@
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::interview::{Interview, NoAnswer, Question};
+use crate::shown::shown;
 
 /// What stands for "nothing" in an answer, since an empty one takes the default.
 pub(super) const NONE: &str = "-";
+
+/// Characters of a reason that are shown, at most.
+pub(super) const REASON_WIDTH: usize = 1_000;
 
 /// Asks `text`, which `explanation` explains in a line, until `check` takes the answer.
 pub(super) fn value<T>(
@@ -22,7 +26,7 @@ pub(super) fn value<T>(
         let answer = if answer.is_empty() { default } else { answer };
         match check(answer) {
             Ok(value) => return Ok(value),
-            Err(reason) => talk.say(&format!("  {reason}"))?,
+            Err(reason) => talk.say(&format!("  {}", shown(&reason, REASON_WIDTH)))?,
         }
     }
 }

@@ -6,15 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use housepipe_schema_registry::parse_framing;
-use housepipe_transform::{Column, Columns, DataType, Encoder, Plan, PlanOptions};
+use housepipe_transform::{Column, Columns, DataType, Encoder, Plan, PlanOptions, Source};
 
-use super::ask::{self, NONE};
+use super::ask::{self, NONE, REASON_WIDTH};
 use super::interview::{NoAnswer, Question};
+use super::rekey::rekey;
 use super::session::Session;
-use super::words::shown;
 use crate::error::explain;
 use crate::infer::{ColumnReport, InferReport, infer_lines, infer_records};
 use crate::pipe_file::{ColumnLines, PipeDraft, TableLines};
+use crate::shown::shown;
 
 /// Documents that are pasted, at most.
 const DOCUMENTS_MAX: usize = 1_000;
@@ -23,7 +24,7 @@ const DOCUMENTS_MAX: usize = 1_000;
 const COLUMNS_DEFAULT: &str = "message String";
 
 impl Session<'_> {
-    /// Proposes columns, and lets them be changed.
+    /// Proposes columns and keys.
     pub(super) fn columns(&mut self) -> Result<(), NoAnswer> {
         match self.inferred()? {
             Some(report) => {
@@ -43,7 +44,7 @@ impl Session<'_> {
             }
             None => self.columns_by_hand()?,
         }
-        self.edit_columns()
+        Ok(())
     }
 
     /// Columns of the samples, or of documents that are pasted.
@@ -58,7 +59,7 @@ impl Session<'_> {
                     self.talk.say(&format!("\nColumns of {} sample(s):", report.samples))?;
                     return Ok(Some(report));
                 }
-                Err(reason) => self.talk.say(&format!("\n  {reason}"))?,
+                Err(reason) => self.talk.say(&format!("\n  {}", shown(&reason, REASON_WIDTH)))?,
             }
         }
         loop {
@@ -75,7 +76,7 @@ impl Session<'_> {
                     self.talk.say(&format!("\nColumns of {} document(s):", report.samples))?;
                     return Ok(Some(report));
                 }
-                Err(error) => self.talk.say(&format!("  {}", explain(&error)))?,
+                Err(error) => self.talk.say(&format!("  {}", shown(&explain(&error), REASON_WIDTH)))?,
             }
         }
     }
@@ -83,14 +84,19 @@ impl Session<'_> {
     fn pasted(&mut self) -> Result<Vec<Vec<u8>>, NoAnswer> {
         self.talk.say(
             "\nPaste documents like those that will come, one JSON object a line, and end with an empty line; or give a file \
-             of them as @FILE. An empty line at once leaves the columns to you.",
+             of them as @FILE, which takes long ones as well. An empty line at once leaves the columns to you.",
         )?;
-        let mut documents = Vec::new();
-        while documents.len() < DOCUMENTS_MAX {
+        let (mut documents, mut beyond) = (Vec::new(), 0_usize);
+        // Beyond the most that is taken lines are read on: the rest of a paste is no answer to the next questions.
+        loop {
             let line = self.talk.ask(Question { text: "Document", default: "" })?;
             let line = line.trim();
             if line.is_empty() {
                 break;
+            }
+            if documents.len() == DOCUMENTS_MAX {
+                beyond += 1;
+                continue;
             }
             let Some(path) = line.strip_prefix('@') else {
                 documents.push(line.as_bytes().to_vec());
@@ -111,21 +117,29 @@ impl Session<'_> {
                 }
             }
         }
+        if beyond > 0 {
+            self.talk.say(&format!("  {DOCUMENTS_MAX} of them are taken, and {beyond} left out."))?;
+        }
         Ok(documents)
     }
 
     fn columns_by_hand(&mut self) -> Result<(), NoAnswer> {
-        let explanation = "The columns as ClickHouse writes them: names and types, such as id UInt64, at DateTime64(3), tags Array(String).";
+        let explanation = "The columns as ClickHouse writes them: names and types, such as id UInt64, at DateTime64(3), tags Array(String). \
+                           One called _offset, _timestamp, _key or as another virtual column is filled by what Kafka knows.";
         let columns = ask::value(self.talk, "Columns", explanation, COLUMNS_DEFAULT, |text| {
             let columns: Columns =
                 text.parse().map_err(|error| format!("that is no list of columns: {error}"))?;
-            compile(columns.as_slice()).map(|_| columns)
+            // As a pipe file takes such a list.
+            let filled = |column: &Column| column.clone().from_source(Source::of_column(&column.name));
+            let columns: Vec<Column> = columns.iter().map(filled).collect();
+            compile(&columns).map(|_| columns)
         })?;
         self.answers.columns = columns
-            .iter()
+            .into_iter()
             .map(|column| ColumnLines {
-                name: column.name.clone(),
+                name: column.name,
                 type_sql: column.ty.to_string(),
+                source: column.source,
                 comments: Vec::new(),
             })
             .collect();
@@ -194,23 +208,26 @@ impl Session<'_> {
                 column.ty = data_type.clone();
             }
             compile(&columns)?;
-            Ok(Some(data_type.to_string()))
+            Ok(Some(data_type))
         })?;
-        match chosen {
-            None => {
-                let removed = self.answers.columns.remove(at);
-                if let Some(managed) = &mut self.answers.managed {
-                    managed.order_by.retain(|key| *key != removed.name);
-                }
-            }
-            Some(type_sql) if type_sql != column.type_sql => {
-                column.type_sql = type_sql;
-                column.comments = vec!["chosen by hand".to_owned()];
-                self.tell_what_it_rejects()?;
-            }
-            Some(_) => {}
+        let now = chosen.as_ref();
+        if now.is_some_and(|now| now.to_string() == column.type_sql) {
+            return Ok(());
         }
-        Ok(())
+        if let Some(managed) = &mut self.answers.managed {
+            rekey(managed, &all, at, now);
+        }
+        match now {
+            None => {
+                self.answers.columns.remove(at);
+                Ok(())
+            }
+            Some(now) => {
+                column.type_sql = now.to_string();
+                column.comments = vec!["chosen by hand".to_owned()];
+                self.tell_what_it_rejects()
+            }
+        }
     }
 
     /// Says how many samples the columns would reject.
@@ -246,7 +263,10 @@ pub(super) fn typed(columns: &[ColumnLines]) -> Vec<Column> {
     // Types were parsed before they were written down.
     columns
         .iter()
-        .filter_map(|column| Some(Column::new(column.name.clone(), column.type_sql.parse().ok()?)))
+        .filter_map(|column| {
+            let filled = Column::new(column.name.clone(), column.type_sql.parse().ok()?);
+            Some(filled.from_source(column.source.clone()))
+        })
         .collect()
 }
 

@@ -1,10 +1,10 @@
 //! The questions about ClickHouse.
 
-use super::ask;
+use super::ask::{self, REASON_WIDTH};
 use super::interview::NoAnswer;
 use super::session::Session;
 use super::source::writable;
-use super::words::shown;
+use crate::shown::shown;
 
 impl Session<'_> {
     /// Everything up to a table that exists, or may be created. True where it exists.
@@ -20,7 +20,8 @@ impl Session<'_> {
                 Ok(server) => server,
                 Err(reason) => {
                     self.talk.say(&format!(
-                        "  {reason}\nSo the questions about ClickHouse once more; an empty answer keeps what you gave."
+                        "  {}\nSo the questions about ClickHouse once more; an empty answer keeps what you gave.",
+                        shown(&reason, REASON_WIDTH)
                     ))?;
                     continue;
                 }

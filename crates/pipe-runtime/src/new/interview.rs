@@ -6,7 +6,8 @@ use secrecy::SecretString;
 
 use crate::preview::PreviewReport;
 
-/// A question.
+/// A question. Keys of records may be among what is proposed, with any characters in them: whoever shows it on a terminal
+/// escapes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Question<'q> {
     /// What is asked, without a question mark at its end.

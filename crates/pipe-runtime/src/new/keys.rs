@@ -11,9 +11,13 @@ use super::words::list;
 use crate::error::explain;
 use crate::pipe::provision::create_statement;
 use crate::pipe_file::{ManagedTable, TableLines};
+use crate::shown::shown;
 
 /// Why a key is as it is, where somebody has chosen it.
 const BY_HAND: &str = "chosen by hand";
+
+/// Characters of a reason that are shown, at most. It has names of columns in it.
+const WHY_WIDTH: usize = 400;
 
 impl Session<'_> {
     /// Sorting key and partitioning.
@@ -25,7 +29,7 @@ impl Session<'_> {
         let explanation = format!(
             "The sorting key, by which ClickHouse finds rows: columns or expressions, separated by commas; `-` for none.\n  \
              Proposed: {}.",
-            managed.order_by_comment
+            shown(&managed.order_by_comment, WHY_WIDTH)
         );
         let keys = ask::value(self.talk, "Sorting key", &explanation, &default, |text| {
             let keys = match text {
@@ -43,7 +47,7 @@ impl Session<'_> {
         let default = managed.partition_by.clone().filter(|key| check(&[], Some(key), &columns).is_ok());
         let explanation = format!(
             "The partitioning, by which whole parts of the table can be dropped: an expression; `-` for none.\n  Proposed: {}.",
-            managed.partition_by_comment
+            shown(&managed.partition_by_comment, WHY_WIDTH)
         );
         let key = ask::value(
             self.talk,
@@ -75,7 +79,7 @@ impl Session<'_> {
             create_statement(&self.answers.table, columns.iter().map(|it| (&it.name, &it.ty)), &managed);
         self.talk.say("\nThe pipe will create the table with:")?;
         for line in create.sql().lines() {
-            self.talk.say(&format!("  {}", super::words::shown(line, 1_000)))?;
+            self.talk.say(&format!("  {}", shown(line, 1_000)))?;
         }
         Ok(())
     }
@@ -99,7 +103,7 @@ fn check(order_by: &[String], partition_by: Option<&String>, columns: &[Column])
     create.check().map_err(|error| explain(&error))
 }
 
-/// Why a column cannot be part of the sorting key. An expression is left to ClickHouse.
+/// Why a column cannot be part of the sorting key. An expression is left to ClickHouse, which is asked once there are all keys.
 fn problem(key: &str, columns: &[Column]) -> Option<String> {
     let is_name = key.chars().all(|c| c.is_alphanumeric() || c == '_');
     match columns.iter().find(|column| column.name == key) {
@@ -112,7 +116,8 @@ fn problem(key: &str, columns: &[Column]) -> Option<String> {
     }
 }
 
-fn is_nullable(data_type: &DataType) -> bool {
+/// Whether values of the type may be NULL.
+pub(super) fn is_nullable(data_type: &DataType) -> bool {
     match data_type {
         DataType::Nullable(_) => true,
         DataType::LowCardinality(inner) => is_nullable(inner),

@@ -10,6 +10,7 @@ mod destination;
 mod interview;
 mod keys;
 mod registry;
+mod rekey;
 mod session;
 mod source;
 #[cfg(test)]

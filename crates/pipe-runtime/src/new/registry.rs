@@ -5,8 +5,8 @@ use super::ask::{self, NONE};
 use super::interview::NoAnswer;
 use super::session::Session;
 use super::source::writable;
-use super::words::shown;
 use crate::infer::newest_schema;
+use crate::shown::shown;
 
 impl Session<'_> {
     /// A registry that has the schema of the newest record, or none. Records that name no schema ask for nothing.

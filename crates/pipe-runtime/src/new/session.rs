@@ -6,11 +6,11 @@ use housepipe_kafka_source::OwnedRecord;
 
 use super::NewPipe;
 use super::answers::Answers;
-use super::ask;
+use super::ask::{self, REASON_WIDTH};
 use super::interview::{Interview, NoAnswer};
-use super::words::shown;
 use super::world::World;
 use crate::infer::Declared;
+use crate::shown::shown;
 
 /// Records of a preview.
 const PREVIEW_RECORDS: usize = 100;
@@ -51,9 +51,44 @@ impl<'s> Session<'s> {
     fn destination_and_columns(&mut self) -> Result<(), NoAnswer> {
         if !self.destination()? {
             self.columns()?;
-            self.keys()?;
+            self.columns_and_keys()?;
         }
         Ok(())
+    }
+
+    /// Lets columns and keys be changed until ClickHouse takes a table of them, or until nothing is changed any more.
+    fn columns_and_keys(&mut self) -> Result<(), NoAnswer> {
+        let mut refused = None;
+        loop {
+            self.edit_columns()?;
+            self.keys()?;
+            let text = self.answers.text();
+            if refused.as_ref() == Some(&text) || self.is_taken()? {
+                return Ok(());
+            }
+            refused = Some(text);
+        }
+    }
+
+    /// Whether ClickHouse would create the table, as far as it tells.
+    fn is_taken(&mut self) -> Result<bool, NoAnswer> {
+        let file = self.answers.file().map_err(|error| error.to_string());
+        match file.and_then(|file| self.world.refusal(&file)) {
+            Ok(None) => Ok(true),
+            Ok(Some(reason)) => {
+                self.talk.say(&format!(
+                    "\n  {}\nSo the columns and the keys once more; an empty answer keeps what you gave.",
+                    shown(&reason, REASON_WIDTH)
+                ))?;
+                Ok(false)
+            }
+            // Nobody can mend that by other columns.
+            Err(reason) => {
+                let reason = shown(&reason, REASON_WIDTH);
+                self.talk.say(&format!("\n  Whether ClickHouse takes it is not known: {reason}"))?;
+                Ok(true)
+            }
+        }
     }
 
     /// Delivery, start and what happens to errors.
@@ -106,7 +141,7 @@ impl<'s> Session<'s> {
                 }
             }
             Err(reason) => {
-                self.talk.say(&format!("  {reason}"))?;
+                self.talk.say(&format!("  {}", shown(&reason, REASON_WIDTH)))?;
                 default = "columns";
             }
         }
@@ -121,10 +156,7 @@ impl<'s> Session<'s> {
         }
         let at = ask::choice(self.talk, "Next", "What to do now.", &options, default)?;
         match options.get(at).map(|(word, _)| *word) {
-            Some("columns") => {
-                self.edit_columns()?;
-                self.keys()?;
-            }
+            Some("columns") => self.columns_and_keys()?,
             Some("table") => self.destination_and_columns()?,
             Some("rules") => self.rules()?,
             _ => return Ok(true),

@@ -5,11 +5,13 @@ use std::path::Path;
 use housepipe_kafka_source::ListedTopic;
 
 use super::answers::{AWS_MSK_IAM, Answers, AuthAnswers, OAUTHBEARER, OidcAnswers, Secret, TlsAnswers};
-use super::ask::{self, NONE};
+use super::ask::{self, NONE, REASON_WIDTH};
 use super::interview::NoAnswer;
 use super::session::Session;
-use super::words::{is_variable, pipe_name, shown, table_name};
+use super::words::{is_variable, pipe_name, table_name};
+use crate::error::explain;
 use crate::pipe_file::unwritable;
+use crate::shown::shown;
 
 /// Sources that somebody may look for, and what they are.
 const PRESETS: [(&str, &str); 3] = [
@@ -43,10 +45,12 @@ impl Session<'_> {
         let topics = loop {
             self.connection()?;
             self.talk.say("\nAsking the broker for its topics …")?;
-            match self.answers.file().map_err(|error| error.to_string()).and_then(|file| self.world.topics(&file)) {
+            let file = self.answers.file().map_err(|error| error.to_string());
+            match file.and_then(|file| self.world.topics(&file)) {
                 Ok(topics) => break topics,
                 Err(reason) => self.talk.say(&format!(
-                    "  {reason}\nSo the questions about the broker once more; an empty answer keeps what you gave."
+                    "  {}\nSo the questions about the broker once more; an empty answer keeps what you gave.",
+                    shown(&reason, REASON_WIDTH)
                 ))?,
             }
         };
@@ -175,7 +179,7 @@ impl Session<'_> {
         match self.answers.check("source.auth") {
             Ok(()) => Ok(()),
             Err(reason) => {
-                self.talk.say(&format!("  {reason}"))?;
+                self.talk.say(&format!("  {}", shown(&reason, REASON_WIDTH)))?;
                 // It may be TLS that is missing.
                 if self.answers.tls.is_none() { self.connection() } else { self.auth() }
             }
@@ -332,11 +336,16 @@ impl Session<'_> {
             self.talk.say(&format!("\nReading samples of `{}` …", shown(&default, 249)))?;
             let file = self.answers.file().map_err(|error| error.to_string());
             match file.and_then(|file| self.world.samples(&file, SAMPLES_MAX)) {
-                Ok(samples) => {
-                    self.samples = samples;
+                Ok(sampled) => {
+                    if let Some(error) = &sampled.cut_short {
+                        let why = shown(&explain(error), REASON_WIDTH);
+                        self.talk
+                            .say(&format!("  Not all of them came, and the newest may be missing: {why}"))?;
+                    }
+                    self.samples = sampled.records;
                     break;
                 }
-                Err(reason) => self.talk.say(&format!("  {reason}"))?,
+                Err(reason) => self.talk.say(&format!("  {}", shown(&reason, REASON_WIDTH)))?,
             }
         }
         self.show_sample()?;

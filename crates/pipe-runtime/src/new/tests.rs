@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use expect_test::expect;
-use housepipe_kafka_source::{ListedTopic, Offset, OwnedRecord, PartitionId, Security};
+use housepipe_kafka_source::{ListedTopic, Offset, OwnedRecord, PartitionId, Sampled, Security, SourceError};
 use housepipe_schema_registry::Credentials;
 use housepipe_transform::ExpectedColumn;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -18,6 +18,9 @@ use super::world::{Server, World};
 use crate::infer::{Declared, newest_schema};
 use crate::pipe_file::PipeFile;
 use crate::preview::{PreviewReport, TableState};
+use crate::shown::shown;
+
+mod columns;
 
 /// Answers in their order, each for the question that is expected, and all that was said meanwhile.
 struct Script {
@@ -27,7 +30,8 @@ struct Script {
 
 impl Script {
     fn next(&mut self, question: Question<'_>) -> Result<String, NoAnswer> {
-        self.said.push_str(&format!("{} [{}]\n", question.text, question.default));
+        // As a terminal shows them.
+        self.said.push_str(&format!("{} [{}]\n", question.text, shown(question.default, usize::MAX)));
         let Some((expected, answer)) = self.answers.pop_front() else { return Err(NoAnswer::Ended) };
         assert_eq!(question.text, expected, "after:\n{}", self.said);
         Ok(answer.to_owned())
@@ -59,8 +63,12 @@ impl Interview for Script {
 #[derive(Default)]
 struct Fake {
     is_empty: bool,
+    /// Some records do not come in time.
+    is_slow: bool,
     /// Records name this schema of a registry.
     schema: Option<u32>,
+    /// The key of the moments, as JSON has it, where it is not `at`.
+    time_key: Option<&'static str>,
     files: RefCell<Vec<String>>,
     previews: RefCell<Vec<(usize, usize)>>,
 }
@@ -84,7 +92,7 @@ impl World for Fake {
         Ok(vec![topic("audit", 1), topic("shop.orders", 6)])
     }
 
-    fn samples(&self, file: &PipeFile, _: usize) -> Result<Vec<OwnedRecord>, String> {
+    fn samples(&self, file: &PipeFile, _: usize) -> Result<Sampled, String> {
         if !["audit", "shop.orders"].contains(&file.source.topic.as_str()) {
             return Err(format!("the topic `{}` does not exist", file.source.topic));
         }
@@ -94,8 +102,9 @@ impl World for Fake {
             timestamp_ms: None,
             key: None,
             payload: {
+                let key = self.time_key.unwrap_or("at");
                 let document = format!(
-                    "{{\"id\":{offset},\"at\":\"2026-01-01T00:00:0{offset}Z\",\"note\":{}}}",
+                    "{{\"id\":{offset},\"{key}\":\"2026-01-01T00:00:0{offset}Z\",\"note\":{}}}",
                     ["null", "\"\x1b\""][usize::from(offset > 2)]
                 );
                 let frame = self.schema.map(|id| [&[0][..], &id.to_be_bytes()].concat()).unwrap_or_default();
@@ -103,7 +112,12 @@ impl World for Fake {
             },
             headers: Vec::new(),
         };
-        Ok(if self.is_empty { Vec::new() } else { (0..5).map(record).collect() })
+        let cut_short = self.is_slow.then(|| SourceError::Request {
+            brokers: file.source.brokers.clone(),
+            request: "a fetch of records",
+            reason: "it took too long".to_owned(),
+        });
+        Ok(Sampled { records: (0..if self.is_empty { 0 } else { 5 }).map(record).collect(), cut_short })
     }
 
     fn schema(&self, file: &PipeFile, samples: &[OwnedRecord]) -> Result<Option<Declared>, String> {
@@ -133,6 +147,12 @@ impl World for Fake {
         Ok(Server { version: "26.9.1".to_owned(), table })
     }
 
+    fn refusal(&self, file: &PipeFile) -> Result<Option<String>, String> {
+        let table = file.destination.managed_table.as_ref().unwrap();
+        let unknown = table.order_by.iter().chain(&table.partition_by).find(|key| key.contains("gone"));
+        Ok(unknown.map(|key| format!("clickhouse refused the definition: no column `gone` for {key}\u{1b}")))
+    }
+
     fn preview(&self, file: &PipeFile, count: usize, documents: &[Vec<u8>]) -> Result<PreviewReport, String> {
         self.previews.borrow_mut().push((count, documents.len()));
         Ok(PreviewReport {
@@ -142,6 +162,7 @@ impl World for Fake {
             table_state: TableState::WillBeCreated,
             create_table: None,
             without_clickhouse: None,
+            cut_short: None,
             columns: Vec::new(),
             read: 5,
             accepted: 5,
@@ -565,6 +586,15 @@ fn a_password_does_not_cross_the_network_in_the_clear_by_accident() {
     );
     assert!(matches!(result, Err(NoAnswer::Ended)));
     assert!(said.ends_with("TLS [yes]\n"), "{said}");
+}
+
+#[test]
+fn samples_that_did_not_come_are_told_of() {
+    let all = [&SOURCE[..], &CLICKHOUSE, &TABLE, &RULES, &END].concat();
+    let (pipe, said) = talk(&Fake { is_slow: true, ..Fake::default() }, &all);
+    pipe.unwrap();
+    let line = "Not all of them came, and the newest may be missing: kafka at broker:9092 did not answer";
+    assert!(said.contains(line) && said.contains("5 sample(s)"), "{said}");
 }
 
 #[test]

@@ -47,12 +47,56 @@ pub(super) fn list(text: &str) -> Vec<String> {
     parts.iter().map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
 }
 
-/// Text from elsewhere in one line of at most `width` characters, with nothing that would act on a terminal.
-pub(super) fn shown(text: &str, width: usize) -> String {
-    let cut: String = text.chars().take(width).collect();
-    let mark = if cut.len() < text.len() { "…" } else { "" };
-    let line = crate::pipe_file::comment(&cut);
-    format!("{}{mark}", line.strip_prefix("# ").unwrap_or(&line))
+/// The names in an expression: its words, with the points in them, and what stands in backquotes or double quotes.
+pub(super) fn names(expression: &str) -> Vec<String> {
+    let is_of_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    let mut names = Vec::new();
+    let mut characters = expression.chars().peekable();
+    while let Some(first) = characters.next() {
+        match first {
+            '\'' | '"' | '`' => {
+                let text = up_to(&mut characters, first);
+                if first != '\'' {
+                    names.push(text);
+                }
+            }
+            first if is_of_word(first) => {
+                let mut word = String::from(first);
+                while let Some(next) = characters.next_if(|next| is_of_word(*next)) {
+                    word.push(next);
+                }
+                names.push(word);
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+/// What stands before the next `mark`, which is taken too, without its escapes.
+fn up_to(characters: &mut impl Iterator<Item = char>, mark: char) -> String {
+    let mut text = String::new();
+    while let Some(character) = characters.next() {
+        match character {
+            c if c == mark => break,
+            '\\' => text.extend(characters.next().map(unescaped)),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+/// The character that stands behind a backslash as `character`.
+fn unescaped(character: char) -> char {
+    match character {
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        '0' => '\0',
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +124,19 @@ mod tests {
         );
         assert_eq!(list(" "), Vec::<String>::new());
         assert_eq!(list(")a,b("), [")a", "b("]);
+    }
+
+    #[test]
+    fn names_of_expressions_are_words_and_what_is_quoted() {
+        for (expression, found) in [
+            ("toYYYYMM(ts)", &["toYYYYMM", "ts"][..]),
+            ("f('a b', n.x)[1] + _y", &["f", "n.x", "1", "_y"]),
+            (r#"g(`odd \`\n name`, "größe")"#, &["g", "odd `\n name", "größe"]),
+            ("'it\\'s' || `open", &["open"]),
+            (" ", &[]),
+        ] {
+            assert_eq!(names(expression), found, "{expression}");
+        }
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use housepipe_ch_sink::Sink;
-use housepipe_kafka_source::{ListedTopic, OwnedRecord, list_topics};
+use housepipe_ch_sink::{Sink, Trial};
+use housepipe_kafka_source::{ListedTopic, OwnedRecord, Sampled, list_topics};
 use tokio::runtime::Handle;
 
 use crate::error::explain;
 use crate::infer::{Declared, declared_schema};
+use crate::pipe::provision::create_table;
 use crate::pipe::{RunOptions, sink_config, source_config};
 use crate::pipe_file::PipeFile;
 use crate::preview::{PreviewReport, Previewed, preview, preview_documents};
@@ -31,11 +32,13 @@ pub(super) struct Server {
 /// Both ends of a pipe, the environment and the folder. Errors are words for people, with the mend.
 pub(super) trait World {
     fn topics(&self, file: &PipeFile) -> Result<Vec<ListedTopic>, String>;
-    /// The newest records, oldest first.
-    fn samples(&self, file: &PipeFile, count: usize) -> Result<Vec<OwnedRecord>, String>;
+    /// The newest records, oldest first, or a part of them.
+    fn samples(&self, file: &PipeFile, count: usize) -> Result<Sampled, String>;
     /// The schema of these records; an error where it cannot be used.
     fn schema(&self, file: &PipeFile, samples: &[OwnedRecord]) -> Result<Option<Declared>, String>;
     fn server(&self, file: &PipeFile) -> Result<Server, String>;
+    /// Why ClickHouse would not create the table; none where it would. An error where that is not known.
+    fn refusal(&self, file: &PipeFile) -> Result<Option<String>, String>;
     /// Over `documents` where there are some, else over the newest records.
     fn preview(&self, file: &PipeFile, count: usize, documents: &[Vec<u8>]) -> Result<PreviewReport, String>;
     fn variable(&self, name: &str) -> Option<String>;
@@ -62,7 +65,7 @@ impl World for Live {
         list_topics(&config, Duration::from_millis(TOPICS_TIMEOUT_MS)).map_err(|error| explain(&error))
     }
 
-    fn samples(&self, file: &PipeFile, count: usize) -> Result<Vec<OwnedRecord>, String> {
+    fn samples(&self, file: &PipeFile, count: usize) -> Result<Sampled, String> {
         let newest = sample::newest(file, count, Duration::from_millis(SAMPLES_TIMEOUT_MS));
         self.runtime.block_on(newest).map_err(|error| explain(&error))
     }
@@ -81,6 +84,18 @@ impl World for Live {
             let version = sink.server().await.map_err(|error| explain(&error))?.version;
             let table = sink.describe(&file.destination.table).await.map_err(|error| explain(&error))?;
             Ok(Server { version, table: table.map(|info| info.columns.len()) })
+        })
+    }
+
+    fn refusal(&self, file: &PipeFile) -> Result<Option<String>, String> {
+        let Some(create) = create_table(&file.destination) else { return Ok(None) };
+        self.runtime.block_on(async {
+            let sink = Sink::new(&sink_config(file)).map_err(|error| explain(&error))?;
+            match sink.try_table(&create).await {
+                Ok(Trial::Taken) => Ok(None),
+                Ok(Trial::Refused(error)) => Ok(Some(explain(&error))),
+                Ok(Trial::Unknown(error)) | Err(error) => Err(explain(&error)),
+            }
         })
     }
 

@@ -29,6 +29,7 @@ pub(super) fn look(
         table_state: TableState::Unknown,
         create_table: None,
         without_clickhouse: None,
+        cut_short: None,
         columns: Vec::new(),
         read: records.len() as u64,
         accepted: 0,

@@ -7,10 +7,10 @@ mod target;
 use std::sync::Arc;
 use std::time::Duration;
 
-use housepipe_kafka_source::{Offset, OwnedRecord, PartitionId};
+use housepipe_kafka_source::{Offset, OwnedRecord, PartitionId, Sampled};
 use housepipe_transform::{DecodeError, Plan};
 
-use crate::error::PipeError;
+use crate::error::{PipeError, explain};
 use crate::infer::SampleOrigin;
 use crate::pipe_file::PipeFile;
 use crate::sample;
@@ -66,27 +66,30 @@ impl Previewed {
 }
 
 /// Encodes the newest `count` records over all partitions, at most 10,000, as a run would, and decodes the rows for
-/// people to look at. Joins no group, commits nothing, writes nothing and creates nothing.
+/// people to look at. Joins no group, commits nothing, writes nothing and creates nothing that stays.
 ///
 /// An existing table gives the columns as it does for a run, and a missing one has those of the file. Where ClickHouse
 /// cannot be asked and the file lists columns, those are taken, and [`PreviewReport::without_clickhouse`] says so. What
 /// ClickHouse alone can refuse, such as rows that break a constraint, is not known.
 ///
 /// # Errors
-/// [`PreviewError`] where the topic cannot be read, or where a run would not start by its columns.
+/// [`PreviewError`] where the topic cannot be read, or where a run would not start by its columns, or because ClickHouse refuses
+/// the table.
 pub async fn preview(file: &PipeFile, count: usize) -> Result<PreviewReport, PreviewError> {
-    let (records, target) = tokio::join!(
+    let (sampled, target) = tokio::join!(
         sample::newest(file, count, Duration::from_millis(RECORDS_TIMEOUT_MS)),
         target::find(file)
     );
-    let records = records?
+    let Sampled { records, cut_short } = sampled?;
+    let records = records
         .into_iter()
         .map(|record| Previewed {
             origin: SampleOrigin::Record { partition: record.partition.0, offset: record.offset.0 },
             record,
         })
         .collect();
-    of_records(file, target?, records).await
+    let report = of_records(file, target?, records).await?;
+    Ok(PreviewReport { cut_short: cut_short.map(|error| explain(&error)), ..report })
 }
 
 /// The same over documents that somebody has at hand, for a topic that is empty yet.

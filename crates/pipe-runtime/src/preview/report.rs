@@ -36,6 +36,8 @@ pub struct PreviewReport {
     /// Why ClickHouse could not be asked, where that is so. The columns are then those of the file, and times without a
     /// zone are read as UTC.
     pub without_clickhouse: Option<String>,
+    /// Why there are fewer records than were wanted and the topic has, where reading them ended early: also the newest may be missing.
+    pub cut_short: Option<String>,
     /// The columns, in the order of the rows.
     pub columns: Vec<PreviewColumn>,
     /// Records that were looked at.

@@ -1,6 +1,6 @@
 //! The columns that a run would fill, without creating anything.
 
-use housepipe_ch_sink::{Sink, SinkError};
+use housepipe_ch_sink::{Sink, SinkError, TableColumn, Trial};
 use housepipe_transform::{Column, Plan, TimeZone};
 
 use super::report::TableState;
@@ -20,13 +20,14 @@ pub(super) struct Target {
 
 /// What ClickHouse says of the table.
 struct Asked {
+    sink: Sink,
     zone: String,
     /// None where the table does not exist.
-    columns: Option<Vec<housepipe_ch_sink::TableColumn>>,
+    columns: Option<Vec<TableColumn>>,
 }
 
 pub(super) async fn find(file: &PipeFile) -> Result<Target, PipeError> {
-    let Asked { zone, columns } = match ask(file).await {
+    let Asked { sink, zone, columns } = match ask(file).await {
         Ok(asked) => asked,
         Err(error) if file.destination.columns.is_empty() => return Err(error.into()),
         Err(error) => {
@@ -48,7 +49,9 @@ pub(super) async fn find(file: &PipeFile) -> Result<Target, PipeError> {
                 database: file.destination.database.clone(),
                 table: file.destination.table.clone(),
             })?;
-            create.check()?;
+            if let Trial::Refused(error) = sink.try_table(&create).await? {
+                return Err(error.into());
+            }
             (spec_columns(&file.destination.columns), TableState::WillBeCreated, Some(create.sql()))
         }
     };
@@ -59,5 +62,5 @@ async fn ask(file: &PipeFile) -> Result<Asked, SinkError> {
     let sink = Sink::new(&sink_config(file))?;
     let zone = sink.server().await?.timezone;
     let columns = sink.describe(&file.destination.table).await?.map(|info| info.columns);
-    Ok(Asked { zone, columns })
+    Ok(Asked { sink, zone, columns })
 }

@@ -4,11 +4,11 @@ mod filter;
 
 use std::time::Duration;
 
-use housepipe_kafka_source::OwnedRecord;
+use housepipe_kafka_source::{OwnedRecord, Sampled};
 use housepipe_schema_registry::{Framing, parse_framing};
 use serde::Serialize;
 
-use crate::error::PipeError;
+use crate::error::{PipeError, explain};
 use crate::pipe::{RunOptions, source_config};
 use crate::pipe_file::PipeFile;
 
@@ -45,6 +45,8 @@ pub struct Sample {
     pub records: Vec<SampleRecord>,
     /// How many of the newest records were looked at.
     pub looked_at: usize,
+    /// Why some were not, where reading them ended early: also the newest may be among those.
+    pub cut_short: Option<String>,
 }
 
 /// The newest `count` records over all partitions that are as `filter` says, the newest first. Where it says anything, they are
@@ -59,17 +61,15 @@ pub async fn sample(
     looked_at_max: usize,
 ) -> Result<Sample, PipeError> {
     let wanted = if filter.is_empty() { count } else { looked_at_max.max(count) };
-    let records = newest(file, wanted, Duration::from_millis(SAMPLE_TIMEOUT_MS)).await?;
+    let sampled = newest(file, wanted, Duration::from_millis(SAMPLE_TIMEOUT_MS)).await?;
+    let Sampled { records, cut_short } = sampled;
     let taken = records.iter().rev().filter(|record| filter.takes(record)).take(count);
-    Ok(Sample { records: taken.map(show).collect(), looked_at: records.len() })
+    let cut_short = cut_short.map(|error| explain(&error));
+    Ok(Sample { records: taken.map(show).collect(), looked_at: records.len(), cut_short })
 }
 
-/// The newest `count` records as they are, oldest first.
-pub(crate) async fn newest(
-    file: &PipeFile,
-    count: usize,
-    timeout: Duration,
-) -> Result<Vec<OwnedRecord>, PipeError> {
+/// The newest `count` records as they are, oldest first; a part of them where no more came in time.
+pub(crate) async fn newest(file: &PipeFile, count: usize, timeout: Duration) -> Result<Sampled, PipeError> {
     let config = source_config(file, &RunOptions::default());
     let sampled =
         tokio::task::spawn_blocking(move || housepipe_kafka_source::sample(&config, count, timeout));

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{title, who};
 use crate::args::OffsetsSetArgs;
 use crate::exit::Exit;
-use crate::ui::{Align, Ui, count, table};
+use crate::ui::{Align, Ui, count, shown_lines, table};
 
 /// The result as a document: what was planned, and what became of it.
 #[derive(Serialize)]
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: OffsetsSetArgs, ui: &Ui) -> Result<ExitCode, Exit>
     if ui.json() {
         let error = written.as_ref().err().map(ToString::to_string);
         if let Some(error) = &error {
-            ui.note(&format!("error: {error}"));
+            ui.note(&format!("error: {}", shown_lines(error)));
         }
         let document = Document {
             plan: &plan,
@@ -95,7 +95,7 @@ fn show(plan: &OffsetsPlan, ui: &Ui) -> std::io::Result<()> {
     // Nothing follows from what is refused.
     let warnings = if plan.may_be_written() { &plan.warnings[..] } else { &[] };
     for warning in warnings {
-        ui.line(&format!("warning: {warning}"))?;
+        ui.line(&format!("warning: {}", shown_lines(warning)))?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use housepipe_runtime::{PartitionOffsets, PipeFile, show_offsets};
 use super::{title, who};
 use crate::args::OffsetsShowArgs;
 use crate::exit::Exit;
-use crate::ui::{Align, Ui, count, seconds, table};
+use crate::ui::{Align, Ui, count, seconds, shown_lines, table};
 
 pub(crate) async fn run(args: OffsetsShowArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     let file = PipeFile::read(&args.file)?;
@@ -35,7 +35,7 @@ pub(crate) async fn run(args: OffsetsShowArgs, ui: &Ui) -> Result<ExitCode, Exit
     }
     for partition in &report.partitions {
         if let Some(problem) = &partition.problem {
-            ui.line(&format!("partition {}: {problem}", partition.partition))?;
+            ui.line(&format!("partition {}: {}", partition.partition, shown_lines(problem)))?;
         }
     }
     ui.line(&format!("lag over all partitions: {} record(s) at most", count(report.lag)))?;
