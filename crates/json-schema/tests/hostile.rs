@@ -141,7 +141,7 @@ fn patterns_cannot_hang() {
 }
 
 /// A pattern that takes steps back, and a text that takes too many for it.
-const UNDECIDED: &str = r#"{"items": {"pattern": "(?<!b)(a+)+\\1$"}}"#;
+const UNDECIDED: &str = r#"{"items": {"pattern": "^(a*)*\\1$"}}"#;
 
 fn undecided_text() -> String {
     format!("\"{}!\"", "a".repeat(200))
@@ -149,7 +149,7 @@ fn undecided_text() -> String {
 
 #[test]
 fn many_texts_that_each_take_all_of_the_steps_cannot_hang() {
-    let schema = r#"{"items": {"anyOf": [{"pattern": "(?<!b)(a+)+\\1$"}, {"maxLength": 1}]}}"#;
+    let schema = r#"{"items": {"anyOf": [{"pattern": "^(a*)*\\1$"}, {"maxLength": 1}]}}"#;
     let record = |count: usize| format!("[{}]", vec![undecided_text(); count].join(","));
     let (mut validator, too_much) = with_steps(schema, Options::default().limits.record_steps);
     let few = validator.check(record(20).as_bytes());
@@ -213,7 +213,7 @@ fn a_pattern_that_is_left_undecided_panics_in_no_record() {
         ),
         (r#"{"not": ITEMS}"#, "[TEXT]", "the record: an array of 1 item takes too many steps"),
     ] {
-        let schema = schema.replace("ITEMS", UNDECIDED).replace("PATTERN", r"(?<!b)(a+)+\\1$");
+        let schema = schema.replace("ITEMS", UNDECIDED).replace("PATTERN", r"^(a*)*\\1$");
         let rejected = check(&schema, &record.replace("TEXT", &undecided_text())).unwrap_err();
         assert!(rejected.to_string().starts_with(expected), "{schema}: {rejected}");
     }
