@@ -47,6 +47,12 @@ impl Connections {
         Connections { brokers, coordinator: coordinator.map(Connection::of) }
     }
 
+    /// A broker that requests cannot be sent to, where they can be sent to none.
+    pub(crate) fn lost(&self) -> Option<&Connection> {
+        let is_any_up = self.brokers.values().any(|broker| broker.is_up);
+        self.brokers.values().next().filter(|_| !is_any_up)
+    }
+
     pub(crate) fn broker(&self, id: BrokerId) -> Option<&Connection> {
         self.brokers.get(&id)
     }
@@ -82,6 +88,9 @@ mod tests {
         assert_eq!(told.broker(BrokerId(1)), Some(&connection("kafka:9093", false)));
         assert_eq!(told.broker(BrokerId(2)), Some(&connection("kafka:9094", true)));
         assert_eq!(told.broker(BrokerId(-1)), None);
+        assert_eq!(told.lost(), None, "another one can be asked");
+        let lost = Connections::of(&statistics(&[("kafka:9093/1", 1, "kafka:9093", "TRY_CONNECT")]));
+        assert_eq!(lost.lost(), Some(&connection("kafka:9093", false)));
         assert_eq!(told.coordinator, Some(connection("kafka:9093", false)));
         let not_yet = Connections::of(&statistics(&[(COORDINATOR, -1, "", "INIT")]));
         assert_eq!(not_yet.coordinator, None);

@@ -29,6 +29,9 @@ const PATIENCE_MS: u64 = 2_000;
 /// Longest wait for one event, so that the other answers and the deadline are looked at, in milliseconds.
 const POLL_MS: u64 = 50;
 
+/// What a broker is of which no more is known than that the others name it.
+const ANY_BROKER: &str = "a broker of the cluster";
+
 /// Leaders without an answer of which it is told, at most.
 const SILENT_LEADERS_MAX: usize = 3;
 
@@ -48,7 +51,8 @@ pub struct Preflight {
 /// and no record is kept.
 ///
 /// # Errors
-/// As [`describe_topic`](crate::describe_topic), within `timeout`. What the leaders and the coordinator refuse, or that they are not
+/// As [`describe_topic`](crate::describe_topic), within `timeout`, and [`SourceError::AdvertisedUnreachable`] where no broker can be
+/// asked any more once they have named each other. What the leaders and the coordinator refuse, or that they are not
 /// reached, stands in what is returned, within `timeout` or two seconds, whichever is later.
 ///
 /// ```no_run
@@ -66,7 +70,7 @@ pub struct Preflight {
 pub fn preflight(config: &SourceConfig, timeout: Duration) -> Result<Preflight, SourceError> {
     let started = Instant::now();
     let probe = Probe::watched(config)?;
-    let found = probe.find(timeout)?;
+    let found = probe.find(timeout).map_err(|error| where_they_are_named(&probe, error))?;
     let topic = found.info;
     let left = timeout.saturating_sub(started.elapsed()).max(Duration::from_millis(TRIAL_MS_MIN));
     let mut trial = Trial::begin(&probe, found)?;
@@ -261,6 +265,22 @@ impl<'p, 'c> Trial<'p, 'c> {
             role,
             reason,
         }
+    }
+}
+
+/// Once the brokers have named each other, librdkafka gives up the address that it was given. A question that comes only then has
+/// no answer where the others lead nowhere.
+fn where_they_are_named(probe: &Probe<'_>, error: SourceError) -> SourceError {
+    let context = probe.consumer.context();
+    let Some(address) = context.connections().lost().map(|lost| lost.address.clone()) else { return error };
+    match error {
+        SourceError::Unreachable { brokers, reason }
+            if !brokers.split(',').any(|given| given.trim() == address) =>
+        {
+            let reason = context.words().about(&address).map_or(reason, str::to_owned);
+            SourceError::AdvertisedUnreachable { brokers, address, role: ANY_BROKER.to_owned(), reason }
+        }
+        error => error,
     }
 }
 

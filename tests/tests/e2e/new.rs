@@ -242,7 +242,7 @@ fn a_table_that_clickhouse_refuses_is_told_before_the_file_is_written() {
     let run = housepipe(&["run", &path, "--until-caught-up", "--json"], None, b"").wait().expect_success();
     assert_eq!((run.number("loaded"), run.number("rejected")), (100, 0));
     let sql = format!("SELECT sorting_key, partition_key FROM system.tables WHERE name = '{topic}'");
-    assert_eq!(query(stack, &sql), "id", "and no partition key");
+    assert_eq!(query(stack, &sql), "(id)", "and no partition key");
 }
 
 #[test]

@@ -73,7 +73,8 @@ fn loads_by_the_presets_of_vendors() {
     let cloud = load(stack, |pipe| pipe.with_preset(stack, "confluent_cloud", &user(USER_PLAIN)));
     assert_eq!(
         checked(&cloud, "preset"),
-        "`confluent_cloud` sets the mechanism PLAIN, for an API key and its secret"
+        "`confluent_cloud` sets a session of 45 s, unless `--session-timeout` says otherwise, and the mechanism PLAIN, for an API key and \
+         its secret"
     );
     assert!(checked(&cloud, "group").ends_with("may be joined, and nobody is in it"));
     let msk = load(stack, |pipe| pipe.with_preset(stack, "aws_msk", &user(USER_SCRAM)));
@@ -91,7 +92,10 @@ fn loads_with_tokens_of_an_issuer_and_tells_when_it_gives_none() {
         ISSUER_CLIENT.password
     );
     let pipe = load(&stack, |pipe| pipe.with_preset(&stack, "confluent_cloud", &auth));
-    assert_eq!(checked(&pipe, "preset"), "`confluent_cloud` sets nothing: the file says it all");
+    assert_eq!(
+        checked(&pipe, "preset"),
+        "`confluent_cloud` sets a session of 45 s, unless `--session-timeout` says otherwise"
+    );
     assert!(checked(&pipe, "broker").starts_with("1 broker(s) answer"));
 
     let wrong = pipe.clone().replacing(ISSUER_CLIENT.password, "hunter2");
