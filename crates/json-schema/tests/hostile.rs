@@ -5,9 +5,13 @@
 use std::fmt::Write as _;
 use std::thread;
 
+#[path = "support/kinds.rs"]
+mod kinds;
+
 use housepipe_json_schema::{
     Draft, Formats, Names, NotJson, Options, Rejected, Schema, SchemaError, Validator,
 };
+use kinds::far_from_every_kind;
 
 const NONE: [(&str, &str); 0] = [];
 
@@ -222,15 +226,9 @@ fn a_pattern_that_is_left_undecided_panics_in_no_record() {
 /// Each error of the library may hold what it is about, and all of them together no more than a few bytes of it.
 #[test]
 fn what_is_wrong_with_a_large_record_is_told_in_a_small_message() {
-    let kinds: Vec<String> = (0..40)
-        .map(|kind| {
-            let required: Vec<String> = (0..10).map(|at| format!("\"k{kind}_{at}\"")).collect();
-            format!(r#"{{"required": [{}]}}"#, required.join(","))
-        })
-        .collect();
-    let record = format!(r#"{{"pad": "{}"}}"#, "x".repeat(1 << 20));
+    let (kinds, record) = far_from_every_kind();
     for keyword in ["oneOf", "anyOf"] {
-        let rejected = check(&format!(r#"{{"{keyword}": [{}]}}"#, kinds.join(",")), &record).unwrap_err();
+        let rejected = check(&format!(r#"{{"{keyword}": [{kinds}]}}"#), &record).unwrap_err();
         assert_eq!(
             rejected.to_string(),
             format!(
