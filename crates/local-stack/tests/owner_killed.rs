@@ -15,7 +15,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use housepipe_local_stack::Stack;
+use housepipe_local_stack::{Lines, Postgres, Stack, Wanted, prepare_wanted};
 use support::{is_running, parts, soon, wait_for};
 
 const ROLE: &str = "HOUSEPIPE_TEST_ROLE";
@@ -66,17 +66,22 @@ fn keepers_are_killed() {
 
 /// Starts a stack, prints where it is, and waits for the end of standard input.
 fn owner(role: &str) {
-    let stack = Stack::start(&parts()).unwrap();
+    let parts = prepare_wanted(&Wanted::pinned().with_postgres(), &mut Lines::default()).unwrap();
+    let stack = Stack::start(&parts).unwrap();
+    let postgres = Postgres::start(&parts).unwrap();
     if role == "frozen" {
         stack.clickhouse.freeze().unwrap();
         stack.kafka.freeze().unwrap();
     }
     println!("pid {}", stack.clickhouse.pid().unwrap());
     println!("pid {}", stack.kafka.pid().unwrap());
+    println!("pid {}", postgres.pid().unwrap());
     println!("address {}", stack.clickhouse.url().trim_start_matches("http://"));
     println!("address {}", stack.kafka.bootstrap());
+    println!("address {}", support::address(&postgres));
     println!("folder {}", stack.clickhouse.folder().display());
     println!("folder {}", stack.kafka.folder().display());
+    println!("folder {}", postgres.folder().display());
     println!("ready");
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }
@@ -116,7 +121,7 @@ impl Owner {
             folders: all("folder").iter().map(PathBuf::from).collect(),
         };
         // What is not there at first would not be missed afterwards.
-        assert_eq!((owner.pids.len(), owner.addresses.len(), owner.folders.len()), (2, 2, 2), "{lines:?}");
+        assert_eq!((owner.pids.len(), owner.addresses.len(), owner.folders.len()), (3, 3, 3), "{lines:?}");
         assert!(owner.pids.iter().all(|pid| is_running(*pid)));
         assert!(owner.folders.iter().all(|folder| folder.is_dir()));
         for address in &owner.addresses {

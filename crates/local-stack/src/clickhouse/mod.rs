@@ -394,7 +394,7 @@ fn launch(parts: &Parts, folder: &Path) -> Result<(Launch, Stop)> {
                 "server".to_owned(),
                 format!("--config-file={}", in_folder(".clickhouse-local/config.xml")),
             ];
-            Ok((Launch { argv, env }, Stop::Signal))
+            Ok((Launch { argv, env, end: None }, Stop::Signal))
         }
         ClickhousePart::Chdb { extension } => {
             let argv = vec![
@@ -406,7 +406,7 @@ fn launch(parts: &Parts, folder: &Path) -> Result<(Launch, Stop)> {
                 in_folder("data"),
                 in_folder("stop.fifo"),
             ];
-            Ok((Launch { argv, env }, Stop::Pipe(folder.join("stop.fifo"))))
+            Ok((Launch { argv, env, end: None }, Stop::Pipe(folder.join("stop.fifo"))))
         }
         // `attempt` has returned before.
         ClickhousePart::External { .. } => {

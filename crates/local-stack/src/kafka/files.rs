@@ -190,5 +190,6 @@ pub(super) fn launch(
         "kafka.Kafka".to_owned(),
         folder.join("server.properties").to_string_lossy().into_owned(),
     ]);
-    Ok(Launch { argv, env: JAVA_VARIABLES.iter().map(|name| ((*name).to_owned(), None)).collect() })
+    let env = JAVA_VARIABLES.iter().map(|name| ((*name).to_owned(), None)).collect();
+    Ok(Launch { argv, env, end: None })
 }

@@ -102,6 +102,7 @@ fn cache_classes(files: &KafkaFiles, tools: &Tools<'_>, folder: &Path) -> Result
         clickhouse: ClickhousePart::External { url: String::new() },
         kafka: KafkaPart::Local(files.clone()),
         registry: None,
+        postgres: None,
     };
     let java = [format!("-XX:AOTCacheOutput={}", classes.display())];
     let mut broker = Kafka::attempt(&parts, 1, &KafkaOptions::default(), &java)?;

@@ -2,11 +2,11 @@
 
 The owner holds the write end of our standard input and writes one JSON command a line; we answer with one JSON
 event a line. However the owner ends, SIGKILL included, the kernel closes that pipe: at its end we kill the
-server's process group, frozen or not, remove the run folder and leave. Should somebody kill us instead, the
-server dies with us (PR_SET_PDEATHSIG), and the folder, whose lock we held through standard error, is swept by
-the next owner.
+server's process group, frozen or not, remove the run folder and leave. A server that was started with an "end"
+gets that signal first, and time to end by itself. Should somebody kill us instead, the server dies with us
+(PR_SET_PDEATHSIG), and the folder, whose lock we held through standard error, is swept by the next owner.
 
-Commands: {"do": "start", "argv": [..], "env": {"SET": "x", "NOT": null}, "folder": "..", "log": ".."}
+Commands: {"do": "start", "argv": [..], "env": {"SET": "x", "NOT": null}, "folder": "..", "log": "..", "end": null}
           {"do": "signal", "name": "SIGSTOP"}
           {"do": "write", "path": "a named pipe", "text": ".."}
 Events:   {"started": pid}  {"exited": pid, "status": n}  {"done": true}  {"failed": "text"}
@@ -25,12 +25,16 @@ import time
 
 # Seconds that a server gets, which is ready already, to open the pipe that it is written to.
 READER_MAX = 10
+# Seconds that a server gets to end by itself before it is killed; PostgreSQL needs five where a part of it hangs.
+END_MAX = 10
 PR_SET_PDEATHSIG = 1
 FOLDER = sys.argv[1]
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 KEEPER = os.getpid()
 
 child = None
+# The name of the signal that the server is asked to end with.
+farewell = None
 
 
 def say(**event):
@@ -48,8 +52,8 @@ def die_with_keeper():
             os._exit(1)
 
 
-def start(argv, env, folder, log):
-    global child
+def start(argv, env, folder, log, end):
+    global child, farewell
     if child is not None:
         raise RuntimeError("the server runs already, as process %d" % child.pid)
     with open(log, "ab") as output:
@@ -63,13 +67,38 @@ def start(argv, env, folder, log):
             start_new_session=True,
             preexec_fn=die_with_keeper,
         )
+    farewell = end
     say(started=child.pid)
+
+
+def children():
+    """The server's own children, where the kernel names them."""
+    try:
+        with open("/proc/%d/task/%d/children" % (child.pid, child.pid)) as pids:
+            return [int(pid) for pid in pids.read().split()]
+    except OSError:
+        return []
+
+
+def kill():
+    """Kills the server with its children, which may lead groups of their own: PostgreSQL's do, and end late alone."""
+    # What has stopped makes no more children, and collects none whose number would then be another's.
+    os.killpg(child.pid, signal.SIGSTOP)
+    for pid in children():
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    os.killpg(child.pid, signal.SIGKILL)
 
 
 def send(name):
     if child is None:
         raise RuntimeError("the server does not run")
-    os.killpg(child.pid, getattr(signal, name))
+    if name == "SIGKILL":
+        kill()
+    else:
+        os.killpg(child.pid, getattr(signal, name))
     if name == "SIGSTOP" and hasattr(os, "waitid"):
         # Until the last thread has stopped, one of them may still answer. WNOWAIT leaves the news for `reap`.
         os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
@@ -116,10 +145,21 @@ def reap():
         say(exited=pid, status=status)
 
 
+def ask_to_end():
+    os.killpg(child.pid, getattr(signal, farewell))
+    try:
+        child.wait(END_MAX)
+    except subprocess.TimeoutExpired:
+        pass
+
+
 def leave():
     if child is not None:
         try:
-            os.killpg(child.pid, signal.SIGKILL)
+            if farewell is not None:
+                ask_to_end()
+            if child.returncode is None:
+                kill()
         except OSError:
             pass
         child.wait()

@@ -1,17 +1,16 @@
 //! What a registry is started from: its archive, unpacked, and the command line of Java.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{RegistryOptions, USER_REGISTRY};
 use crate::certificates::Certificates;
-use crate::command::{Growth, Measure};
-use crate::error::{Result, StackError};
+use crate::command::Growth;
+use crate::error::Result;
 use crate::kafka::JAVA_VARIABLES;
 use crate::keeper::Launch;
 use crate::manifest::RegistryArchive;
-use crate::maven::{self, sha256};
+use crate::maven::{self, Download};
 use crate::prepare::{Maker, Tools};
 use crate::progress::Progress;
 
@@ -84,7 +83,8 @@ impl RegistryFiles {
             set("quarkus.http.auth.permission.all.policy", "authenticated");
         }
         argv.extend(["-jar".to_owned(), self.app.join("quarkus-run.jar").to_string_lossy().into_owned()]);
-        Launch { argv, env: JAVA_VARIABLES.iter().map(|name| ((*name).to_owned(), None)).collect() }
+        let env = JAVA_VARIABLES.iter().map(|name| ((*name).to_owned(), None)).collect();
+        Launch { argv, env, end: None }
     }
 }
 
@@ -97,24 +97,14 @@ fn unpack(
 ) -> Result<()> {
     progress.step(&format!("Downloading Apicurio Registry {} ({})", archive.version, archive.why));
     let work = tools.staging("registry");
-    fs::create_dir_all(&work).map_err(StackError::file("create", &work))?;
-    let repository = work.join("repository");
-    let mut maven = maven::command(&work, &repository, java_runtime);
-    maven
-        .arg(format!("org.apache.maven.plugins:maven-dependency-plugin:{}:copy", archive.dependency_plugin))
-        .arg(format!("-Dartifact={}", archive.coordinates()))
-        .arg(format!("-DoutputDirectory={}", work.display()));
-    let growth = Growth {
-        folders: &[&repository],
-        total: Some(archive.download_bytes),
-        measure: Measure::LargestFile,
+    let wanted = Download {
+        plugin: &archive.dependency_plugin,
+        coordinates: archive.coordinates(),
+        file: archive.file(),
+        bytes: archive.download_bytes,
+        sha256: &archive.sha256,
     };
-    tools.run(&maven, "maven-registry.log", progress, &growth)?;
-    let file = work.join(archive.file());
-    let found = sha256(&file)?;
-    if found != archive.sha256 {
-        return Err(StackError::Checksum { file, expected: archive.sha256.clone(), found });
-    }
+    let file = maven::download(&wanted, java_runtime, tools, &work, "maven-registry.log", progress)?;
     progress.step("Unpacking it");
     let mut python = Command::new(tools.python);
     python.args(["-I", "-c", UNPACK_PY]).arg(&file).arg(folder);

@@ -80,7 +80,10 @@ impl Registry {
     /// [`StackError::Ended`] and [`StackError::NotReady`] quote its log; [`StackError::NotPrepared`] where `parts` were prepared
     /// without one.
     pub fn start(parts: &Parts, options: RegistryOptions) -> Result<Self> {
-        let files = parts.registry.as_ref().ok_or(StackError::NotPrepared { server: SERVER })?;
+        let files = parts
+            .registry
+            .as_ref()
+            .ok_or(StackError::NotPrepared { server: SERVER, with: "with_registry" })?;
         let mut attempt = 1;
         loop {
             let run = RunFolder::make(&parts.cache, "registry", PORTS)?;

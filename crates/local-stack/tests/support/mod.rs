@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use housepipe_local_stack::{Lines, Parts, Wanted, prepare_wanted};
+use housepipe_local_stack::{Lines, Parts, Postgres, Wanted, prepare_wanted};
 
 /// The pinned parts, whatever the environment of the developer says.
 pub(crate) fn parts() -> Parts {
@@ -49,6 +49,27 @@ pub(crate) fn parent(pid: u32) -> u32 {
 fn stat(pid: u32) -> Option<String> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     Some(text.rsplit_once(") ")?.1.to_owned())
+}
+
+/// The processes that this one started.
+#[cfg(target_os = "linux")]
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    let pids = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    pids.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+/// How many pieces of System V's shared memory there are that this process made.
+#[cfg(target_os = "linux")]
+pub(crate) fn memory_pieces(pid: u32) -> usize {
+    let pieces = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    // Key, id, permissions, size, maker.
+    pieces.lines().filter(|line| line.split_whitespace().nth(4) == Some(&pid.to_string())).count()
+}
+
+/// Where a server listens.
+pub(crate) fn address(postgres: &Postgres) -> String {
+    let url = postgres.url("");
+    url.rsplit_once('@').unwrap().1.trim_end_matches('/').to_owned()
 }
 
 /// SIGKILL.
