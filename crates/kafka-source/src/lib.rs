@@ -46,7 +46,7 @@
 //! ```
 //!
 //! Beside the group: [`list_topics`], [`describe_topic`], [`sample`], [`fetch`] and [`group_committed`] look at a topic without joining,
-//! [`preflight`] tries what a member needs, and [`GroupOffsets`] looks at a group's offsets and sets them.
+//! [`preflight`] tries what a member needs, [`GroupOffsets`] looks at a group's offsets and sets them, and [`delete_group`] deletes a group.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -84,6 +84,7 @@ mod connections;
 mod health;
 mod id_news;
 
+mod admin;
 mod asking;
 mod group;
 mod group_offsets;
@@ -100,6 +101,7 @@ mod words;
 #[cfg(feature = "seed")]
 pub mod seed;
 
+pub use admin::{GroupEnd, delete_group};
 pub use assignment::Assignment;
 pub use commit::{CommitOutcome, Committer, PartitionCommit};
 pub use config::{GonePolicy, SourceConfig, StartOffset};

@@ -1,19 +1,14 @@
 //! What operators do to topics: creating, deleting, emptying and growing them.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::FromClientConfig;
+use rdkafka::admin::{AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
+use crate::admin::{admin, block_on};
 use crate::reason::of_call;
 use crate::token::TokenKeeper;
 use crate::{Offset, PartitionId, SourceConfig, SourceError, client};
@@ -119,17 +114,6 @@ impl TopicAdmin {
     }
 }
 
-/// A client for requests, and what keeps it in tokens meanwhile.
-fn admin(
-    config: &SourceConfig,
-) -> Result<(Arc<AdminClient<DefaultClientContext>>, Option<TokenKeeper>), SourceError> {
-    let admin = AdminClient::from_config(&client::base(config)?)
-        .map_err(|error| of_call(config, &error, "the set-up of a client"))?;
-    let admin = Arc::new(admin);
-    let tokens = TokenKeeper::begin(config, &admin)?;
-    Ok((admin, tokens))
-}
-
 fn options() -> AdminOptions {
     let timeout = Some(Duration::from_millis(ADMIN_TIMEOUT_MS));
     AdminOptions::new().request_timeout(timeout).operation_timeout(timeout)
@@ -143,23 +127,5 @@ fn outcome(config: &SourceConfig, answers: Answers, request: &'static str) -> Re
             Err(SourceError::Request { brokers, request, reason: code.to_string() })
         }
         None => Ok(()),
-    }
-}
-
-/// Runs one future on this thread. The administrative calls are the only ones, so no runtime is needed.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
     }
 }
