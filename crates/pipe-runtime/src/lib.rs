@@ -45,6 +45,7 @@ mod schemas;
 mod server_start;
 mod shown;
 mod summary;
+mod supervisor;
 mod target;
 mod usage;
 
@@ -55,6 +56,7 @@ pub use errors::{
     StillRefused, list_errors, parse_moment, replay_errors, settle_replay, summarize_errors,
 };
 pub use housepipe_ch_sink::{ErrorGroup, ListedError, RowKind};
+pub use housepipe_kafka_source::GroupEnd;
 pub use housepipe_transform::Semantics;
 pub use infer::{
     ColumnReport, InferError, InferReport, LeftOut, RefusedReport, SampleOrigin, infer_lines, infer_topic,
@@ -63,16 +65,20 @@ pub use new::{Interview, NewPipe, NoAnswer, Question, new_pipe};
 pub use offline::{LineTransform, OfflineError, OfflineOptions, OfflineSummary};
 pub use offsets::{
     GroupReport, MemberReport, OffsetMove, OffsetTarget, OffsetsError, OffsetsPlan, OffsetsReport,
-    OffsetsRequest, PartitionOffsets, PendingRange, Stored, plan_offsets, show_offsets,
+    OffsetsRequest, PartitionOffsets, PendingRange, Stored, delete_offsets, plan_offsets, show_offsets,
 };
 pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, Recoveries, RunOptions};
 pub use pipe_file::{
-    BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
-    PipeDraft, PipeFile, PipeFileError, PipeName, Preset, Problem, RegistrySpec, SourceSpec, Starts, Vendor,
+    BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, Document, ErrorTableSpec, Key,
+    ManagedTable, PipeDraft, PipeFile, PipeFileError, PipeName, Preset, Problem, RegistrySpec, SourceSpec,
+    Starts, Surroundings, TakenApart, ThisMachine, Vendor,
 };
 pub use preview::{
     PreviewColumn, PreviewError, PreviewReject, PreviewReport, PreviewRow, SkippedKey, TableState, preview,
 };
 pub use sample::{FieldFilter, Sample, SampleFilter, SampleRecord, sample};
 pub use summary::{Snapshot, Summary};
+pub use supervisor::{
+    Generation, Intent, PipeEvent, PipeId, PipeStatus, Stage, Supervisor, SupervisorOptions,
+};
 pub use usage::{Usage, of_this_process};

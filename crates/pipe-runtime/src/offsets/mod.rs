@@ -4,6 +4,7 @@
 //! nothing, [`OffsetsPlan::write`] writes what was shown, or nothing where it is not so any more.
 
 mod consequence;
+mod delete;
 mod error;
 mod facts;
 mod place;
@@ -12,6 +13,7 @@ mod show;
 mod stored;
 mod target;
 
+pub use delete::delete_offsets;
 pub use error::OffsetsError;
 pub use plan::{OffsetMove, OffsetsPlan, OffsetsRequest, plan_offsets};
 pub use show::{GroupReport, MemberReport, OffsetsReport, PartitionOffsets, show_offsets};

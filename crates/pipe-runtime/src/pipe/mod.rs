@@ -195,6 +195,7 @@ impl Pipe {
             blocks::look(&shared).await?;
             blocks::watch(&shared);
         }
+        let unstarted = Unstarted(&shared);
         let mut workers = Vec::new();
         for index in 0..worker_count {
             workers.push(spawn_worker(index, &shared, &provisioned.plan)?);
@@ -208,6 +209,7 @@ impl Pipe {
             .name("housepipe-group".to_owned())
             .spawn(move || membership::run(&for_membership, source, &dispatcher, workers))
             .map_err(PipeError::Thread)?;
+        unstarted.has_started();
         let system_writer = match &shared.setup.error_table {
             Some(table) => {
                 let sink = shared.setup.sink.clone();
@@ -258,6 +260,22 @@ impl Pipe {
             writer.finish(&shared.system_log).await;
         }
         (summary, shared.take_failure().map_or(Ok(()), Err))
+    }
+}
+
+/// Ends what a start has begun, where the start comes to nothing: the workers would wait for orders for ever.
+struct Unstarted<'a>(&'a Arc<Shared>);
+
+impl Unstarted<'_> {
+    fn has_started(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Unstarted<'_> {
+    fn drop(&mut self) {
+        self.0.orders.end();
+        self.0.advance(Phase::Aborted);
     }
 }
 
@@ -339,9 +357,20 @@ impl PipeHandle {
         self.shared.is_stopping()
     }
 
+    /// What it is doing at this moment.
+    pub fn state(&self) -> PipeState {
+        self.shared.state.get()
+    }
+
     /// How the pipe stands at this moment.
     pub fn snapshot(&self) -> Snapshot {
         snapshot(&self.shared, self.started, self.name.clone())
+    }
+}
+
+impl std::fmt::Debug for PipeHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PipeHandle").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

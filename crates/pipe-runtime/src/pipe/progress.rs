@@ -24,7 +24,8 @@ pub struct Counters {
     pub rejected: u64,
     /// Records read and not yet acknowledged.
     pub in_flight: u64,
-    /// Records read and dropped, since their partition went to another process before they were stored: it reads them.
+    /// Records read and dropped, since their partition went to another process, or the run ended, before they were stored: they are
+    /// read again.
     pub given_back: u64,
     /// Batches settled.
     pub batches: u64,
@@ -54,10 +55,43 @@ pub struct Recoveries {
     pub memberships_renewed: u64,
 }
 
+impl Recoveries {
+    fn and(self, next: Recoveries) -> Recoveries {
+        Recoveries {
+            ranges_replayed: self.ranges_replayed + next.ranges_replayed,
+            ranges_prepared_again: self.ranges_prepared_again + next.ranges_prepared_again,
+            ranges_looked_for: self.ranges_looked_for + next.ranges_looked_for,
+            memberships_renewed: self.memberships_renewed + next.memberships_renewed,
+        }
+    }
+}
+
 impl Counters {
     /// Whether every record read is accounted for.
     pub fn is_balanced(&self) -> bool {
         self.read == self.loaded + self.rejected + self.in_flight + self.given_back
+    }
+
+    /// These counts and those of a run behind them.
+    pub(crate) fn and(self, next: Counters) -> Counters {
+        Counters {
+            read: self.read + next.read,
+            loaded: self.loaded + next.loaded,
+            rejected: self.rejected + next.rejected,
+            in_flight: self.in_flight + next.in_flight,
+            given_back: self.given_back + next.given_back,
+            batches: self.batches + next.batches,
+            inserts: self.inserts + next.inserts,
+            retries: self.retries + next.retries,
+            bytes_read: self.bytes_read + next.bytes_read,
+            bytes_loaded: self.bytes_loaded + next.bytes_loaded,
+            recoveries: self.recoveries.and(next.recoveries),
+        }
+    }
+
+    /// The counts of a run that has ended: what it had not stored by then is read again by the next one.
+    pub(crate) fn of_ended_run(self) -> Counters {
+        Counters { in_flight: 0, given_back: self.given_back + self.in_flight, ..self }
     }
 }
 
@@ -295,6 +329,18 @@ mod tests {
         assert!(progress.counters.is_balanced());
         assert_eq!(progress.counters.in_flight, 0);
         assert!(progress.ledger.is_drained(partition));
+    }
+
+    #[test]
+    fn counts_of_several_runs_stay_balanced() {
+        let run =
+            Counters { read: 10, loaded: 4, rejected: 1, in_flight: 3, given_back: 2, ..Counters::default() };
+        let ended = run.of_ended_run();
+        assert!(ended.is_balanced());
+        assert_eq!((ended.in_flight, ended.given_back), (0, 5));
+        let both = ended.and(run);
+        assert!(both.is_balanced());
+        assert_eq!((both.read, both.loaded, both.rejected, both.in_flight), (20, 8, 2, 3));
     }
 
     #[test]

@@ -21,7 +21,8 @@ use secrecy::SecretString;
 use super::Problem;
 use super::fields::{Fields, Located};
 use super::preset::{Mechanism, Preset, Vendor, what_is_sent};
-use super::source::{Env, named_texts};
+use super::source::named_texts;
+use super::surroundings::host_of_url;
 
 /// The credentials. `tls` is none where it is broken, which is reported already.
 pub(super) fn auth(
@@ -29,10 +30,9 @@ pub(super) fn auth(
     preset: &mut Preset,
     tls: Option<Option<Tls>>,
     brokers: Option<&str>,
-    env: Env<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Security> {
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let mut fields = Fields::of(at, problems)?;
     let mechanism = mechanism(at, &mut fields, preset, problems)?;
     let without_tls = fields.take("allow_without_tls");
     let may_be_plain = without_tls.as_ref().and_then(|v| v.flag(problems)).unwrap_or(false);
@@ -41,7 +41,7 @@ pub(super) fn auth(
         Mechanism::ScramSha256 => password(&mut fields, SaslMechanism::ScramSha256, problems),
         Mechanism::ScramSha512 => password(&mut fields, SaslMechanism::ScramSha512, problems),
         Mechanism::OAuthBearer => oidc(at, &mut fields, preset, may_be_plain, problems),
-        Mechanism::AwsMskIam => msk_iam(at, &mut fields, brokers, env, problems),
+        Mechanism::AwsMskIam => msk_iam(at, &mut fields, brokers, problems),
     };
     fields.finish(problems);
     let tls = tls?;
@@ -103,8 +103,7 @@ fn mechanism(
 
 fn password(fields: &mut Fields<'_>, mechanism: SaslMechanism, problems: &mut Vec<Problem>) -> Option<Who> {
     let username = fields.require("username", problems).and_then(|v| v.nonempty(problems));
-    let password =
-        fields.require("password", problems).and_then(|v| v.nonempty(problems)).map(SecretString::from);
+    let password = fields.require("password", problems).and_then(|v| v.nonempty_secret(problems));
     Some(Who::Password { mechanism, username: username?, password: password? })
 }
 
@@ -117,9 +116,15 @@ fn oidc(
 ) -> Option<Who> {
     let before = problems.len();
     let mut required = |key| fields.require(key, problems).and_then(|v| v.nonempty(problems));
-    let (url, id, secret) = (required("token_url"), required("client_id"), required("client_secret"));
+    let (url, id) = (required("token_url"), required("client_id"));
+    let url = url.filter(|url| {
+        let host = host_of_url(url);
+        host.is_none_or(|host| at.reaches(&host, problems))
+    });
+    let secret = fields.require("client_secret", problems).and_then(|v| v.nonempty_secret(problems));
     let mut optional = |key| fields.take(key).and_then(|v| v.nonempty(problems));
-    let (scope, audience, ca) = (optional("scope"), optional("audience"), optional("ca"));
+    let (scope, audience) = (optional("scope"), optional("audience"));
+    let ca = fields.take("ca").and_then(|v| v.pem(problems));
     let extensions = fields
         .take("extensions")
         .and_then(|v| named_texts(&v, "{ logicalCluster: lkc-abc123 }", problems))
@@ -143,16 +148,18 @@ fn msk_iam(
     at: &Located<'_>,
     fields: &mut Fields<'_>,
     brokers: Option<&str>,
-    env: Env<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<Who> {
     let mut take = |key| fields.take(key).and_then(|v| v.nonempty(problems));
-    let (region, session) = (take("region"), take("session_token"));
-    let (id, secret) = (take("access_key_id"), take("secret_access_key"));
+    let (region, id) = (take("region"), take("access_key_id"));
+    let mut take = |key| fields.take(key).and_then(|v| v.nonempty_secret(problems));
+    let (session, secret) = (take("session_token"), take("secret_access_key"));
+    let env = |name| at.outside.surroundings().variable(name);
+    let secret_env = |name| env(name).map(SecretString::from);
     let (id, secret, session) = match (id, secret) {
         (Some(id), Some(secret)) => (id, secret, session),
-        (None, None) => match (env("AWS_ACCESS_KEY_ID"), env("AWS_SECRET_ACCESS_KEY")) {
-            (Some(id), Some(secret)) => (id, secret, env("AWS_SESSION_TOKEN")),
+        (None, None) => match (env("AWS_ACCESS_KEY_ID"), secret_env("AWS_SECRET_ACCESS_KEY")) {
+            (Some(id), Some(secret)) => (id, secret, secret_env("AWS_SESSION_TOKEN")),
             _ => {
                 problems.push(at.problem("there is no access key of AWS").mend(
                     "export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN, where the key is temporary), or \
@@ -180,7 +187,7 @@ fn msk_iam(
         );
         return None;
     };
-    let identity = MskIam::new(region, id, secret, session.map(Into::into));
+    let identity = MskIam::new(region, id, secret, session);
     let identity = identity.map_err(|error| problems.push(of_key(at, &error))).ok()?;
     Some(Who::Token(TokenSource::msk_iam(identity)))
 }

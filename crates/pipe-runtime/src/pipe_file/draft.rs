@@ -5,6 +5,7 @@ use std::path::Path;
 use housepipe_ch_sink::Compression;
 
 use super::fields::{Fields, Located};
+use super::surroundings::ThisMachine;
 use super::types::{DestinationSpec, PipeFile};
 use super::yaml::Value;
 use super::{PipeFileError, Problem, parse, read_text};
@@ -44,7 +45,7 @@ impl PipeDraft {
     /// # Errors
     /// [`PipeFileError`] with every problem that was found.
     pub fn parse(text: &str, file: &str) -> Result<PipeDraft, PipeFileError> {
-        let parsed = parse::parse_with(text, destination, &|name| std::env::var(name).ok());
+        let parsed = parse::parse(text, destination, &ThisMachine);
         let mut file = parsed.map_err(|problems| PipeFileError::of(file, problems))?;
         if file.destination.table.is_empty() {
             file.destination.table.clone_from(&file.source.topic);
@@ -89,7 +90,7 @@ fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<Destinat
     if matches!(at.node.value, Value::Null) {
         return Some(spec);
     }
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let mut fields = Fields::of(at, problems)?;
     for unused in ["url", "username", "password", "database", "compression", "columns"] {
         fields.take(unused);
     }

@@ -1,6 +1,10 @@
 //! Taking a mapping apart, key by key, and collecting every problem on the way.
 
+use housepipe_kafka_source::Pem;
+use secrecy::SecretString;
+
 use super::suggest::nearest;
+use super::surroundings::{Key, Outside};
 use super::yaml::{Entry, Node, Value};
 use super::{Problem, units};
 
@@ -10,6 +14,7 @@ pub(super) struct Fields<'a> {
     line: usize,
     entries: Vec<(&'a Entry, bool)>,
     known: Vec<&'static str>,
+    outside: &'a Outside<'a>,
 }
 
 /// A value together with where it stands, for the messages about it.
@@ -17,26 +22,25 @@ pub(super) struct Fields<'a> {
 pub(super) struct Located<'a> {
     pub(super) path: String,
     pub(super) node: &'a Node,
+    pub(super) outside: &'a Outside<'a>,
 }
 
 impl<'a> Fields<'a> {
-    /// The keys of `node`, or a problem where it is no mapping.
-    pub(super) fn of(path: &str, node: &'a Node, problems: &mut Vec<Problem>) -> Option<Fields<'a>> {
+    /// The keys of the mapping `at`, or a problem where it is none.
+    pub(super) fn of(at: &Located<'a>, problems: &mut Vec<Problem>) -> Option<Fields<'a>> {
+        let node = at.node;
         match &node.value {
             Value::Map(entries) => Some(Fields {
-                path: path.to_owned(),
+                path: at.path.clone(),
                 line: node.line,
                 entries: entries.iter().map(|entry| (entry, false)).collect(),
                 known: Vec::new(),
+                outside: at.outside,
             }),
             other => {
                 problems.push(
-                    Problem::at(
-                        node.line,
-                        path,
-                        format!("expected a mapping of keys, found {}", other.describe()),
-                    )
-                    .mend("write it as `key: value` lines, indented below"),
+                    at.problem(format!("expected a mapping of keys, found {}", other.describe()))
+                        .mend("write it as `key: value` lines, indented below"),
                 );
                 None
             }
@@ -53,7 +57,7 @@ impl<'a> Fields<'a> {
         let path = self.path_of(key);
         let entry = self.entries.iter_mut().find(|(entry, _)| entry.key == key)?;
         entry.1 = true;
-        Some(Located { path, node: &entry.0.node })
+        Some(Located { path, node: &entry.0.node, outside: self.outside })
     }
 
     /// The value of `key`, or a problem where it is missing.
@@ -80,14 +84,24 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> Located<'a> {
+    /// A value inside of this one.
+    pub(super) fn inner(&self, path: String, node: &'a Node) -> Located<'a> {
+        Located { path, node, outside: self.outside }
+    }
+
     pub(super) fn problem(&self, message: impl Into<String>) -> Problem {
         Problem::at(self.node.line, &self.path, message)
     }
 
     /// The value as text, with `${env:..}` and `${file:..}` resolved.
     pub(super) fn text(&self, problems: &mut Vec<Problem>) -> Option<String> {
+        self.text_as(false, problems)
+    }
+
+    fn text_as(&self, is_secret: bool, problems: &mut Vec<Problem>) -> Option<String> {
+        let key = Key { path: &self.path, is_secret };
         match &self.node.value {
-            Value::Scalar(text) => match super::substitute::resolve(text) {
+            Value::Text(text) | Value::Plain(text) => match self.outside.resolve(text, key) {
                 Ok(resolved) => Some(resolved),
                 Err(message) => {
                     problems.push(self.problem(message));
@@ -103,12 +117,64 @@ impl<'a> Located<'a> {
 
     /// Text that may not be empty.
     pub(super) fn nonempty(&self, problems: &mut Vec<Problem>) -> Option<String> {
-        let text = self.text(problems)?;
+        self.nonempty_as(false, problems)
+    }
+
+    fn nonempty_as(&self, is_secret: bool, problems: &mut Vec<Problem>) -> Option<String> {
+        let text = self.text_as(is_secret, problems)?;
         if text.trim().is_empty() {
             problems.push(self.problem("empty"));
             return None;
         }
         Some(text)
+    }
+
+    /// A secret; it may be empty.
+    pub(super) fn secret(&self, problems: &mut Vec<Problem>) -> Option<SecretString> {
+        self.outside.is_secret(&self.path);
+        self.text_as(true, problems).map(SecretString::from)
+    }
+
+    /// A secret that may not be empty.
+    pub(super) fn nonempty_secret(&self, problems: &mut Vec<Problem>) -> Option<SecretString> {
+        self.outside.is_secret(&self.path);
+        self.nonempty_as(true, problems).map(SecretString::from)
+    }
+
+    /// A certificate in PEM, or the path of its file. One that comes with its key, as some files do, is a secret.
+    pub(super) fn pem(&self, problems: &mut Vec<Problem>) -> Option<String> {
+        let text = self.pem_text(problems)?;
+        if text.contains("PRIVATE KEY-----") {
+            self.outside.is_secret(&self.path);
+        }
+        Some(text)
+    }
+
+    /// A private key in PEM, or the path of its file.
+    pub(super) fn secret_pem(&self, problems: &mut Vec<Problem>) -> Option<String> {
+        self.outside.is_secret(&self.path);
+        self.pem_text(problems)
+    }
+
+    fn pem_text(&self, problems: &mut Vec<Problem>) -> Option<String> {
+        let text = self.nonempty_as(true, problems)?;
+        let allowed = self.outside.surroundings().allows_paths();
+        if let (Pem::Path(_), Err(message)) = (Pem::from_path_or_inline(text.as_str()), allowed) {
+            problems.push(self.problem(message));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// Whether the pipe may connect to the host of this value; it is a problem where it may not.
+    pub(super) fn reaches(&self, host: &str, problems: &mut Vec<Problem>) -> bool {
+        match self.outside.surroundings().allows_host(host) {
+            Ok(()) => true,
+            Err(message) => {
+                problems.push(self.problem(message));
+                false
+            }
+        }
     }
 
     /// The value parsed by `parse`, whose error says what was expected.
@@ -162,7 +228,7 @@ impl<'a> Located<'a> {
             Value::List(nodes) => nodes
                 .iter()
                 .enumerate()
-                .map(|(index, node)| Located { path: format!("{}[{index}]", self.path), node })
+                .map(|(index, node)| self.inner(format!("{}[{index}]", self.path), node))
                 .collect(),
             Value::Null => Vec::new(),
             _ => vec![self.clone()],

@@ -4,6 +4,7 @@
 //! its line. `${env:NAME}` and `${file:PATH}` are resolved after parsing, in string values only.
 
 mod auth;
+mod document;
 mod draft;
 mod fields;
 mod parse;
@@ -12,8 +13,8 @@ mod print;
 mod registry;
 mod source;
 mod starts;
-mod substitute;
 mod suggest;
+mod surroundings;
 mod tls;
 mod types;
 mod units;
@@ -27,9 +28,11 @@ mod tests;
 use std::fmt;
 use std::path::Path;
 
+pub use document::{Document, TakenApart};
 pub use draft::PipeDraft;
 pub use preset::{Preset, Vendor};
 pub(crate) use print::{ColumnLines, TableLines, comment, quoted, unwritable};
+pub use surroundings::{Key, Surroundings, ThisMachine};
 pub use types::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
     PipeFile, PipeName, RegistrySpec, SourceSpec, Starts,
@@ -68,7 +71,8 @@ impl PipeFile {
     /// # Errors
     /// [`PipeFileError`] with every problem that was found.
     pub fn parse(text: &str, file: &str) -> Result<PipeFile, PipeFileError> {
-        parse::parse(text).map_err(|problems| PipeFileError::of(file, problems))
+        parse::parse(text, parse::destination, &ThisMachine)
+            .map_err(|problems| PipeFileError::of(file, problems))
     }
 }
 

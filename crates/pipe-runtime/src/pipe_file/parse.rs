@@ -2,17 +2,17 @@
 
 use housepipe_ch_sink::Compression;
 use housepipe_transform::{Column, Columns, Semantics, Source, Virtual};
-use secrecy::SecretString;
 
 use super::fields::{Fields, Located};
 use super::registry::registry;
-use super::source::{Env, source};
+use super::source::source;
 use super::suggest::nearest;
+use super::surroundings::{Outside, Surroundings, host_of_url};
 use super::types::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
     PipeFile, PipeName,
 };
-use super::yaml::{self, Value};
+use super::yaml::{self, Node, Value};
 use super::{Problem, units};
 
 /// Letters of a pipe's name, at most.
@@ -29,20 +29,24 @@ const DEADLINE_MOST_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 pub(super) type ReadDestination = fn(&Located<'_>, &mut Vec<Problem>) -> Option<DestinationSpec>;
 
 /// The pipe that `text` describes, or everything that is wrong with it.
-pub(super) fn parse(text: &str) -> Result<PipeFile, Vec<Problem>> {
-    parse_with(text, destination, &|name| std::env::var(name).ok())
-}
-
-/// The same with another reader of the destination, and these variables for what a file may leave to the environment.
-pub(super) fn parse_with(
+pub(super) fn parse(
     text: &str,
     destination: ReadDestination,
-    env: Env<'_>,
+    surroundings: &dyn Surroundings,
 ) -> Result<PipeFile, Vec<Problem>> {
     let root = yaml::load(text).map_err(|problem| vec![problem])?;
+    parse_node(&root, destination, &Outside::new(surroundings))
+}
+
+/// The pipe that the nodes describe, or everything that is wrong with it.
+pub(super) fn parse_node(
+    root: &Node,
+    destination: ReadDestination,
+    outside: &Outside<'_>,
+) -> Result<PipeFile, Vec<Problem>> {
     let mut problems = Vec::new();
-    let pipe =
-        Fields::of("", &root, &mut problems).and_then(|fields| pipe(fields, destination, env, &mut problems));
+    let root = Located { path: String::new(), node: root, outside };
+    let pipe = Fields::of(&root, &mut problems).and_then(|fields| pipe(fields, destination, &mut problems));
     match pipe {
         Some(pipe) if problems.is_empty() => Ok(pipe),
         _ => Err(problems),
@@ -52,11 +56,10 @@ pub(super) fn parse_with(
 fn pipe(
     mut fields: Fields<'_>,
     destination: ReadDestination,
-    env: Env<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<PipeFile> {
     let name = fields.require("name", problems).and_then(|v| v.parsed(problems, pipe_name));
-    let source = fields.require("source", problems).and_then(|v| source(&v, name.as_ref(), env, problems));
+    let source = fields.require("source", problems).and_then(|v| source(&v, name.as_ref(), problems));
     if let Some(format) = fields.take("format") {
         format.choice(&[("json", ())], problems);
     }
@@ -117,17 +120,19 @@ fn pipe_name(text: &str) -> Result<PipeName, String> {
 }
 
 pub(super) fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<DestinationSpec> {
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let mut fields = Fields::of(at, problems)?;
     let url = fields.require("url", problems).and_then(|v| {
-        v.parsed(problems, |text| {
+        let url = v.parsed(problems, |text| {
             housepipe_ch_sink::check_url(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
-        })
+        })?;
+        let host = host_of_url(&url);
+        host.is_none_or(|host| v.reaches(&host, problems)).then_some(url)
     });
     let username = match fields.take("username") {
         Some(v) => v.nonempty(problems),
         None => Some("default".to_owned()),
     };
-    let password = fields.take("password").and_then(|v| v.text(problems)).map(SecretString::from);
+    let password = fields.take("password").and_then(|v| v.secret(problems));
     let database = match fields.take("database") {
         Some(v) => v.nonempty(problems),
         None => Some("default".to_owned()),
@@ -163,7 +168,7 @@ pub(super) fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Opti
 }
 
 pub(super) fn managed_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ManagedTable> {
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let mut fields = Fields::of(at, problems)?;
     let engine = match fields.take("engine") {
         Some(v) => v.nonempty(problems),
         None => Some("MergeTree".to_owned()),
@@ -178,7 +183,7 @@ pub(super) fn managed_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Op
 }
 
 fn columns(at: &Located<'_>, problems: &mut Vec<Problem>) -> Vec<ColumnSpec> {
-    if let Value::Scalar(_) = at.node.value {
+    if let Value::Text(_) | Value::Plain(_) = at.node.value {
         return column_text(at, problems);
     }
     let mut columns: Vec<ColumnSpec> = Vec::new();
@@ -210,7 +215,7 @@ fn column_text(at: &Located<'_>, problems: &mut Vec<Problem>) -> Vec<ColumnSpec>
 }
 
 fn column(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ColumnSpec> {
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let mut fields = Fields::of(at, problems)?;
     let name = fields.require("name", problems).and_then(|v| v.nonempty(problems));
     let data_type = fields.require("type", problems).and_then(|v| {
         v.parsed(problems, |text| text.parse().map_err(|e| format!("`{text}` is no ClickHouse type: {e}")))
@@ -247,7 +252,7 @@ fn filled_by(at: &Located<'_>, text: &str, problems: &mut Vec<Problem>) -> Optio
 }
 
 fn error_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ErrorTableSpec> {
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let mut fields = Fields::of(at, problems)?;
     let default = ErrorTableSpec::default();
     let enabled = fields.take("enabled").map_or(Some(default.enabled), |v| v.flag(problems));
     let suffix = fields.take("suffix").map_or(Some(default.suffix), |v| v.nonempty(problems));
@@ -272,7 +277,7 @@ fn error_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ErrorTab
 }
 
 fn deadlines(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<Deadlines> {
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let mut fields = Fields::of(at, problems)?;
     let default = Deadlines::default();
     let mut of = |name, default_ms| match fields.take(name) {
         Some(v) => v.parsed(problems, |text| units::duration_ms(text, 1_000, DEADLINE_MOST_MS)),
@@ -285,7 +290,7 @@ fn deadlines(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<Deadlines>
 }
 
 fn batch(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<BatchLimits> {
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let mut fields = Fields::of(at, problems)?;
     let default = BatchLimits::default();
     let rows_max = match fields.take("max_rows") {
         Some(v) => v.integer(1, BatchLimits::ROWS_MOST, problems).and_then(|n| usize::try_from(n).ok()),

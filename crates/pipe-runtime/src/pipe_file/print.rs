@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use housepipe_transform::Source;
 
+use super::yaml::{Entry, Node, Value};
+
 /// A column as it is written into a pipe file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ColumnLines {
@@ -78,6 +80,57 @@ impl ColumnLines {
     }
 }
 
+/// A whole document, block by block; what a list holds stands on a line each.
+pub(super) fn document(root: &Node) -> String {
+    let mut out = String::new();
+    if let Value::Map(entries) = &root.value {
+        entries.iter().for_each(|entry| block(&entry.key, &entry.node, 0, &mut out));
+    } else {
+        let _ = writeln!(out, "{}", in_line(root));
+    }
+    out
+}
+
+fn block(key: &str, node: &Node, depth: usize, out: &mut String) {
+    let (indent, key) = (INDENT.repeat(depth), quoted(key));
+    let has_parts = |item: &Node| matches!(item.value, Value::Map(_) | Value::List(_));
+    match &node.value {
+        Value::Map(entries) if !entries.is_empty() => {
+            let _ = writeln!(out, "{indent}{key}:");
+            entries.iter().for_each(|entry| block(&entry.key, &entry.node, depth + 1, out));
+        }
+        Value::List(items) if items.iter().any(has_parts) => {
+            let _ = writeln!(out, "{indent}{key}:");
+            for item in items {
+                let _ = writeln!(out, "{indent}{INDENT}- {}", in_line(item));
+            }
+        }
+        _ => {
+            let _ = writeln!(out, "{indent}{key}: {}", in_line(node));
+        }
+    }
+}
+
+/// A value within a line.
+fn in_line(node: &Node) -> String {
+    match &node.value {
+        Value::Null => "null".to_owned(),
+        Value::Plain(text) if is_number_or_flag(text) => text.clone(),
+        Value::Text(text) | Value::Plain(text) => quoted(text),
+        Value::List(items) => format!("[{}]", items.iter().map(in_line).collect::<Vec<_>>().join(", ")),
+        Value::Map(entries) if entries.is_empty() => "{}".to_owned(),
+        Value::Map(entries) => {
+            let entry = |entry: &Entry| format!("{}: {}", quoted(&entry.key), in_line(&entry.node));
+            format!("{{ {} }}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// Whether text that stood without quotes means the same without them anywhere.
+fn is_number_or_flag(text: &str) -> bool {
+    text.parse::<i64>().is_ok_and(|number| number.to_string() == text) || matches!(text, "true" | "false")
+}
+
 /// `text` as a comment of one line, without anything that would act on a terminal.
 pub(crate) fn comment(text: &str) -> String {
     let mut out = String::from("# ");
@@ -136,7 +189,7 @@ mod tests {
     use expect_test::expect;
     use proptest::prelude::*;
 
-    use super::super::yaml::{self, Value};
+    use super::super::yaml;
     use super::*;
 
     #[test]
@@ -199,9 +252,13 @@ mod tests {
         let Value::Map(entries) = yaml::load(&document).ok()?.value else { return None };
         let Value::Map(entries) = &entries.first()?.node.value else { return None };
         let [a, b] = &entries[..] else { return None };
-        let (Value::Scalar(a), Value::List(b)) = (&a.node.value, &b.node.value) else { return None };
-        let [Value::Scalar(b)] = [&b.first()?.value] else { return None };
-        (a == b).then(|| a.clone())
+        let Value::List(b) = &b.node.value else { return None };
+        let text = |value: &Value| match value {
+            Value::Text(text) | Value::Plain(text) => Some(text.clone()),
+            _ => None,
+        };
+        let (a, b) = (text(&a.node.value)?, text(&b.first()?.value)?);
+        (a == b).then_some(a)
     }
 
     #[test]

@@ -18,9 +18,13 @@ use super::tls::{TlsTexts, tls};
 use super::types::RegistrySpec;
 
 pub(super) fn registry(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<RegistrySpec> {
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let mut fields = Fields::of(at, problems)?;
     let url = fields.require("url", problems);
-    let addresses = url.as_ref().and_then(|v| v.parsed(problems, addresses));
+    let addresses = url.as_ref().and_then(|v| {
+        let list = v.parsed(problems, addresses)?;
+        let mut hosts = list.iter().filter_map(|address| address.root.host_str());
+        hosts.all(|host| v.reaches(host, problems)).then_some(list)
+    });
     let credentials = credentials(at, &mut fields, problems);
     let without_tls = fields.take("allow_without_tls").and_then(|v| v.flag(problems)).unwrap_or(false);
     let tls = match fields.take("tls") {
@@ -99,12 +103,13 @@ fn credentials(
     problems: &mut Vec<Problem>,
 ) -> Option<Credentials> {
     let before = problems.len();
-    let mut take = |key| fields.take(key).and_then(|v| v.nonempty(problems));
-    let (username, password, token) = (take("username"), take("password"), take("token"));
+    let username = fields.take("username").and_then(|v| v.nonempty(problems));
+    let mut secret = |key| fields.take(key).and_then(|v| v.nonempty_secret(problems));
+    let (password, token) = (secret("password"), secret("token"));
     let credentials = match (username, password, token) {
         (None, None, None) => Credentials::None,
-        (Some(username), Some(password), None) => Credentials::Basic { username, password: password.into() },
-        (None, None, Some(token)) => Credentials::Bearer(token.into()),
+        (Some(username), Some(password), None) => Credentials::Basic { username, password },
+        (None, None, Some(token)) => Credentials::Bearer(token),
         (_, _, Some(_)) => {
             problems.push(
                 at.problem("credentials of two kinds").mend("give `username` and `password`, or `token`"),

@@ -13,18 +13,18 @@ use super::tls::{TlsTexts, tls};
 use super::types::{PipeName, SourceSpec, Starts};
 use super::yaml::Value;
 
-/// Variables of the environment by name.
-pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
-
 pub(super) fn source(
     at: &Located<'_>,
     name: Option<&PipeName>,
-    env: Env<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<SourceSpec> {
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let mut fields = Fields::of(at, problems)?;
     let vendor = fields.require("type", problems).and_then(|v| v.choice(&Vendor::CHOICES, problems));
-    let brokers = fields.require("brokers", problems).and_then(|v| v.parsed(problems, brokers));
+    let brokers = fields.require("brokers", problems).and_then(|v| {
+        let list = v.parsed(problems, brokers)?;
+        let mut hosts = list.split(',').filter_map(|broker| broker.rsplit_once(':'));
+        hosts.all(|(host, _)| v.reaches(host, problems)).then_some(list)
+    });
     let topic = fields.require("topic", problems).and_then(|v| v.nonempty(problems));
     let group = match fields.take("consumer_group") {
         Some(v) => v.nonempty(problems),
@@ -45,7 +45,7 @@ pub(super) fn source(
     let mut preset = Preset::new(vendor?);
     let tls = preset.tls(tls);
     let security = match credentials {
-        Some(v) => auth(&v, &mut preset, tls, brokers.as_deref(), env, problems),
+        Some(v) => auth(&v, &mut preset, tls, brokers.as_deref(), problems),
         None => without_auth(at, &preset, tls?, problems),
     };
     if let (Some(brokers), Some(security)) = (&brokers, &security) {
@@ -65,6 +65,10 @@ pub(super) fn source(
 /// Settings of librdkafka by name.
 fn raw(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<RawSettings> {
     let mut settings = RawSettings::default();
+    if let Err(message) = at.outside.surroundings().allows_raw_settings() {
+        problems.push(at.problem(message));
+        return None;
+    }
     for (name, value) in named_texts(at, "{ client.rack: euc1-az1 }", problems)? {
         if let Err(error) = settings.insert(&name, value) {
             let reason =
@@ -90,7 +94,7 @@ pub(super) fn named_texts(
     };
     let mut texts = BTreeMap::new();
     for entry in entries {
-        let value = Located { path: format!("{}.{}", at.path, entry.key), node: &entry.node };
+        let value = at.inner(format!("{}.{}", at.path, entry.key), &entry.node);
         texts.insert(entry.key.clone(), value.nonempty(problems)?);
     }
     Some(texts)

@@ -3,7 +3,8 @@
 use expect_test::{Expect, expect};
 use housepipe_kafka_source::{SaslMechanism, Security};
 
-use super::parse::{destination, parse_with};
+use super::parse::{destination, parse};
+use super::surroundings::{Key, Surroundings, ThisMachine};
 use super::{PipeFile, SourceSpec, Vendor};
 
 const OIDC: &str = "mechanism: OAUTHBEARER, token_url: 'https://login.example.com/token', client_id: loader, client_secret: hush";
@@ -31,8 +32,21 @@ fn nothing(_: &str) -> Option<String> {
     None
 }
 
+/// A machine with these variables of the environment alone.
+struct Machine(fn(&str) -> Option<String>);
+
+impl Surroundings for Machine {
+    fn reference(&self, kind: &str, name: &str, key: Key<'_>) -> Result<String, String> {
+        ThisMachine.reference(kind, name, key)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.0(name)
+    }
+}
+
 fn source_in(env: fn(&str) -> Option<String>, vendor: &str, broker: &str, lines: &str) -> SourceSpec {
-    let parsed: Result<PipeFile, _> = parse_with(&text(vendor, broker, lines), destination, &env);
+    let parsed: Result<PipeFile, _> = parse(&text(vendor, broker, lines), destination, &Machine(env));
     let source = parsed.unwrap_or_else(|problems| panic!("{lines}: {problems:?}")).source;
     let shown = format!("{source:?}");
     assert!(!shown.contains("hush"), "secrets stay out of Debug: {shown}");
@@ -44,8 +58,8 @@ fn source(vendor: &str, lines: &str) -> SourceSpec {
 }
 
 fn refuses_in(env: fn(&str) -> Option<String>, vendor: &str, lines: &str, expected: &Expect) {
-    let problems =
-        parse_with(&text(vendor, "broker.example.com:9092", lines), destination, &env).unwrap_err();
+    let text = text(vendor, "broker.example.com:9092", lines);
+    let problems = parse(&text, destination, &Machine(env)).unwrap_err();
     let told: Vec<String> = problems
         .iter()
         .map(|p| format!("{} {}: {}; {}", p.line, p.key, p.message, p.mend.as_deref().unwrap_or("-")))
@@ -339,7 +353,7 @@ fn every_block_of_the_document_is_read() {
         }
         let file =
             format!("name: clicks\n{text}destination: {{ url: 'http://localhost:8123', table: clicks }}\n");
-        let source = parse_with(&file, destination, &aws)
+        let source = parse(&file, destination, &Machine(aws))
             .unwrap_or_else(|problems| panic!("{problems:?}\n{block}"))
             .source;
         assert!(source.preset.doubts.is_empty(), "{:?}\n{block}", source.preset.doubts);

@@ -26,7 +26,7 @@ pub(super) fn starts(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<St
     if !matches!(at.node.value, Value::Map(_)) {
         return start(at, false, problems).map(everywhere);
     }
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let mut fields = Fields::of(at, problems)?;
     let (timestamp, named, others) =
         (fields.take("timestamp"), fields.take("partitions"), fields.take("others"));
     let starts = match (timestamp, named, others) {
@@ -80,7 +80,7 @@ fn partitions(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<BTreeMap<
             );
             continue;
         };
-        let Some(start) = start(&Located { path: path.clone(), node: &entry.node }, true, problems) else {
+        let Some(start) = start(&at.inner(path.clone(), &entry.node), true, problems) else {
             continue;
         };
         // A number that is in bounds; a YAML mapping may still have it twice, as `1` and `01`.
@@ -98,7 +98,7 @@ fn partitions(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<BTreeMap<
 /// Where one partition starts, or all of them, which cannot be one offset.
 fn start(at: &Located<'_>, is_one: bool, problems: &mut Vec<Problem>) -> Option<StartOffset> {
     if let Value::Map(_) = at.node.value {
-        let mut fields = Fields::of(&at.path, at.node, problems)?;
+        let mut fields = Fields::of(at, problems)?;
         let start = fields.require("timestamp", problems).and_then(|v| time(&v, problems));
         fields.finish(problems);
         return start;

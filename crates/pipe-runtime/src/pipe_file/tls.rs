@@ -11,13 +11,13 @@ pub(super) struct TlsTexts {
 }
 
 pub(super) fn tls(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<TlsTexts> {
-    let mut fields = Fields::of(&at.path, at.node, problems)?;
+    let mut fields = Fields::of(at, problems)?;
     let before = problems.len();
-    let ca = fields.take("ca").and_then(|v| v.nonempty(problems));
+    let ca = fields.take("ca").and_then(|v| v.pem(problems));
     let certificate = fields.take("certificate");
     let key = fields.take("key");
     let client = match (&certificate, &key) {
-        (Some(certificate), Some(key)) => certificate.nonempty(problems).zip(key.nonempty(problems)),
+        (Some(certificate), Some(key)) => certificate.pem(problems).zip(key.secret_pem(problems)),
         (Some(alone), None) => {
             problems.push(alone.problem("a client certificate needs its `key:`"));
             None

@@ -11,7 +11,7 @@ use super::Problem;
 const ALIAS_NODES_MAX: usize = 10_000;
 
 /// Levels of nesting that a pipe file may have, at most.
-const DEPTH_MAX: usize = 32;
+pub(super) const DEPTH_MAX: usize = 32;
 
 /// A value of the file with the line (1-based) that it starts on.
 #[derive(Debug, Clone)]
@@ -26,7 +26,9 @@ pub(super) enum Value {
     /// No value, `~` or `null`.
     Null,
     /// Text as written, without its quotes.
-    Scalar(String),
+    Text(String),
+    /// The same, where it was written without quotes and may be a number or a truth value. Which it is, the key decides.
+    Plain(String),
     List(Vec<Node>),
     Map(Vec<Entry>),
 }
@@ -39,12 +41,25 @@ pub(super) struct Entry {
     pub(super) node: Node,
 }
 
+impl Node {
+    /// The value at a path of keys with dots between them.
+    pub(super) fn value_at(&mut self, path: &str) -> Option<&mut Value> {
+        let node = path.split('.').try_fold(self, |node, key| match &mut node.value {
+            Value::Map(entries) => {
+                entries.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.node)
+            }
+            _ => None,
+        })?;
+        Some(&mut node.value)
+    }
+}
+
 impl Value {
     /// How an error message calls such a value.
     pub(super) fn describe(&self) -> &'static str {
         match self {
             Value::Null => "nothing",
-            Value::Scalar(_) => "a single value",
+            Value::Text(_) | Value::Plain(_) => "a single value",
             Value::List(_) => "a list",
             Value::Map(_) => "a mapping",
         }
@@ -114,6 +129,7 @@ fn scalar(text: &str, style: ScalarStyle) -> Value {
     let plain = style == ScalarStyle::Plain;
     match (plain, text) {
         (true, "" | "~" | "null" | "Null" | "NULL") => Value::Null,
-        _ => Value::Scalar(text.to_owned()),
+        (true, _) => Value::Plain(text.to_owned()),
+        (false, _) => Value::Text(text.to_owned()),
     }
 }

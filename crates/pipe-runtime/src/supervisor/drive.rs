@@ -1,0 +1,365 @@
+//! Does what the lifecycles of the pipes ask for: starts, stops, pauses between tries, and shares of memory.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, broadcast, watch};
+
+use super::Intent;
+use super::division::Division;
+use super::entry::Entry;
+use super::lifecycle::{Action, Doing, Ended, Generation, Wanted};
+use super::options::SupervisorOptions;
+use super::status::{PipeEvent, PipeId};
+use crate::error::explain;
+use crate::pipe::{Pipe, RunOptions};
+use crate::pipe_file::PipeFile;
+
+/// Pause before a start that was refused is tried again, in milliseconds; it doubles with each try in a row.
+const PAUSE_MS: u64 = 1_000;
+/// The longest of them, in milliseconds.
+const PAUSE_MS_MAX: u64 = 60_000;
+/// How often the states of running pipes are looked at, in milliseconds.
+const LOOK_MS: u64 = 500;
+
+/// What the tasks of all pipes share.
+#[derive(Debug)]
+pub(super) struct Inner {
+    options: SupervisorOptions,
+    division: Division,
+    /// Where its tasks run, from whatever thread they are begun.
+    runtime: Handle,
+    state: Mutex<State>,
+    starts: Semaphore,
+    pub(super) events: broadcast::Sender<PipeEvent>,
+    /// Changes whenever a pipe does.
+    changed: watch::Sender<()>,
+    has_ended: AtomicBool,
+}
+
+/// The pipes, and the memory that they hold together.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) pipes: BTreeMap<PipeId, Entry>,
+    /// In bytes.
+    held: usize,
+}
+
+impl Inner {
+    pub(super) fn new(options: SupervisorOptions) -> Arc<Inner> {
+        Arc::new(Inner {
+            division: Division::of(options.memory_bytes_max),
+            runtime: Handle::current(),
+            starts: Semaphore::new(options.starts_at_once_max.max(1)),
+            events: broadcast::Sender::new(options.events_kept.max(1)),
+            options,
+            state: Mutex::default(),
+            changed: watch::Sender::default(),
+            has_ended: AtomicBool::new(false),
+        })
+    }
+
+    /// Locks. A thread that panicked meanwhile has left whole entries behind: each change is of one field.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn apply(self: &Arc<Self>, intents: impl IntoIterator<Item = (PipeId, Generation, Intent)>) {
+        let now = SystemTime::now();
+        let mut state = self.lock();
+        if self.has_ended.load(Ordering::Acquire) {
+            return;
+        }
+        for (pipe, generation, intent) in intents {
+            let entry = state.pipes.entry(pipe.clone()).or_insert_with(|| Entry::new(now));
+            if entry.is_leaving || generation < entry.life.wanted().generation {
+                continue;
+            }
+            let runs = match intent {
+                Intent::Run(file) => {
+                    // The same generation is the same file, and may be running.
+                    if generation > entry.life.wanted().generation || entry.file.is_none() {
+                        entry.file = Some(file);
+                    }
+                    true
+                }
+                Intent::Rest => {
+                    entry.file = None;
+                    false
+                }
+            };
+            let action = entry.life.want(Wanted { generation, runs });
+            self.act(entry, &pipe, action);
+        }
+        self.take_back(&mut state);
+    }
+
+    /// Forgets pipes that are to be forgotten and rest.
+    fn forget(state: &mut State, pipe: &PipeId) {
+        let is_gone = |entry: &Entry| entry.is_leaving && entry.life.doing() == Doing::Resting;
+        if state.pipes.get(pipe).is_some_and(is_gone) {
+            state.pipes.remove(pipe);
+        }
+    }
+
+    /// Tells a pipe's lifecycle what has happened, and does what follows.
+    fn tell(self: &Arc<Self>, pipe: &PipeId, happened: impl FnOnce(&mut Entry) -> Action) {
+        let mut state = self.lock();
+        let Some(entry) = state.pipes.get_mut(pipe) else { return };
+        let action = happened(entry);
+        self.act(entry, pipe, action);
+        Inner::forget(&mut state, pipe);
+        self.take_back(&mut state);
+    }
+
+    fn act(self: &Arc<Self>, entry: &mut Entry, pipe: &PipeId, action: Action) {
+        if !matches!(action, Action::None | Action::Stop)
+            && let Some(timer) = entry.timer.take()
+        {
+            timer.abort();
+        }
+        match (action, &entry.file) {
+            (Action::Start(generation), Some(file)) => {
+                let life = run(Arc::clone(self), pipe.clone(), generation, Arc::clone(file));
+                self.runtime.spawn(guard(Arc::clone(self), pipe.clone(), life));
+            }
+            // Whoever wants a pipe to run gives its file, and it is kept until the pipe is wanted to rest.
+            (Action::Start(_), None) => unreachable!("a pipe without a file is wanted to run"),
+            (Action::Stop, _) => {
+                if let Some(handle) = &entry.handle {
+                    handle.stop();
+                }
+            }
+            (Action::Wait { tries }, _) => {
+                let (inner, pipe) = (Arc::clone(self), pipe.clone());
+                let timer = self.runtime.spawn(async move {
+                    tokio::time::sleep(pause(tries)).await;
+                    inner.tell(&pipe, |entry| {
+                        entry.timer = None;
+                        entry.life.elapsed()
+                    });
+                });
+                entry.timer = Some(timer.abort_handle());
+            }
+            (Action::EndWait | Action::None, _) => {}
+        }
+        self.announce(entry, pipe);
+        self.changed.send_replace(());
+    }
+
+    /// Tells those who listen where the pipe's stage is news.
+    fn announce(&self, entry: &mut Entry, pipe: &PipeId) {
+        let at = SystemTime::now();
+        if let Some((stage, reason)) = entry.news(at) {
+            let generation = entry.life.wanted().generation;
+            // That nobody listens is no error.
+            let _ = self.events.send(PipeEvent { pipe: pipe.clone(), at, stage, reason, generation });
+        }
+    }
+
+    /// The share of a pipe that starts now, in bytes.
+    fn share(&self, state: &State) -> usize {
+        let pipes = state.pipes.values().filter(|entry| entry.is_active()).count();
+        // Not more than there is, so that one pipe always has room.
+        let share = self.division.share(pipes).min(self.options.pipe.memory_bytes_max);
+        share.min(self.options.memory_bytes_max)
+    }
+
+    /// Has those pipes start anew that hold more than there is for each by now.
+    fn take_back(self: &Arc<Self>, state: &mut State) {
+        let share = self.share(state);
+        for (pipe, entry) in &mut state.pipes {
+            if entry.share > share && entry.may_renew() {
+                tracing::info!(%pipe, share, "the pipe starts anew with less memory, since more pipes run");
+                let action = entry.life.renew();
+                self.act(entry, pipe, action);
+            }
+        }
+    }
+
+    /// Takes a share for a pipe that starts, once there is one; none where something else is wanted by then.
+    async fn take_share(self: &Arc<Self>, pipe: &PipeId, generation: Generation) -> Option<Share> {
+        let mut changed = self.changed.subscribe();
+        loop {
+            changed.mark_unchanged();
+            {
+                let mut state = self.lock();
+                let share = self.share(&state);
+                let has_room = state.held + share <= self.options.memory_bytes_max;
+                let entry = state.pipes.get_mut(pipe)?;
+                if !entry.life.is_wanted(generation) {
+                    return None;
+                }
+                entry.lacks_memory = !has_room;
+                self.announce(entry, pipe);
+                if has_room {
+                    entry.share = share;
+                    state.held += share;
+                    return Some(Share { inner: Arc::clone(self), pipe: pipe.clone(), bytes: share });
+                }
+            }
+            // The sender is in `self`.
+            let _ = changed.changed().await;
+        }
+    }
+
+    pub(super) async fn remove(self: &Arc<Self>, pipe: &PipeId) {
+        let mut changed = self.changed.subscribe();
+        self.tell(pipe, |entry| {
+            entry.is_leaving = true;
+            rest(entry)
+        });
+        loop {
+            changed.mark_unchanged();
+            // One of the same id that came since is another one.
+            if !self.lock().pipes.get(pipe).is_some_and(|entry| entry.is_leaving) {
+                return;
+            }
+            let _ = changed.changed().await;
+        }
+    }
+
+    pub(super) fn tell_all_to_rest(self: &Arc<Self>) {
+        let mut state = self.lock();
+        self.has_ended.store(true, Ordering::Release);
+        for (pipe, entry) in &mut state.pipes {
+            let action = rest(entry);
+            self.act(entry, pipe, action);
+        }
+        state.pipes.retain(|_, entry| !(entry.is_leaving && entry.life.doing() == Doing::Resting));
+    }
+
+    pub(super) async fn end(self: &Arc<Self>) {
+        let mut changed = self.changed.subscribe();
+        self.tell_all_to_rest();
+        loop {
+            changed.mark_unchanged();
+            if self.lock().pipes.values().all(|entry| entry.life.doing() == Doing::Resting) {
+                return;
+            }
+            let _ = changed.changed().await;
+        }
+    }
+}
+
+/// Has a pipe rest, whatever its generation.
+fn rest(entry: &mut Entry) -> Action {
+    let generation = entry.life.wanted().generation;
+    entry.file = None;
+    entry.life.want(Wanted { generation, runs: false })
+}
+
+/// Memory that a pipe holds while it runs.
+struct Share {
+    inner: Arc<Inner>,
+    pipe: PipeId,
+    bytes: usize,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut state = self.inner.lock();
+        state.held = state.held.saturating_sub(self.bytes);
+        if let Some(entry) = state.pipes.get_mut(&self.pipe) {
+            entry.share = 0;
+        }
+        drop(state);
+        self.inner.changed.send_replace(());
+    }
+}
+
+/// One run of a pipe, from its start to its end.
+async fn run(inner: Arc<Inner>, pipe: PipeId, generation: Generation, file: Arc<PipeFile>) {
+    let Some(share) = inner.take_share(&pipe, generation).await else {
+        return inner.tell(&pipe, |entry| entry.life.refused());
+    };
+    // The semaphore is never closed.
+    let permit = inner.starts.acquire().await.ok();
+    // It may have waited for long.
+    if !inner.lock().pipes.get(&pipe).is_some_and(|entry| entry.life.is_wanted(generation)) {
+        drop((permit, share));
+        return inner.tell(&pipe, |entry| entry.life.refused());
+    }
+    let options = RunOptions { memory_bytes_max: share.bytes, ..inner.options.pipe.clone() };
+    let started = match Pipe::start(&file, options).await {
+        Ok(started) => started,
+        Err(error) => {
+            drop((permit, share));
+            return inner.tell(&pipe, |entry| {
+                entry.last_reason = Some(explain(&error));
+                entry.life.refused()
+            });
+        }
+    };
+    drop(permit);
+    inner.tell(&pipe, |entry| {
+        entry.handle = Some(started.handle());
+        entry.last_reason = None;
+        entry.life.started()
+    });
+    let (_, result) = started.finished().await;
+    drop(share);
+    inner.tell(&pipe, |entry| {
+        entry.close_run();
+        match result {
+            Ok(()) => {
+                entry.last_reason = None;
+                entry.life.ended(Ended::Settled)
+            }
+            Err(error) => {
+                let reason = explain(&error);
+                tracing::error!(%pipe, error = reason, "the pipe has ended");
+                entry.last_reason = Some(reason);
+                entry.life.ended(Ended::Failed)
+            }
+        }
+    });
+}
+
+/// Has a run that panics end as one that has failed, and its neighbours go on.
+async fn guard(inner: Arc<Inner>, pipe: PipeId, run: impl Future<Output = ()> + Send + 'static) {
+    if tokio::spawn(run).await.is_ok() {
+        return;
+    }
+    inner.tell(&pipe, |entry| {
+        entry.last_reason = Some("a task of the pipe panicked, which is a defect of housepipe".to_owned());
+        // Its threads may go on without the task that waited for them.
+        if let Some(handle) = &entry.handle {
+            handle.abort();
+        }
+        entry.close_run();
+        match entry.life.doing() {
+            Doing::Starting(_) => entry.life.refused(),
+            _ => entry.life.ended(Ended::Failed),
+        }
+    });
+}
+
+/// Tells of states that running pipes come into by themselves, for as long as there is a supervisor.
+pub(super) fn watch_states(inner: &Arc<Inner>) {
+    let inner = Arc::downgrade(inner);
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(Duration::from_millis(LOOK_MS));
+        loop {
+            tick.tick().await;
+            let Some(inner) = inner.upgrade() else { return };
+            let mut state = inner.lock();
+            for (pipe, entry) in &mut state.pipes {
+                if entry.handle.is_some() {
+                    inner.announce(entry, pipe);
+                }
+            }
+            // One that could not give back its memory may be able to by now.
+            inner.take_back(&mut state);
+        }
+    });
+}
+
+/// The pause behind so many refused starts in a row.
+fn pause(tries: u32) -> Duration {
+    let doubled = PAUSE_MS.saturating_mul(1 << tries.saturating_sub(1).min(16));
+    Duration::from_millis(doubled.min(PAUSE_MS_MAX))
+}

@@ -1,0 +1,128 @@
+//! What is known of one supervised pipe.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::task::AbortHandle;
+
+use super::lifecycle::{Doing, Lifecycle};
+use super::status::{PipeStatus, Stage};
+use crate::pipe::{Counters, PipeHandle, PipeState};
+use crate::pipe_file::PipeFile;
+
+/// What is told of a pipe that waits for memory.
+const LACKS_MEMORY: &str =
+    "waits for memory that other pipes hold; pause one of them, or give the process more";
+
+/// One pipe. Of one that rests there is little more than its name.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) life: Lifecycle,
+    /// How it is to run; none where it is to rest.
+    pub(super) file: Option<Arc<PipeFile>>,
+    /// While it runs.
+    pub(super) handle: Option<PipeHandle>,
+    /// Memory that it holds, in bytes.
+    pub(super) share: usize,
+    /// Ends its pause.
+    pub(super) timer: Option<AbortHandle>,
+    /// It is about to start, and there is no memory for it.
+    pub(super) lacks_memory: bool,
+    /// Whether it is forgotten once it rests.
+    pub(super) is_leaving: bool,
+    /// Why its last run did not start, or has ended.
+    pub(super) last_reason: Option<String>,
+    /// What was told of it last, and when.
+    told: (Stage, Option<String>),
+    since: SystemTime,
+    /// Counts of the runs before this one.
+    before: Counters,
+}
+
+impl Entry {
+    pub(super) fn new(now: SystemTime) -> Entry {
+        Entry {
+            life: Lifecycle::new(),
+            file: None,
+            handle: None,
+            share: 0,
+            timer: None,
+            lacks_memory: false,
+            is_leaving: false,
+            last_reason: None,
+            told: (Stage::Paused, None),
+            since: now,
+            before: Counters::default(),
+        }
+    }
+
+    /// Whether it holds memory that it could give back without harm: while inserts fail, a stop would have to drop what they carry.
+    pub(super) fn may_renew(&self) -> bool {
+        let is_well = self
+            .handle
+            .as_ref()
+            .is_some_and(|handle| matches!(handle.state(), PipeState::Running | PipeState::Joining));
+        is_well && matches!(self.life.doing(), Doing::Running(_))
+    }
+
+    /// Whether it has, or is about to take, a share of what is divided.
+    pub(super) fn is_active(&self) -> bool {
+        match self.life.doing() {
+            Doing::Starting(_) | Doing::Running(_) | Doing::Stopping => true,
+            Doing::Resting | Doing::Waiting(_) | Doing::Failed(_) => false,
+        }
+    }
+
+    /// Its stage, and why.
+    fn stage(&self) -> (Stage, Option<String>) {
+        let run = self.handle.as_ref().map(PipeHandle::state);
+        match (self.life.doing(), run) {
+            (Doing::Resting, _) => (Stage::Paused, self.last_reason.clone()),
+            (Doing::Starting(_), _) if self.lacks_memory => {
+                (Stage::Provisioning, Some(LACKS_MEMORY.to_owned()))
+            }
+            (Doing::Starting(_), _) => (Stage::Provisioning, None),
+            (Doing::Running(_), Some(PipeState::Misconfigured { reason })) => {
+                (Stage::Misconfigured, Some(reason))
+            }
+            (Doing::Running(_), Some(PipeState::Retrying { reason })) => (Stage::Running, Some(reason)),
+            (Doing::Running(_), _) => (Stage::Running, None),
+            (Doing::Stopping, _) => (Stage::Stopping, None),
+            (Doing::Waiting(_), _) => (Stage::Misconfigured, self.last_reason.clone()),
+            (Doing::Failed(_), _) => (Stage::Failed, self.last_reason.clone()),
+        }
+    }
+
+    /// Its stage, where that is news.
+    pub(super) fn news(&mut self, now: SystemTime) -> Option<(Stage, Option<String>)> {
+        let stage = self.stage();
+        if stage == self.told {
+            return None;
+        }
+        self.told.clone_from(&stage);
+        self.since = now;
+        Some(stage)
+    }
+
+    /// Takes over what a run that has ended has done.
+    pub(super) fn close_run(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            self.before = self.before.and(handle.snapshot().counters.of_ended_run());
+        }
+    }
+
+    pub(super) fn status(&self) -> PipeStatus {
+        let (stage, reason) = self.stage();
+        let run = self.handle.as_ref().map(PipeHandle::snapshot);
+        let counters = run.as_ref().map_or(self.before, |run| self.before.and(run.counters));
+        PipeStatus {
+            stage,
+            reason,
+            since: self.since,
+            definition: self.life.wanted().generation.definition,
+            tries: self.life.tries(),
+            counters,
+            run,
+        }
+    }
+}
