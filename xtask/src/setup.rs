@@ -32,7 +32,7 @@ fn tools_for(wanted: &Wanted) -> anyhow::Result<()> {
 
 /// The pinned servers, which tests run against whatever servers the environment names, and a schema registry.
 fn wanted_for_tests() -> Wanted {
-    Wanted::pinned().with_registry()
+    Wanted::pinned().with_registry().with_postgres()
 }
 
 /// Makes sure that all that tests run against is in the cache.

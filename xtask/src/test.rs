@@ -10,7 +10,8 @@ use crate::run::{binary_with_failpoints, cargo, release_binary, root, show};
 use crate::{disk, fuzz, setup, test_targets};
 
 /// Packages whose integration tests run against real servers, each by itself.
-const PARTS: [&str; 3] = ["housepipe-schema-registry", "housepipe-kafka-source", "housepipe-ch-sink"];
+const PARTS: [&str; 4] =
+    ["housepipe-schema-registry", "housepipe-kafka-source", "housepipe-ch-sink", "housepipe-service"];
 
 /// Further ones; they have stages of their own.
 const STACK: &str = "housepipe-local-stack";
@@ -46,7 +47,11 @@ const STAGES: [Stage; 11] = [
     Stage { name: "docs", shows: "every link of the API docs resolves", run: docs },
     Stage { name: "stack", shows: "the local stack starts, dies and leaves nothing", run: local_stack },
     Stage { name: "conformance", shows: "rows equal those of ClickHouse itself", run: conformance },
-    Stage { name: "parts", shows: "source, sink and the registry's client against real servers", run: parts },
+    Stage {
+        name: "parts",
+        shows: "source, sink, registry client and store against real servers",
+        run: parts,
+    },
     Stage { name: "end-to-end", shows: "the release binary against real servers", run: end_to_end },
     Stage { name: "faults", shows: "servers and pipes that break lose and double nothing", run: faults },
 ];

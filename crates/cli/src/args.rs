@@ -6,6 +6,7 @@ mod new;
 mod offsets;
 mod preview;
 mod sample;
+mod serve;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ pub(crate) use new::NewArgs;
 pub(crate) use offsets::{OffsetsCommand, OffsetsSetArgs, OffsetsShowArgs};
 pub(crate) use preview::PreviewArgs;
 pub(crate) use sample::SampleArgs;
+pub(crate) use serve::ServeArgs;
 
 /// Loads Kafka topics into ClickHouse tables, continuously.
 ///
@@ -124,6 +126,16 @@ pub(crate) enum Command {
         after_help = "Example:\n  printf '%s\\n' '{\"a\":1}' | housepipe transform --columns 'a UInt8' | xxd"
     )]
     Transform(TransformArgs),
+    /// Run many pipes, and an API over them, until Ctrl-C.
+    ///
+    /// What is wanted of each pipe is kept in the state, so that a restart, also after a kill, goes on as before. Several
+    /// processes with one state in PostgreSQL run the same pipes and share their partitions. The first start prints a token for
+    /// the API, once; its description is at /api/v1/openapi.json. The first Ctrl-C has all pipes store what they have read; the
+    /// second ends at once. Exit code: 0 ended, 1 failed, 2 wrong usage.
+    #[command(
+        after_help = "Examples:\n  housepipe serve\n  housepipe serve --state /var/lib/housepipe/state.db --listen 127.0.0.1:9000\n  HOUSEPIPE_STATE=postgres://… HOUSEPIPE_SECRET_KEY=… housepipe serve"
+    )]
+    Serve(Box<ServeArgs>),
     /// Start a real broker and a real ClickHouse on this machine, fill a topic with sample events, and run a pipe.
     ///
     /// Everything listens on loopback, on free ports, in a folder that goes away at the end. The first run downloads

@@ -41,6 +41,7 @@ fn main() -> std::process::ExitCode {
             Command::Errors(ErrorsCommand::Replay(args)) => commands::errors::replay::run(args, &ui).await,
             Command::Offsets(OffsetsCommand::Show(args)) => commands::offsets::show::run(args, &ui).await,
             Command::Offsets(OffsetsCommand::Set(args)) => commands::offsets::set::run(args, &ui).await,
+            Command::Serve(args) => commands::serve::run(*args, &ui).await,
             Command::Transform(args) => commands::transform::run(&args, &ui),
             Command::Demo(args) => commands::demo::run(args, &ui).await,
         }

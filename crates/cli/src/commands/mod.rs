@@ -9,4 +9,5 @@ pub(crate) mod offsets;
 pub(crate) mod preview;
 pub(crate) mod run;
 pub(crate) mod sample;
+pub(crate) mod serve;
 pub(crate) mod transform;

@@ -25,7 +25,7 @@ pub(crate) async fn run(args: RunArgs, ui: &Ui) -> Result<ExitCode, Exit> {
 }
 
 /// The options that flags set.
-fn options(tuning: &Tuning, until_caught_up: bool) -> RunOptions {
+pub(crate) fn options(tuning: &Tuning, until_caught_up: bool) -> RunOptions {
     RunOptions {
         until_caught_up,
         workers: usize::from(tuning.workers),

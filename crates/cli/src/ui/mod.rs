@@ -81,6 +81,19 @@ impl Ui {
         writeln!(out)
     }
 
+    /// Where a service listens, and the token that it tells once.
+    pub(crate) fn serves(&self, listens: std::net::SocketAddr, token: Option<&str>) -> io::Result<()> {
+        let url = format!("http://{listens}");
+        if self.json {
+            return self.document(&serde_json::json!({ "url": url, "token": token }));
+        }
+        self.line(&format!("the API listens on {url}, and describes itself at {url}/api/v1/openapi.json"))?;
+        match token {
+            Some(token) => self.line(&format!("the first token, an admin's, is told this once: {token}")),
+            None => Ok(()),
+        }
+    }
+
     /// What a pipe did, as the command's result.
     pub(crate) fn summary(&self, summary: &Summary) -> io::Result<()> {
         if self.json { self.document(summary) } else { self.line(&summary::text(summary)) }

@@ -1,0 +1,138 @@
+//! `housepipe serve`: many pipes, and an API over them.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use housepipe_runtime::SupervisorOptions;
+use housepipe_service::{Role, Seal, Service, ServiceOptions, Store, StoreAddress};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpListener;
+
+use crate::args::ServeArgs;
+use crate::commands::run;
+use crate::exit::Exit;
+use crate::signals::Stops;
+use crate::ui::Ui;
+
+/// The variable with the key that seals secrets.
+const KEY_VARIABLE: &str = "HOUSEPIPE_SECRET_KEY";
+
+pub(crate) async fn run(args: ServeArgs, ui: &Ui) -> Result<ExitCode, Exit> {
+    if !args.listen.ip().is_loopback() && !args.insecure_http {
+        return Err(Exit::usage(anyhow!(
+            "{} is reached from elsewhere, and tokens and secrets would cross the network unencrypted; listen on 127.0.0.1 behind a \
+             proxy that does TLS, or add --insecure-http where the network is trusted",
+            args.listen
+        )));
+    }
+    let stops = Stops::listen()?;
+    let address = address(&args.state)?;
+    let seal = Seal::new(&key(&args, &address)?).map_err(|error| Exit::usage(error.into()))?;
+    // Before anything else: another process that listens there may be using the same state.
+    let listener =
+        TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
+    let listens = listener.local_addr()?;
+    let store = Store::open(&address, seal).await?;
+    let token = match &args.new_admin {
+        Some(name) => Some(store.new_token(name, Role::Admin).await?),
+        None => store.first_token().await?,
+    };
+    let service = Arc::new(Service::start(store, options(&args)).await?);
+    ui.serves(listens, token.as_ref().map(SecretString::expose_secret))?;
+    let router = housepipe_service::router(Arc::clone(&service), args.public_host);
+    let (ends, ended) = tokio::sync::oneshot::channel::<()>();
+    let server = axum::serve(listener, router).with_graceful_shutdown(async {
+        // A sender that is gone is as good as a word.
+        let _ = ended.await;
+    });
+    let server = tokio::spawn(server.into_future());
+    stops.heard(1).await;
+    tracing::info!("stopping: pipes store what they have read; a second signal ends at once");
+    drop(ends);
+    tokio::select! {
+        () = service.end() => {}
+        () = stops.heard(2) => return Err(Exit::failed(anyhow!("ended at once; what is not committed is read again by the next start"))),
+    }
+    // Streams of events would go on for as long as somebody listens.
+    server.abort();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn options(args: &ServeArgs) -> ServiceOptions {
+    ServiceOptions {
+        supervisor: SupervisorOptions {
+            memory_bytes_max: usize::try_from(u64::from(args.total_memory_mib) << 20).unwrap_or(usize::MAX),
+            pipe: run::options(&args.tuning, false),
+            ..SupervisorOptions::default()
+        },
+        secrets_folder: args.secrets_folder.clone(),
+    }
+}
+
+fn address(state: &str) -> Result<StoreAddress, Exit> {
+    let Some(("postgres" | "postgresql", rest)) = state.split_once("://") else {
+        return Ok(StoreAddress::Sqlite(PathBuf::from(state)));
+    };
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let is_here =
+        ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| host.starts_with(name)) || host.is_empty();
+    if !is_here && !rest.contains("sslmode=") {
+        // Otherwise it is encrypted where the server likes, and nobody looks whose server it is.
+        return Err(Exit::usage(anyhow!(
+            "the state's URL does not say how far the connection is trusted; add `?sslmode=verify-full`, or another `sslmode` where the \
+             network is"
+        )));
+    }
+    Ok(StoreAddress::Postgres(state.to_owned().into()))
+}
+
+/// The key that seals secrets.
+fn key(args: &ServeArgs, address: &StoreAddress) -> Result<SecretString, Exit> {
+    if let Some(file) = &args.secret_key_file {
+        return read_key(file).map_err(Exit::usage);
+    }
+    if let Ok(key) = std::env::var(KEY_VARIABLE) {
+        return Ok(key.into());
+    }
+    let StoreAddress::Sqlite(state) = address else {
+        return Err(Exit::usage(anyhow!(
+            "a state in PostgreSQL needs a key for its secrets: set {KEY_VARIABLE} or --secret-key-file, the same for each process"
+        )));
+    };
+    let mut file = state.as_os_str().to_owned();
+    file.push(".key");
+    let file = PathBuf::from(file);
+    if file.exists() {
+        return read_key(&file).map_err(Exit::usage);
+    }
+    if state.exists() {
+        return Err(Exit::usage(anyhow!(
+            "the state `{}` has no key beside it; set {KEY_VARIABLE} or --secret-key-file to the one that sealed its secrets",
+            state.display()
+        )));
+    }
+    new_key(&file).map_err(Exit::failed)
+}
+
+fn read_key(file: &Path) -> anyhow::Result<SecretString> {
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read the key {}", file.display()))?;
+    Ok(text.into())
+}
+
+/// Makes a key that nobody but this user reads.
+fn new_key(file: &Path) -> anyhow::Result<SecretString> {
+    let key = Seal::random_text()?;
+    let made = File::options().write(true).create_new(true).mode(0o600).open(file).and_then(|mut opened| {
+        opened.write_all(key.expose_secret().as_bytes())?;
+        opened.sync_all()
+    });
+    made.with_context(|| format!("cannot write the key {}", file.display()))?;
+    Ok(key)
+}

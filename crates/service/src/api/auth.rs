@@ -1,0 +1,102 @@
+//! Who calls, and whether she may.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Api;
+use super::problem::{Problem, ProblemCode};
+pub(crate) use crate::store::Role;
+use crate::store::TokenOwner;
+
+/// Whoever sent the request, by its token.
+#[derive(Debug)]
+pub(crate) struct Actor(TokenOwner);
+
+impl Actor {
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Refuses whoever has a lesser role.
+    fn needs(self, role: Role) -> Result<Actor, Problem> {
+        if self.0.role >= role {
+            return Ok(self);
+        }
+        let detail = format!(
+            "it takes the role `{}`, and the token `{}` has `{}`",
+            role.as_str(),
+            self.0.name,
+            self.0.role.as_str()
+        );
+        Err(Problem::new(ProblemCode::Forbidden, detail))
+    }
+}
+
+impl FromRequestParts<Api> for Actor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Actor, Problem> {
+        let unknown = |detail: &str| Problem::new(ProblemCode::Unauthenticated, detail);
+        let token = bearer(&parts.headers).ok_or_else(|| {
+            unknown("send `Authorization: Bearer` with a token; the first one was printed at the first start")
+        })?;
+        let owner = api.service.store().token_owner(token).await?;
+        owner.map(Actor).ok_or_else(|| unknown("the token is not known"))
+    }
+}
+
+/// An actor who may define and change pipes. It is looked at before the body is read.
+#[derive(Debug)]
+pub(crate) struct Operator(pub(crate) Actor);
+
+impl FromRequestParts<Api> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Operator, Problem> {
+        Actor::from_request_parts(parts, api).await?.needs(Role::Operator).map(Operator)
+    }
+}
+
+/// An actor who may say who may do what.
+#[derive(Debug)]
+pub(crate) struct Admin(pub(crate) Actor);
+
+impl FromRequestParts<Api> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Admin, Problem> {
+        Actor::from_request_parts(parts, api).await?.needs(Role::Admin).map(Admin)
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Refuses requests under a name that is none of the service's, which a page of somebody else may have been given for this address (DNS
+/// rebinding), and changes that a page of another origin asks for.
+pub(crate) async fn known_origin(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let refuse = |detail: &str| Problem::new(ProblemCode::ForeignOrigin, detail).into_response();
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    // HTTP/2 has it in the address.
+    let host = host.or_else(|| request.uri().authority().map(Authority::as_str)).unwrap_or_default();
+    if !api.is_known_host(host) {
+        return refuse("the service does not know the name in `Host`; name it by --public-host");
+    }
+    let changes = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+    if changes && let Some(origin) = headers.get(header::ORIGIN) {
+        let origin = origin.to_str().unwrap_or_default();
+        let of = origin.split_once("://").map(|(_, authority)| authority);
+        if of != Some(host) {
+            return refuse("a page of another origin has sent it");
+        }
+    }
+    next.run(request).await
+}

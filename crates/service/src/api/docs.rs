@@ -1,0 +1,80 @@
+//! The API's description: OpenAPI 3.1.
+
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, OpenApi as Description};
+use utoipa::{IntoResponses, Modify, OpenApi};
+
+use super::problem::Problem;
+
+/// What every call may answer where it does not do what was asked.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it is a description")]
+pub(crate) enum Failures {
+    /// The request is malformed.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Malformed(Problem),
+    /// No token, or one that is not known.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthenticated(Problem),
+    /// The token's role does not allow it, or the request came from elsewhere.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(Problem),
+    /// There is no such pipe.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+    /// The name is taken, or the pipe is being removed.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(Problem),
+    /// The pipe was changed since the `ETag` in `If-Match`.
+    #[response(status = 412, content_type = "application/problem+json")]
+    Changed(Problem),
+    /// The body is too large.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// The body has another media type.
+    #[response(status = 415, content_type = "application/problem+json")]
+    MediaType(Problem),
+    /// The pipe file cannot be used.
+    #[response(status = 422, content_type = "application/problem+json")]
+    Invalid(Problem),
+    /// `If-Match` is missing.
+    #[response(status = 428, content_type = "application/problem+json")]
+    IfMatch(Problem),
+    /// A defect of housepipe.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(Problem),
+    /// The store does not answer.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+    /// It took too long.
+    #[response(status = 504, content_type = "application/problem+json")]
+    TimedOut(Problem),
+}
+
+/// The description before its paths.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Housepipe", description = "Loads Kafka topics into ClickHouse tables: many pipes, and their life."),
+    modifiers(&Tokens),
+    security(("token" = [])),
+    tags(
+        (name = "pipes", description = "Pipes, and what is wanted of them"),
+        (name = "events", description = "What has happened to them"),
+        (name = "tokens", description = "Who may call"),
+        (name = "health", description = "The process itself")
+    )
+)]
+pub(crate) struct Described;
+
+/// How a caller says who she is.
+struct Tokens;
+
+impl Modify for Tokens {
+    fn modify(&self, api: &mut Description) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
+            "A token; the first one is printed at the first start. Roles: viewer, operator, admin.",
+        ));
+        let components = api.components.get_or_insert_with(Components::new);
+        components.add_security_scheme("token", SecurityScheme::Http(scheme.build()));
+    }
+}

@@ -1,0 +1,169 @@
+//! What has happened, page by page, or as it happens.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event as Message, KeepAlive, Sse};
+use futures_util::stream::{self, Stream};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Api;
+use super::auth::Actor;
+use super::extract::Params;
+use super::problem::{Problem, ProblemCode};
+use super::view::moment_of_ms;
+use crate::store::{EVENTS_AT_ONCE_MAX, Event};
+
+/// Events of one page unless the query says otherwise.
+const PAGE: i64 = 100;
+/// How often the store is looked at for events of other processes, in milliseconds.
+const LOOK_MS: u64 = 500;
+/// How often a line is sent where nothing happens, so that proxies keep the connection, in seconds.
+const KEEP_ALIVE_S: u64 = 15;
+
+/// Something that has happened.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventView {
+    /// Counted from 1 over all pipes, without gaps.
+    number: i64,
+    /// When.
+    at: String,
+    /// The pipe's id.
+    pipe: String,
+    /// The pipe's name at that time.
+    pipe_name: String,
+    /// Who did it: the name of a token, or `housepipe`.
+    actor: String,
+    /// What happened: `created`, `edited`, `paused`, `resumed`, `removed`, `gone`, or `stage`, and more to come.
+    kind: String,
+    /// Why, or to what.
+    reason: Option<String>,
+}
+
+impl From<Event> for EventView {
+    fn from(event: Event) -> EventView {
+        EventView {
+            number: event.number,
+            at: moment_of_ms(event.at_ms),
+            pipe: event.pipe,
+            pipe_name: event.pipe_name,
+            actor: event.actor,
+            kind: event.kind,
+            reason: event.reason,
+        }
+    }
+}
+
+/// A page of events.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventPage {
+    /// In the order of their numbers.
+    events: Vec<EventView>,
+}
+
+/// Which events.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EventQuery {
+    /// Those of this pipe alone.
+    pipe: Option<String>,
+    /// Those behind this number.
+    #[serde(default)]
+    #[param(minimum = 0)]
+    after: i64,
+    /// Events on the page, at most.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<i64>,
+}
+
+/// Lists what has happened.
+#[utoipa::path(
+    get, path = "/api/v1/events", tag = "events", operation_id = "list_events", params(EventQuery),
+    responses((status = 200, body = EventPage), super::docs::Failures)
+)]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    _: Actor,
+    Params(query): Params<EventQuery>,
+) -> Result<Json<EventPage>, Problem> {
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=EVENTS_AT_ONCE_MAX).contains(&limit) || query.after < 0 {
+        let detail = format!("`limit` is from 1 to {EVENTS_AT_ONCE_MAX}, and `after` is 0 or more");
+        return Err(Problem::new(ProblemCode::InvalidRequest, detail));
+    }
+    let events = api.service.store().events(query.pipe.as_deref(), query.after, limit).await?;
+    Ok(Json(EventPage { events: events.into_iter().map(EventView::from).collect() }))
+}
+
+/// Which events are sent.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StreamQuery {
+    /// Those of this pipe alone.
+    pipe: Option<String>,
+}
+
+/// Sends what happens, as it happens: server-sent events, whose ids are the events' numbers. `Last-Event-ID` goes on where a connection broke off.
+#[utoipa::path(
+    get, path = "/api/v1/events/stream", tag = "events", operation_id = "stream_events",
+    params(StreamQuery, ("Last-Event-ID" = Option<i64>, Header, description = "The number behind which it begins; without it, what happens from now on")),
+    responses((status = 200, body = EventView, content_type = "text/event-stream"), super::docs::Failures)
+)]
+pub(crate) async fn stream(
+    State(api): State<Api>,
+    _: Actor,
+    Params(query): Params<StreamQuery>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Problem> {
+    let after = match headers.get("last-event-id") {
+        Some(value) => {
+            value.to_str().ok().and_then(|text| text.parse::<i64>().ok()).filter(|n| *n >= 0).ok_or_else(
+                || Problem::new(ProblemCode::InvalidRequest, "`Last-Event-ID` is the number of an event"),
+            )?
+        }
+        None => api.service.store().last_event().await?,
+    };
+    let follow = Follow { api, pipe: query.pipe, after, ready: Vec::new().into_iter() };
+    let events = stream::unfold(follow, |mut follow| async move {
+        let message = follow.next().await;
+        Some((Ok(message), follow))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_S))))
+}
+
+/// Where one listener is.
+struct Follow {
+    api: Api,
+    pipe: Option<String>,
+    after: i64,
+    ready: std::vec::IntoIter<Event>,
+}
+
+impl Follow {
+    /// The next event, waited for.
+    async fn next(&mut self) -> Message {
+        loop {
+            if let Some(event) = self.ready.next() {
+                self.after = event.number;
+                let (number, kind) = (event.number.to_string(), event.kind.clone());
+                let text = serde_json::to_string(&EventView::from(event)).unwrap_or_default();
+                return Message::default().id(number).event(kind).data(text);
+            }
+            match self.api.service.store().events(self.pipe.as_deref(), self.after, PAGE).await {
+                Ok(events) if events.is_empty() => {}
+                Ok(events) => {
+                    self.ready = events.into_iter();
+                    continue;
+                }
+                Err(error) => tracing::warn!(%error, "events cannot be read at the moment"),
+            }
+            tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+        }
+    }
+}

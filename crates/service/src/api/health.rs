@@ -1,0 +1,27 @@
+//! Whether the process lives, and whether it can serve.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use super::Api;
+
+/// Answers as long as the process runs.
+#[utoipa::path(get, path = "/healthz", tag = "health", operation_id = "healthz", security(()), responses((status = 200, body = String)))]
+pub(crate) async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// Answers 200 while the store answers. A pipe that has failed does not make the service unready.
+#[utoipa::path(
+    get, path = "/readyz", tag = "health", operation_id = "readyz", security(()),
+    responses((status = 200, body = String), (status = 503, body = String))
+)]
+pub(crate) async fn ready(State(api): State<Api>) -> (StatusCode, &'static str) {
+    match api.service.store().last_event().await {
+        Ok(_) => (StatusCode::OK, "ok\n"),
+        Err(error) => {
+            tracing::warn!(%error, "the store does not answer");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
+        }
+    }
+}

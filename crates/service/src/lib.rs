@@ -1,0 +1,17 @@
+//! Serves many pipes: their definitions and secrets at rest, and their life.
+//!
+//! [`Store`] keeps what is wanted, and [`Service`] has the supervisor of `housepipe-runtime` do it.
+
+mod api;
+mod seal;
+mod service;
+mod store;
+mod within;
+
+pub use api::{KeyProblem, Problem, ProblemCode, openapi, router};
+pub use seal::{Seal, SealError};
+pub use service::{PipeView, Service, ServiceError, ServiceOptions};
+pub use store::{
+    CleanUp, Consumer, EVENTS_AT_ONCE_MAX, Edit, Event, EventKind, IdempotencyKey, NewPipe, Role, Secrets,
+    Store, StoreAddress, StoreError, StoredPipe, StoredToken, TokenOwner, Wanted,
+};

@@ -1,0 +1,263 @@
+//! What outlives the process: what is wanted of each pipe, its secrets, and what has happened. In SQLite, or in PostgreSQL, where several
+//! processes share it.
+//!
+//! The store holds intents, not progress: where each partition stands is kept by Kafka. So whatever is killed goes on from what is wanted.
+
+mod events;
+mod pipes;
+mod repeats;
+mod replicas;
+mod schema;
+mod tokens;
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::AnyPool;
+use sqlx::any::AnyPoolOptions;
+
+pub use events::{EVENTS_AT_ONCE_MAX, Event, EventKind};
+pub use pipes::{CleanUp, Consumer, Edit, NewPipe, Secrets, StoredPipe, Wanted};
+pub use repeats::IdempotencyKey;
+pub use tokens::{Role, StoredToken, TokenOwner};
+
+use crate::seal::{Seal, SealError};
+
+/// Connections to PostgreSQL, at most.
+const CONNECTIONS_MAX: u32 = 8;
+/// Time for a connection, in seconds.
+const CONNECT_S: u64 = 10;
+
+/// Where the store is.
+#[derive(Debug, Clone)]
+pub enum StoreAddress {
+    /// A file, which one process uses at a time.
+    Sqlite(PathBuf),
+    /// A database of PostgreSQL by its URL, such as `postgres://user:password@host/database`.
+    Postgres(SecretString),
+}
+
+/// Which of the two it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// The store of a service.
+#[derive(Debug)]
+pub struct Store {
+    pool: AnyPool,
+    seal: Seal,
+    /// Keeps other processes out of the file.
+    _lock: Option<File>,
+}
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database refuses, or is out of reach.
+    #[error("the store does not answer as it should")]
+    Database(#[from] sqlx::Error),
+    /// The file cannot be used.
+    #[error("the store `{path}` cannot be opened: {why}")]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Its tables are of a version that is not known yet.
+    #[error(
+        "the store has version {found}, and this housepipe knows {known} and older ones; take a newer housepipe: the store was left as it is"
+    )]
+    Newer {
+        /// Its version.
+        found: i64,
+        /// The newest that is known.
+        known: i64,
+    },
+    /// The database is used for something else.
+    #[error(
+        "the database has tables of something else, such as `{table}`, and was left as it is; name one of its own"
+    )]
+    NotOurs {
+        /// One of them.
+        table: String,
+    },
+    /// The secrets were sealed with another key.
+    #[error(
+        "the secrets of this store were sealed with another key; start with that one: the store was left as it is"
+    )]
+    AnotherKey,
+    /// A secret cannot be sealed or opened.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// There is no such pipe.
+    #[error("there is no pipe `{0}`")]
+    NoPipe(String),
+    /// The consumer group is another pipe's.
+    #[error(
+        "the pipe `{0}` has the same consumer group at the same brokers, and offsets of one group are one pipe's; name another `consumer_group`"
+    )]
+    GroupTaken(String),
+    /// There is no such token.
+    #[error("there is no token of the name `{0}`")]
+    NoToken(String),
+    /// It is the last token of an admin.
+    #[error(
+        "it is the last token of an admin, and without one nobody could make another; make a new one first"
+    )]
+    LastAdmin,
+    /// There is a pipe, or a token, of that name.
+    #[error("the name `{0}` is taken already")]
+    NameTaken(String),
+    /// The key of a call came with another call before.
+    #[error("the idempotency key came with another request before; take a new one for each pipe")]
+    KeyReused,
+    /// Somebody else has changed the pipe.
+    #[error("the pipe was changed meanwhile: it is at revision {0}")]
+    Changed(i64),
+    /// The pipe is being removed.
+    #[error("the pipe is being removed")]
+    Leaving,
+    /// What is stored cannot be read.
+    #[error("what is stored of `{what}` cannot be read: {why}")]
+    Damaged {
+        /// What it is of.
+        what: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Store {
+    /// A digest of `text` that only this store's key makes, so that it tells nothing of a short secret in it.
+    pub fn fingerprint(&self, text: &str) -> String {
+        self.seal.fingerprint(text)
+    }
+
+    /// Opens the store, and creates its tables where there are none.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it is out of reach, damaged, newer than this program, or of another key; it is left as it was then.
+    pub async fn open(address: &StoreAddress, seal: Seal) -> Result<Store, StoreError> {
+        sqlx::any::install_default_drivers();
+        let (pool, lock) = match address {
+            StoreAddress::Sqlite(path) => {
+                let path = whole(path)?;
+                let lock = lock(&path)?;
+                let pool = sqlite(&path).await.map_err(|error| file_error(&path, &error))?;
+                schema::migrate(&pool, Kind::Sqlite, &seal).await.map_err(|error| match error {
+                    StoreError::Database(error) => file_error(&path, &error),
+                    other => other,
+                })?;
+                // Kept in the file, so it is set once the file is known to be ours.
+                sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await?;
+                // Nobody else uses the file, so whoever is noted there is gone.
+                sqlx::query("DELETE FROM replicas").execute(&pool).await?;
+                (pool, Some(lock))
+            }
+            StoreAddress::Postgres(url) => {
+                let pool = AnyPoolOptions::new()
+                    .max_connections(CONNECTIONS_MAX)
+                    .acquire_timeout(Duration::from_secs(CONNECT_S))
+                    .connect(url.expose_secret())
+                    .await?;
+                schema::migrate(&pool, Kind::Postgres, &seal).await?;
+                (pool, None)
+            }
+        };
+        Ok(Store { pool, seal, _lock: lock })
+    }
+
+    /// Ends its connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// The path from the root on, without links and `..` in its folders: two spellings of one file must meet in one lock.
+fn whole(path: &Path) -> Result<PathBuf, StoreError> {
+    let refuse = |why: String| StoreError::File { path: path.to_owned(), why };
+    let path = match path.canonicalize() {
+        Ok(path) => path,
+        Err(_) => {
+            let name = path.file_name().ok_or_else(|| refuse("it names no file".to_owned()))?;
+            let folder =
+                path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let folder = folder
+                .canonicalize()
+                .map_err(|error| refuse(format!("its folder {}: {error}", folder.display())))?;
+            folder.join(name)
+        }
+    };
+    match path.to_str() {
+        Some(_) => Ok(path),
+        None => Err(refuse("its path is not UTF-8".to_owned())),
+    }
+}
+
+/// One connection, so that transactions come one after the other; every commit is on the disk before it is acknowledged, as SQLite does it
+/// unless it is told otherwise (`synchronous = FULL`).
+async fn sqlite(path: &Path) -> Result<AnyPool, sqlx::Error> {
+    let url = format!("sqlite://{}?mode=rwc", percent(path));
+    AnyPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(CONNECT_S))
+        // A connection that ends would only be made anew.
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect(&url)
+        .await
+}
+
+/// Keeps other processes out: two supervisors would run each pipe twice, with half of the secrets' changes each.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let refuse = |why: String| StoreError::File { path: path.to_owned(), why };
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&name);
+    let file = file.map_err(|error| refuse(format!("its lock {}: {error}", name.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(refuse(
+            "another process uses it; end that one, or keep the state in PostgreSQL, which several processes share"
+                .to_owned(),
+        )),
+        Err(TryLockError::Error(error)) => Err(refuse(format!("its lock {}: {error}", name.display()))),
+    }
+}
+
+/// What SQLite says of a file, so that a person knows what to do.
+fn file_error(path: &Path, error: &sqlx::Error) -> StoreError {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    // The lowest byte says what it is, the others say more: <https://www.sqlite.org/rescode.html>.
+    let why = match code.map(|code| code & 0xff) {
+        // SQLITE_CORRUPT and SQLITE_NOTADB.
+        Some(11 | 26) => format!(
+            "{error}; it is damaged, or is something else, and was left as it is: restore it from a backup"
+        ),
+        _ => error.to_string(),
+    };
+    StoreError::File { path: path.to_owned(), why }
+}
+
+/// A path as a part of a URL.
+fn percent(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    text.replace('%', "%25").replace('?', "%3F").replace('#', "%23")
+}
+
+fn damaged(what: &str, why: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Damaged { what: what.to_owned(), why: why.to_string() }
+}
+
+/// This moment, in milliseconds since 1970.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

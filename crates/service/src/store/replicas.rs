@@ -1,0 +1,59 @@
+//! The processes that share a store, and what each has ended.
+//!
+//! A pipe that was removed is cleaned up after once no process runs it any more. So each says up to which event it has ended the pipes that were
+//! removed by then, and is waited for as long as it is heard of.
+
+use sqlx::Row;
+
+use super::{Store, StoreError, now_ms};
+
+/// Time after which a process that was not heard of is taken for gone, in milliseconds. Kafka has thrown it out of its groups by then.
+const GONE_MS: i64 = 60_000;
+
+impl Store {
+    /// Tells that the process `replica` lives, and has ended all pipes that were removed up to the event `ended_to`.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn tell_alive(&self, replica: &str, ended_to: i64) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO replicas (id, seen_ms, ended_to) VALUES ($1, $2, $3) \
+             ON CONFLICT (id) DO UPDATE SET seen_ms = excluded.seen_ms, ended_to = excluded.ended_to",
+        )
+        .bind(replica.to_owned())
+        .bind(now_ms())
+        .bind(ended_to)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Tells that the process `replica` has ended everything.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn tell_gone(&self, replica: &str) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM replicas WHERE id = $1 OR seen_ms < $2")
+            .bind(replica.to_owned())
+            .bind(now_ms() - GONE_MS)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Whether every process that is heard of has ended the pipe, which was removed.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn is_ended(&self, pipe: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) FROM replicas WHERE seen_ms >= $2 AND ended_to < \
+             (SELECT COALESCE(MAX(number), 0) FROM events WHERE pipe = $1 AND kind = 'removed')",
+        )
+        .bind(pipe.to_owned())
+        .bind(now_ms() - GONE_MS)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row.try_get::<i64, _>(0)? == 0)
+    }
+}

@@ -1,0 +1,97 @@
+//! The tables of the store, and how older ones become today's. They are the same in SQLite and PostgreSQL.
+
+use sqlx::{Any, AnyPool, Row, Transaction};
+
+use super::{Kind, StoreError};
+use crate::seal::Seal;
+
+/// Each makes a store of one version one of the next. What is published is never changed.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/1.sql")];
+
+/// A number that all replicas lock, of those that PostgreSQL lets applications choose.
+const LOCK: i64 = 0x686f_7573_6570_6970;
+
+/// The version of a store without tables.
+const EMPTY: i64 = 0;
+
+/// What the check of the key is sealed for.
+const KEY_CHECK: &str = "the key of the store";
+
+/// Brings the store up to today's version. One that is newer, damaged, of another key, or something else is left as it is.
+pub(super) async fn migrate(pool: &AnyPool, kind: Kind, seal: &Seal) -> Result<(), StoreError> {
+    let mut transaction = pool.begin().await?;
+    match kind {
+        Kind::Sqlite => look_for_damage(&mut transaction).await?,
+        Kind::Postgres => {
+            sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
+        }
+    }
+    let found = version(&mut transaction, kind).await?;
+    let steps = usize::try_from(found).ok().and_then(|found| MIGRATIONS.get(found..));
+    let Some(steps) = steps else {
+        return Err(StoreError::Newer { found, known: newest() });
+    };
+    if found != EMPTY {
+        check_key(&mut transaction, seal).await?;
+    }
+    for step in steps {
+        sqlx::raw_sql(*step).execute(&mut *transaction).await?;
+    }
+    if !steps.is_empty() {
+        sqlx::query("UPDATE housepipe_store SET version = $1")
+            .bind(newest())
+            .execute(&mut *transaction)
+            .await?;
+    }
+    if found == EMPTY {
+        let sealed = seal.seal(KEY_CHECK, &"it fits".into())?;
+        sqlx::query("UPDATE housepipe_store SET key_check = $1")
+            .bind(sealed)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// Refuses a file with damaged pages before anything is written into it.
+async fn look_for_damage(transaction: &mut Transaction<'_, Any>) -> Result<(), StoreError> {
+    let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut **transaction).await?;
+    let verdict: String = row.try_get(0)?;
+    match verdict.as_str() {
+        "ok" => Ok(()),
+        damage => Err(StoreError::Damaged { what: "the file".to_owned(), why: damage.to_owned() }),
+    }
+}
+
+/// The version of the tables that are there.
+async fn version(transaction: &mut Transaction<'_, Any>, kind: Kind) -> Result<i64, StoreError> {
+    let tables = match kind {
+        Kind::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+        Kind::Postgres => {
+            "SELECT CAST(table_name AS TEXT) FROM information_schema.tables \
+             WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'"
+        }
+    };
+    let tables = sqlx::query(tables).fetch_all(&mut **transaction).await?;
+    let names = tables.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
+    if names.iter().any(|name| name == "housepipe_store") {
+        let row = sqlx::query("SELECT version FROM housepipe_store").fetch_one(&mut **transaction).await?;
+        return Ok(row.try_get(0)?);
+    }
+    match names.first() {
+        None => Ok(EMPTY),
+        Some(table) => Err(StoreError::NotOurs { table: table.clone() }),
+    }
+}
+
+/// Refuses another key than that of the secrets which are there.
+async fn check_key(transaction: &mut Transaction<'_, Any>, seal: &Seal) -> Result<(), StoreError> {
+    let row = sqlx::query("SELECT key_check FROM housepipe_store").fetch_one(&mut **transaction).await?;
+    let sealed: String = row.try_get(0)?;
+    seal.open(KEY_CHECK, &sealed).map(drop).map_err(|_| StoreError::AnotherKey)
+}

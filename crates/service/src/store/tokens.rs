@@ -1,0 +1,176 @@
+//! Who may call the API: tokens with a role each, of which only digests are kept.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom, SystemRandom};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+use utoipa::ToSchema;
+
+use super::{Store, StoreError, damaged, now_ms};
+use crate::seal::SealError;
+
+/// How a token begins, so that people and scanners of leaks know one.
+const PREFIX: &str = "hpt_";
+/// Random bytes of a token. So many need no slow digest: nobody guesses them.
+const TOKEN_BYTES: usize = 32;
+
+/// What the holder of a token may do; each may also do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Look.
+    Viewer,
+    /// Define, change and remove pipes.
+    Operator,
+    /// Say who may do what.
+    Admin,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Role; 3] = [Role::Viewer, Role::Operator, Role::Admin];
+
+    /// The role in a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Operator => "operator",
+            Role::Admin => "admin",
+        }
+    }
+}
+
+/// A token as it is shown: without itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredToken {
+    /// Its name.
+    pub name: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// When it was made, in milliseconds since 1970.
+    pub created_ms: i64,
+}
+
+/// Whose a token is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenOwner {
+    /// The token's name.
+    pub name: String,
+    /// What its holder may do.
+    pub role: Role,
+}
+
+impl Store {
+    /// Makes a token. It is told here and never again.
+    ///
+    /// # Errors
+    /// [`StoreError::NameTaken`] where there is one of that name, or the database's.
+    pub async fn new_token(&self, name: &str, role: Role) -> Result<SecretString, StoreError> {
+        let mut bytes = [0; TOKEN_BYTES];
+        SystemRandom::new().fill(&mut bytes).map_err(|_| SealError::NoRandom)?;
+        let token = SecretString::from(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)));
+        let inserted = sqlx::query(
+            "INSERT INTO tokens (name, role, digest, created_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(name.to_owned())
+        .bind(role.as_str())
+        .bind(digest_of(token.expose_secret()))
+        .bind(now_ms())
+        .execute(&self.pool)
+        .await?;
+        match inserted.rows_affected() {
+            0 => Err(StoreError::NameTaken(name.to_owned())),
+            _ => Ok(token),
+        }
+    }
+
+    /// Makes the first token of an empty store, an admin's; none where there is a token already.
+    ///
+    /// # Errors
+    /// As [`Store::new_token`].
+    pub async fn first_token(&self) -> Result<Option<SecretString>, StoreError> {
+        let row = sqlx::query("SELECT COUNT(*) FROM tokens").fetch_one(&self.pool).await?;
+        if row.try_get::<i64, _>(0)? > 0 {
+            return Ok(None);
+        }
+        match self.new_token("admin", Role::Admin).await {
+            Ok(token) => Ok(Some(token)),
+            // Another process was faster.
+            Err(StoreError::NameTaken(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All tokens by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
+        let rows = sqlx::query("SELECT name, role, created_ms FROM tokens ORDER BY name")
+            .fetch_all(&self.pool)
+            .await?;
+        let token = |row: &AnyRow| {
+            let name: String = row.try_get(0)?;
+            let role = role_of(&name, &row.try_get::<String, _>(1)?)?;
+            Ok(StoredToken { name, role, created_ms: row.try_get(2)? })
+        };
+        rows.iter().map(token).collect()
+    }
+
+    /// Forgets a token, so that it opens nothing any more. The last one of an admin stays: without it nobody could make another.
+    ///
+    /// # Errors
+    /// [`StoreError::NoToken`], [`StoreError::LastAdmin`], or the database's.
+    pub async fn forget_token(&self, name: &str) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        // Two admins who forget each other at once would otherwise both succeed.
+        sqlx::query("UPDATE housepipe_store SET version = version").execute(&mut *transaction).await?;
+        let deleted = sqlx::query("DELETE FROM tokens WHERE name = $1")
+            .bind(name.to_owned())
+            .execute(&mut *transaction)
+            .await?;
+        if deleted.rows_affected() == 0 {
+            return Err(StoreError::NoToken(name.to_owned()));
+        }
+        let row = sqlx::query("SELECT COUNT(*) FROM tokens WHERE role = 'admin'")
+            .fetch_one(&mut *transaction)
+            .await?;
+        if row.try_get::<i64, _>(0)? == 0 {
+            return Err(StoreError::LastAdmin);
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Whose `token` is; nobody's where it is not known.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn token_owner(&self, token: &str) -> Result<Option<TokenOwner>, StoreError> {
+        if !token.starts_with(PREFIX) {
+            return Ok(None);
+        }
+        // By its digest, so that what is compared tells nothing of the token.
+        let row = sqlx::query("SELECT name, role FROM tokens WHERE digest = $1")
+            .bind(digest_of(token))
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let (name, word): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let role = role_of(&name, &word)?;
+        Ok(Some(TokenOwner { name, role }))
+    }
+}
+
+fn role_of(token: &str, word: &str) -> Result<Role, StoreError> {
+    let role = Role::ALL.into_iter().find(|role| role.as_str() == word);
+    role.ok_or_else(|| damaged(token, &format!("its role is `{word}`")))
+}
+
+fn digest_of(token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()))
+}

@@ -1,0 +1,165 @@
+//! What a pipe of the service may take from outside of its pipe file: the secrets that are kept for it, and nothing else of this machine
+//! unless whoever runs the service names a folder for it.
+//!
+//! Whoever may define pipes may point them at brokers of her own, and would read there whatever the machine has put into a password.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Component, Path};
+
+use housepipe_runtime::{Key, Surroundings, ThisMachine};
+use secrecy::ExposeSecret;
+
+use crate::store::Secrets;
+
+/// Names under which clouds give a machine its own credentials.
+const METADATA_HOSTS: [&str; 3] = ["metadata", "metadata.google.internal", "instance-data"];
+
+/// The surroundings of one pipe.
+pub(crate) struct Within<'a> {
+    pub(crate) secrets: &'a Secrets,
+    /// Where `${file:NAME}` is looked for.
+    pub(crate) folder: Option<&'a Path>,
+}
+
+impl Surroundings for Within<'_> {
+    fn reference(&self, kind: &str, name: &str, key: Key<'_>) -> Result<String, String> {
+        if !key.is_secret {
+            // What is wrong with other values is told with what they hold.
+            return Err("a reference may stand for a secret alone; write the value itself".to_owned());
+        }
+        match (kind, self.folder) {
+            ("secret", _) if name != key.path => {
+                Err(format!("a secret stands at its own key alone: write ${{secret:{}}}, or the secret itself", key.path))
+            }
+            ("secret", _) => match self.secrets.get(name) {
+                Some(secret) => Ok(secret.expose_secret().to_owned()),
+                None => Err("no secret is kept for it; send the secret itself".to_owned()),
+            },
+            ("file", Some(folder)) => {
+                let mut parts = Path::new(name).components();
+                let (Some(Component::Normal(file)), None) = (parts.next(), parts.next()) else {
+                    return Err("a pipe of the service reads files of one folder alone, by their names".to_owned());
+                };
+                let path = folder.join(file);
+                ThisMachine
+                    .reference("file", &path.to_string_lossy(), key)
+                    .map_err(|_| "there is no such file that can be read in the folder of secrets".to_owned())
+            }
+            ("file", None) => Err(
+                "the service reads no files for pipes; send the secret itself, or start the service with a folder of secrets"
+                    .to_owned(),
+            ),
+            ("env", _) => {
+                Err("the service gives its environment to no pipe; send the secret itself".to_owned())
+            }
+            _ => Err("`${…}` is not a reference: write ${file:NAME}, or the secret itself".to_owned()),
+        }
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn allows_paths(&self) -> Result<(), String> {
+        Err("the service reads no files by their paths; send the PEM text itself, or `${file:NAME}` of its folder of secrets"
+            .to_owned())
+    }
+
+    fn allows_raw_settings(&self) -> Result<(), String> {
+        Err("the service takes no settings of librdkafka: some of them name files of its machine".to_owned())
+    }
+
+    fn allows_host(&self, host: &str) -> Result<(), String> {
+        let name = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+        let is_metadata = METADATA_HOSTS.contains(&name.as_str())
+            || name.parse::<IpAddr>().is_ok_and(|address| is_of_the_machine_alone(address.to_canonical()));
+        match is_metadata {
+            true => Err("the service connects to no link-local or metadata address".to_owned()),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Whether an address means something else on each machine, and so is nobody's server: where clouds keep a machine's credentials.
+fn is_of_the_machine_alone(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            address.is_link_local()
+                || address.is_unspecified()
+                || address.is_multicast()
+                || address == Ipv4Addr::BROADCAST
+        }
+        IpAddr::V6(address) => {
+            let metadata: [Ipv6Addr; 1] = [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)];
+            address.is_unicast_link_local()
+                || address.is_unspecified()
+                || address.is_multicast()
+                || metadata.contains(&address)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWORD: Key<'_> = Key { path: "destination.password", is_secret: true };
+
+    #[test]
+    fn a_pipe_reads_its_secrets_and_the_folder_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        std::fs::create_dir(&inner).unwrap();
+        std::fs::write(inner.join("password"), "hunter2\n").unwrap();
+        std::fs::write(folder.path().join("outside"), "hunter3").unwrap();
+        let secrets = Secrets::from([
+            ("destination.password".to_owned(), "hunter1".into()),
+            ("source.auth.password".to_owned(), "hunter4".into()),
+        ]);
+        let within = Within { secrets: &secrets, folder: Some(&inner) };
+        assert_eq!(within.reference("secret", "destination.password", PASSWORD).unwrap(), "hunter1");
+        assert_eq!(within.reference("file", "password", PASSWORD).unwrap(), "hunter2");
+        for (kind, name) in [
+            ("secret", "source.auth.password"),
+            ("secret", ""),
+            ("file", "../outside"),
+            ("file", "/etc/hostname"),
+            ("file", "."),
+            ("file", ".."),
+            ("file", ""),
+            ("file", "nothing"),
+            ("env", "PATH"),
+            ("vault", "x"),
+        ] {
+            let told = within.reference(kind, name, PASSWORD).unwrap_err();
+            assert!(!told.contains("hunter") && !told.contains("inner"), "{told}");
+        }
+        let topic = Key { path: "source.topic", is_secret: false };
+        assert!(within.reference("secret", "source.topic", topic).unwrap_err().contains("a secret alone"));
+        assert!(within.reference("file", "password", topic).is_err());
+        assert!(within.variable("PATH").is_none());
+        assert!(within.allows_paths().is_err() && within.allows_raw_settings().is_err());
+        let without = Within { secrets: &secrets, folder: None };
+        assert!(without.reference("file", "password", PASSWORD).unwrap_err().contains("folder of secrets"));
+    }
+
+    #[test]
+    fn no_pipe_asks_a_cloud_for_the_machines_credentials() {
+        let secrets = Secrets::new();
+        let within = Within { secrets: &secrets, folder: None };
+        for host in [
+            "169.254.169.254",
+            "[fe80::1]",
+            "[::ffff:169.254.169.254]",
+            "[fd00:ec2::254]",
+            "0.0.0.0",
+            "metadata.google.internal",
+            "METADATA.google.internal.",
+        ] {
+            assert!(within.allows_host(host).is_err(), "{host}");
+        }
+        for host in ["localhost", "127.0.0.1", "[::1]", "10.1.2.3", "broker.example.com", "[fd00::7]"] {
+            assert!(within.allows_host(host).is_ok(), "{host}");
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The store in SQLite and in PostgreSQL: the same cases on both.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
+
+mod files;
+mod places;
+mod together;
+
+use expect_test::expect;
+use housepipe_runtime::{Document, Generation, ThisMachine};
+use housepipe_service::{
+    CleanUp, Consumer, Edit, IdempotencyKey, NewPipe, Role, Secrets, StoreError, Wanted,
+};
+use places::{KEY, Place, each_place, open};
+use secrecy::ExposeSecret;
+
+const CANARY: &str = "canary-7f3a";
+
+/// A pipe with a secret in two places.
+fn new_pipe(name: &str) -> NewPipe {
+    let text = format!(
+        "name: {name}\n\
+         source: {{ type: kafka, brokers: 'b.example.com:9093', topic: t, tls: {{}}, \
+         auth: {{ mechanism: PLAIN, username: u, password: {CANARY}-source }} }}\n\
+         destination: {{ url: 'http://localhost:8123', table: t, password: {CANARY}-destination }}\n"
+    );
+    let apart = Document::parse(&text, name).unwrap().take_apart(name, &ThisMachine).unwrap();
+    NewPipe {
+        name: name.to_owned(),
+        consumer: Consumer::of(&apart.file),
+        document: apart.document,
+        secrets: apart.secrets.into_iter().collect(),
+        runs: true,
+    }
+}
+
+/// An edit of it with these secrets, beside those that stay.
+fn edit(secrets: &[(&str, &str)], kept: &[&str]) -> Edit {
+    let new = new_pipe("clicks");
+    Edit {
+        consumer: new.consumer,
+        document: new.document,
+        secrets: secrets.iter().map(|(path, secret)| ((*path).to_owned(), (*secret).into())).collect(),
+        kept: kept.iter().map(|path| (*path).to_owned()).collect(),
+    }
+}
+
+fn shown(secrets: &Secrets) -> Vec<String> {
+    secrets.iter().map(|(path, secret)| format!("{path}={}", secret.expose_secret())).collect()
+}
+
+#[tokio::test]
+async fn a_pipe_goes_through_its_life() {
+    each_place(async |place: &Place| {
+        let store = open(place, KEY).await.unwrap();
+        let pipe = store.create(&new_pipe("clicks"), None, "ann").await.unwrap();
+        assert_eq!((pipe.revision, pipe.generation, pipe.wanted), (1, Generation::of(1), Wanted::Running));
+        let kept = shown(&store.secrets(&pipe.id).await.unwrap());
+        assert_eq!(
+            kept,
+            [
+                format!("destination.password={CANARY}-destination"),
+                format!("source.auth.password={CANARY}-source")
+            ]
+        );
+
+        let new = edit(&[("destination.password", "new")], &["source.auth.password"]);
+        let edited = store.edit(&pipe.id, 1, &new, "bob").await.unwrap();
+        assert_eq!((edited.revision, edited.generation), (2, Generation::of(2)));
+        let kept = shown(&store.secrets(&pipe.id).await.unwrap());
+        assert_eq!(
+            kept,
+            ["destination.password=new".to_owned(), format!("source.auth.password={CANARY}-source")]
+        );
+        store.edit(&pipe.id, 2, &edit(&[], &[]), "bob").await.unwrap();
+        assert!(store.secrets(&pipe.id).await.unwrap().is_empty(), "what is not kept goes");
+
+        let paused = store.want(&pipe.id, None, false, "ann").await.unwrap();
+        assert_eq!(
+            (paused.wanted, paused.generation, paused.revision),
+            (Wanted::Paused, Generation::of(3), 4)
+        );
+        let again = store.want(&pipe.id, None, false, "ann").await.unwrap();
+        assert_eq!(again.revision, 4, "it rests already");
+        let resumed = store.want(&pipe.id, Some(4), true, "ann").await.unwrap();
+        assert_eq!(
+            (resumed.wanted, resumed.generation),
+            (Wanted::Running, Generation { definition: 3, attempt: 1 })
+        );
+        assert!(matches!(store.want(&pipe.id, Some(4), false, "ann").await, Err(StoreError::Changed(5))));
+
+        let clean_up = CleanUp { consumer_group: true };
+        let leaving = store.remove(&pipe.id, Some(5), clean_up, "ann").await.unwrap();
+        assert_eq!((leaving.wanted, leaving.clean_up), (Wanted::Removed, clean_up));
+        let less = store.remove(&pipe.id, None, CleanUp::default(), "ann").await.unwrap();
+        assert_eq!(less.clean_up, CleanUp::default(), "whoever asks again may ask for less");
+        assert!(matches!(store.want(&pipe.id, None, true, "ann").await, Err(StoreError::Leaving)));
+        assert!(matches!(store.edit(&pipe.id, 7, &edit(&[], &[]), "ann").await, Err(StoreError::Leaving)));
+        assert!(matches!(
+            store.remove(&pipe.id, Some(6), CleanUp::default(), "ann").await,
+            Err(StoreError::Changed(7))
+        ));
+        assert!(!store.forget(&leaving).await.unwrap(), "something else was asked for since");
+        assert!(store.forget(&less).await.unwrap());
+        assert!(!store.forget(&less).await.unwrap(), "it is forgotten once");
+        assert!(matches!(store.pipe(&pipe.id).await, Err(StoreError::NoPipe(_))));
+        assert!(store.revisions().await.unwrap().is_empty());
+
+        let events = store.events(Some(&pipe.id), 0, 100).await.unwrap();
+        let told: Vec<String> = events
+            .iter()
+            .map(|event| format!("{} {} {} {}", event.number, event.pipe_name, event.actor, event.kind))
+            .collect();
+        expect![[r#"
+            1 clicks ann created
+            2 clicks bob edited
+            3 clicks bob edited
+            4 clicks ann paused
+            5 clicks ann resumed
+            6 clicks ann removed
+            7 clicks housepipe gone"#]]
+        .assert_eq(&told.join("\n"));
+        let again = store.create(&new_pipe("clicks"), None, "ann").await.unwrap();
+        assert_ne!(again.id, pipe.id, "a name may be taken again, an id never is");
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_stored_is_there_after_a_restart() {
+    each_place(async |place: &Place| {
+        let store = open(place, KEY).await.unwrap();
+        for name in ["b", "c", "a"] {
+            store.create(&new_pipe(name), None, "ann").await.unwrap();
+        }
+        store.close().await;
+        drop(store);
+        let store = open(place, KEY).await.unwrap();
+        let names = |pipes: Vec<housepipe_service::StoredPipe>| -> Vec<String> {
+            pipes.into_iter().map(|pipe| pipe.name).collect()
+        };
+        assert_eq!(names(store.pipes("", 2).await.unwrap()), ["a", "b"]);
+        assert_eq!(names(store.pipes("b", 2).await.unwrap()), ["c"]);
+        let first = store.pipes("", 1).await.unwrap().remove(0);
+        assert_eq!(store.secrets(&first.id).await.unwrap().len(), 2);
+        assert!(first.document.unwrap().to_yaml().contains("password: \"${secret:source.auth.password}\""));
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_key_is_refused() {
+    each_place(async |place: &Place| {
+        let store = open(place, KEY).await.unwrap();
+        store.create(&new_pipe("clicks"), None, "ann").await.unwrap();
+        store.close().await;
+        drop(store);
+        let refused = open(place, "another key that is long enough for it").await.unwrap_err();
+        assert!(matches!(refused, StoreError::AnotherKey), "{refused}");
+        let store = open(place, KEY).await.unwrap();
+        assert_eq!(store.pipes("", 10).await.unwrap().len(), 1);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_are_taken_once() {
+    each_place(async |place: &Place| {
+        let store = open(place, KEY).await.unwrap();
+        store.create(&new_pipe("clicks"), None, "ann").await.unwrap();
+        let refused = store.create(&new_pipe("clicks"), None, "ann").await.unwrap_err();
+        assert!(matches!(&refused, StoreError::NameTaken(name) if name == "clicks"), "{refused}");
+        assert_eq!(store.events(None, 0, 10).await.unwrap().len(), 1, "nothing is left of it");
+        for id in ["p0", "", "p\0", "p' OR '1'='1"] {
+            assert!(matches!(store.pipe(id).await, Err(StoreError::NoPipe(_))), "{id:?}");
+            assert!(matches!(store.want(id, None, true, "ann").await, Err(StoreError::NoPipe(_))), "{id:?}");
+            assert!(store.events(Some(id), 0, 10).await.unwrap().is_empty(), "{id:?}");
+        }
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_repeated_call_makes_no_second_pipe() {
+    each_place(async |place: &Place| {
+        let store = std::sync::Arc::new(open(place, KEY).await.unwrap());
+        let key = |request: &str| IdempotencyKey { key: "k".to_owned(), request: store.fingerprint(request) };
+        let calls: Vec<_> = (0..6)
+            .map(|_| {
+                let (store, key) = (std::sync::Arc::clone(&store), key("a request"));
+                tokio::spawn(async move { store.create(&new_pipe("clicks"), Some(&key), "ann").await })
+            })
+            .collect();
+        let mut ids = std::collections::BTreeSet::new();
+        for call in calls {
+            ids.insert(call.await.unwrap().unwrap().id);
+        }
+        assert_eq!(ids.len(), 1);
+        let other = store.create(&new_pipe("other"), Some(&key("another request")), "ann").await.unwrap_err();
+        assert!(matches!(other, StoreError::KeyReused), "{other}");
+        let bobs = store.create(&new_pipe("other"), Some(&key("another request")), "bob").await.unwrap();
+        assert_eq!(bobs.name, "other", "a key is its actor's");
+        assert_eq!(store.events(None, 0, 100).await.unwrap().len(), 2);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens_are_known_by_their_digest_alone() {
+    each_place(async |place: &Place| {
+        let store = open(place, KEY).await.unwrap();
+        let first = store.first_token().await.unwrap().unwrap();
+        assert!(store.first_token().await.unwrap().is_none(), "there is a first one once");
+        let owner = store.token_owner(first.expose_secret()).await.unwrap().unwrap();
+        assert_eq!((owner.name.as_str(), owner.role), ("admin", Role::Admin));
+        let viewer = store.new_token("dashboard", Role::Viewer).await.unwrap();
+        assert_eq!(store.token_owner(viewer.expose_secret()).await.unwrap().unwrap().role, Role::Viewer);
+        assert!(matches!(store.new_token("dashboard", Role::Admin).await, Err(StoreError::NameTaken(_))));
+        assert!(matches!(store.forget_token("admin").await, Err(StoreError::LastAdmin)));
+        assert!(matches!(store.forget_token("nobody").await, Err(StoreError::NoToken(_))));
+        let second = store.new_token("second", Role::Admin).await.unwrap();
+        store.forget_token("second").await.unwrap();
+        assert_eq!(store.token_owner(second.expose_secret()).await.unwrap(), None);
+        let names: Vec<String> = store.tokens().await.unwrap().into_iter().map(|token| token.name).collect();
+        assert_eq!(names, ["admin", "dashboard"]);
+        for wrong in
+            ["", "hpt_", "admin", &first.expose_secret()[1..], &format!("{}A", first.expose_secret())]
+        {
+            assert_eq!(store.token_owner(wrong).await.unwrap(), None, "{wrong}");
+        }
+        store.close().await;
+        if let Some(file) = &place.file {
+            let bytes = std::fs::read(file).unwrap();
+            let token = first.expose_secret().as_bytes();
+            assert!(!bytes.windows(token.len()).any(|part| part == token));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_consumer_group_is_one_pipes() {
+    each_place(async |place: &Place| {
+        let store = open(place, KEY).await.unwrap();
+        let first = new_pipe("clicks");
+        let id = store.create(&first, None, "ann").await.unwrap().id;
+        let mut second = new_pipe("views");
+        second.consumer = first.consumer.clone();
+        let refused = store.create(&second, None, "ann").await.unwrap_err();
+        assert!(matches!(&refused, StoreError::GroupTaken(name) if name == "clicks"), "{refused}");
+        let views = store.create(&new_pipe("views"), None, "ann").await.unwrap();
+        let refused = store.edit(&views.id, 1, &edit(&[], &[]), "ann").await.unwrap_err();
+        assert!(matches!(&refused, StoreError::GroupTaken(name) if name == "clicks"), "{refused}");
+        store.edit(&id, 1, &edit(&[], &[]), "ann").await.unwrap();
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_removed_pipe_is_waited_for_wherever_it_runs() {
+    each_place(async |place: &Place| {
+        let store = open(place, KEY).await.unwrap();
+        let pipe = store.create(&new_pipe("clicks"), None, "ann").await.unwrap();
+        for replica in ["one", "two"] {
+            store.tell_alive(replica, store.last_event().await.unwrap()).await.unwrap();
+        }
+        store.remove(&pipe.id, None, CleanUp::default(), "ann").await.unwrap();
+        let removed = store.last_event().await.unwrap();
+        assert!(!store.is_ended(&pipe.id).await.unwrap());
+        store.tell_alive("one", removed).await.unwrap();
+        assert!(!store.is_ended(&pipe.id).await.unwrap(), "two runs it still");
+        store.tell_alive("two", removed - 1).await.unwrap();
+        assert!(!store.is_ended(&pipe.id).await.unwrap());
+        store.tell_gone("two").await.unwrap();
+        assert!(store.is_ended(&pipe.id).await.unwrap());
+        store.close().await;
+    })
+    .await;
+}

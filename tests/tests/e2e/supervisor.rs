@@ -1,0 +1,214 @@
+//! Many pipes in one process: each runs as is wanted of it, and fails alone.
+#![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use housepipe_runtime::{
+    Generation, Intent, PipeEvent, PipeFile, PipeId, PipeStatus, RunOptions, Stage, Supervisor,
+    SupervisorOptions,
+};
+use housepipe_tests::{
+    Numbered, PipeText, create_topic, produce, query_number, shared_stack, unique, wait_until,
+};
+use tokio::runtime::Runtime;
+use tokio::sync::broadcast::Receiver;
+
+/// A supervisor, and the runtime on which its pipes run.
+struct Supervised {
+    runtime: Runtime,
+    supervisor: Supervisor,
+    events: Receiver<PipeEvent>,
+}
+
+impl Supervised {
+    fn new(options: SupervisorOptions) -> Supervised {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let entered = runtime.enter();
+        let supervisor = Supervisor::new(options);
+        let events = supervisor.events();
+        drop(entered);
+        Supervised { runtime, supervisor, events }
+    }
+
+    /// Has pipes run.
+    fn apply(&self, intents: impl IntoIterator<Item = (PipeId, u64, Intent)>) {
+        let _entered = self.runtime.enter();
+        let intents =
+            intents.into_iter().map(|(id, generation, intent)| (id, Generation::of(generation), intent));
+        self.supervisor.apply(intents.collect::<Vec<_>>());
+    }
+
+    fn run(&self, id: &PipeId, generation: u64, pipe: &PipeText) {
+        self.apply([(id.clone(), generation, Intent::Run(Arc::new(file(pipe))))]);
+    }
+
+    fn rest(&self, id: &PipeId, generation: u64) {
+        self.apply([(id.clone(), generation, Intent::Rest)]);
+    }
+
+    fn status(&self, id: &PipeId) -> PipeStatus {
+        self.supervisor.status(id).unwrap()
+    }
+
+    fn wait_for(&self, id: &PipeId, stage: Stage) {
+        wait_until(&format!("{id} to be {stage}"), || self.status(id).stage == stage);
+    }
+
+    /// The stages of a pipe since the last call.
+    fn stages(&mut self, id: &PipeId) -> Vec<Stage> {
+        let mut stages = Vec::new();
+        while let Ok(event) = self.events.try_recv() {
+            if event.pipe == *id {
+                stages.push(event.stage);
+            }
+        }
+        stages
+    }
+
+    /// Ends it, and tells what each pipe has done.
+    fn end(self) -> Vec<PipeStatus> {
+        self.runtime.block_on(self.supervisor.end());
+        let statuses: Vec<PipeStatus> = self.supervisor.statuses().into_values().collect();
+        for status in &statuses {
+            assert!(status.counters.is_balanced() && status.counters.in_flight == 0, "{status:?}");
+            assert!(status.run.is_none(), "{status:?}");
+        }
+        statuses
+    }
+}
+
+fn file(pipe: &PipeText) -> PipeFile {
+    PipeFile::parse(&pipe.text(), "a pipe").unwrap()
+}
+
+#[test]
+fn a_pipe_is_paused_resumed_edited_and_removed_and_each_record_is_loaded_once() {
+    let stack = shared_stack();
+    let mut numbered = Numbered::new(stack, &unique("supervised"), 3, true);
+    let pipe = numbered.pipe(stack).with("batch: { max_wait: 200ms }");
+    let edited = numbered.pipe(stack).with("batch: { max_wait: 100ms, max_rows: 500 }");
+    let mut supervised = Supervised::new(SupervisorOptions::default());
+    let id = PipeId::from("one");
+    supervised.run(&id, 1, &pipe);
+    for round in 0..4_u64 {
+        numbered.produce(stack, 5_000);
+        wait_until("the records of a round", || numbered.settled(stack) == numbered.expected());
+        supervised.rest(&id, round * 2 + 1);
+        supervised.wait_for(&id, Stage::Paused);
+        let settled = numbered.settled(stack);
+        numbered.produce(stack, 2_000);
+        // Nothing reads them: the batches of a pipe that runs wait for 200 ms at most.
+        wait_until("some time to pass", || {
+            supervised.status(&id).since.elapsed().unwrap() > Duration::from_secs(1)
+        });
+        assert_eq!(numbered.settled(stack), settled, "a pipe that rests loads nothing");
+        // The same generation goes on, and a new one takes over while the old one reads.
+        supervised.run(&id, round * 2 + 1, &pipe);
+        supervised.wait_for(&id, Stage::Running);
+        supervised.run(&id, round * 2 + 2, &edited);
+        wait_until("the records of the pause", || numbered.settled(stack) == numbered.expected());
+        supervised.run(&id, round * 2 + 3, &pipe);
+    }
+    wait_until("the last definition", || {
+        let status = supervised.status(&id);
+        status.stage == Stage::Running && status.definition == 9
+    });
+    assert!(numbered.verdict(stack).is_once(), "{:?} {}", numbered.verdict(stack), numbered.evidence(stack));
+    let counters = supervised.status(&id).counters;
+    assert_eq!(counters.loaded + counters.rejected, numbered.expected(), "over all runs");
+    let stages = supervised.stages(&id);
+    assert_eq!(stages[..2], [Stage::Provisioning, Stage::Running], "{stages:?}");
+    assert!(stages.contains(&Stage::Stopping) && stages.contains(&Stage::Paused), "{stages:?}");
+
+    supervised.runtime.block_on(supervised.supervisor.remove(&id));
+    assert!(supervised.supervisor.status(&id).is_none());
+    assert!(supervised.end().is_empty());
+}
+
+#[test]
+fn a_pipe_that_cannot_start_is_tried_again_and_its_neighbours_run() {
+    let stack = shared_stack();
+    let mut numbered = Numbered::new(stack, &unique("neighbour"), 2, false);
+    let late = unique("late");
+    let waiting =
+        PipeText::new(stack, &late).with_new_table("id UInt64", "id").with("batch: { max_wait: 100ms }");
+    let supervised = Supervised::new(SupervisorOptions::default());
+    let (first, second) = (PipeId::from("late"), PipeId::from("neighbour"));
+    supervised.run(&first, 1, &waiting);
+    supervised.run(&second, 1, &numbered.pipe(stack).with("batch: { max_wait: 100ms }"));
+    supervised.wait_for(&first, Stage::Misconfigured);
+    let status = supervised.status(&first);
+    assert!(status.reason.as_ref().is_some_and(|reason| reason.contains(&late)), "{status:?}");
+    assert!(status.tries >= 1 && status.run.is_none(), "{status:?}");
+    numbered.produce(stack, 1_000);
+    wait_until("the neighbour's records", || numbered.settled(stack) == numbered.expected());
+
+    create_topic(stack, &late, 1);
+    produce(stack, &late, 1, [r#"{"id":1}"#]);
+    // Nobody has to tell it.
+    supervised.wait_for(&first, Stage::Running);
+    wait_until("its record", || query_number(stack, &format!("SELECT count() FROM {late}")) == 1);
+    supervised.end();
+}
+
+#[test]
+fn a_pipe_that_has_failed_stays_so_until_it_is_resumed() {
+    let stack = shared_stack();
+    let topic = unique("fails");
+    create_topic(stack, &topic, 1);
+    produce(stack, &topic, 1, (0..3_000).map(|id| format!(r#"{{"id":{id},"n":"none"}}"#)));
+    let pipe = PipeText::new(stack, &topic).with_new_table("id UInt64, n UInt8", "id");
+    let supervised = Supervised::new(SupervisorOptions::default());
+    let id = PipeId::from("fails");
+    supervised.run(&id, 1, &pipe);
+    supervised.wait_for(&id, Stage::Failed);
+    let status = supervised.status(&id);
+    assert!(status.reason.as_ref().is_some_and(|reason| reason.contains("stop_ratio")), "{status:?}");
+    supervised.run(&id, 1, &pipe);
+    assert_eq!(supervised.status(&id).stage, Stage::Failed, "what was wanted before is no news");
+    supervised.run(&id, 2, &pipe.with("error_table: { stop_ratio: off }"));
+    let errors = format!("SELECT uniqExact(offset) FROM {topic}_clickpipes_error WHERE kind = 'record'");
+    wait_until("its rejects", || query_number(stack, &errors) == 3_000);
+    let ended = supervised.end();
+    assert!(ended[0].counters.rejected >= 3_000, "{:?}", ended[0]);
+}
+
+#[test]
+fn memory_is_divided_anew_where_more_pipes_run() {
+    const PIPES: usize = 5;
+    let stack = shared_stack();
+    let mut topics: Vec<Numbered> =
+        (0..PIPES).map(|_| Numbered::new(stack, &unique("shares"), 1, false)).collect();
+    let pipe = RunOptions { memory_bytes_max: 32 << 20, ..RunOptions::default() };
+    let mut supervised = Supervised::new(SupervisorOptions {
+        memory_bytes_max: 64 << 20,
+        pipe,
+        ..SupervisorOptions::default()
+    });
+    let ids: Vec<PipeId> =
+        (0..PIPES).map(|number| PipeId::from(format!("share-{number}").as_str())).collect();
+    let text = |topic: &Numbered| topic.pipe(stack).with("batch: { max_wait: 100ms }");
+    for (id, topic) in ids.iter().zip(&topics).take(2) {
+        supervised.run(id, 1, &text(topic));
+        supervised.wait_for(id, Stage::Running);
+    }
+    assert!(!supervised.stages(&ids[0]).contains(&Stage::Stopping), "there is room for two");
+    let others: Vec<_> = ids.iter().zip(&topics).skip(2).collect();
+    supervised.apply(
+        others.iter().map(|(id, topic)| ((*id).clone(), 1, Intent::Run(Arc::new(file(&text(topic)))))),
+    );
+    for topic in &mut topics {
+        topic.produce(stack, 2_000);
+    }
+    for (id, topic) in ids.iter().zip(&topics) {
+        wait_until("the records of all", || topic.settled(stack) == topic.expected());
+        assert!(topic.verdict(stack).is_once(), "{id}: {:?}", topic.verdict(stack));
+    }
+    let stages = supervised.stages(&ids[0]);
+    let stopped = stages.iter().position(|stage| *stage == Stage::Stopping);
+    let again = stages.iter().rposition(|stage| *stage == Stage::Running);
+    assert!(stopped.is_some() && stopped < again, "the first ones have given back a part: {stages:?}");
+    supervised.end();
+}
