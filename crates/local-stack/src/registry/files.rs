@@ -59,6 +59,8 @@ impl RegistryFiles {
             "-XX:TieredStopAtLevel=1".to_owned(),
         ];
         let mut set = |key: &str, value: &str| argv.push(format!("-D{key}={value}"));
+        // It unpacks native libraries there, and a registry that is killed would leave them behind.
+        set("java.io.tmpdir", &folder.to_string_lossy());
         set("quarkus.http.host", own);
         set("quarkus.http.port", &http.to_string());
         set("quarkus.management.host", own);
