@@ -95,6 +95,23 @@ pub fn housepipe_at(failpoint: &str, arguments: &[&str], pipe: &PipeText) -> Hou
     start(command, arguments, Some(pipe), b"")
 }
 
+/// The same for a service, which takes no pipe file, and has variables in its environment.
+///
+/// # Panics
+/// Where it does not start.
+pub fn housepipe_serving(
+    variables: &[(&str, &str)],
+    failpoint: Option<&str>,
+    arguments: &[&str],
+) -> Housepipe {
+    let mut command = bound_to_us(if failpoint.is_some() { binary_with_failpoints() } else { binary() });
+    command.envs(variables.iter().copied());
+    if let Some(failpoint) = failpoint {
+        command.env("HOUSEPIPE_FAILPOINT", failpoint);
+    }
+    start(command, arguments, None, b"")
+}
+
 /// The same with a binary that waits a second alone, where others wait until nothing can come any more of an insert.
 ///
 /// # Panics

@@ -15,6 +15,7 @@ mod network;
 mod oracle;
 mod pipe;
 mod proxy;
+mod served;
 mod stack;
 mod terminal;
 mod text;
@@ -23,17 +24,19 @@ mod wait;
 
 pub use group::{commit, commit_late, committed, group_of, set_offset};
 pub use housepipe::{
-    Housepipe, Outcome, housepipe, housepipe_at, housepipe_impatient, housepipe_with, take_ended,
+    Housepipe, Outcome, housepipe, housepipe_at, housepipe_impatient, housepipe_serving, housepipe_with,
+    take_ended,
 };
 pub use layout::Layout;
 pub use network::Network;
 pub use oracle::{Numbered, Verdict};
 pub use pipe::PipeText;
 pub use proxy::{Held, Proxy};
+pub use served::{Answer, Served, document, expect_identity};
 pub(crate) use stack::create_topic_with;
 pub use stack::{
-    create_topic, fill, own_cluster, own_registry, own_stack, own_stack_with, produce, query, query_number,
-    shared_stack, unique,
+    create_topic, fill, own_cluster, own_postgres, own_registry, own_stack, own_stack_with, produce, query,
+    query_number, shared_stack, unique,
 };
 pub use terminal::Terminal;
 pub use topics::{

@@ -8,8 +8,8 @@ use housepipe_kafka_source::seed::{self, SeedRecord, TopicAdmin};
 use housepipe_kafka_source::{PartitionId, SourceConfig};
 use housepipe_local_stack::corpus::Corpus;
 use housepipe_local_stack::{
-    ClickhouseOptions, Kafka, KafkaOptions, Parts, Registry, RegistryOptions, Silent, Stack, Wanted,
-    prepare_wanted,
+    ClickhouseOptions, Kafka, KafkaOptions, Parts, Postgres, Registry, RegistryOptions, Silent, Stack,
+    Wanted, prepare_wanted,
 };
 
 /// Timestamp of the first record of each call, 2026-01-01 UTC; the others follow a millisecond apart, so that "newest"
@@ -54,6 +54,16 @@ pub fn own_registry() -> Registry {
         .unwrap_or_else(|error| panic!("the parts of the registry: {error}"));
     Registry::start(&parts, RegistryOptions::default())
         .unwrap_or_else(|error| panic!("the registry: {error}"))
+}
+
+/// A PostgreSQL for a test.
+///
+/// # Panics
+/// Where it does not start.
+pub fn own_postgres() -> Postgres {
+    let parts = prepare_wanted(&Wanted::pinned().with_postgres(), &mut Silent)
+        .unwrap_or_else(|error| panic!("the parts of PostgreSQL: {error}"));
+    Postgres::start(&parts).unwrap_or_else(|error| panic!("PostgreSQL: {error}"))
 }
 
 /// Three brokers, of which one may be away.

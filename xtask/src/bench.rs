@@ -2,7 +2,7 @@
 
 use crate::{run, setup};
 
-/// Builds the harness, for `e2e` the release binary too, and measures.
+/// Builds the harness, for `e2e` and `service` the release binary too, and measures.
 pub(crate) fn run(what: &str, args: &[String]) -> anyhow::Result<()> {
     setup::tools()?;
     let mut command = run::cargo();
@@ -19,7 +19,7 @@ pub(crate) fn run(what: &str, args: &[String]) -> anyhow::Result<()> {
     if what == "validation" {
         // It needs no Kafka either, and is built for every processor, as what users run is.
         command.arg("--no-default-features");
-    } else if what == "e2e" {
+    } else if what == "e2e" || what == "service" {
         command.env("HOUSEPIPE_BINARY", run::release_binary()?);
     } else if what == "transform" {
         // The transform needs no Kafka, and librdkafka takes minutes to build.

@@ -6,6 +6,7 @@
     reason = "a program of developers, its terminal is its output"
 )]
 
+mod api;
 mod arm;
 mod bench;
 mod conformance;
@@ -54,15 +55,24 @@ enum Command {
         #[arg(last = true, value_name = "ARGS")]
         args: Vec<String>,
     },
-    /// Measure: `e2e` loads Kafka topics into ClickHouse, `source` reads and encodes them without an insert, `consume`
+    /// Measure: `e2e` loads Kafka topics into ClickHouse, `service` does with many pipes, `source` reads and encodes them without an insert, `consume`
     /// compares reading with `BaseConsumer::poll`, `transform` encodes JSON from memory, `validation` checks it against schemas.
     ///
     /// Everything behind `--` goes to the benchmark.
     Bench {
-        #[arg(value_name = "WHAT", value_parser = ["e2e", "source", "consume", "transform", "validation"])]
+        #[arg(value_name = "WHAT", value_parser = ["e2e", "service", "source", "consume", "transform", "validation"])]
         what: String,
         #[arg(last = true, value_name = "ARGS")]
         args: Vec<String>,
+    },
+    /// Call the API with whatever its description allows and forbids, by Schemathesis, and look for what it should not answer.
+    Api {
+        /// Calls, at least.
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+        examples: u64,
+        /// What decides them.
+        #[arg(long, default_value_t = api::SEED)]
+        seed: u64,
     },
     /// Look for inputs that break a law of the transform, with libFuzzer.
     Fuzz {
@@ -139,6 +149,10 @@ fn dispatch() -> anyhow::Result<()> {
         Command::Test { stages } => test::run(&stages),
         Command::TestArm { args } => arm::run(&args),
         Command::Bench { what, args } => bench::run(&what, &args),
+        Command::Api { examples, seed } => {
+            setup::tools_for_tests()?;
+            api::run(examples, seed)
+        }
         Command::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Command::Sanitize => sanitize::address(),
         Command::Miri => sanitize::miri(),

@@ -34,7 +34,7 @@ struct Stage {
     run: fn() -> anyhow::Result<()>,
 }
 
-const STAGES: [Stage; 11] = [
+const STAGES: [Stage; 12] = [
     Stage { name: "setup", shows: "tools and servers are here", run: set_up },
     Stage { name: "format", shows: "the code is formatted", run: format },
     Stage { name: "lint", shows: "clippy is content, warnings count", run: lint },
@@ -53,6 +53,7 @@ const STAGES: [Stage; 11] = [
         run: parts,
     },
     Stage { name: "end-to-end", shows: "the release binary against real servers", run: end_to_end },
+    Stage { name: "api", shows: "the API answers as it is described, whatever it is asked", run: api },
     Stage { name: "faults", shows: "servers and pipes that break lose and double nothing", run: faults },
 ];
 
@@ -180,6 +181,11 @@ fn end_to_end() -> anyhow::Result<()> {
             .env("HOUSEPIPE_BINARY", binary)
             .env("HOUSEPIPE_FAILPOINTS_BINARY", with_failpoints),
     )
+}
+
+/// The short form of the calls that Schemathesis thinks of.
+fn api() -> anyhow::Result<()> {
+    crate::api::run(crate::api::SMOKE_EXAMPLES, crate::api::SEED)
 }
 
 /// The short form of the fault matrix.

@@ -6,7 +6,7 @@
 
 /// Ends the process here, or freezes it, where the environment says so.
 #[cfg(feature = "failpoints")]
-pub(crate) fn failpoint(name: &str) {
+pub fn failpoint(name: &str) {
     use nix::sys::signal::{Signal, kill};
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,4 +38,4 @@ pub(crate) fn failpoint(name: &str) {
 
 /// Nothing.
 #[cfg(not(feature = "failpoints"))]
-pub(crate) const fn failpoint(_name: &str) {}
+pub const fn failpoint(_name: &str) {}

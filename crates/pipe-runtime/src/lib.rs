@@ -55,6 +55,8 @@ pub use errors::{
     ErrorList, ErrorQuery, ErrorSummary, ErrorsError, NotReplayable, ReplayOptions, ReplayReport, Settled,
     StillRefused, list_errors, parse_moment, replay_errors, settle_replay, summarize_errors,
 };
+#[doc(hidden)]
+pub use failpoint::failpoint;
 pub use housepipe_ch_sink::{ErrorGroup, ListedError, RowKind};
 pub use housepipe_kafka_source::GroupEnd;
 pub use housepipe_transform::Semantics;

@@ -4,14 +4,17 @@
 
 mod api;
 mod seal;
+mod server;
 mod service;
 mod store;
 mod within;
 
 pub use api::{KeyProblem, Problem, ProblemCode, openapi, router};
 pub use seal::{Seal, SealError};
+pub use server::{Tls, TlsError, serve};
 pub use service::{PipeView, Service, ServiceError, ServiceOptions};
 pub use store::{
-    CleanUp, Consumer, EVENTS_AT_ONCE_MAX, Edit, Event, EventKind, IdempotencyKey, NewPipe, Role, Secrets,
-    Store, StoreAddress, StoreError, StoredPipe, StoredToken, TokenOwner, Wanted,
+    AUDIT_AT_ONCE_MAX, Asked, AuditEntry, CleanUp, Consumer, EVENTS_AT_ONCE_MAX, Edit, Event, EventKind,
+    IdempotencyKey, NewPipe, Role, Secrets, Store, StoreAddress, StoreError, StoredPipe, StoredToken,
+    TokenOwner, Wanted,
 };

@@ -38,6 +38,14 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) public_host: Vec<String>,
 
+    /// A PEM file with the certificate of the API's TLS and those that it is signed by; read again where it changes.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+
+    /// A PEM file with the private key of that certificate.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_key: Option<PathBuf>,
+
     /// Listen on an address that others reach although tokens and secrets cross the network unencrypted, such as behind a
     /// proxy that does TLS.
     #[arg(long)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use housepipe_runtime::SupervisorOptions;
-use housepipe_service::{Role, Seal, Service, ServiceOptions, Store, StoreAddress};
+use housepipe_service::{Role, Seal, Service, ServiceOptions, Store, StoreAddress, Tls};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 
@@ -23,10 +23,17 @@ use crate::ui::Ui;
 const KEY_VARIABLE: &str = "HOUSEPIPE_SECRET_KEY";
 
 pub(crate) async fn run(args: ServeArgs, ui: &Ui) -> Result<ExitCode, Exit> {
-    if !args.listen.ip().is_loopback() && !args.insecure_http {
+    let tls = match (&args.tls_certificate, &args.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Some(Tls::read(certificate, key).map_err(|error| Exit::usage(error.into()))?)
+        }
+        _ => None,
+    };
+    if !args.listen.ip().is_loopback() && !args.insecure_http && tls.is_none() {
         return Err(Exit::usage(anyhow!(
-            "{} is reached from elsewhere, and tokens and secrets would cross the network unencrypted; listen on 127.0.0.1 behind a \
-             proxy that does TLS, or add --insecure-http where the network is trusted",
+            "{} is reached from elsewhere, and tokens and secrets would cross the network unencrypted; give a certificate by \
+             --tls-certificate and --tls-key, listen on 127.0.0.1 behind a proxy that does TLS, or add --insecure-http where the network \
+             is trusted",
             args.listen
         )));
     }
@@ -43,14 +50,13 @@ pub(crate) async fn run(args: ServeArgs, ui: &Ui) -> Result<ExitCode, Exit> {
         None => store.first_token().await?,
     };
     let service = Arc::new(Service::start(store, options(&args)).await?);
-    ui.serves(listens, token.as_ref().map(SecretString::expose_secret))?;
+    ui.serves(listens, tls.is_some(), token.as_ref().map(SecretString::expose_secret))?;
     let router = housepipe_service::router(Arc::clone(&service), args.public_host);
     let (ends, ended) = tokio::sync::oneshot::channel::<()>();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async {
+    let server = tokio::spawn(housepipe_service::serve(listener, router, tls, async {
         // A sender that is gone is as good as a word.
         let _ = ended.await;
-    });
-    let server = tokio::spawn(server.into_future());
+    }));
     stops.heard(1).await;
     tracing::info!("stopping: pipes store what they have read; a second signal ends at once");
     drop(ends);

@@ -82,8 +82,14 @@ impl Ui {
     }
 
     /// Where a service listens, and the token that it tells once.
-    pub(crate) fn serves(&self, listens: std::net::SocketAddr, token: Option<&str>) -> io::Result<()> {
-        let url = format!("http://{listens}");
+    pub(crate) fn serves(
+        &self,
+        listens: std::net::SocketAddr,
+        encrypts: bool,
+        token: Option<&str>,
+    ) -> io::Result<()> {
+        let scheme = if encrypts { "https" } else { "http" };
+        let url = format!("{scheme}://{listens}");
         if self.json {
             return self.document(&serde_json::json!({ "url": url, "token": token }));
         }

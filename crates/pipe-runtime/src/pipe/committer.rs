@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
 use housepipe_kafka_source::{CommitOutcome as Outcome, Committer, PartitionCommit, SourceError};
+use tracing::Span;
 
 use super::exactly_once::CommitOrder;
 use super::shared::{PanicWatch, Shared};
@@ -33,10 +34,11 @@ pub(super) fn spawn(shared: &Arc<Shared>, committer: Committer) -> Result<JoinHa
     if let Some(deliveries) = &shared.deliveries {
         deliveries.set_committer(Some(orders));
     }
-    let shared = Arc::clone(shared);
+    let (shared, span) = (Arc::clone(shared), Span::current());
     thread::Builder::new()
         .name("housepipe-commit".to_owned())
         .spawn(move || {
+            let _entered = span.entered();
             let _watch = PanicWatch::new(Arc::clone(&shared));
             run(&shared, &committer, &inbox);
         })

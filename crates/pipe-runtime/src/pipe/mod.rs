@@ -43,6 +43,7 @@ use std::time::{Duration, Instant};
 use housepipe_ch_sink::{Sink, SinkConfig};
 use housepipe_kafka_source::{GonePolicy, Source, SourceConfig};
 use tokio::runtime::Handle;
+use tracing::{Instrument, Span};
 
 pub(crate) use exactly_once::fresh_lineage;
 pub use progress::{Counters, PartitionProgress, Recoveries};
@@ -128,6 +129,12 @@ impl Pipe {
     /// # Errors
     /// [`PipeError`], within about 10 seconds, where the topic, the table, the credentials or the columns are wrong.
     pub async fn start(file: &PipeFile, options: RunOptions) -> Result<Pipe, PipeError> {
+        // Whatever is logged of it names it, also where only errors are: several may run in one process.
+        Pipe::started(file, options).instrument(tracing::error_span!("pipe", name = %file.name)).await
+    }
+
+    /// The same within its span, which all its threads and tasks take over from whoever starts them.
+    async fn started(file: &PipeFile, options: RunOptions) -> Result<Pipe, PipeError> {
         let started = Instant::now();
         let sink = Sink::new(&sink_config(file))?;
         let source = source_config(file, &options);
@@ -204,10 +211,10 @@ impl Pipe {
         let assignment = Arc::clone(&dispatcher);
         let opened = tokio::task::spawn_blocking(move || Source::open(&source, assignment)).await;
         let source = opened.map_err(|_| PipeError::WorkerPanicked)??;
-        let for_membership = Arc::clone(&shared);
+        let (for_membership, span) = (Arc::clone(&shared), Span::current());
         let membership = thread::Builder::new()
             .name("housepipe-group".to_owned())
-            .spawn(move || membership::run(&for_membership, source, &dispatcher, workers))
+            .spawn(move || span.in_scope(|| membership::run(&for_membership, source, &dispatcher, workers)))
             .map_err(PipeError::Thread)?;
         unstarted.has_started();
         let system_writer = match &shared.setup.error_table {
@@ -394,10 +401,11 @@ fn spawn_worker(
 ) -> Result<thread::JoinHandle<()>, PipeError> {
     let (orders, inbox) = crossbeam_channel::unbounded();
     let worker = worker::Worker::new(Arc::clone(shared), Arc::clone(plan), inbox);
-    let watched = Arc::clone(shared);
+    let (watched, span) = (Arc::clone(shared), Span::current());
     let join = thread::Builder::new()
         .name(format!("housepipe-worker-{index}"))
         .spawn(move || {
+            let _entered = span.entered();
             let _watch = PanicWatch::new(watched);
             worker.run();
         })

@@ -12,6 +12,7 @@ use housepipe_kafka_source::{Offset, PartitionId, SourceConfig};
 use housepipe_schema_registry::SchemaId;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
 
 use super::batch::BatchBuilder;
 use super::exactly_once::Deliveries;
@@ -220,7 +221,7 @@ impl Shared {
 
     /// Runs a task beside the threads.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.runtime.spawn(task);
+        self.runtime.spawn(task.in_current_span());
     }
 
     /// The server has told its clock, to a question that was `asked` then. An answer that was long on its way tells a former
@@ -371,7 +372,7 @@ impl Shared {
         let id = self.progress.lock().seal(full.open_spans());
         let mut batch = full.seal(id);
         batch.judged = Some(judged);
-        self.runtime.spawn(inserter::deliver(Arc::clone(self), batch));
+        self.runtime.spawn(inserter::deliver(Arc::clone(self), batch).in_current_span());
     }
 
     /// Judges a batch by the rejects in it; where they are too many, the pipe fails.

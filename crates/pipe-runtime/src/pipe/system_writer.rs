@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use housepipe_ch_sink::{ErrorRow, ErrorTable, FailureClass, Sink};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::system_log::{SystemEvent, SystemLog};
 use crate::error::explain;
@@ -43,7 +44,7 @@ impl SystemWriter {
         events: mpsc::Receiver<SystemEvent>,
     ) -> SystemWriter {
         let (destination, works) = (Destination { sink, table, failed: false }, Arc::clone(&log.works));
-        SystemWriter { task: tokio::spawn(write(destination, works, events)) }
+        SystemWriter { task: tokio::spawn(write(destination, works, events).in_current_span()) }
     }
 
     /// Ends `log`, and waits a moment for what is left of it.

@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Api;
+use super::audit::Caller;
 use super::problem::{Problem, ProblemCode};
 pub(crate) use crate::store::Role;
 use crate::store::TokenOwner;
@@ -44,8 +45,14 @@ impl FromRequestParts<Api> for Actor {
         let token = bearer(&parts.headers).ok_or_else(|| {
             unknown("send `Authorization: Bearer` with a token; the first one was printed at the first start")
         })?;
-        let owner = api.service.store().token_owner(token).await?;
-        owner.map(Actor).ok_or_else(|| unknown("the token is not known"))
+        let Some(owner) = api.service.store().token_owner(token).await? else {
+            api.strangers.came(parts.extensions.get());
+            return Err(unknown("the token is not known"));
+        };
+        if let Some(caller) = parts.extensions.get::<Caller>() {
+            caller.is(&owner);
+        }
+        Ok(Actor(owner))
     }
 }
 

@@ -40,6 +40,9 @@ pub(crate) enum Failures {
     /// `If-Match` is missing.
     #[response(status = 428, content_type = "application/problem+json")]
     IfMatch(Problem),
+    /// As many listen to events already as may at once.
+    #[response(status = 429, content_type = "application/problem+json")]
+    Busy(Problem),
     /// A defect of housepipe.
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(Problem),

@@ -1,6 +1,7 @@
 //! What has happened, page by page, or as it happens.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -9,6 +10,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event as Message, KeepAlive, Sse};
 use futures_util::stream::{self, Stream};
 use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
@@ -129,7 +131,13 @@ pub(crate) async fn stream(
         }
         None => api.service.store().last_event().await?,
     };
-    let follow = Follow { api, pipe: query.pipe, after, ready: Vec::new().into_iter() };
+    let Ok(place) = Arc::clone(&api.streams).try_acquire_owned() else {
+        return Err(Problem::new(
+            ProblemCode::TooManyStreams,
+            "end one of the others, or read the events page by page",
+        ));
+    };
+    let follow = Follow { _place: place, api, pipe: query.pipe, after, ready: Vec::new().into_iter() };
     let events = stream::unfold(follow, |mut follow| async move {
         let message = follow.next().await;
         Some((Ok(message), follow))
@@ -139,6 +147,8 @@ pub(crate) async fn stream(
 
 /// Where one listener is.
 struct Follow {
+    /// Free again once it goes.
+    _place: OwnedSemaphorePermit,
     api: Api,
     pipe: Option<String>,
     after: i64,

@@ -1,5 +1,6 @@
 //! The REST API. What it may answer is described in OpenAPI 3.1, made from these files and served at `/api/v1/openapi.json`.
 
+mod audit;
 mod auth;
 mod docs;
 mod events;
@@ -7,6 +8,7 @@ mod extract;
 mod health;
 mod pipes;
 mod problem;
+mod strangers;
 mod tokens;
 mod view;
 
@@ -24,6 +26,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use strangers::Strangers;
+use tokio::sync::Semaphore;
+
 pub use problem::{KeyProblem, Problem, ProblemCode};
 
 use crate::service::Service;
@@ -33,6 +38,9 @@ const BODY_BYTES_MAX: usize = 8 << 20;
 /// Time for a call that does not stream, in seconds.
 const CALL_S_MAX: u64 = 30;
 
+/// Streams of events at once.
+const STREAMS_MAX: usize = 256;
+
 /// Names of this machine under which the service may always be called.
 const HOSTS_HERE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -41,6 +49,9 @@ const HOSTS_HERE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 pub(crate) struct Api {
     service: Arc<Service>,
     hosts: Arc<[String]>,
+    strangers: Arc<Strangers>,
+    /// Places for those who listen to events.
+    streams: Arc<Semaphore>,
 }
 
 impl Api {
@@ -56,7 +67,12 @@ impl Api {
 
 /// The API of `service`, which is called under the names of this machine, and under these `hosts`.
 pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
-    let api = Api { service, hosts: hosts.into() };
+    let api = Api {
+        service,
+        hosts: hosts.into(),
+        strangers: Arc::default(),
+        streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+    };
     let (calls, _) = described().split_for_parts();
     let streams = Router::new().route("/api/v1/events/stream", get(events::stream));
     // Texts and numbers: that cannot fail.
@@ -75,6 +91,8 @@ pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
             Problem::new(ProblemCode::MethodNotAllowed, "`Allow` has those that it knows")
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(small_enough))
+        .layer(middleware::from_fn_with_state(api.clone(), audit::note))
         .layer(middleware::from_fn_with_state(api.clone(), auth::known_origin))
         .layer(CatchPanicLayer::custom(|_| {
             Problem::new(ProblemCode::Internal, "the service's log says more").into_response()
@@ -100,8 +118,21 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(events::list))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::remove))
+        .routes(routes!(audit::list))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
+}
+
+/// Refuses a body that says it is too large before it is waited for.
+async fn small_enough(request: axum::extract::Request, next: middleware::Next) -> Response {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    match length.and_then(|length| length.parse::<usize>().ok()) {
+        Some(length) if length > BODY_BYTES_MAX => {
+            let detail = format!("a body has {BODY_BYTES_MAX} bytes at most, and this one says {length}");
+            Problem::new(ProblemCode::BodyTooLarge, detail).into_response()
+        }
+        _ => next.run(request).await,
+    }
 }
 
 /// Ends a call that takes too long.

@@ -58,6 +58,8 @@ pub enum ProblemCode {
     PipeRenamed,
     /// The `Idempotency-Key` came with another request before.
     IdempotencyKeyReused,
+    /// As many listen to events already as may at once.
+    TooManyStreams,
     /// The store does not answer.
     StoreUnavailable,
     /// It took too long.
@@ -87,6 +89,7 @@ impl ProblemCode {
             ProblemCode::InvalidPipe | ProblemCode::PipeRenamed | ProblemCode::IdempotencyKeyReused => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
+            ProblemCode::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
             ProblemCode::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             ProblemCode::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -115,6 +118,7 @@ impl ProblemCode {
             ProblemCode::InvalidPipe => "the pipe file cannot be used",
             ProblemCode::PipeRenamed => "a pipe keeps its name",
             ProblemCode::IdempotencyKeyReused => "the idempotency key came with another request before",
+            ProblemCode::TooManyStreams => "as many listen already as may at once",
             ProblemCode::StoreUnavailable => "the store does not answer",
             ProblemCode::TimedOut => "it took too long",
             ProblemCode::Internal => "a defect of housepipe",

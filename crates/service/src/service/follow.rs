@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use housepipe_runtime::{Intent, PipeFile, PipeId, Supervisor};
+use housepipe_runtime::{Intent, PipeFile, PipeId, Supervisor, failpoint};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -148,6 +148,7 @@ impl Inner {
         };
         // Told first, and noted then: what is noted is not looked at again.
         self.supervisor.apply([(PipeId::from(id), pipe.generation, intent)]);
+        failpoint("follow_told");
         self.told().insert(id.to_owned(), told);
         Ok(())
     }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use housepipe_runtime::{GroupEnd, PipeId, delete_offsets};
+use housepipe_runtime::{GroupEnd, PipeId, delete_offsets, failpoint};
 
 use super::explain;
 use super::follow::Inner;
@@ -21,6 +21,7 @@ const AGAIN_MS_MAX: u64 = 30_000;
 /// whoever removes it once more may ask for less.
 pub(super) async fn leave(inner: Arc<Inner>, id: String) {
     inner.supervisor.remove(&PipeId::from(id.as_str())).await;
+    failpoint("leave_ended");
     if let Some(told) = inner.told().get_mut(&id) {
         told.has_ended = true;
     }
@@ -71,8 +72,12 @@ async fn clean_up(inner: &Inner, id: &str) -> Result<(), String> {
             }
         }
     }
+    failpoint("leave_cleaned");
     match inner.store.forget(&pipe).await.map_err(|error| explain(&error))? {
-        true => Ok(()),
+        true => {
+            failpoint("leave_forgotten");
+            Ok(())
+        }
         false => Err("somebody has asked for something else meanwhile".to_owned()),
     }
 }

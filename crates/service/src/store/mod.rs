@@ -3,6 +3,7 @@
 //!
 //! The store holds intents, not progress: where each partition stands is kept by Kafka. So whatever is killed goes on from what is wanted.
 
+mod audit;
 mod events;
 mod pipes;
 mod repeats;
@@ -11,6 +12,8 @@ mod schema;
 mod tokens;
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
 
+pub use audit::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry};
 pub use events::{EVENTS_AT_ONCE_MAX, Event, EventKind};
 pub use pipes::{CleanUp, Consumer, Edit, NewPipe, Secrets, StoredPipe, Wanted};
 pub use repeats::IdempotencyKey;
@@ -150,6 +154,7 @@ impl Store {
             StoreAddress::Sqlite(path) => {
                 let path = whole(path)?;
                 let lock = lock(&path)?;
+                make(&path)?;
                 let pool = sqlite(&path).await.map_err(|error| file_error(&path, &error))?;
                 schema::migrate(&pool, Kind::Sqlite, &seal).await.map_err(|error| match error {
                     StoreError::Database(error) => file_error(&path, &error),
@@ -213,6 +218,16 @@ async fn sqlite(path: &Path) -> Result<AnyPool, sqlx::Error> {
         .max_lifetime(None)
         .connect(&url)
         .await
+}
+
+/// Makes a file that nobody but this user reads, unless there is one: what it holds besides secrets is nobody else's business either. SQLite gives
+/// the files beside it the same rights.
+fn make(path: &Path) -> Result<(), StoreError> {
+    match File::options().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::File { path: path.to_owned(), why: error.to_string() }),
+    }
 }
 
 /// Keeps other processes out: two supervisors would run each pipe twice, with half of the secrets' changes each.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use housepipe_runtime::{Document, Generation, PipeFile};
+use housepipe_runtime::{Document, Generation, PipeFile, failpoint};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
@@ -169,13 +169,16 @@ impl Store {
             }
             return Err(StoreError::NameTaken(new.name.clone()));
         }
+        failpoint("create_begun");
         keep(&mut transaction, &self.seal, &id, &new.secrets).await?;
         if let Some(key) = key {
             key.note(&mut transaction, actor, &id).await?;
         }
         events::add(&mut transaction, &id, &new.name, actor, EventKind::Created, None).await?;
         let stored = locked(&mut transaction, &id).await?;
+        failpoint("create_stored");
         transaction.commit().await?;
+        failpoint("create_done");
         Ok(stored)
     }
 
@@ -286,6 +289,7 @@ impl Store {
         .bind(edit.consumer.0.clone())
         .execute(&mut *transaction)
         .await?;
+        failpoint("edit_begun");
         let rows = sqlx::query("SELECT path FROM secrets WHERE pipe = $1")
             .bind(id.to_owned())
             .fetch_all(&mut *transaction)
@@ -303,7 +307,9 @@ impl Store {
         keep(&mut transaction, &self.seal, id, &edit.secrets).await?;
         events::add(&mut transaction, id, &found.name, actor, EventKind::Edited, None).await?;
         let stored = locked(&mut transaction, id).await?;
+        failpoint("edit_stored");
         transaction.commit().await?;
+        failpoint("edit_done");
         Ok(stored)
     }
 
@@ -378,7 +384,9 @@ impl Store {
             events::add(&mut transaction, id, &found.name, actor, EventKind::Removed, None).await?;
         }
         let stored = locked(&mut transaction, id).await?;
+        failpoint("remove_stored");
         transaction.commit().await?;
+        failpoint("remove_done");
         Ok(stored)
     }
 

@@ -166,7 +166,7 @@ impl Store {
     }
 }
 
-fn role_of(token: &str, word: &str) -> Result<Role, StoreError> {
+pub(super) fn role_of(token: &str, word: &str) -> Result<Role, StoreError> {
     let role = Role::ALL.into_iter().find(|role| role.as_str() == word);
     role.ok_or_else(|| damaged(token, &format!("its role is `{word}`")))
 }

@@ -1,0 +1,131 @@
+//! Takes connections and has a router answer what comes over them, within limits: whoever is slow, silent or many costs the others nothing.
+
+mod tls;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tower_service::Service as _;
+
+pub use tls::{Tls, TlsError};
+
+/// Connections at once; further ones wait to be taken.
+const CONNECTIONS_MAX: usize = 1_024;
+/// Calls at once over one connection of HTTP/2.
+const STREAMS_MAX: u32 = 64;
+/// Time for the handshake of TLS, in seconds.
+const HANDSHAKE_S_MAX: u64 = 10;
+/// Time for the head of a request, and for a connection between two of them, in seconds.
+const HEAD_S_MAX: u64 = 30;
+/// Bytes of a request's head.
+const HEAD_BYTES_MAX: usize = 32 << 10;
+/// How often a connection of HTTP/2 is asked whether somebody is there, and for how long an answer is waited for, in seconds.
+const ALIVE_S: u64 = 30;
+/// Pause where the system gives no further connection, such as without file descriptors, in milliseconds.
+const ACCEPT_AGAIN_MS: u64 = 500;
+
+/// From where a request came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// Answers what comes to `listener` until `ended`, and then until the calls under way are answered. Dropped it ends at once, as it has to be
+/// where somebody listens to a stream of events.
+///
+/// At most 1,024 connections are taken at once. The head of a request has 32 KiB at most and comes within 30 s.
+pub async fn serve(listener: TcpListener, router: Router, tls: Option<Tls>, ended: impl Future<Output = ()>) {
+    let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let ends = GracefulShutdown::new();
+    let mut open = JoinSet::new();
+    tokio::pin!(ended);
+    loop {
+        let next = async {
+            // It is never closed.
+            let permit = Arc::clone(&free).acquire_owned().await.ok();
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = tokio::select! {
+            () = &mut ended => break,
+            next = next => next,
+            Some(_) = open.join_next() => continue,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let one = connection(stream, peer, router.clone(), tls.clone(), ends.watcher());
+                open.spawn(async move {
+                    one.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection cannot be taken");
+                tokio::time::sleep(Duration::from_millis(ACCEPT_AGAIN_MS)).await;
+            }
+        }
+    }
+    drop(listener);
+    ends.shutdown().await;
+    while open.join_next().await.is_some() {}
+}
+
+/// One connection from its first byte to its last.
+async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, tls: Option<Tls>, ends: Watcher) {
+    // Answers are small, and nobody waits for the next one to fill a packet.
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else { return calls(stream, peer, router, ends).await };
+    match tokio::time::timeout(Duration::from_secs(HANDSHAKE_S_MAX), tls.accept(stream)).await {
+        Ok(Ok(stream)) => calls(stream, peer, router, ends).await,
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "the handshake failed"),
+        Err(_) => tracing::debug!(%peer, "the handshake took too long"),
+    }
+}
+
+/// The calls that come over `stream`.
+async fn calls<S>(stream: S, peer: SocketAddr, router: Router, ends: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        let mut router = router.clone();
+        async move { Ok::<_, Infallible>(unfailing(router.call(request.map(Body::new)).await)) }
+    });
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(HEAD_S_MAX))
+        .max_buf_size(HEAD_BYTES_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
+        .keep_alive_interval(Duration::from_secs(ALIVE_S))
+        .keep_alive_timeout(Duration::from_secs(ALIVE_S));
+    let conversation = builder.serve_connection(TokioIo::new(stream), answer).into_owned();
+    if let Err(error) = ends.watch(conversation).await {
+        tracing::debug!(%peer, %error, "a connection ended early");
+    }
+}
+
+/// What cannot fail.
+fn unfailing<T>(result: Result<T, Infallible>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(never) => match never {},
+    }
+}

@@ -1,0 +1,102 @@
+//! Who asked for which change, and what came of it.
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::{Role, Store, StoreError, damaged, now_ms};
+
+/// Entries that are kept, at most; the oldest go first.
+const KEPT_MAX: i64 = 100_000;
+/// Entries that one answer holds, at most.
+pub const AUDIT_AT_ONCE_MAX: i64 = 1_000;
+
+/// A change that somebody asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The name of the token.
+    pub actor: String,
+    /// Its role at that time.
+    pub role: Role,
+    /// The address that the call came from, as this process saw it: that of a proxy where there is one.
+    pub peer: Option<String>,
+    /// The method.
+    pub method: String,
+    /// The path, without its query.
+    pub path: String,
+    /// The status of the answer.
+    pub status: u16,
+}
+
+/// The same as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Counted from 1.
+    pub number: i64,
+    /// When it was answered, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// What was asked for.
+    pub asked: Asked,
+}
+
+impl Store {
+    /// Writes down what was asked for.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn note(&self, asked: &Asked) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let row = sqlx::query("UPDATE housepipe_store SET last_audit = last_audit + 1 RETURNING last_audit")
+            .fetch_one(&mut *transaction)
+            .await?;
+        let number: i64 = row.try_get(0)?;
+        sqlx::query(
+            "INSERT INTO audit (number, at_ms, actor, role, peer, method, path, status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(number)
+        .bind(now_ms())
+        .bind(asked.actor.clone())
+        .bind(asked.role.as_str())
+        .bind(asked.peer.clone())
+        .bind(asked.method.clone())
+        .bind(asked.path.clone())
+        .bind(i64::from(asked.status))
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query("DELETE FROM audit WHERE number <= $1")
+            .bind(number - KEPT_MAX)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Entries behind number `after`, in their order, at most [`AUDIT_AT_ONCE_MAX`].
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database, or of a row that cannot be read.
+    pub async fn audit(&self, after: i64, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT number, at_ms, actor, role, peer, method, path, status FROM audit WHERE number > $1 ORDER BY number LIMIT $2",
+        )
+        .bind(after)
+        .bind(limit.clamp(0, AUDIT_AT_ONCE_MAX))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(entry).collect()
+    }
+}
+
+fn entry(row: &AnyRow) -> Result<AuditEntry, StoreError> {
+    let (number, word, status): (i64, String, i64) =
+        (row.try_get("number")?, row.try_get("role")?, row.try_get("status")?);
+    let what = format!("the audit's entry {number}");
+    let asked = Asked {
+        actor: row.try_get("actor")?,
+        role: super::tokens::role_of(&what, &word)?,
+        peer: row.try_get("peer")?,
+        method: row.try_get("method")?,
+        path: row.try_get("path")?,
+        status: u16::try_from(status).map_err(|error| damaged(&what, &error))?,
+    };
+    Ok(AuditEntry { number, at_ms: row.try_get("at_ms")?, asked })
+}
