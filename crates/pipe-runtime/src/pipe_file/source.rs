@@ -121,6 +121,12 @@ fn brokers(text: &str) -> Result<String, String> {
     if list.is_empty() {
         return Err("empty: name at least one broker as `host:port`".to_owned());
     }
+    if list.iter().any(|broker| broker.contains('@')) {
+        // Not quoted: it may hold a password.
+        return Err(
+            "a broker is `host:port`, without a user and password: these belong into `auth:`".to_owned()
+        );
+    }
     for broker in &list {
         let port = broker.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
         match port {
