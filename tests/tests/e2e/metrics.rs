@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use housepipe_local_stack::{Silent, Wanted, prepare_wanted};
 use housepipe_runtime::metrics::{Kind, families};
-use housepipe_tests::{Numbered, PipeText, housepipe, query_number, shared_stack, unique, wait_until};
+use housepipe_tests::{
+    Housepipe, Numbered, PipeText, Proxy, housepipe, query_number, shared_stack, unique, wait_until,
+};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -253,18 +255,28 @@ fn every_scrape_adds_up_over_all_that_happens_to_pipes() {
     served.stop();
 }
 
+/// A run of the pipe that serves metrics, once it does.
+fn scraped(pipe: &PipeText) -> (Housepipe, Watcher) {
+    let arguments = ["run", "pipe.yaml", "--metrics-listen", "127.0.0.1:0", "--json"];
+    let process = housepipe(&arguments, Some(pipe), b"");
+    let mut url = None;
+    wait_until("the listener", || {
+        let said = process.said();
+        let told = said.split_once("url=\"").and_then(|(_, rest)| rest.split_once('"'));
+        url = told.map(|(url, _)| url.to_owned());
+        url.is_some()
+    });
+    let watcher = Watcher::new(&url.unwrap());
+    (process, watcher)
+}
+
 #[test]
 fn a_single_pipe_is_scraped_while_it_runs() {
     let stack = shared_stack();
     let mut numbered = Numbered::new(stack, &unique("scraped"), 2, true);
     numbered.produce(stack, 3_000);
     let pipe = numbered.pipe(stack).with("batch: { max_wait: 100ms }");
-    let process =
-        housepipe(&["run", "pipe.yaml", "--metrics-listen", "127.0.0.1:0", "--json"], Some(&pipe), b"");
-    let url =
-        || process.said().split("url=\"").nth(1).and_then(|rest| Some(rest.split('"').next()?.to_owned()));
-    wait_until("the listener", || url().is_some());
-    let mut watcher = Watcher::new(&url().unwrap());
+    let (process, mut watcher) = scraped(&pipe);
     let name = numbered.topic().replace('_', "-");
     watcher.until("all records", |series| {
         sum(series, "housepipe_records_loaded_total", &name)
@@ -288,15 +300,47 @@ fn a_single_pipe_is_scraped_while_it_runs() {
 }
 
 #[test]
+fn inserts_that_fail_are_counted_by_their_code_and_what_waits_grows_older() {
+    let stack = shared_stack();
+    for delivery in ["at_least_once", "exactly_once"] {
+        let proxy = Proxy::before(stack.clickhouse.url().trim_start_matches("http://"));
+        let mut numbered = Numbered::new(stack, &unique("refusing"), 1, false);
+        numbered.produce(stack, 1_000);
+        let pipe = numbered
+            .pipe(stack)
+            .replacing(stack.clickhouse.url(), &format!("http://{}", proxy.address()))
+            .with("batch: { max_wait: 100ms, max_rows: 500 }")
+            .with(&format!("delivery: {delivery}"));
+        let (process, mut watcher) = scraped(&pipe);
+        let name = numbered.topic().replace('_', "-");
+        let loaded = |series: &Series| sum(series, "housepipe_records_loaded_total", &name);
+        watcher.until("the first rows", |series| loaded(series) == 1_000.0);
+        proxy.refuse(252, "Too many parts");
+        numbered.produce(stack, 2_000);
+        let code = format!("housepipe_insert_retries_total{{pipe=\"{name}\",code=\"252\"}}");
+        watcher.until("retries", |series| series.get(&code).is_some_and(|retries| *retries >= 2.0));
+        assert_eq!(loaded(&watcher.last), 1_000.0, "{delivery}");
+        watcher
+            .until("records in flight", |series| sum(series, "housepipe_records_in_flight", &name) >= 500.0);
+        if delivery == "exactly_once" {
+            watcher
+                .until("an older range", |series| sum(series, "housepipe_pending_age_seconds", &name) >= 2.0);
+        }
+        proxy.pass_on_again();
+        watcher.until("all rows", |series| loaded(series) == 3_000.0);
+        watcher.until("nothing pending", |series| sum(series, "housepipe_pending_age_seconds", &name) == 0.0);
+        assert!(numbered.verdict(stack).is_once(), "{:?}", numbered.verdict(stack));
+        process.signal(Signal::SIGTERM);
+        process.wait().expect_success();
+    }
+}
+
+#[test]
 fn a_pipe_that_cannot_start_is_alive_and_not_ready() {
     let stack = shared_stack();
     let topic = unique("not_there");
     let pipe = PipeText::new(stack, &topic).replacing(stack.kafka.bootstrap(), "127.0.0.1:1");
-    let mut process = housepipe(&["run", "pipe.yaml", "--metrics-listen", "127.0.0.1:0"], Some(&pipe), b"");
-    let url =
-        |said: String| said.split("url=\"").nth(1).and_then(|rest| Some(rest.split('"').next()?.to_owned()));
-    wait_until("the listener", || url(process.said()).is_some());
-    let address = Watcher::new(&url(process.said()).unwrap()).address;
+    let (mut process, Watcher { address, .. }) = scraped(&pipe);
     let (alive, ready) = (get(&address, "/healthz", ""), get(&address, "/readyz", ""));
     assert_eq!(alive, (200, "ok\n".to_owned()));
     assert_eq!(ready, (503, "the pipe has not started yet\n".to_owned()));

@@ -64,7 +64,7 @@ static OF_RUNS: [(Family, Take); 29] = [
         Family::counter(
             "housepipe_records_rejected_by_code_total",
             &["pipe", "code"],
-            "The same by the code that the error table has.",
+            "Rejected records by the code that the error table has.",
         ),
         |pipe, samples| by_code(&pipe.totals.rejected_by_code, samples),
     ),
@@ -200,7 +200,7 @@ static OF_RUNS: [(Family, Take); 29] = [
         Family::gauge(
             "housepipe_partitions_stopped",
             &["pipe"],
-            "Of these, partitions that are not read any more until somebody has looked at them.",
+            "Partitions of this process that are not read any more until somebody has looked at them.",
         ),
         |pipe, samples| of_run(pipe, |run| samples.value(&[], run.partitions_stopped)),
     ),
