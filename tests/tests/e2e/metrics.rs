@@ -199,6 +199,11 @@ fn every_scrape_adds_up_over_all_that_happens_to_pipes() {
             })
         });
     }
+    // What was read before the last pause may be all there is: then it is stored before they run again.
+    watcher.until("both to run again", |series| {
+        let partitions = |name| sum(series, "housepipe_partitions", name);
+        all.iter().all(|(_, name, ..)| partitions(name) == 2.0)
+    });
     assert!(watcher.scrapes > 20, "{}", watcher.scrapes);
     for (numbered, name, ..) in &all {
         assert!(
@@ -222,7 +227,6 @@ fn every_scrape_adds_up_over_all_that_happens_to_pipes() {
                 format!("housepipe_records_rejected_by_code_total{{pipe=\"{name}\",code=\"{code}\"}}");
             assert!(watcher.last[&by_code] > 0.0, "{by_code}");
         }
-        assert_eq!(of("housepipe_partitions"), 2.0, "{name}");
         assert!(of("housepipe_partition_moves_total") >= 6.0, "{name}: three runs of two partitions");
         watcher.until("no lag", |series| sum(series, "housepipe_lag_records", name) == 0.0);
         watcher.until("nothing pending", |series| sum(series, "housepipe_pending_age_seconds", name) == 0.0);
