@@ -30,6 +30,8 @@ pub struct Served {
     /// `host:port` of the API.
     address: String,
     token: String,
+    /// Where its metrics are.
+    metrics: String,
     /// What processes have said that were ended here.
     said_before: String,
     /// One has ended by itself that was to die.
@@ -101,7 +103,7 @@ impl Served {
 
     fn not_started(folder: TempDir, state: String, arguments: &[&str]) -> Served {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let (address, token) = (String::new(), String::new());
+        let (address, token, metrics) = (String::new(), String::new(), String::new());
         Served {
             process: None,
             state,
@@ -109,6 +111,7 @@ impl Served {
             arguments,
             address,
             token,
+            metrics,
             said_before: String::new(),
             has_died: false,
         }
@@ -140,6 +143,8 @@ impl Served {
             &self.state,
             "--listen",
             "127.0.0.1:0",
+            "--metrics-listen",
+            "127.0.0.1:0",
             "--json",
             "--session-timeout",
             SESSION_S,
@@ -155,6 +160,7 @@ impl Served {
         });
         self.process = Some(process);
         let Some(url) = told["url"].as_str() else { return false };
+        told["metrics"].as_str().unwrap_or_default().clone_into(&mut self.metrics);
         let (_, address) = url.split_once("://").unwrap_or_else(|| panic!("{url}"));
         address.clone_into(&mut self.address);
         if let Some(token) = told["token"].as_str() {
@@ -178,6 +184,11 @@ impl Served {
     /// `host:port` of the API.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Where its metrics are.
+    pub fn metrics_url(&self) -> &str {
+        &self.metrics
     }
 
     /// The token of the first admin.
@@ -309,6 +320,14 @@ impl Served {
         answer.unwrap_or_else(|error| panic!("{method} {path}: {error}: {}", self.said()))
     }
 
+    /// Its metrics, scraped now.
+    ///
+    /// # Panics
+    /// Where they are not answered.
+    pub fn scrape(&self) -> String {
+        scrape(&self.metrics)
+    }
+
     /// A pipe by its id.
     ///
     /// # Panics
@@ -334,6 +353,38 @@ pub fn document(pipe: &PipeText) -> Value {
     let document = housepipe_runtime::Document::parse(&pipe.text(), "a pipe");
     let document = document.unwrap_or_else(|error| panic!("{error}"));
     serde_json::to_value(document).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The metrics at `url`, scraped now.
+///
+/// # Panics
+/// Where they are not answered.
+pub fn scrape(url: &str) -> String {
+    let (_, rest) = url.split_once("://").unwrap_or_else(|| panic!("no metrics: `{url}`"));
+    let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(ANSWER_MAX))?;
+        stream.write_all(format!("GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
+/// Fails the test unless the identity holds for every pipe of this scrape, and there is one at least.
+///
+/// # Panics
+/// With the line that breaks it.
+pub fn expect_identity_in(scraped: &str) {
+    let lines = scraped.lines().filter(|line| line.starts_with("housepipe_identity_difference{"));
+    let mut pipes = 0;
+    for line in lines {
+        pipes += 1;
+        assert!(line.ends_with(" 0"), "{line}");
+    }
+    assert!(pipes > 0, "no pipe is there: {scraped}");
 }
 
 /// Fails the test unless `read = loaded + rejected + in flight + given back`, with counters as a pipe shows them.

@@ -30,9 +30,10 @@ fn tools_for(wanted: &Wanted) -> anyhow::Result<()> {
     Ok(requirements::install(&missing, &mut Lines::default())?)
 }
 
-/// The pinned servers, which tests run against whatever servers the environment names, and a schema registry.
+/// The pinned servers, which tests run against whatever servers the environment names, a schema registry, PostgreSQL, and a
+/// reader of metrics.
 fn wanted_for_tests() -> Wanted {
-    Wanted::pinned().with_registry().with_postgres()
+    Wanted::pinned().with_registry().with_postgres().with_metrics_reader()
 }
 
 /// Makes sure that all that tests run against is in the cache.

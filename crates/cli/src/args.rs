@@ -2,6 +2,7 @@
 
 mod errors;
 mod infer;
+mod metrics;
 mod new;
 mod offsets;
 mod preview;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use errors::{ErrorsCommand, ErrorsFilter, ErrorsListArgs, ErrorsReplayArgs, KindArg};
 pub(crate) use infer::InferArgs;
+pub(crate) use metrics::{METRICS_OF_SERVE, MetricsListen};
 pub(crate) use new::NewArgs;
 pub(crate) use offsets::{OffsetsCommand, OffsetsSetArgs, OffsetsShowArgs};
 pub(crate) use preview::PreviewArgs;
@@ -152,6 +154,10 @@ pub(crate) struct RunArgs {
     /// End once every partition that this process was given was read to its end and everything is stored.
     #[arg(long)]
     pub(crate) until_caught_up: bool,
+
+    /// Serve /metrics, /healthz and /readyz there, without a token; there are no secrets in them. Without it nothing listens.
+    #[arg(long, value_name = "ADDRESS|off")]
+    pub(crate) metrics_listen: Option<MetricsListen>,
 
     #[command(flatten)]
     pub(crate) tuning: Tuning,

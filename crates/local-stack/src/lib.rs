@@ -38,6 +38,7 @@ mod command;
 mod jars;
 mod manifest;
 mod maven;
+mod metrics_reader;
 mod wheels;
 
 mod error;

@@ -7,6 +7,7 @@ mod seal;
 mod server;
 mod service;
 mod store;
+mod watch;
 mod within;
 
 pub use api::{KeyProblem, Problem, ProblemCode, openapi, router};
@@ -18,3 +19,4 @@ pub use store::{
     IdempotencyKey, NewPipe, Role, Secrets, Store, StoreAddress, StoreError, StoredPipe, StoredToken,
     TokenOwner, Wanted,
 };
+pub use watch::{Watched, metric_families, serve_metrics};

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use housepipe_tests::{
-    Numbered, Served, document, expect_identity, own_postgres, shared_stack, unique, wait_until,
+    Numbered, Served, document, expect_identity, expect_identity_in, own_postgres, shared_stack, unique, wait_until,
 };
 use serde_json::json;
 
@@ -12,6 +12,7 @@ use serde_json::json;
 fn reads(served: &Served, id: &str) -> BTreeSet<i64> {
     let pipe = served.pipe(id);
     expect_identity(&pipe["counters"]);
+    expect_identity_in(&served.scrape());
     let partitions = pipe["run"]["partitions"].as_array().cloned().unwrap_or_default();
     partitions.iter().map(|partition| partition["partition"].as_i64().unwrap()).collect()
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod auth;
+mod count;
 mod docs;
 mod events;
 mod extract;
@@ -97,6 +98,7 @@ pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
         .layer(CatchPanicLayer::custom(|_| {
             Problem::new(ProblemCode::Internal, "the service's log says more").into_response()
         }))
+        .layer(middleware::from_fn_with_state(api.clone(), count::counted))
         .with_state(api)
 }
 
