@@ -7,10 +7,11 @@ mod seal;
 mod service;
 mod store;
 mod within;
+mod work;
 
 pub use api::{KeyProblem, Problem, ProblemCode, openapi, router};
 pub use seal::{Seal, SealError};
-pub use service::{PipeView, Service, ServiceError, ServiceOptions};
+pub use service::{Drafted, PipeView, Service, ServiceError, ServiceOptions};
 pub use store::{
     CleanUp, Consumer, EVENTS_AT_ONCE_MAX, Edit, Event, EventKind, IdempotencyKey, NewPipe, Role, Secrets,
     Store, StoreAddress, StoreError, StoredPipe, StoredToken, TokenOwner, Wanted,

@@ -38,7 +38,7 @@ pub(crate) struct EventView {
     pipe_name: String,
     /// Who did it: the name of a token, or `housepipe`.
     actor: String,
-    /// What happened: `created`, `edited`, `paused`, `resumed`, `removed`, `gone`, or `stage`, and more to come.
+    /// What happened: `created`, `edited`, `paused`, `resumed`, `removed`, `replaying`, `replayed`, `gone`, or `stage`, and more to come.
     kind: String,
     /// Why, or to what.
     reason: Option<String>,

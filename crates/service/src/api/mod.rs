@@ -2,13 +2,18 @@
 
 mod auth;
 mod docs;
+mod errors;
 mod events;
 mod extract;
+mod fault;
 mod health;
 mod pipes;
 mod problem;
+mod samples;
 mod tokens;
 mod view;
+mod wizard;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +30,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use problem::{KeyProblem, Problem, ProblemCode};
+pub(crate) use work::WorkResult;
 
 use crate::service::Service;
+use crate::work::Works;
 
 /// A body may have this many bytes, at most: a pipe file's, and what JSON adds to it.
 const BODY_BYTES_MAX: usize = 8 << 20;
@@ -41,6 +48,7 @@ const HOSTS_HERE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 pub(crate) struct Api {
     service: Arc<Service>,
     hosts: Arc<[String]>,
+    works: Works,
 }
 
 impl Api {
@@ -56,7 +64,7 @@ impl Api {
 
 /// The API of `service`, which is called under the names of this machine, and under these `hosts`.
 pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
-    let api = Api { service, hosts: hosts.into() };
+    let api = Api { service, hosts: hosts.into(), works: Works::default() };
     let (calls, _) = described().split_for_parts();
     let streams = Router::new().route("/api/v1/events/stream", get(events::stream));
     // Texts and numbers: that cannot fail.
@@ -97,6 +105,19 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(pipes::file))
         .routes(routes!(pipes::pause))
         .routes(routes!(pipes::resume))
+        .routes(routes!(samples::source_of_pipe))
+        .routes(routes!(samples::destination_of_pipe))
+        .routes(routes!(errors::list))
+        .routes(routes!(errors::summary))
+        .routes(routes!(errors::replay))
+        .routes(routes!(wizard::connections))
+        .routes(routes!(wizard::list_topics))
+        .routes(routes!(samples::source))
+        .routes(routes!(samples::destination))
+        .routes(routes!(wizard::infer))
+        .routes(routes!(wizard::preview_rows))
+        .routes(routes!(wizard::check))
+        .routes(routes!(work::show, work::cancel))
         .routes(routes!(events::list))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::remove))
