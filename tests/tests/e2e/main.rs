@@ -24,6 +24,7 @@ mod rejects;
 mod schemas;
 mod security;
 mod serve;
+mod serve_wizard;
 mod starts;
 mod stopping;
 mod supervisor;

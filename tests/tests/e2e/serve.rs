@@ -13,15 +13,15 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 /// A running service, and who calls it.
-struct Served {
-    process: Option<Housepipe>,
+pub(crate) struct Served {
+    pub(crate) process: Option<Housepipe>,
     folder: tempfile::TempDir,
-    address: String,
-    token: String,
+    pub(crate) address: String,
+    pub(crate) token: String,
 }
 
 impl Served {
-    fn start() -> Served {
+    pub(crate) fn start() -> Served {
         let folder = tempfile::tempdir().unwrap();
         let mut served = Served { process: None, folder, address: String::new(), token: String::new() };
         served.start_again();
@@ -53,7 +53,7 @@ impl Served {
     }
 
     /// One call: its status, its headers, and its body.
-    fn call(
+    pub(crate) fn call(
         &self,
         method: &str,
         path: &str,
@@ -82,19 +82,19 @@ impl Served {
         (status, head.to_lowercase(), serde_json::from_str(body).unwrap_or(Value::Null))
     }
 
-    fn pipe(&self, id: &str) -> Value {
+    pub(crate) fn pipe(&self, id: &str) -> Value {
         let (status, _, pipe) = self.call("GET", &format!("/api/v1/pipes/{id}"), &[], None);
         assert_eq!(status, 200, "{pipe}");
         pipe
     }
 
-    fn wait_for_stage(&self, id: &str, stage: &str) {
+    pub(crate) fn wait_for_stage(&self, id: &str, stage: &str) {
         wait_until(&format!("the pipe to be {stage}"), || self.pipe(id)["stage"] == stage);
     }
 }
 
 /// The pipe as a document.
-fn document(pipe: &PipeText) -> Value {
+pub(crate) fn document(pipe: &PipeText) -> Value {
     serde_json::to_value(housepipe_runtime::Document::parse(&pipe.text(), "a pipe").unwrap()).unwrap()
 }
 
