@@ -35,6 +35,7 @@ mod sink;
 
 mod insert;
 mod look;
+mod newest_rows;
 mod session;
 mod settings;
 
@@ -86,6 +87,7 @@ pub use insert::{Insert, InsertFormat, Inserted};
 pub use look::Look;
 pub use memory::{BlockMark, CountedTable, TablesMark, TakenSince};
 pub use named_row::{NamedRow, cuts};
+pub use newest_rows::{NewestRows, RowsOf};
 pub use pieces::may_divide;
 pub use places::{PlaceColumns, Places};
 pub use quote::{quote_identifier, quote_string};

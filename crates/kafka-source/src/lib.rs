@@ -45,7 +45,7 @@
 //! # }
 //! ```
 //!
-//! Beside the group: [`list_topics`], [`describe_topic`], [`sample`], [`fetch`] and [`group_committed`] look at a topic without joining,
+//! Beside the group: [`list_topics`], [`Cluster`], [`describe_topic`], [`sample`], [`fetch`] and [`group_committed`] look at a topic without joining,
 //! [`preflight`] tries what a member needs, [`GroupOffsets`] looks at a group's offsets and sets them, and [`delete_group`] deletes a group.
 
 #[cfg(doctest)]
@@ -117,9 +117,9 @@ pub use preflight::{Preflight, preflight};
 pub use raw::RawSettings;
 pub use reader::{Committed, Fetched, PartitionReader, Waker};
 pub use record::{Headers, OwnedRecord, Record};
-pub use sample::{Sampled, sample};
+pub use sample::{SampleRequest, Sampled, sample, sample_of};
 pub use security::{Pem, SaslMechanism, SecretPem, Security, Tls};
 pub use source::{CommitCounts, Source};
 pub use token::{MskIam, OidcClient, TokenSource};
 pub use topic::{TopicInfo, describe_topic};
-pub use topics::{ListedTopic, list_topics};
+pub use topics::{Cluster, ListedTopic, TopicActivity, list_topics};

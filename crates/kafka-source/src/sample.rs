@@ -6,6 +6,7 @@ mod tail;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::log::LogRange;
 use crate::reading::Event;
 use crate::topic::Probe;
 use crate::{Offset, OwnedRecord, PartitionId, SourceConfig, SourceError};
@@ -22,6 +23,26 @@ const SAMPLE_BYTES_MAX: usize = 128 << 20;
 
 /// How much further back each look goes.
 const FURTHER_FACTOR: i64 = 4;
+
+/// Which records of a topic are wanted: the newest, or those before others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SampleRequest {
+    /// Records over all partitions; at most 10,000.
+    pub count: usize,
+    /// Bytes of their keys, values and headers; at most 128 MiB. There are fewer records where they are so large; one record may be larger by
+    /// itself. Twice as many are held while they are read.
+    pub bytes_max: usize,
+    /// Of these partitions only records before an offset.
+    pub before: BTreeMap<PartitionId, Offset>,
+}
+
+impl SampleRequest {
+    /// The newest `count` records.
+    pub fn newest(count: usize) -> SampleRequest {
+        SampleRequest { count, bytes_max: SAMPLE_BYTES_MAX, before: BTreeMap::new() }
+    }
+}
 
 /// The newest records of a topic.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,20 +63,38 @@ pub struct Sampled {
 /// As [`describe_topic`](crate::describe_topic), also of the brokers that lead the partitions; [`SourceError::Request`] where no record
 /// comes within `timeout`, [`SourceError::DamagedRecords`] where none can be read. A cause that is known is told within ten seconds.
 pub fn sample(config: &SourceConfig, n: usize, timeout: Duration) -> Result<Sampled, SourceError> {
+    sample_of(config, &SampleRequest::newest(n), timeout)
+}
+
+/// The same of what `request` says. What came before a page of records is had by the offsets of that page.
+///
+/// # Errors
+/// As [`sample`].
+pub fn sample_of(
+    config: &SourceConfig,
+    request: &SampleRequest,
+    timeout: Duration,
+) -> Result<Sampled, SourceError> {
     let deadline = Instant::now() + timeout;
-    let count = n.min(SAMPLE_RECORDS_MAX);
-    let probe = Probe::of_newest(config, count, SAMPLE_BYTES_MAX)?;
+    let count = request.count.min(SAMPLE_RECORDS_MAX);
+    let bytes_max = request.bytes_max.min(SAMPLE_BYTES_MAX);
+    let probe = Probe::of_newest(config, count, bytes_max)?;
     let info = probe.begin(timeout)?;
     if count == 0 {
         return Ok(Sampled::default());
     }
     let partitions: Vec<PartitionId> = (0_i32..).take(info.partitions).map(PartitionId).collect();
     let logs = probe.ranges(&partitions, deadline)?.into_iter();
+    let until = |partition: PartitionId, log: LogRange| {
+        let end = request.before.get(&partition).map_or(log.end, |before| log.end.min(*before));
+        (partition, LogRange { start: log.start, end })
+    };
     let mut tails: Vec<Tail> = logs
+        .map(|(partition, log)| until(partition, log))
         .filter(|(_, log)| log.start < log.end)
         .map(|(partition, log)| Tail::new(partition, log))
         .collect();
-    let mut newest = Newest::new(count, SAMPLE_BYTES_MAX);
+    let mut newest = Newest::new(count, bytes_max);
     let cut_short = look_back(&probe, &mut tails, &mut newest, count, deadline).err();
     let records = newest.finish();
     match cut_short {

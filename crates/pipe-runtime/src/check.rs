@@ -15,10 +15,12 @@ use crate::error::explain;
 use crate::pipe::provision::{compile, create_table, error_table, match_columns, spec_columns};
 use crate::pipe::{RunOptions, sink_config, source_config};
 use crate::pipe_file::{DeliveryMode, PipeFile, Vendor};
+pub(crate) use registry::ask as ask_registry;
 use source::{Tried, told};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// As it should be.
@@ -33,6 +35,7 @@ pub enum Verdict {
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Check {
     /// What was looked at, in a word.
     pub name: &'static str,
@@ -44,6 +47,7 @@ pub struct Check {
 
 /// Every check of a pipe, in the order in which they were made.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CheckReport {
     /// The pipe's name.
     pub pipe: String,
@@ -55,10 +59,17 @@ pub struct CheckReport {
 
 /// Looks at both ends of the pipe. Nothing is written, the consumer group is not joined.
 pub async fn check(file: &PipeFile) -> CheckReport {
+    check_telling(file, |_| ()).await
+}
+
+/// The same, and tells what it is about to look at.
+pub async fn check_telling(file: &PipeFile, tell: impl Fn(&'static str) + Send + Sync) -> CheckReport {
     let config = source_config(file, &RunOptions::default());
     let tried = tokio::task::spawn_blocking(move || Tried::by(&config));
     let mut checks = Checks(Vec::new());
+    tell("clickhouse, its table and its grants");
     let destination = destination(file, &mut checks).await;
+    tell("the brokers, the topic and the group");
     let mut all = Checks(Vec::new());
     preset(file, &mut all);
     let mut partitions = None;
@@ -72,9 +83,11 @@ pub async fn check(file: &PipeFile) -> CheckReport {
     }
     security(file, &mut all);
     if let Some(spec) = &file.schema_registry {
+        tell("the schema registry");
         all.0.push(registry::look(spec, file.delivery).await);
     }
     all.0.extend(checks.0);
+    tell("whether repeated inserts are dropped");
     match (destination, partitions) {
         (None, _) => all.add("table", Verdict::Skipped, "clickhouse did not answer".to_owned()),
         (Some(sink), Some(partitions)) => all.0.extend(repetitions(&sink, file, partitions).await),

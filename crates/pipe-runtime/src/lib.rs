@@ -31,13 +31,16 @@ pub mod delivery;
 pub mod metrics;
 
 mod check;
+mod connection;
 mod error;
 mod errors;
 mod failpoint;
+mod fault;
 mod infer;
 mod new;
 mod offline;
 mod offsets;
+mod pasted;
 mod pipe;
 mod pipe_file;
 mod preview;
@@ -47,10 +50,13 @@ mod server_start;
 mod shown;
 mod summary;
 mod supervisor;
+mod table_rows;
 mod target;
+mod topics;
 mod usage;
 
-pub use check::{Check, CheckReport, Verdict, check};
+pub use check::{Check, CheckReport, Verdict, check, check_telling};
+pub use connection::{ConnectionReport, End, EndReport, test_connections};
 pub use error::PipeError;
 pub use errors::{
     ErrorList, ErrorQuery, ErrorSummary, ErrorsError, NotReplayable, ReplayOptions, ReplayReport, Settled,
@@ -58,11 +64,13 @@ pub use errors::{
 };
 #[doc(hidden)]
 pub use failpoint::failpoint;
-pub use housepipe_ch_sink::{ErrorGroup, ListedError, RowKind};
+pub use fault::Fault;
+pub use housepipe_ch_sink::{ErrorGroup, ListedError, RowKind, RowsOf};
 pub use housepipe_kafka_source::GroupEnd;
 pub use housepipe_transform::Semantics;
 pub use infer::{
-    ColumnReport, InferError, InferReport, LeftOut, RefusedReport, SampleOrigin, infer_lines, infer_topic,
+    ColumnReport, InferError, InferReport, LeftOut, RefusedReport, SampleOrigin, infer_documents,
+    infer_lines, infer_topic,
 };
 pub use new::{Interview, NewPipe, NoAnswer, Question, new_pipe};
 pub use offline::{LineTransform, OfflineError, OfflineOptions, OfflineSummary};
@@ -73,15 +81,21 @@ pub use offsets::{
 pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, Recoveries, RunOptions};
 pub use pipe_file::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, Document, ErrorTableSpec, Key,
-    ManagedTable, PipeDraft, PipeFile, PipeFileError, PipeName, Preset, Problem, RegistrySpec, SourceSpec,
-    Starts, Surroundings, TakenApart, ThisMachine, Vendor,
+    ManagedTable, Need, PipeDraft, PipeFile, PipeFileError, PipeName, Preset, Problem, RegistrySpec,
+    SourceSpec, Starts, Surroundings, TakenApart, ThisMachine, Vendor,
 };
 pub use preview::{
     PreviewColumn, PreviewError, PreviewReject, PreviewReport, PreviewRow, SkippedKey, TableState, preview,
+    preview_pasted,
 };
-pub use sample::{FieldFilter, Sample, SampleFilter, SampleRecord, sample};
+pub use sample::{
+    FieldFilter, Sample, SampleFilter, SamplePage, SamplePlace, SampleQuery, SampleRecord, Samples, sample,
+    sample_page,
+};
 pub use summary::{Snapshot, Summary};
 pub use supervisor::{
     Generation, Intent, PipeEvent, PipeId, PipeStatus, Stage, Supervisor, SupervisorOptions,
 };
+pub use table_rows::{TableRows, table_rows};
+pub use topics::{TopicOrder, TopicPage, TopicQuery, TopicReport, topics};
 pub use usage::{Usage, of_this_process};

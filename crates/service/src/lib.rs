@@ -9,11 +9,12 @@ mod service;
 mod store;
 mod watch;
 mod within;
+mod work;
 
 pub use api::{KeyProblem, Problem, ProblemCode, openapi, router};
 pub use seal::{Seal, SealError};
 pub use server::{Tls, TlsError, serve};
-pub use service::{PipeView, Service, ServiceError, ServiceOptions};
+pub use service::{Drafted, PipeView, Service, ServiceError, ServiceOptions};
 pub use store::{
     AUDIT_AT_ONCE_MAX, Asked, AuditEntry, CleanUp, Consumer, EVENTS_AT_ONCE_MAX, Edit, Event, EventKind,
     IdempotencyKey, NewPipe, Role, Secrets, Store, StoreAddress, StoreError, StoredPipe, StoredToken,

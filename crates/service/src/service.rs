@@ -3,6 +3,7 @@
 //! Nothing is told to the supervisor but what was read from the store (`follow.rs`), so a process that is killed at any point goes on from
 //! there, and several processes that share a store do the same.
 
+mod draft;
 mod follow;
 mod leave;
 mod measure;
@@ -21,6 +22,7 @@ use crate::store::{
     CleanUp, Consumer, Edit, IdempotencyKey, NewPipe, Secrets, Store, StoreError, StoredPipe,
 };
 use crate::watch::Calls;
+pub use draft::Drafted;
 use follow::Inner;
 
 /// What messages call a pipe file that came without a name.
@@ -117,7 +119,7 @@ impl Service {
         let none = Secrets::new();
         let request = format!("{runs} {}", document.to_yaml());
         let key = key.map(|key| IdempotencyKey { key, request: self.inner.store.fingerprint(&request) });
-        let apart = document.take_apart(SENT, &self.inner.within(&none))?;
+        let apart = self.take_apart(document, &none).await?;
         let new = NewPipe {
             name: apart.file.name.to_string(),
             consumer: Consumer::of(&apart.file),
@@ -143,7 +145,7 @@ impl Service {
         let (pipe, secrets) = self.inner.store.pipe_with_secrets(id).await?;
         // Those that do not open cannot be kept, and have to be sent.
         let secrets = secrets.unwrap_or_default();
-        let apart = document.take_apart(SENT, &self.inner.within(&secrets))?;
+        let apart = self.take_apart(document, &secrets).await?;
         let wanted = apart.file.name.to_string();
         if wanted != pipe.name {
             return Err(ServiceError::Renamed { name: pipe.name, wanted });

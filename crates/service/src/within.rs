@@ -81,7 +81,7 @@ impl Surroundings for Within<'_> {
 }
 
 /// Whether an address means something else on each machine, and so is nobody's server: where clouds keep a machine's credentials.
-fn is_of_the_machine_alone(address: IpAddr) -> bool {
+pub(crate) fn is_of_the_machine_alone(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
             address.is_link_local()

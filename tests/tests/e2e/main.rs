@@ -28,6 +28,7 @@ mod serve;
 mod serve_kills;
 mod serve_security;
 mod serve_together;
+mod serve_wizard;
 mod starts;
 mod stopping;
 mod supervisor;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use housepipe_local_stack::{Silent, Wanted, prepare_wanted};
 use housepipe_runtime::metrics::{Kind, families};
 use housepipe_tests::{
-    Answer, Housepipe, Numbered, PipeText, Proxy, Served, document, housepipe, query_number, shared_stack, unique,
-    wait_until,
+    Answer, Housepipe, Numbered, PipeText, Proxy, Served, document, housepipe, query_number, shared_stack,
+    unique, wait_until,
 };
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -179,7 +179,8 @@ fn every_scrape_adds_up_over_all_that_happens_to_pipes() {
                 // While it reads.
                 1 => {
                     let etag = format!("\"{}\"", served.pipe(id)["revision"]);
-                    let Answer { status, body: answer, .. } = served.call("PUT", &path, &[("If-Match", &etag)], Some(edited));
+                    let Answer { status, body: answer, .. } =
+                        served.call("PUT", &path, &[("If-Match", &etag)], Some(edited));
                     assert_eq!(status, 200, "{answer}");
                 }
                 2 => {
@@ -249,7 +250,8 @@ fn every_scrape_adds_up_over_all_that_happens_to_pipes() {
     assert_eq!(get(&watcher.address, "/api/v1/pipes", "").0, 404, "the API is elsewhere");
 
     let (_, name, id, _) = all.swap_remove(0);
-    let Answer { status, body: leaving, .. } = served.call("DELETE", &format!("/api/v1/pipes/{id}"), &[], None);
+    let Answer { status, body: leaving, .. } =
+        served.call("DELETE", &format!("/api/v1/pipes/{id}"), &[], None);
     assert_eq!(status, 202, "{leaving}");
     wait_until("the pipe's series to be gone", || {
         let (_, text) = get(&watcher.address, "/metrics", "");

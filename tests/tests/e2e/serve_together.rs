@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use housepipe_tests::{
-    Numbered, Served, document, expect_identity, expect_identity_in, own_postgres, shared_stack, unique, wait_until,
+    Numbered, Served, document, expect_identity, expect_identity_in, own_postgres, shared_stack, unique,
+    wait_until,
 };
 use serde_json::json;
 

@@ -10,6 +10,7 @@ use crate::sink::Sink;
 
 /// A row of an error table, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, clickhouse::Row)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct ListedError {
     /// When it was written, as RFC 3339 in UTC.
@@ -48,6 +49,7 @@ pub struct ListedError {
 
 /// Rows with the same code, column and shape of message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, clickhouse::Row)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct ErrorGroup {
     /// `record` or `system`.
@@ -82,8 +84,8 @@ fn rfc3339(time: &str) -> String {
 }
 
 impl Sink {
-    /// The newest rows of the error table that `filter` lets through, newest first, at most `limit`, each with at most
-    /// `raw_bytes` of its value.
+    /// The newest rows of the error table that `filter` lets through, newest first; `skip` of them are left out, and then there are at most
+    /// `limit`, each with at most `raw_bytes` of its value.
     ///
     /// # Errors
     /// Any [`SinkError`] of a request; [`SinkError::Condition`] for a condition that is none.
@@ -91,7 +93,7 @@ impl Sink {
         &self,
         table: &str,
         filter: &ErrorFilter,
-        limit: u32,
+        (skip, limit): (u32, u32),
         raw_bytes: u32,
     ) -> Result<Vec<ListedError>, SinkError> {
         let replayed = super::claims::replayed_sql(table, &filter.pipe);
@@ -105,7 +107,7 @@ impl Sink {
              kind = 'record' AND {replayed} \
              FROM (SELECT _time, kind, code, column, message, topic, partition, offset, timestamp, key, \
              substring(raw_message, 1, {raw_bytes}) AS raw, raw_length, headers, schema_id, batch_token \
-             FROM {table} WHERE {filter} ORDER BY _time DESC, topic, partition, offset LIMIT {limit}) \
+             FROM {table} WHERE {filter} ORDER BY _time DESC, topic, partition, offset LIMIT {limit} OFFSET {skip}) \
              ORDER BY _time DESC, topic, partition, offset",
             time = rfc3339("_time"),
             filter = filter.sql(table)?,

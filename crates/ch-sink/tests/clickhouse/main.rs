@@ -7,6 +7,7 @@ mod error_log;
 mod error_system;
 mod exactly_once_check;
 mod look;
+mod newest_rows;
 mod partitions;
 mod trial;
 

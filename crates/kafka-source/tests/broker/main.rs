@@ -17,3 +17,4 @@ mod refused;
 mod rights;
 mod starting;
 mod tokens;
+mod topics;

@@ -75,7 +75,7 @@ async fn look_at_hosts(spec: &RegistrySpec, delivery: DeliveryMode) -> (Verdict,
 }
 
 /// Asks a registry for the schema that the pipe file names, or, where that names none, for any.
-async fn ask(spec: RegistrySpec) -> Result<(), RegistryError> {
+pub(crate) async fn ask(spec: RegistrySpec) -> Result<(), RegistryError> {
     let registry = Registry::new(spec.config)?;
     match &spec.target {
         Target::Root => any_answer(&registry).await,

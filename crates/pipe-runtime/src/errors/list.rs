@@ -24,6 +24,8 @@ pub struct ErrorQuery {
     pub condition: Option<String>,
     /// Also records that a replay has loaded.
     pub with_replayed: bool,
+    /// How many of the newest are left out of a list.
+    pub skip: u32,
 }
 
 impl ErrorQuery {
@@ -55,6 +57,7 @@ pub struct ErrorList {
 
 /// The errors of a pipe in groups.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorSummary {
     /// The pipe's name.
     pub pipe: String,
@@ -89,7 +92,7 @@ pub async fn list_errors(
     let (sink, table) = errors_of(file).await?;
     let filter = query.filter(file);
     check_condition(&sink, &table, &filter).await?;
-    let errors = sink.list_errors(table.name(), &filter, limit, raw_bytes).await?;
+    let errors = sink.list_errors(table.name(), &filter, (query.skip, limit), raw_bytes).await?;
     Ok(ErrorList { pipe: file.name.to_string(), error_table: table.name().to_owned(), errors })
 }
 

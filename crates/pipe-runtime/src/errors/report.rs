@@ -10,6 +10,7 @@ use super::encode::is_cut;
 
 /// Records that are refused as before, with the same code at the same column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StillRefused {
     /// The code.
     pub code: String,
@@ -23,6 +24,7 @@ pub struct StillRefused {
 
 /// Records that the error table does not keep whole; they can only be read from Kafka again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NotReplayable {
     /// Only a part was kept of what the columns ask for, because value, key or headers are too long, or, where a column is
     /// filled by `_timestamp`, no moment.
@@ -34,6 +36,7 @@ pub struct NotReplayable {
 /// What a replay did. `examined = loadable + refused by the columns + not replayable`, and, unless it is a dry run,
 /// `loadable = loaded + refused by ClickHouse`.
 #[derive(Debug, Clone, Default, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReplayReport {
     /// The pipe's name.
     pub pipe: String,

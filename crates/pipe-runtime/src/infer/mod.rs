@@ -9,14 +9,14 @@ mod table;
 mod text;
 
 use std::io::BufRead;
-use std::time::Duration;
 
 use housepipe_kafka_source::{OwnedRecord, Sampled};
 use housepipe_schema_registry::{Framing, parse_framing};
 
 use crate::error::{PipeError, explain};
+use crate::pasted;
 use crate::pipe_file::{PipeDraft, PipeFile};
-use crate::sample;
+use crate::sample::{self, Samples};
 
 pub use error::InferError;
 pub use report::{ColumnReport, InferReport, LeftOut, RefusedReport, SampleOrigin};
@@ -25,18 +25,15 @@ use gather::{Gathered, Origins};
 use lines::Lines;
 pub(crate) use schema::{Declared, newest_id as newest_schema};
 
-/// Time to fetch the samples, at most, in milliseconds.
-const SAMPLES_TIMEOUT_MS: u64 = 60_000;
-
-/// Infers the columns of the newest `count` records over all partitions, at most 10,000. A frame of a schema registry is
+/// Infers the columns of the newest records over all partitions, at most 10,000. A frame of a schema registry is
 /// taken off, as a pipe does. Where the draft has a registry, what the schema of the newest record says goes before what the
 /// samples show, or else the schema that the draft names, also of a topic that is empty yet. Joins no group, commits nothing,
 /// and asks nothing of ClickHouse.
 ///
 /// # Errors
 /// [`InferError`] where the topic or the schema cannot be read, or where nothing says which columns there are.
-pub async fn infer_topic(draft: &PipeDraft, count: usize) -> Result<InferReport, InferError> {
-    let sampled = sample::newest(draft.file(), count, Duration::from_millis(SAMPLES_TIMEOUT_MS)).await?;
+pub async fn infer_topic(draft: &PipeDraft, samples: impl Into<Samples>) -> Result<InferReport, InferError> {
+    let sampled = sample::within(draft.file(), samples.into()).await?;
     let Sampled { records, cut_short } = sampled;
     let (declared, problem) = declared_schema(draft.file(), &records).await?;
     let draft = draft.clone();
@@ -116,4 +113,28 @@ pub fn infer_lines(
         return Err(InferError::NoLines { source_name: source.to_owned() });
     }
     report::report(&gathered, draft, draft.map_or(table, PipeDraft::table))
+}
+
+/// Infers the columns of the first `count` documents that somebody has pasted: one a line, over several lines each, or as an array.
+///
+/// # Errors
+/// [`InferError`] where they hold nothing that columns could be inferred from.
+pub async fn infer_documents(
+    draft: &PipeDraft,
+    documents: String,
+    count: usize,
+) -> Result<InferReport, InferError> {
+    let draft = draft.clone();
+    // It takes all of a core: a second for some ten megabytes.
+    let work = move || {
+        let mut gathered = Gathered::new(Origins::Lines);
+        for document in pasted::documents(&documents, count) {
+            gathered.add(&document.text, false, SampleOrigin::Line { line: document.line });
+        }
+        if gathered.read() == 0 {
+            return Err(InferError::NoLines { source_name: "what was sent".to_owned() });
+        }
+        report::report(&gathered, Some(&draft), draft.table())
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| PipeError::WorkerPanicked)?
 }

@@ -14,6 +14,7 @@ use crate::pipe_file::{ColumnLines, ManagedTable, PipeDraft, TableLines, unwrita
 
 /// Where a sample came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum SampleOrigin {
     /// A record of the topic.
@@ -41,6 +42,7 @@ impl std::fmt::Display for SampleOrigin {
 
 /// What was inferred of samples.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InferReport {
     /// The pipe's name, where there is a pipe file.
     pub pipe: Option<String>,
@@ -90,6 +92,7 @@ pub struct InferReport {
 
 /// An inferred column.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ColumnReport {
     /// Its name, which is the key that fills it.
     pub name: String,
@@ -114,6 +117,7 @@ pub struct ColumnReport {
 
 /// A sample that no columns could take.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RefusedReport {
     /// Where it came from.
     #[serde(flatten)]
@@ -128,6 +132,7 @@ pub struct RefusedReport {
 
 /// A key that has no column.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LeftOut {
     /// The key.
     pub key: String,

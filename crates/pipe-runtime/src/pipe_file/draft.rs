@@ -46,11 +46,7 @@ impl PipeDraft {
     /// [`PipeFileError`] with every problem that was found.
     pub fn parse(text: &str, file: &str) -> Result<PipeDraft, PipeFileError> {
         let parsed = parse::parse(text, destination, &ThisMachine);
-        let mut file = parsed.map_err(|problems| PipeFileError::of(file, problems))?;
-        if file.destination.table.is_empty() {
-            file.destination.table.clone_from(&file.source.topic);
-        }
-        Ok(PipeDraft { file })
+        Ok(PipeDraft::from(parsed.map_err(|problems| PipeFileError::of(file, problems))?))
     }
 
     /// The topic.
@@ -67,16 +63,23 @@ impl PipeDraft {
     pub(crate) fn file(&self) -> &PipeFile {
         &self.file
     }
+
+    pub(super) fn into_file(self) -> PipeFile {
+        self.file
+    }
 }
 
 impl From<PipeFile> for PipeDraft {
-    fn from(file: PipeFile) -> PipeDraft {
+    fn from(mut file: PipeFile) -> PipeDraft {
+        if file.destination.table.is_empty() {
+            file.destination.table.clone_from(&file.source.topic);
+        }
         PipeDraft { file }
     }
 }
 
 /// What a draft needs of `destination:`.
-fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<DestinationSpec> {
+pub(super) fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<DestinationSpec> {
     let mut spec = DestinationSpec {
         url: String::new(),
         username: String::new(),

@@ -28,7 +28,7 @@ mod tests;
 use std::fmt;
 use std::path::Path;
 
-pub use document::{Document, TakenApart};
+pub use document::{Document, Need, TakenApart};
 pub use draft::PipeDraft;
 pub use preset::{Preset, Vendor};
 pub(crate) use print::{ColumnLines, TableLines, comment, quoted, unwritable};

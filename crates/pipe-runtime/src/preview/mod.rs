@@ -5,23 +5,20 @@ mod report;
 mod target;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use housepipe_kafka_source::{Offset, OwnedRecord, PartitionId, Sampled};
 use housepipe_transform::{DecodeError, Plan};
 
 use crate::error::{PipeError, explain};
 use crate::infer::SampleOrigin;
+use crate::pasted;
 use crate::pipe_file::PipeFile;
-use crate::sample;
+use crate::sample::{self, Samples};
 use crate::schemas::{Judge, Schemas};
 
 pub use report::{PreviewColumn, PreviewReject, PreviewReport, PreviewRow, SkippedKey, TableState};
 
 use target::Target;
-
-/// Time to fetch the records, at most, in milliseconds.
-const RECORDS_TIMEOUT_MS: u64 = 60_000;
 
 /// Why there is no preview.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +62,7 @@ impl Previewed {
     }
 }
 
-/// Encodes the newest `count` records over all partitions, at most 10,000, as a run would, and decodes the rows for
+/// Encodes the newest records over all partitions, at most 10,000, as a run would, and decodes the rows for
 /// people to look at. Joins no group, commits nothing, writes nothing and creates nothing that stays.
 ///
 /// An existing table gives the columns as it does for a run, and a missing one has those of the file. Where ClickHouse
@@ -75,11 +72,8 @@ impl Previewed {
 /// # Errors
 /// [`PreviewError`] where the topic cannot be read, or where a run would not start by its columns, or because ClickHouse refuses
 /// the table.
-pub async fn preview(file: &PipeFile, count: usize) -> Result<PreviewReport, PreviewError> {
-    let (sampled, target) = tokio::join!(
-        sample::newest(file, count, Duration::from_millis(RECORDS_TIMEOUT_MS)),
-        target::find(file)
-    );
+pub async fn preview(file: &PipeFile, samples: impl Into<Samples>) -> Result<PreviewReport, PreviewError> {
+    let (sampled, target) = tokio::join!(sample::within(file, samples.into()), target::find(file));
     let Sampled { records, cut_short } = sampled?;
     let records = records
         .into_iter()
@@ -98,6 +92,19 @@ pub(crate) async fn preview_documents(
     documents: Vec<Previewed>,
 ) -> Result<PreviewReport, PreviewError> {
     of_records(file, target::find(file).await?, documents).await
+}
+
+/// The same over the first `count` documents that somebody has pasted: one a line, over several lines each, or as an array.
+///
+/// # Errors
+/// [`PreviewError`] where a run would not start by its columns, or because ClickHouse refuses the table.
+pub async fn preview_pasted(
+    file: &PipeFile,
+    documents: &str,
+    count: usize,
+) -> Result<PreviewReport, PreviewError> {
+    let found = pasted::documents(documents, count).into_iter();
+    preview_documents(file, found.map(|found| Previewed::document(found.line, &found.text)).collect()).await
 }
 
 async fn of_records(

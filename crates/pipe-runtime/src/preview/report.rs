@@ -10,6 +10,7 @@ use crate::infer::SampleOrigin;
 
 /// What is known of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TableState {
     /// It exists, and its columns were taken.
@@ -22,6 +23,7 @@ pub enum TableState {
 
 /// A dry run over records: `read = accepted + rejected`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PreviewReport {
     /// The pipe's name.
     pub pipe: String,
@@ -60,6 +62,7 @@ pub struct PreviewReport {
 
 /// A column of the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PreviewColumn {
     /// Its name in the table.
     pub name: String,
@@ -72,6 +75,7 @@ pub struct PreviewColumn {
 
 /// A row as it would be stored.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PreviewRow {
     /// Where its record is.
     #[serde(flatten)]
@@ -79,11 +83,13 @@ pub struct PreviewRow {
     /// Milliseconds since 1970, where the record has a timestamp.
     pub timestamp_ms: Option<i64>,
     /// The values by column. A column is left out where the server fills it.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub row: Box<RawValue>,
 }
 
 /// A record that would be rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PreviewReject {
     /// Where it is.
     #[serde(flatten)]
@@ -106,6 +112,7 @@ pub struct PreviewReject {
 
 /// A key of records that no column takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SkippedKey {
     /// The key.
     pub key: String,

@@ -1,10 +1,11 @@
 //! Records of the topic, shown without joining the group or committing.
 
 mod filter;
+mod page;
 
 use std::time::Duration;
 
-use housepipe_kafka_source::{OwnedRecord, Sampled};
+use housepipe_kafka_source::{OwnedRecord, SampleRequest, Sampled};
 use housepipe_schema_registry::{Framing, parse_framing};
 use serde::Serialize;
 
@@ -13,12 +14,47 @@ use crate::pipe::{RunOptions, source_config};
 use crate::pipe_file::PipeFile;
 
 pub use filter::{FieldFilter, SampleFilter};
+pub use page::{SamplePage, SamplePlace, SampleQuery, sample_page};
 
 /// Time to fetch samples, at most, in milliseconds.
 const SAMPLE_TIMEOUT_MS: u64 = 10_000;
 
+/// Bytes of samples that are held, at most, unless somebody asks for fewer.
+const SAMPLE_BYTES_MAX: usize = 128 << 20;
+
+/// How many of the newest records are looked at, within which limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Samples {
+    /// Records over all partitions; at most 10,000.
+    pub count: usize,
+    /// Bytes of them, at most; twice as many are held while they are read. Up to 128 MiB.
+    pub bytes_max: usize,
+    /// Time to fetch them, at most, in milliseconds.
+    pub timeout_ms: u64,
+}
+
+impl Samples {
+    fn timeout(self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+
+    pub(crate) fn request(self) -> SampleRequest {
+        let mut request = SampleRequest::newest(self.count);
+        request.bytes_max = self.bytes_max;
+        request
+    }
+}
+
+/// So many records, in a minute at most.
+impl From<usize> for Samples {
+    fn from(count: usize) -> Samples {
+        Samples { count, bytes_max: SAMPLE_BYTES_MAX, timeout_ms: 60_000 }
+    }
+}
+
 /// One record of the topic, as text where it is text.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SampleRecord {
     /// The partition that it is in.
     pub partition: i32,
@@ -36,6 +72,19 @@ pub struct SampleRecord {
     pub value_bytes: Option<usize>,
     /// The value without its framing; bytes that are not UTF-8 are shown as U+FFFD.
     pub value: Option<String>,
+}
+
+impl SampleRecord {
+    /// The same with so many bytes of its value, at most.
+    #[must_use]
+    pub fn cut(mut self, bytes_max: usize) -> SampleRecord {
+        if let Some(value) = &mut self.value
+            && value.len() > bytes_max
+        {
+            value.truncate(value.floor_char_boundary(bytes_max));
+        }
+        self
+    }
 }
 
 /// Records of a topic.
@@ -70,10 +119,24 @@ pub async fn sample(
 
 /// The newest `count` records as they are, oldest first; a part of them where no more came in time.
 pub(crate) async fn newest(file: &PipeFile, count: usize, timeout: Duration) -> Result<Sampled, PipeError> {
+    newest_of(file, SampleRequest::newest(count), timeout).await
+}
+
+/// The same of what `request` says.
+pub(crate) async fn newest_of(
+    file: &PipeFile,
+    request: SampleRequest,
+    timeout: Duration,
+) -> Result<Sampled, PipeError> {
     let config = source_config(file, &RunOptions::default());
     let sampled =
-        tokio::task::spawn_blocking(move || housepipe_kafka_source::sample(&config, count, timeout));
+        tokio::task::spawn_blocking(move || housepipe_kafka_source::sample_of(&config, &request, timeout));
     Ok(sampled.await.map_err(|_| PipeError::WorkerPanicked)??)
+}
+
+/// The newest records within these limits.
+pub(crate) async fn within(file: &PipeFile, samples: Samples) -> Result<Sampled, PipeError> {
+    newest_of(file, samples.request(), samples.timeout()).await
 }
 
 fn show(record: &OwnedRecord) -> SampleRecord {

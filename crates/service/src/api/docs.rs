@@ -19,10 +19,10 @@ pub(crate) enum Failures {
     /// The token's role does not allow it, or the request came from elsewhere.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(Problem),
-    /// There is no such pipe.
+    /// There is no such pipe, or no such work.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(Problem),
-    /// The name is taken, or the pipe is being removed.
+    /// The name is taken, the pipe is being removed, or a replay is under way.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(Problem),
     /// The pipe was changed since the `ETag` in `If-Match`.
@@ -34,15 +34,15 @@ pub(crate) enum Failures {
     /// The body has another media type.
     #[response(status = 415, content_type = "application/problem+json")]
     MediaType(Problem),
-    /// The pipe file cannot be used.
+    /// The pipe file cannot be used, or an end of the pipe refuses something, or is out of reach.
     #[response(status = 422, content_type = "application/problem+json")]
     Invalid(Problem),
     /// `If-Match` is missing.
     #[response(status = 428, content_type = "application/problem+json")]
     IfMatch(Problem),
-    /// As many listen to events already as may at once.
-    #[response(status = 429, content_type = "application/problem+json")]
-    Busy(Problem),
+    /// Too much is under way.
+    #[response(status = 429, content_type = "application/problem+json", headers(("retry-after", description = "Seconds to wait")))]
+    TooMuch(Problem),
     /// A defect of housepipe.
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(Problem),
@@ -62,6 +62,9 @@ pub(crate) enum Failures {
     security(("token" = [])),
     tags(
         (name = "pipes", description = "Pipes, and what is wanted of them"),
+        (name = "wizard", description = "Looks at the ends of a pipe that is, or is to be"),
+        (name = "errors", description = "Records that could not be loaded"),
+        (name = "work", description = "What takes longer than a call waits"),
         (name = "events", description = "What has happened to them"),
         (name = "tokens", description = "Who may call"),
         (name = "health", description = "The process itself")

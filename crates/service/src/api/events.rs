@@ -40,7 +40,7 @@ pub(crate) struct EventView {
     pipe_name: String,
     /// Who did it: the name of a token, or `housepipe`.
     actor: String,
-    /// What happened: `created`, `edited`, `paused`, `resumed`, `removed`, `gone`, or `stage`, and more to come.
+    /// What happened: `created`, `edited`, `paused`, `resumed`, `removed`, `replaying`, `replayed`, `gone`, or `stage`, and more to come.
     kind: String,
     /// Why, or to what.
     reason: Option<String>,
@@ -133,7 +133,7 @@ pub(crate) async fn stream(
     };
     let Ok(place) = Arc::clone(&api.streams).try_acquire_owned() else {
         return Err(Problem::new(
-            ProblemCode::TooManyStreams,
+            ProblemCode::TooMuchWork,
             "end one of the others, or read the events page by page",
         ));
     };

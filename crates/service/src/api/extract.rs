@@ -1,5 +1,7 @@
 //! What requests carry, with problem details where it is not as it should be.
 
+use std::ops::RangeInclusive;
+
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -8,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
-use super::problem::Problem;
+use super::problem::{Problem, ProblemCode};
 
 /// A body of JSON.
 #[derive(Debug)]
@@ -51,6 +53,21 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
             Path::<T>::from_request_parts(parts, state).await.map_err(|r: PathRejection| Problem::from(r))?;
         Ok(At(value))
     }
+}
+
+/// The number at `key`, or `default` where there is none.
+pub(crate) fn bounded(
+    key: &str,
+    number: Option<u32>,
+    default: u32,
+    range: RangeInclusive<u32>,
+) -> Result<u32, Problem> {
+    let number = number.unwrap_or(default);
+    if range.contains(&number) {
+        return Ok(number);
+    }
+    let detail = format!("`{key}` is from {} to {}", range.start(), range.end());
+    Err(Problem::new(ProblemCode::InvalidRequest, detail))
 }
 
 /// Which pipe.

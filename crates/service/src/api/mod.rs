@@ -4,14 +4,19 @@ mod audit;
 mod auth;
 mod count;
 mod docs;
+mod errors;
 mod events;
 mod extract;
+mod fault;
 mod health;
 mod pipes;
 mod problem;
+mod samples;
 mod strangers;
 mod tokens;
 mod view;
+mod wizard;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +36,10 @@ use strangers::Strangers;
 use tokio::sync::Semaphore;
 
 pub use problem::{KeyProblem, Problem, ProblemCode};
+pub(crate) use work::WorkResult;
 
 use crate::service::Service;
+use crate::work::Works;
 
 /// A body may have this many bytes, at most: a pipe file's, and what JSON adds to it.
 const BODY_BYTES_MAX: usize = 8 << 20;
@@ -53,6 +60,7 @@ pub(crate) struct Api {
     strangers: Arc<Strangers>,
     /// Places for those who listen to events.
     streams: Arc<Semaphore>,
+    works: Works,
 }
 
 impl Api {
@@ -72,6 +80,7 @@ pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
         service,
         hosts: hosts.into(),
         strangers: Arc::default(),
+        works: Works::default(),
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
     };
     let (calls, _) = described().split_for_parts();
@@ -117,6 +126,19 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(pipes::file))
         .routes(routes!(pipes::pause))
         .routes(routes!(pipes::resume))
+        .routes(routes!(samples::source_of_pipe))
+        .routes(routes!(samples::destination_of_pipe))
+        .routes(routes!(errors::list))
+        .routes(routes!(errors::summary))
+        .routes(routes!(errors::replay))
+        .routes(routes!(wizard::connections))
+        .routes(routes!(wizard::list_topics))
+        .routes(routes!(samples::source))
+        .routes(routes!(samples::destination))
+        .routes(routes!(wizard::infer))
+        .routes(routes!(wizard::preview_rows))
+        .routes(routes!(wizard::check))
+        .routes(routes!(work::show, work::cancel))
         .routes(routes!(events::list))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::remove))

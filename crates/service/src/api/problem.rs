@@ -13,6 +13,9 @@ use crate::store::StoreError;
 /// The media type of problem details.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
+/// When to come again where too much is under way, in seconds.
+const RETRY_AFTER_S: &str = "5";
+
 /// Problems of a pipe file that one answer has, at most.
 const ERRORS_MAX: usize = 100;
 
@@ -58,8 +61,44 @@ pub enum ProblemCode {
     PipeRenamed,
     /// The `Idempotency-Key` came with another request before.
     IdempotencyKeyReused,
-    /// As many listen to events already as may at once.
-    TooManyStreams,
+    /// There is no such work of this token, or it was forgotten.
+    NoSuchWork,
+    /// Too much work is under way.
+    TooMuchWork,
+    /// The result is larger than one may be.
+    ResultTooLarge,
+    /// No broker is reached, or what answers is none.
+    SourceUnreachable,
+    /// ClickHouse is not reached, or what answers is something else.
+    DestinationUnreachable,
+    /// The schema registry is not reached, or what answers is none.
+    RegistryUnreachable,
+    /// An end of the pipe does not know who asks.
+    NotAuthenticatedThere,
+    /// An end of the pipe knows who asks, and does not allow it.
+    NotAllowedThere,
+    /// The brokers have no such topic.
+    NoSuchTopic,
+    /// ClickHouse has no such table.
+    NoSuchTable,
+    /// The brokers refuse something.
+    SourceRefused,
+    /// ClickHouse refuses something.
+    DestinationRefused,
+    /// The registry has no schema that can be used.
+    SchemaUnusable,
+    /// The columns do not fit the table, or cannot be filled.
+    ColumnsUnusable,
+    /// There are no samples of which columns could be made.
+    NothingToInfer,
+    /// The pipe has no error table, or it was not created yet.
+    NoErrorTable,
+    /// The condition is none.
+    InvalidCondition,
+    /// Another replay of the pipe is under way.
+    ReplayUnderWay,
+    /// A replay cannot go on without the risk of loading records twice, or leaving them out.
+    ReplayHeld,
     /// The store does not answer.
     StoreUnavailable,
     /// It took too long.
@@ -72,9 +111,11 @@ impl ProblemCode {
     fn status(self) -> StatusCode {
         match self {
             ProblemCode::InvalidRequest => StatusCode::BAD_REQUEST,
-            ProblemCode::NoSuchPath | ProblemCode::NoSuchPipe | ProblemCode::NoSuchToken => {
-                StatusCode::NOT_FOUND
-            }
+            ProblemCode::NoSuchPath
+            | ProblemCode::NoSuchPipe
+            | ProblemCode::NoSuchToken
+            | ProblemCode::NoSuchWork => StatusCode::NOT_FOUND,
+            ProblemCode::TooMuchWork => StatusCode::TOO_MANY_REQUESTS,
             ProblemCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             ProblemCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ProblemCode::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -83,13 +124,29 @@ impl ProblemCode {
             ProblemCode::NameTaken
             | ProblemCode::GroupTaken
             | ProblemCode::LastAdmin
-            | ProblemCode::PipeLeaving => StatusCode::CONFLICT,
+            | ProblemCode::PipeLeaving
+            | ProblemCode::ReplayUnderWay => StatusCode::CONFLICT,
             ProblemCode::PipeChanged => StatusCode::PRECONDITION_FAILED,
             ProblemCode::IfMatchRequired => StatusCode::PRECONDITION_REQUIRED,
-            ProblemCode::InvalidPipe | ProblemCode::PipeRenamed | ProblemCode::IdempotencyKeyReused => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
-            ProblemCode::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
+            ProblemCode::InvalidPipe
+            | ProblemCode::PipeRenamed
+            | ProblemCode::IdempotencyKeyReused
+            | ProblemCode::ResultTooLarge
+            | ProblemCode::SourceUnreachable
+            | ProblemCode::DestinationUnreachable
+            | ProblemCode::RegistryUnreachable
+            | ProblemCode::NotAuthenticatedThere
+            | ProblemCode::NotAllowedThere
+            | ProblemCode::NoSuchTopic
+            | ProblemCode::NoSuchTable
+            | ProblemCode::SourceRefused
+            | ProblemCode::DestinationRefused
+            | ProblemCode::SchemaUnusable
+            | ProblemCode::ColumnsUnusable
+            | ProblemCode::NothingToInfer
+            | ProblemCode::NoErrorTable
+            | ProblemCode::InvalidCondition
+            | ProblemCode::ReplayHeld => StatusCode::UNPROCESSABLE_ENTITY,
             ProblemCode::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             ProblemCode::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -118,7 +175,25 @@ impl ProblemCode {
             ProblemCode::InvalidPipe => "the pipe file cannot be used",
             ProblemCode::PipeRenamed => "a pipe keeps its name",
             ProblemCode::IdempotencyKeyReused => "the idempotency key came with another request before",
-            ProblemCode::TooManyStreams => "as many listen already as may at once",
+            ProblemCode::NoSuchWork => "there is no such work",
+            ProblemCode::TooMuchWork => "too much work is under way",
+            ProblemCode::ResultTooLarge => "the result is too large",
+            ProblemCode::SourceUnreachable => "the brokers are not reached",
+            ProblemCode::DestinationUnreachable => "clickhouse is not reached",
+            ProblemCode::RegistryUnreachable => "the schema registry is not reached",
+            ProblemCode::NotAuthenticatedThere => "an end of the pipe does not know who asks",
+            ProblemCode::NotAllowedThere => "an end of the pipe does not allow it",
+            ProblemCode::NoSuchTopic => "there is no such topic",
+            ProblemCode::NoSuchTable => "there is no such table",
+            ProblemCode::SourceRefused => "the brokers refuse it",
+            ProblemCode::DestinationRefused => "clickhouse refuses it",
+            ProblemCode::SchemaUnusable => "the schema cannot be used",
+            ProblemCode::ColumnsUnusable => "the columns cannot be used",
+            ProblemCode::NothingToInfer => "there is nothing to infer columns from",
+            ProblemCode::NoErrorTable => "there is no error table",
+            ProblemCode::InvalidCondition => "the condition cannot be used",
+            ProblemCode::ReplayUnderWay => "another replay is under way",
+            ProblemCode::ReplayHeld => "the replay cannot go on",
             ProblemCode::StoreUnavailable => "the store does not answer",
             ProblemCode::TimedOut => "it took too long",
             ProblemCode::Internal => "a defect of housepipe",
@@ -188,6 +263,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"housepipe\""));
+        }
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
         }
         response
     }

@@ -26,6 +26,10 @@ pub enum EventKind {
     Resumed,
     /// Somebody removed it; it ends, and is cleaned up after.
     Removed,
+    /// Somebody has begun to load records of its error table.
+    Replaying,
+    /// That has come to its end; the reason says what was loaded.
+    Replayed,
     /// Nothing is left of it but its events.
     Gone,
     /// It has come to another stage of its life by itself; the reason begins with its name.
@@ -41,6 +45,8 @@ impl EventKind {
             EventKind::Paused => "paused",
             EventKind::Resumed => "resumed",
             EventKind::Removed => "removed",
+            EventKind::Replaying => "replaying",
+            EventKind::Replayed => "replayed",
             EventKind::Gone => "gone",
             EventKind::Stage => "stage",
         }
@@ -120,6 +126,23 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut transaction = self.pool.begin().await?;
         add_at(&mut transaction, pipe, name, super::pipes::HOUSEPIPE, at_ms, kind, reason).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Tells of something that somebody does with a pipe now, and that changes nothing of what is wanted.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn tell_by(
+        &self,
+        actor: &str,
+        pipe: (&str, &str),
+        kind: EventKind,
+        reason: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        add(&mut transaction, pipe.0, pipe.1, actor, kind, reason).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -3,11 +3,14 @@
 //! Whoever stores pipe files of others keeps the secrets elsewhere, and shows the rest. Which values are secrets only the parser knows, so
 //! it tells. In the document `${secret:PATH}` stands in place of each, where PATH is that of the key, such as `source.auth.password`.
 
+mod draft;
 mod serialize;
 
 use std::fmt;
 
 use secrecy::SecretString;
+
+pub use draft::Need;
 
 use super::surroundings::{Outside, Surroundings};
 use super::yaml::{self, Node, Value};
@@ -66,11 +69,20 @@ impl Document {
     /// # Errors
     /// [`PipeFileError`] with every problem that was found.
     pub fn take_apart(
-        mut self,
+        self,
         file: &str,
         surroundings: &dyn Surroundings,
     ) -> Result<TakenApart, PipeFileError> {
-        let (pipe, paths) = self.understand(file, surroundings)?;
+        self.take_apart_by(file, parse::destination, surroundings)
+    }
+
+    fn take_apart_by(
+        mut self,
+        file: &str,
+        destination: parse::ReadDestination,
+        surroundings: &dyn Surroundings,
+    ) -> Result<TakenApart, PipeFileError> {
+        let (pipe, paths) = self.understand(file, destination, surroundings)?;
         let (mut secrets, mut kept) = (Vec::new(), Vec::new());
         for path in paths {
             // The parser has read a text there.
@@ -99,7 +111,7 @@ impl Document {
     /// # Errors
     /// [`PipeFileError`] with every problem that was found.
     pub fn read(&self, file: &str, surroundings: &dyn Surroundings) -> Result<PipeFile, PipeFileError> {
-        self.understand(file, surroundings).map(|(pipe, _)| pipe)
+        self.understand(file, parse::destination, surroundings).map(|(pipe, _)| pipe)
     }
 
     /// What decides where the secrets of the block `source`, `schema_registry` or `destination` are sent, as text to compare: whoever changes it
@@ -125,10 +137,11 @@ impl Document {
     fn understand(
         &self,
         file: &str,
+        destination: parse::ReadDestination,
         surroundings: &dyn Surroundings,
     ) -> Result<(PipeFile, Vec<String>), PipeFileError> {
         let outside = Outside::new(surroundings);
-        let pipe = parse::parse_node(&self.root, parse::destination, &outside)
+        let pipe = parse::parse_node(&self.root, destination, &outside)
             .map_err(|problems| PipeFileError::of(file, problems))?;
         Ok((pipe, outside.into_secrets()))
     }
