@@ -3,15 +3,17 @@
 //! Whoever stores pipe files of others keeps the secrets elsewhere, and shows the rest. Which values are secrets only the parser knows, so
 //! it tells. In the document `${secret:PATH}` stands in place of each, where PATH is that of the key, such as `source.auth.password`.
 
+mod resolve;
 mod serialize;
 
 use std::fmt;
+use std::path::Path;
 
 use secrecy::SecretString;
 
-use super::surroundings::{Outside, Surroundings};
+use super::surroundings::{Noted, Outside, Surroundings};
 use super::yaml::{self, Node, Value};
-use super::{PipeFile, PipeFileError, Problem, parse, print};
+use super::{PipeFile, PipeFileError, Problem, parse, print, read_text};
 
 /// A pipe file before it is understood: keys and values in their order. As JSON it is what `serde` makes of it, in both directions.
 ///
@@ -52,6 +54,14 @@ pub struct TakenApart {
 }
 
 impl Document {
+    /// The document in the file at `path`. Only its form is looked at.
+    ///
+    /// # Errors
+    /// [`PipeFileError`] where it cannot be read, or is no YAML.
+    pub fn load(path: &Path) -> Result<Document, PipeFileError> {
+        Document::parse(&read_text(path)?, &path.display().to_string())
+    }
+
     /// The document that `text` holds; `file` is the name that messages carry. Only its form is looked at.
     ///
     /// # Errors
@@ -70,9 +80,9 @@ impl Document {
         file: &str,
         surroundings: &dyn Surroundings,
     ) -> Result<TakenApart, PipeFileError> {
-        let (pipe, paths) = self.understand(file, surroundings)?;
+        let (pipe, noted) = self.understand(file, surroundings)?;
         let (mut secrets, mut kept) = (Vec::new(), Vec::new());
-        for path in paths {
+        for path in noted.secrets {
             // The parser has read a text there.
             let Some(Value::Text(text) | Value::Plain(text)) = self.root.value_at(&path) else { continue };
             let reference = format!("${{secret:{path}}}");
@@ -126,11 +136,11 @@ impl Document {
         &self,
         file: &str,
         surroundings: &dyn Surroundings,
-    ) -> Result<(PipeFile, Vec<String>), PipeFileError> {
+    ) -> Result<(PipeFile, Noted), PipeFileError> {
         let outside = Outside::new(surroundings);
         let pipe = parse::parse_node(&self.root, parse::destination, &outside)
             .map_err(|problems| PipeFileError::of(file, problems))?;
-        Ok((pipe, outside.into_secrets()))
+        Ok((pipe, outside.into_noted()))
     }
 }
 
