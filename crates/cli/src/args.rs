@@ -4,7 +4,9 @@ mod errors;
 mod infer;
 mod new;
 mod offsets;
+mod pipes;
 mod preview;
+mod remote;
 mod sample;
 mod serve;
 
@@ -16,7 +18,11 @@ pub(crate) use errors::{ErrorsCommand, ErrorsFilter, ErrorsListArgs, ErrorsRepla
 pub(crate) use infer::InferArgs;
 pub(crate) use new::NewArgs;
 pub(crate) use offsets::{OffsetsCommand, OffsetsSetArgs, OffsetsShowArgs};
+pub(crate) use pipes::{
+    CreateArgs, EditArgs, EventsArgs, PipesArgs, PipesCommand, RemoveArgs, SentFile, TellArgs, WaitArgs,
+};
 pub(crate) use preview::PreviewArgs;
+pub(crate) use remote::ServerArgs;
 pub(crate) use sample::SampleArgs;
 pub(crate) use serve::ServeArgs;
 
@@ -136,6 +142,14 @@ pub(crate) enum Command {
         after_help = "Examples:\n  housepipe serve\n  housepipe serve --state /var/lib/housepipe/state.db --listen 127.0.0.1:9000\n  HOUSEPIPE_STATE=postgres://… HOUSEPIPE_SECRET_KEY=… housepipe serve"
     )]
     Serve(Box<ServeArgs>),
+    /// Look at the pipes of a running service, and define and change them.
+    ///
+    /// The service is the one of --server, and knows you by a token: HOUSEPIPE_TOKEN, or --token-file. Pipes are named by
+    /// their names or ids. A pipe file is the same that `housepipe run` takes.
+    #[command(
+        after_help = "Examples:\n  export HOUSEPIPE_SERVER=https://pipes.example.com HOUSEPIPE_TOKEN=hpt_…\n  housepipe pipes create clicks.yaml --wait\n  housepipe pipes list\n  housepipe pipes show clicks --json | jq .stage\n  housepipe pipes events clicks --follow\n  housepipe pipes pause clicks --wait && housepipe pipes resume clicks\n  housepipe pipes remove clicks --consumer-group"
+    )]
+    Pipes(PipesArgs),
     /// Start a real broker and a real ClickHouse on this machine, fill a topic with sample events, and run a pipe.
     ///
     /// Everything listens on loopback, on free ports, in a folder that goes away at the end. The first run downloads

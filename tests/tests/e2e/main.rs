@@ -17,6 +17,7 @@ mod mistakes;
 mod new;
 mod offsets;
 mod partitions;
+mod pipes;
 mod preview;
 mod rebalance;
 mod refused_rows;

@@ -6,6 +6,7 @@ pub(crate) mod errors;
 pub(crate) mod infer;
 pub(crate) mod new;
 pub(crate) mod offsets;
+pub(crate) mod pipes;
 pub(crate) mod preview;
 pub(crate) mod run;
 pub(crate) mod sample;

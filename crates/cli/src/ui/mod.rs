@@ -16,7 +16,7 @@ use housepipe_runtime::Summary;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
 
-pub(crate) use numbers::{count, seconds};
+pub(crate) use numbers::{bytes, count, seconds};
 pub(crate) use pipe_display::PipeDisplay;
 pub(crate) use preview::{preview_lines, terminal_width};
 pub(crate) use prompt::{Prompt, show_input};
