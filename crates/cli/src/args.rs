@@ -9,6 +9,7 @@ mod preview;
 mod remote;
 mod sample;
 mod serve;
+mod top;
 
 use std::path::PathBuf;
 
@@ -25,6 +26,7 @@ pub(crate) use preview::PreviewArgs;
 pub(crate) use remote::ServerArgs;
 pub(crate) use sample::SampleArgs;
 pub(crate) use serve::ServeArgs;
+pub(crate) use top::TopArgs;
 
 /// Loads Kafka topics into ClickHouse tables, continuously.
 ///
@@ -150,6 +152,16 @@ pub(crate) enum Command {
         after_help = "Examples:\n  export HOUSEPIPE_SERVER=https://pipes.example.com HOUSEPIPE_TOKEN=hpt_…\n  housepipe pipes create clicks.yaml --wait\n  housepipe pipes list\n  housepipe pipes show clicks --json | jq .stage\n  housepipe pipes events clicks --follow\n  housepipe pipes pause clicks --wait && housepipe pipes resume clicks\n  housepipe pipes remove clicks --consumer-group"
     )]
     Pipes(PipesArgs),
+    /// Watch the pipes of a running service on a terminal.
+    ///
+    /// A table of pipes, the furthest behind first, with rates, the last minute, lag and rejects; it is looked at each second.
+    /// Keys: arrows or j and k select, enter opens a pipe with its partitions, rejects and events, p pauses or resumes it, s sorts
+    /// by something else, / filters, q ends. Without a terminal, with --once and with --json the pipes are printed once. With
+    /// --metrics it watches what metrics in Prometheus text tell.
+    #[command(
+        after_help = "Examples:\n  housepipe top\n  housepipe top --server https://pipes.example.com --ca ca.pem --token-file ~/.housepipe-token\n  housepipe top --json | jq '.pipes[] | select(.stage != \"running\")'\n  housepipe top --metrics http://127.0.0.1:9464"
+    )]
+    Top(TopArgs),
     /// Start a real broker and a real ClickHouse on this machine, fill a topic with sample events, and run a pipe.
     ///
     /// Everything listens on loopback, on free ports, in a folder that goes away at the end. The first run downloads

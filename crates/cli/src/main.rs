@@ -44,6 +44,7 @@ fn main() -> std::process::ExitCode {
             Command::Offsets(OffsetsCommand::Set(args)) => commands::offsets::set::run(args, &ui).await,
             Command::Serve(args) => commands::serve::run(*args, &ui).await,
             Command::Pipes(args) => commands::pipes::run(args, &ui).await,
+            Command::Top(args) => commands::top::run(args, &ui).await,
             Command::Transform(args) => commands::transform::run(&args, &ui),
             Command::Demo(args) => commands::demo::run(args, &ui).await,
         }

@@ -30,6 +30,7 @@ mod stopping;
 mod supervisor;
 mod system_errors;
 mod table_changes;
+mod top;
 mod topic_changes;
 mod topic_gaps;
 mod topic_made_anew;

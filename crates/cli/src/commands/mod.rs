@@ -11,4 +11,5 @@ pub(crate) mod preview;
 pub(crate) mod run;
 pub(crate) mod sample;
 pub(crate) mod serve;
+pub(crate) mod top;
 pub(crate) mod transform;

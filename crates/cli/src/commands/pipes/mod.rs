@@ -10,6 +10,9 @@ mod remove;
 mod send;
 mod wait;
 
+pub(crate) use connect::{address, connect};
+pub(crate) use events::line as event_line;
+pub(crate) use look::{cells, now, since};
 
 use std::io::{IsTerminal, stderr, stdin};
 use std::process::ExitCode;
@@ -30,7 +33,7 @@ fn must_be_asked(is_agreed: bool, what: &str, ui: &Ui) -> Result<(), Exit> {
 }
 
 pub(crate) async fn run(args: PipesArgs, ui: &Ui) -> Result<ExitCode, Exit> {
-    let remote = connect::connect(&args.server)?;
+    let remote = connect(&args.server)?;
     match args.command {
         PipesCommand::List => look::list(&remote, ui).await,
         PipesCommand::Show(args) => look::show(&remote, &args.pipe, ui).await,
