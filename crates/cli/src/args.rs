@@ -1,11 +1,14 @@
 //! Commands and flags, with the help that teaches them.
 
+mod completions;
 mod errors;
 mod infer;
 mod new;
 mod offsets;
 mod pipes;
 mod preview;
+#[cfg(test)]
+mod reference;
 mod remote;
 mod sample;
 mod serve;
@@ -15,6 +18,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use completions::CompletionsArgs;
 pub(crate) use errors::{ErrorsCommand, ErrorsFilter, ErrorsListArgs, ErrorsReplayArgs, KindArg};
 pub(crate) use infer::InferArgs;
 pub(crate) use new::NewArgs;
@@ -162,6 +166,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  housepipe top\n  housepipe top --server https://pipes.example.com --ca ca.pem --token-file ~/.housepipe-token\n  housepipe top --json | jq '.pipes[] | select(.stage != \"running\")'\n  housepipe top --metrics http://127.0.0.1:9464"
     )]
     Top(TopArgs),
+    /// Print what a shell needs to complete commands and flags.
+    #[command(
+        after_help = "Examples:\n  housepipe completions bash > /etc/bash_completion.d/housepipe\n  housepipe completions zsh > \"${fpath[1]}/_housepipe\"\n  housepipe completions fish > ~/.config/fish/completions/housepipe.fish"
+    )]
+    Completions(CompletionsArgs),
     /// Start a real broker and a real ClickHouse on this machine, fill a topic with sample events, and run a pipe.
     ///
     /// Everything listens on loopback, on free ports, in a folder that goes away at the end. The first run downloads

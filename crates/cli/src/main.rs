@@ -45,6 +45,7 @@ fn main() -> std::process::ExitCode {
             Command::Serve(args) => commands::serve::run(*args, &ui).await,
             Command::Pipes(args) => commands::pipes::run(args, &ui).await,
             Command::Top(args) => commands::top::run(args, &ui).await,
+            Command::Completions(args) => commands::completions::run(&args),
             Command::Transform(args) => commands::transform::run(&args, &ui),
             Command::Demo(args) => commands::demo::run(args, &ui).await,
         }
