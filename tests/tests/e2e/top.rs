@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
 use housepipe_tests::{Terminal, housepipe, produce, query_number, shared_stack, unique, wait_until};
+use nix::sys::signal::Signal;
 
 use crate::pipes::{Service, pipe};
 
@@ -41,12 +42,16 @@ fn pipes_are_watched_opened_and_paused_on_a_terminal_that_is_given_back() {
     assert!(top.shows_typing(), "the terminal is as it was");
     assert!(top.shown().trim_end().ends_with(LEAVES), "{}", top.shown());
 
-    // Ctrl-C is as good as q, and without a terminal everything is told once.
-    let mut interrupted = Terminal::start(&[&["top"], &flags[..]].concat());
-    interrupted.wait_for("1 paused");
-    interrupted.type_keys("\u{3}");
-    assert_eq!(interrupted.wait(), Some(0));
-    assert!(interrupted.shows_typing() && interrupted.shown().contains(LEAVES));
+    // Ctrl-C is as good as q, and so is a signal.
+    let ends: [fn(&mut Terminal); 2] = [|top| top.type_keys("\u{3}"), |top| top.signal(Signal::SIGTERM)];
+    for end in ends {
+        let mut interrupted = Terminal::start(&[&["top"], &flags[..]].concat());
+        interrupted.wait_for("1 paused");
+        end(&mut interrupted);
+        assert_eq!(interrupted.wait(), Some(0));
+        assert!(interrupted.shows_typing() && interrupted.shown().contains(LEAVES));
+    }
+    // Without a terminal everything is told once.
     let once =
         housepipe(&[&["top", "--json"], &flags[..]].concat(), None, b"").wait().expect_success().json();
     assert_eq!(
