@@ -1,6 +1,6 @@
 //! `housepipe pipes list`, `show` and `file`.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -187,7 +187,13 @@ pub(super) async fn file(remote: &Remote, name: &str, ui: &Ui) -> Result<ExitCod
         let text = std::str::from_utf8(&text)?;
         ui.document(&File { name: &pipe.view.name, file: text })?;
     } else {
-        io::stdout().write_all(&text)?;
+        let mut out = io::stdout();
+        if out.is_terminal() {
+            // It is what somebody has sent to the service.
+            out.write_all(shown_lines(&String::from_utf8_lossy(&text)).as_bytes())?;
+        } else {
+            out.write_all(&text)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
