@@ -11,9 +11,9 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
-use super::surroundings::{Noted, Outside, Surroundings};
+use super::surroundings::{Outside, Surroundings};
 use super::yaml::{self, Node, Value};
-use super::{PipeFile, PipeFileError, Problem, parse, print, read_text};
+use super::{PipeFile, PipeFileError, Problem, parse, print};
 
 /// A pipe file before it is understood: keys and values in their order. As JSON it is what `serde` makes of it, in both directions.
 ///
@@ -59,7 +59,7 @@ impl Document {
     /// # Errors
     /// [`PipeFileError`] where it cannot be read, or is no YAML.
     pub fn load(path: &Path) -> Result<Document, PipeFileError> {
-        Document::parse(&read_text(path)?, &path.display().to_string())
+        Document::parse(&super::read_text(path)?, &path.display().to_string())
     }
 
     /// The document that `text` holds; `file` is the name that messages carry. Only its form is looked at.
@@ -136,7 +136,7 @@ impl Document {
         &self,
         file: &str,
         surroundings: &dyn Surroundings,
-    ) -> Result<(PipeFile, Noted), PipeFileError> {
+    ) -> Result<(PipeFile, super::surroundings::Noted), PipeFileError> {
         let outside = Outside::new(surroundings);
         let pipe = parse::parse_node(&self.root, parse::destination, &outside)
             .map_err(|problems| PipeFileError::of(file, problems))?;
