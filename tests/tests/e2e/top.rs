@@ -1,5 +1,4 @@
 //! `housepipe top` on a terminal, and without one.
-#![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
 use housepipe_tests::{Terminal, housepipe, produce, query_number, shared_stack, unique, wait_until};
 use nix::sys::signal::Signal;

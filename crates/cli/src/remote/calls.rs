@@ -241,7 +241,7 @@ impl Remote {
     }
 
     fn parse<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, RemoteError> {
-        serde_json::from_slice(&answer.body).map_err(|error| self.http.foreign(error))
+        serde_json::from_slice(&answer.body).map_err(|error| self.http.foreign(error.to_string()))
     }
 
     fn shown(&self, answer: &Answer) -> Result<Shown, RemoteError> {

@@ -177,8 +177,8 @@ impl Http {
     }
 
     /// What an answer is taken for that is not as the API says.
-    pub(super) fn foreign(&self, why: impl ToString) -> RemoteError {
-        RemoteError::Foreign { server: self.server.to_string(), why: why.to_string() }
+    pub(super) fn foreign(&self, why: impl Into<String>) -> RemoteError {
+        RemoteError::Foreign { server: self.server.to_string(), why: why.into() }
     }
 
     /// What `error` comes from, by the errors below it.

@@ -15,9 +15,8 @@ pub(crate) fn connect(args: &ServerArgs) -> Result<Remote, RemoteError> {
     let server = address("--server", &args.server)?;
     if server.is_open() && !args.insecure_http {
         return Err(RemoteError::Setting(format!(
-            "the token and secrets would cross the network to {} unencrypted; write https://, or add --insecure-http where the \
-             network is trusted",
-            server
+            "the token and secrets would cross the network to {server} unencrypted; write https://, or add --insecure-http where the \
+             network is trusted"
         )));
     }
     Remote::new(&server, args.ca.as_deref(), Some(&token(args)?))

@@ -68,7 +68,7 @@ fn take(pipe: &mut PipeView, sample: &Sample<'_>) {
     let counters = &mut pipe.counters;
     match sample.name {
         names::STAGE if sample.value > 0.0 => {
-            pipe.stage = sample.label("stage").unwrap_or_default().to_owned()
+            pipe.stage = sample.label("stage").unwrap_or_default().to_owned();
         }
         names::READ => counters.read = count,
         names::LOADED => counters.loaded = count,

@@ -77,7 +77,7 @@ fn put_pem(root: &mut Node, path: &str, problems: &mut Vec<Problem>) {
     let Pem::Path(file) = Pem::from_path_or_inline(text.as_str()) else { return };
     match read(&file) {
         Ok(pem) if matches!(Pem::from_path_or_inline(pem.as_str()), Pem::Inline(_)) => {
-            *value = Value::Text(pem)
+            *value = Value::Text(pem);
         }
         Ok(_) => problems.push(
             Problem::at(0, path, format!("the file `{file}` holds no PEM"))
