@@ -50,7 +50,7 @@ fn type_in(app: &mut App, text: &str) {
 }
 
 /// The lines, with a mark for how they look.
-fn check(app: &App, (width, height): (usize, usize), expected: Expect) {
+fn check(app: &App, (width, height): (usize, usize), expected: &Expect) {
     let lines = draw(app, width, height, now());
     assert_eq!(lines.len(), height);
     let text: String = lines
@@ -75,7 +75,7 @@ fn the_list_is_sorted_and_its_worst_is_selected() {
     check(
         &app(),
         (120, 10),
-        expect![[r#"
+        &expect![[r#"
             # http://127.0.0.1:8080  1 failed, 1 paused, 2 running  92,500 records/s  lag 1,230  rejected 123
 
             # NAME    STAGE    RECORDS/S    LAG  LAG AGE  LOADED  REJECTED   SINCE  LAST MINUTE           REASON
@@ -135,7 +135,7 @@ fn a_filter_is_typed_and_taken_away() {
     check(
         &app,
         (100, 6),
-        expect![[r#"
+        &expect![[r#"
             # http://127.0.0.1:8080  1 failed, 1 paused, 2 running  92,500 records/s  lag 1,230  rejected 123
 
             # NAME    STAGE    RECORDS/S  LAG  LAG AGE  LOADED  REJECTED   SINCE  LAST MINUTE           REASON
@@ -170,7 +170,7 @@ fn one_pipe_is_opened_with_its_partitions_rejects_and_events() {
     check(
         &app,
         (100, 20),
-        expect![[r#"
+        &expect![[r#"
         # http://127.0.0.1:8080  1 failed, 1 paused, 2 running  92,500 records/s  lag 1,230  rejected 123
         ! as it was; no service answers
         # clicks  running for 60.0 s
