@@ -195,6 +195,11 @@ impl Housepipe {
         String::from_utf8_lossy(&self.output[1].so_far()).into_owned()
     }
 
+    /// What standard output has said so far.
+    pub fn printed(&self) -> String {
+        String::from_utf8_lossy(&self.output[0].so_far()).into_owned()
+    }
+
     /// What standard output has said so far, once it is a whole JSON document.
     pub fn told(&self) -> Option<serde_json::Value> {
         serde_json::from_slice(&self.output[0].so_far()).ok()

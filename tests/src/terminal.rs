@@ -5,6 +5,8 @@ use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
 use nix::pty::openpty;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::housepipe::{Collected, binary};
@@ -95,6 +97,15 @@ impl Terminal {
             self.wait_for(question);
             self.type_keys(&format!("{answer}\n"));
         }
+    }
+
+    /// Sends a signal, which no key of the terminal does.
+    ///
+    /// # Panics
+    /// Where the process is gone.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap_or_else(|error| panic!("{error}")));
+        kill(pid, signal).unwrap_or_else(|error| panic!("{signal}: {error}"));
     }
 
     /// Whether the terminal shows what is typed.

@@ -1,26 +1,38 @@
 //! Commands and flags, with the help that teaches them.
 
+mod completions;
 mod errors;
 mod infer;
 mod metrics;
 mod new;
 mod offsets;
+mod pipes;
 mod preview;
+#[cfg(test)]
+mod reference;
+mod remote;
 mod sample;
 mod serve;
+mod top;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use completions::CompletionsArgs;
 pub(crate) use errors::{ErrorsCommand, ErrorsFilter, ErrorsListArgs, ErrorsReplayArgs, KindArg};
 pub(crate) use infer::InferArgs;
 pub(crate) use metrics::{METRICS_OF_SERVE, MetricsListen};
 pub(crate) use new::NewArgs;
 pub(crate) use offsets::{OffsetsCommand, OffsetsSetArgs, OffsetsShowArgs};
+pub(crate) use pipes::{
+    CreateArgs, EditArgs, EventsArgs, PipesArgs, PipesCommand, RemoveArgs, SentFile, TellArgs, WaitArgs,
+};
 pub(crate) use preview::PreviewArgs;
+pub(crate) use remote::ServerArgs;
 pub(crate) use sample::SampleArgs;
 pub(crate) use serve::ServeArgs;
+pub(crate) use top::TopArgs;
 
 /// Loads Kafka topics into ClickHouse tables, continuously.
 ///
@@ -138,6 +150,29 @@ pub(crate) enum Command {
         after_help = "Examples:\n  housepipe serve\n  housepipe serve --state /var/lib/housepipe/state.db --listen 127.0.0.1:9000\n  HOUSEPIPE_STATE=postgres://… HOUSEPIPE_SECRET_KEY=… housepipe serve"
     )]
     Serve(Box<ServeArgs>),
+    /// Look at the pipes of a running service, and define and change them.
+    ///
+    /// The service is the one of --server, and knows you by a token: HOUSEPIPE_TOKEN, or --token-file. Pipes are named by
+    /// their names or ids. A pipe file is the same that `housepipe run` takes.
+    #[command(
+        after_help = "Examples:\n  export HOUSEPIPE_SERVER=https://pipes.example.com HOUSEPIPE_TOKEN=hpt_…\n  housepipe pipes create clicks.yaml --wait\n  housepipe pipes list\n  housepipe pipes show clicks --json | jq .stage\n  housepipe pipes events clicks --follow\n  housepipe pipes pause clicks --wait && housepipe pipes resume clicks\n  housepipe pipes remove clicks --consumer-group"
+    )]
+    Pipes(PipesArgs),
+    /// Watch the pipes of a running service on a terminal.
+    ///
+    /// A table of pipes, the furthest behind first, with rates, the last minute, lag and rejects; it is looked at each second.
+    /// Keys: arrows or j and k select, enter opens a pipe with its partitions, rejects and events, p pauses or resumes it, s sorts
+    /// by something else, / filters, q ends. Without a terminal, with --once and with --json the pipes are printed once. With
+    /// --metrics it watches what metrics in Prometheus text tell.
+    #[command(
+        after_help = "Examples:\n  housepipe top\n  housepipe top --server https://pipes.example.com --ca ca.pem --token-file ~/.housepipe-token\n  housepipe top --json | jq '.pipes[] | select(.stage != \"running\")'\n  housepipe top --metrics http://127.0.0.1:9464"
+    )]
+    Top(TopArgs),
+    /// Print what a shell needs to complete commands and flags.
+    #[command(
+        after_help = "Examples:\n  housepipe completions bash > /etc/bash_completion.d/housepipe\n  housepipe completions zsh > \"${fpath[1]}/_housepipe\"\n  housepipe completions fish > ~/.config/fish/completions/housepipe.fish"
+    )]
+    Completions(CompletionsArgs),
     /// Start a real broker and a real ClickHouse on this machine, fill a topic with sample events, and run a pipe.
     ///
     /// Everything listens on loopback, on free ports, in a folder that goes away at the end. The first run downloads

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use housepipe_local_stack::StackError;
+use housepipe_runtime::PipeFileError;
 
+use crate::remote::RemoteError;
 use crate::ui::shown_lines;
 
 /// Why a command did not end well.
@@ -29,11 +31,9 @@ impl Exit {
 impl<E: Into<anyhow::Error>> From<E> for Exit {
     fn from(error: E) -> Exit {
         let error = error.into();
-        if error.downcast_ref::<housepipe_runtime::PipeFileError>().is_some() {
-            Exit::usage(error)
-        } else {
-            Exit::failed(error)
-        }
+        let is_usage = error.downcast_ref::<PipeFileError>().is_some()
+            || error.downcast_ref::<RemoteError>().is_some_and(RemoteError::is_usage);
+        if is_usage { Exit::usage(error) } else { Exit::failed(error) }
     }
 }
 
@@ -57,6 +57,9 @@ pub(crate) fn report(json: bool, result: Result<ExitCode, Exit>) -> ExitCode {
         let mut document = serde_json::json!({ "error": format!("{error:#}"), "exit_code": code });
         if let Some(mend) = mend {
             document["mend"] = mend.into();
+        }
+        if let Some(problem) = error.downcast_ref::<RemoteError>().and_then(RemoteError::problem) {
+            document["problem"] = serde_json::json!(problem);
         }
         let _ = writeln!(std::io::stdout(), "{document}");
     }

@@ -13,6 +13,8 @@ pub(crate) fn init(cli: &Cli, ui: &Ui) {
     let quiet_default = match cli.command {
         // What fails is told between the questions, with its cause.
         Command::New(_) => "error",
+        // Of the whole screen nothing is left for log lines.
+        Command::Top(_) => "error",
         _ if ui.is_live() => "warn",
         _ => "info",
     };

@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod exit;
 mod logging;
+mod remote;
 mod signals;
 mod ui;
 
@@ -42,6 +43,9 @@ fn main() -> std::process::ExitCode {
             Command::Offsets(OffsetsCommand::Show(args)) => commands::offsets::show::run(args, &ui).await,
             Command::Offsets(OffsetsCommand::Set(args)) => commands::offsets::set::run(args, &ui).await,
             Command::Serve(args) => commands::serve::run(*args, &ui).await,
+            Command::Pipes(args) => commands::pipes::run(args, &ui).await,
+            Command::Top(args) => commands::top::run(args, &ui).await,
+            Command::Completions(args) => commands::completions::run(&args),
             Command::Transform(args) => commands::transform::run(&args, &ui),
             Command::Demo(args) => commands::demo::run(args, &ui).await,
         }

@@ -1,10 +1,13 @@
 //! What a command shows: results on standard output, everything else on standard error.
 
 mod grid;
+mod keys;
 mod numbers;
 mod pipe_display;
 mod preview;
 mod prompt;
+mod screen;
+mod spark;
 mod spinner;
 mod summary;
 mod table;
@@ -16,10 +19,13 @@ use housepipe_runtime::Summary;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
 
-pub(crate) use numbers::{count, seconds};
+pub(crate) use keys::Key;
+pub(crate) use numbers::{bytes, count, rate, seconds};
 pub(crate) use pipe_display::PipeDisplay;
 pub(crate) use preview::{preview_lines, terminal_width};
 pub(crate) use prompt::{Prompt, show_input};
+pub(crate) use screen::{Look, Screen, ScreenLine, pressed};
+pub(crate) use spark::spark;
 pub(crate) use spinner::Spinner;
 pub(crate) use table::{Align, table};
 pub(crate) use text::{shown, shown_lines};

@@ -157,6 +157,7 @@ impl<'a> Located<'a> {
     }
 
     fn pem_text(&self, problems: &mut Vec<Problem>) -> Option<String> {
+        self.outside.is_pem(&self.path);
         let text = self.nonempty_as(true, problems)?;
         let allowed = self.outside.surroundings().allows_paths();
         if let (Pem::Path(_), Err(message)) = (Pem::from_path_or_inline(text.as_str()), allowed) {

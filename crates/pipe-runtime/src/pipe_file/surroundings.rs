@@ -74,7 +74,8 @@ impl Surroundings for ThisMachine {
     }
 }
 
-fn read(path: &str) -> Result<String, String> {
+/// The text of a file, without its last newline.
+pub(super) fn read(path: &str) -> Result<String, String> {
     let size = std::fs::metadata(path).map_err(|e| format!("cannot read the file `{path}`: {e}"))?.len();
     if size > FILE_BYTES_MAX {
         return Err(format!("the file `{path}` has {size} bytes, more than {FILE_BYTES_MAX}"));
@@ -94,11 +95,20 @@ pub(super) struct Outside<'a> {
     surroundings: &'a dyn Surroundings,
     /// Paths of the keys that hold secrets.
     secrets: RefCell<Vec<String>>,
+    /// Paths of the keys that hold PEM, or the path of a file with it.
+    pems: RefCell<Vec<String>>,
+}
+
+/// What a document refers to, by the paths of its keys.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    pub(super) secrets: Vec<String>,
+    pub(super) pems: Vec<String>,
 }
 
 impl<'a> Outside<'a> {
     pub(super) fn new(surroundings: &'a dyn Surroundings) -> Outside<'a> {
-        Outside { surroundings, secrets: RefCell::default() }
+        Outside { surroundings, secrets: RefCell::default(), pems: RefCell::default() }
     }
 
     /// What is around the file.
@@ -111,9 +121,14 @@ impl<'a> Outside<'a> {
         self.secrets.borrow_mut().push(path.to_owned());
     }
 
+    /// Notes that the value at `path` is PEM, or the path of a file with it.
+    pub(super) fn is_pem(&self, path: &str) {
+        self.pems.borrow_mut().push(path.to_owned());
+    }
+
     /// The paths that were noted, in the order of the file.
-    pub(super) fn into_secrets(self) -> Vec<String> {
-        self.secrets.into_inner()
+    pub(super) fn into_noted(self) -> Noted {
+        Noted { secrets: self.secrets.into_inner(), pems: self.pems.into_inner() }
     }
 
     /// The `text` of a key with every reference replaced. The error says nothing of what is in either.

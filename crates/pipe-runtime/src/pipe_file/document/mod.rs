@@ -4,9 +4,11 @@
 //! it tells. In the document `${secret:PATH}` stands in place of each, where PATH is that of the key, such as `source.auth.password`.
 
 mod draft;
+mod resolve;
 mod serialize;
 
 use std::fmt;
+use std::path::Path;
 
 use secrecy::SecretString;
 
@@ -55,6 +57,14 @@ pub struct TakenApart {
 }
 
 impl Document {
+    /// The document in the file at `path`. Only its form is looked at.
+    ///
+    /// # Errors
+    /// [`PipeFileError`] where it cannot be read, or is no YAML.
+    pub fn load(path: &Path) -> Result<Document, PipeFileError> {
+        Document::parse(&super::read_text(path)?, &path.display().to_string())
+    }
+
     /// The document that `text` holds; `file` is the name that messages carry. Only its form is looked at.
     ///
     /// # Errors
@@ -82,9 +92,9 @@ impl Document {
         destination: parse::ReadDestination,
         surroundings: &dyn Surroundings,
     ) -> Result<TakenApart, PipeFileError> {
-        let (pipe, paths) = self.understand(file, destination, surroundings)?;
+        let (pipe, noted) = self.understand(file, destination, surroundings)?;
         let (mut secrets, mut kept) = (Vec::new(), Vec::new());
-        for path in paths {
+        for path in noted.secrets {
             // The parser has read a text there.
             let Some(Value::Text(text) | Value::Plain(text)) = self.root.value_at(&path) else { continue };
             let reference = format!("${{secret:{path}}}");
@@ -139,11 +149,11 @@ impl Document {
         file: &str,
         destination: parse::ReadDestination,
         surroundings: &dyn Surroundings,
-    ) -> Result<(PipeFile, Vec<String>), PipeFileError> {
+    ) -> Result<(PipeFile, super::surroundings::Noted), PipeFileError> {
         let outside = Outside::new(surroundings);
         let pipe = parse::parse_node(&self.root, destination, &outside)
             .map_err(|problems| PipeFileError::of(file, problems))?;
-        Ok((pipe, outside.into_secrets()))
+        Ok((pipe, outside.into_noted()))
     }
 }
 

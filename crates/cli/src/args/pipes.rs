@@ -1,0 +1,164 @@
+//! The flags of `housepipe pipes`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::ServerArgs;
+
+#[derive(Debug, Args)]
+pub(crate) struct PipesArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+
+    #[command(subcommand)]
+    pub(crate) command: PipesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PipesCommand {
+    /// List the pipes of the service, by name.
+    ///
+    /// Counts, lag and partitions are those of the process that answers, where several share one state. With --json one
+    /// document, whose `pipes` are as the API shows them.
+    List,
+    /// Show a pipe: what is wanted of it, how it stands, and its partitions.
+    ///
+    /// With --json the document of the API.
+    Show(PipeArg),
+    /// Define a pipe by a pipe file, as `housepipe run` takes it.
+    ///
+    /// `${env:NAME}`, `${file:PATH}` and the paths of PEM files are looked up here: what they stand for goes to the service,
+    /// which keeps secrets apart and shows none of them. The call is made again where its answer is lost, and makes no second
+    /// pipe. Exit code 2 where the pipe file is wrong; 1 where the service refuses, or with --wait where the pipe does not
+    /// come to run.
+    #[command(
+        after_help = "Examples:\n  housepipe pipes create clicks.yaml --wait\n  KAFKA_PASSWORD=… housepipe pipes create clicks.yaml      # the file says `password: \"${env:KAFKA_PASSWORD}\"`\n  housepipe pipes create clicks.yaml --keep-references     # `${file:NAME}` of the service's --secrets-folder"
+    )]
+    Create(CreateArgs),
+    /// Replace the definition of a pipe by a pipe file; its `name:` says which pipe.
+    ///
+    /// Shows what changes, with secrets masked, and asks. A pipe that runs stores what it has read, and goes on as it is
+    /// edited. Where somebody else has changed the pipe in between, nothing is done. `${secret:…}`, which `pipes file`
+    /// shows in place of a secret, leaves that secret as it is.
+    #[command(
+        after_help = "Examples:\n  housepipe pipes file clicks > clicks.yaml\n  $EDITOR clicks.yaml\n  housepipe pipes edit clicks.yaml"
+    )]
+    Edit(EditArgs),
+    /// Have a pipe store what it has read, and rest.
+    Pause(TellArgs),
+    /// Have a pipe run, also one that has failed.
+    Resume(TellArgs),
+    /// End a pipe and forget it. Its table stays.
+    ///
+    /// Asks on a terminal unless --yes is given.
+    Remove(RemoveArgs),
+    /// Print the pipe file of a pipe, with references in place of its secrets.
+    File(PipeArg),
+    /// Show what has happened, and who did it; with --follow as it happens.
+    ///
+    /// Without --follow, everything behind the event --after, and an end; with it, what happens from now on, or behind
+    /// --after, until Ctrl-C, also where the connection breaks meanwhile. With --json an event is one line.
+    #[command(
+        after_help = "Examples:\n  housepipe pipes events clicks\n  housepipe pipes events --follow --json | jq -r 'select(.kind == \"stage\") | .reason'\n  housepipe pipes events --after 1200 --follow"
+    )]
+    Events(EventsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PipeArg {
+    /// The pipe's name, or its id.
+    #[arg(value_name = "PIPE")]
+    pub(crate) pipe: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SentFile {
+    /// The pipe file.
+    #[arg(value_name = "PIPE.yaml")]
+    pub(crate) file: PathBuf,
+
+    /// Leave `${file:NAME}` as it is where NAME has no `/`: the service reads it from its --secrets-folder.
+    #[arg(long)]
+    pub(crate) keep_references: bool,
+}
+
+/// Whether to stay until what was asked for has come about.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct WaitArgs {
+    /// Stay until it has come about. Exit code 1, with the reason, where it does not.
+    #[arg(long)]
+    pub(crate) wait: bool,
+
+    /// Seconds to stay, at most.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, requires = "wait", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) timeout: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    #[command(flatten)]
+    pub(crate) sent: SentFile,
+
+    /// Define it, and let it rest.
+    #[arg(long, conflicts_with = "wait")]
+    pub(crate) paused: bool,
+
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EditArgs {
+    #[command(flatten)]
+    pub(crate) sent: SentFile,
+
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+
+    /// Show what would change, and change nothing.
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TellArgs {
+    #[command(flatten)]
+    pub(crate) pipe: PipeArg,
+
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    #[command(flatten)]
+    pub(crate) pipe: PipeArg,
+
+    /// Delete its consumer group too, with the offsets: a pipe of that group begins anew.
+    #[arg(long)]
+    pub(crate) consumer_group: bool,
+
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    /// The pipe's name or id; without it, those of all pipes.
+    #[arg(value_name = "PIPE")]
+    pub(crate) pipe: Option<String>,
+
+    /// Show events as they happen, until Ctrl-C.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+
+    /// Only events behind the one of this number.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(0..))]
+    pub(crate) after: Option<i64>,
+}

@@ -1,0 +1,124 @@
+//! `housepipe pipes edit`.
+
+use std::process::ExitCode;
+
+use housepipe_runtime::Document;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use similar::TextDiff;
+
+use super::must_be_asked;
+use super::send::{self, Sent};
+use super::wait::words;
+use crate::args::EditArgs;
+use crate::exit::Exit;
+use crate::remote::{Remote, Shown};
+use crate::ui::{Ui, shown_lines};
+
+/// Lines around a change that are shown with it.
+const CONTEXT_LINES: usize = 3;
+
+/// The result as a document.
+#[derive(Serialize)]
+struct Edited<'a> {
+    /// What changes, as a unified diff of pipe files.
+    diff: &'a str,
+    /// The keys whose secrets are sent.
+    secrets: &'a [String],
+    written: bool,
+    /// As the API shows it.
+    pipe: &'a RawValue,
+}
+
+pub(super) async fn run(remote: &Remote, args: &EditArgs, ui: &Ui) -> Result<ExitCode, Exit> {
+    must_be_asked(args.yes || args.dry_run, "the pipe is to be edited", ui)?;
+    let sent = send::read(&args.sent)?;
+    let pipe = remote.find(&sent.name).await?;
+    let diff = diff(pipe.pipe_file()?.as_ref(), &sent)?;
+    if !ui.json() {
+        show(&diff, &sent, ui)?;
+    }
+    let changes = !diff.is_empty() || !sent.secrets.is_empty();
+    let is_agreed = changes
+        && !args.dry_run
+        && (args.yes || ui.ask(&shown_lines(&format!("Edit the pipe {}?", pipe.view.name)))?);
+    let edited =
+        if is_agreed { Some(remote.edit(&pipe.view.id, &pipe.etag, &sent.document).await?) } else { None };
+    told(ui, &sent, &diff, edited.as_ref().unwrap_or(&pipe), edited.is_some())?;
+    let is_declined = changes && !args.dry_run && edited.is_none();
+    Ok(if is_declined { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What changes, as a unified diff; empty where nothing does. Secrets are masked on both sides.
+fn diff(before: Option<&Document>, sent: &Sent) -> Result<String, serde_json::Error> {
+    // Both as they come out of the API, which writes numbers and texts in one way.
+    let after: Document = serde_json::from_str(&serde_json::to_string(&sent.shown)?)?;
+    let (before, after) = (before.map(Document::to_yaml).unwrap_or_default(), after.to_yaml());
+    let diff = TextDiff::from_lines(&before, &after);
+    Ok(diff.unified_diff().context_radius(CONTEXT_LINES).to_string())
+}
+
+fn show(diff: &str, sent: &Sent, ui: &Ui) -> std::io::Result<()> {
+    match (diff.is_empty(), sent.secrets.is_empty()) {
+        (true, true) => return ui.line("Nothing changes."),
+        (true, false) => ui.line("Nothing changes beside secrets.")?,
+        (false, _) => ui.line(shown_lines(diff).trim_end())?,
+    }
+    if !sent.secrets.is_empty() {
+        // Whether they are others than those that are kept, nobody but the service could tell.
+        ui.line(&shown_lines(&format!("sent anew: {}", sent.secrets.join(", "))))?;
+    }
+    Ok(())
+}
+
+fn told(ui: &Ui, sent: &Sent, diff: &str, pipe: &Shown, written: bool) -> std::io::Result<()> {
+    if ui.json() {
+        return ui.document(&Edited { diff, secrets: &sent.secrets, written, pipe: &pipe.document });
+    }
+    let name = &pipe.view.name;
+    ui.line(&shown_lines(&match written {
+        true => format!(
+            "{name}: edited (revision {}), and {} at the moment",
+            pipe.view.revision,
+            words(&pipe.view)
+        ),
+        false => format!("{name}: stays as it is"),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn document(text: &str) -> Document {
+        Document::parse(text, "pipe.yaml").unwrap()
+    }
+
+    #[test]
+    fn a_diff_shows_what_changes_and_no_more() {
+        let sent = |text: &str| Sent {
+            document: document(text),
+            shown: document(text),
+            name: "clicks".to_owned(),
+            secrets: Vec::new(),
+        };
+        // As the API has it: another order of quotes and styles, the same pipe.
+        let before: Document =
+            serde_json::from_str(r#"{"name":"clicks","batch":{"max_rows":1000,"max_wait":"5s"},"x":"0.25"}"#)
+                .unwrap();
+        let same = "name: clicks\nbatch: { max_rows: 1000, max_wait: '5s' }\nx: 0.25\n";
+        assert_eq!(diff(Some(&before), &sent(same)).unwrap(), "");
+        expect![[r#"
+            @@ -1,5 +1,5 @@
+             name: clicks
+             batch:
+            -  max_rows: 1000
+            +  max_rows: 2000
+               max_wait: "5s"
+             x: "0.25"
+        "#]]
+        .assert_eq(&diff(Some(&before), &sent(&same.replace("1000", "2000"))).unwrap());
+    }
+}

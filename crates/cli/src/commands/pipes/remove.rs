@@ -1,0 +1,43 @@
+//! `housepipe pipes remove`.
+
+use std::process::ExitCode;
+
+use super::must_be_asked;
+use super::wait::{Until, stay};
+use crate::args::RemoveArgs;
+use crate::exit::Exit;
+use crate::remote::Remote;
+use crate::ui::{Ui, shown_lines};
+
+pub(super) async fn run(remote: &Remote, args: &RemoveArgs, ui: &Ui) -> Result<ExitCode, Exit> {
+    must_be_asked(args.yes, "the pipe is to be removed", ui)?;
+    let pipe = remote.find(&args.pipe.pipe).await?;
+    let name = &pipe.view.name;
+    let goes = if args.consumer_group {
+        "Its consumer group goes with it; the table stays."
+    } else {
+        "The table and the consumer group stay."
+    };
+    if !args.yes && !ui.ask(&shown_lines(&format!("Remove the pipe {name}? {goes}")))? {
+        ui.line("Nothing was removed.")?;
+        return Ok(ExitCode::FAILURE);
+    }
+    let removed = remote.remove(&pipe.view.id, &clean_up(args)).await?;
+    let is_gone = args.wait.wait && stay(remote, &removed, Until::Gone, args.wait, ui).await?.is_none();
+    if ui.json() {
+        ui.document(&removed.document)?;
+    } else {
+        let words = if is_gone { "gone" } else { "ends, and goes then" };
+        ui.line(&shown_lines(&format!("{name}: {words}")))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What goes with the pipe, as the API's query says it.
+fn clean_up(args: &RemoveArgs) -> Vec<(&'static str, &'static str)> {
+    let mut query = Vec::new();
+    if args.consumer_group {
+        query.push(("consumer_group", "true"));
+    }
+    query
+}

@@ -1,0 +1,73 @@
+//! Why a call did not do what was asked.
+
+use super::problem::Problem;
+
+/// What went wrong between here and a service, and how to mend it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RemoteError {
+    /// The flags, the token or the authority's file.
+    #[error("{0}")]
+    Setting(String),
+    /// Nothing listens there, or nobody knows the host.
+    #[error("no service answers at {server} ({why}); {mend}")]
+    Unreachable { server: String, why: String, mend: &'static str },
+    /// The two could not agree on TLS.
+    #[error("no TLS connection to {server} ({why}); {mend}")]
+    Tls { server: String, why: String, mend: &'static str },
+    /// What answers speaks something else than HTTP.
+    #[error("what answers at {0} speaks no HTTP; where it speaks TLS, write https://")]
+    NoHttp(String),
+    /// The connection broke.
+    #[error(
+        "the connection to {server} broke off ({why}); what was asked for may have come about: look before you ask again"
+    )]
+    Lost { server: String, why: String },
+    /// No answer came in time.
+    #[error("no answer from {server} within {after_s} s; what was asked for may come about all the same")]
+    TimedOut { server: String, after_s: u64 },
+    /// The answer is longer than any that a service gives.
+    #[error("the answer of {server} has more than {bytes_max} bytes, and was not read to its end")]
+    TooLong { server: String, bytes_max: usize },
+    /// Something else than a service answers.
+    #[error(
+        "what answers at {server} is no service of housepipe, or another version ({why}); check --server"
+    )]
+    Foreign { server: String, why: String },
+    /// What answers is no metrics of housepipe.
+    #[error("{server} serves no metrics of housepipe ({why}); check --metrics")]
+    NoMetrics { server: String, why: String },
+    /// The service refuses.
+    #[error("{0}")]
+    Refused(Box<Problem>),
+    /// There is no such pipe.
+    #[error("{server} has no pipe `{name}`{near}")]
+    NoPipe { server: String, name: String, near: String },
+}
+
+impl RemoteError {
+    /// Whether the flags, a file that they name or the pipe file are wrong, and not the work.
+    pub(crate) fn is_usage(&self) -> bool {
+        match self {
+            RemoteError::Setting(_) => true,
+            RemoteError::Refused(problem) => problem.code == "invalid_pipe",
+            _ => false,
+        }
+    }
+
+    /// The problem details that the service gave, where it did.
+    pub(crate) fn problem(&self) -> Option<&Problem> {
+        match self {
+            RemoteError::Refused(problem) => Some(problem),
+            _ => None,
+        }
+    }
+
+    /// Whether the same call may do better in a moment: it got no answer, or the service's store gave none.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            RemoteError::Lost { .. } => true,
+            RemoteError::Refused(problem) => problem.code == "store_unavailable",
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! A running service, as its API shows it.
+
+mod address;
+mod calls;
+mod error;
+mod http;
+mod problem;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod view;
+
+pub(crate) use address::ServerUrl;
+pub(crate) use calls::{Remote, Shown};
+pub(crate) use error::RemoteError;
+pub(crate) use stream::Happening;
+#[cfg(test)]
+pub(crate) use view::Counters;
+pub(crate) use view::{EventView, PartitionView, PipeView, RunView};

@@ -1,0 +1,294 @@
+//! `housepipe pipes`: the whole life of a pipe by commands, and what goes wrong.
+#![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
+
+use housepipe_local_stack::{Stack, USER_APP};
+use housepipe_tests::{
+    Housepipe, Outcome, PipeText, Terminal, create_topic, housepipe, housepipe_with, produce, query_number,
+    shared_stack, unique, wait_until,
+};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+/// The variable that pipe files of these tests name for the password.
+const PASSWORD_VARIABLE: &str = "PIPES_TEST_PASSWORD";
+
+/// A running service, and a caller with its token.
+pub(crate) struct Service {
+    process: Option<Housepipe>,
+    folder: tempfile::TempDir,
+    pub(crate) url: String,
+    token: String,
+}
+
+impl Service {
+    pub(crate) fn start() -> Service {
+        let folder = tempfile::tempdir().unwrap();
+        let mut service = Service { process: None, folder, url: String::new(), token: String::new() };
+        service.listen("127.0.0.1:0");
+        std::fs::write(service.token_file(), format!("{}\n", service.token)).unwrap();
+        service
+    }
+
+    fn listen(&mut self, address: &str) {
+        let state = self.folder.path().join("state.db").display().to_string();
+        let arguments = [
+            "serve",
+            "--state",
+            &state,
+            "--listen",
+            address,
+            "--metrics-listen",
+            "off",
+            "--json",
+            "--session-timeout",
+            "6",
+        ];
+        let process = housepipe(&arguments, None, b"");
+        let mut told = Value::Null;
+        wait_until("the service to say where it listens", || {
+            told = process.told().unwrap_or_default();
+            told.is_object()
+        });
+        told["url"].as_str().unwrap().clone_into(&mut self.url);
+        if let Some(token) = told["token"].as_str() {
+            token.clone_into(&mut self.token);
+        }
+        self.process = Some(process);
+    }
+
+    /// The file that has the token.
+    pub(crate) fn token_file(&self) -> String {
+        self.folder.path().join("token").display().to_string()
+    }
+
+    /// Starts a command of `housepipe pipes`; `pipe` is its `pipe.yaml`.
+    fn begin(&self, arguments: &[&str], pipe: Option<&PipeText>) -> Housepipe {
+        let variables = [
+            ("HOUSEPIPE_SERVER", self.url.as_str()),
+            ("HOUSEPIPE_TOKEN", &self.token),
+            (PASSWORD_VARIABLE, USER_APP.password),
+        ];
+        housepipe_with(&variables, &[&["pipes"], arguments].concat(), pipe)
+    }
+
+    /// The same to its end. No secret is ever printed.
+    pub(crate) fn pipes(&self, arguments: &[&str], pipe: Option<&PipeText>) -> Outcome {
+        let outcome = self.begin(arguments, pipe).wait();
+        for text in [&text(&outcome), &outcome.stderr] {
+            assert!(
+                !text.contains(USER_APP.password) && !text.contains(&self.token),
+                "{arguments:?}: {text}"
+            );
+        }
+        outcome
+    }
+}
+
+fn text(outcome: &Outcome) -> String {
+    String::from_utf8_lossy(&outcome.stdout).into_owned()
+}
+
+/// A pipe of its own topic, whose password is a variable's.
+pub(crate) fn pipe(stack: &Stack, topic: &str) -> PipeText {
+    create_topic(stack, topic, 2);
+    let login = format!("  username: {}\n  password: '${{env:{PASSWORD_VARIABLE}}}'\n", USER_APP.name);
+    let pipe = PipeText::new(stack, topic).with_new_table("id UInt64", "id").with_columns(&login);
+    pipe.with("batch: { max_wait: 200ms }")
+}
+
+fn load(stack: &Stack, topic: &str, ids: std::ops::Range<u64>) {
+    produce(stack, topic, 2, ids.clone().map(|id| format!("{{\"id\":{id}}}")));
+    wait_until("the records to be loaded", || {
+        query_number(stack, &format!("SELECT count() FROM {topic}")) == ids.end
+    });
+}
+
+#[test]
+fn a_pipe_lives_by_commands() {
+    let stack = shared_stack();
+    let topic = unique("commanded");
+    let name = topic.replace('_', "-");
+    let mut service = Service::start();
+    let pipe = pipe(stack, &topic);
+    let follower = service.begin(&["events", "--follow", "--after", "0", "--json"], None);
+
+    let created = service.pipes(&["create", "pipe.yaml", "--wait", "--json"], Some(&pipe)).expect_success();
+    let id = created.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(created.json()["stage"], "running");
+    let again = service.pipes(&["create", "pipe.yaml"], Some(&pipe));
+    assert!(again.code == Some(1) && again.stderr.contains("name_taken"), "{}", again.stderr);
+    load(stack, &topic, 0..100);
+
+    let listed = service.pipes(&["list"], None).expect_success();
+    let line = text(&listed).lines().find(|line| line.starts_with(&name)).map(str::to_owned);
+    assert!(line.is_some_and(|line| line.contains("running")), "{}", text(&listed));
+    let listed = service.pipes(&["list", "--json"], None).expect_success().json();
+    assert_eq!(listed["pipes"].as_array().map(Vec::len), Some(1), "{listed}");
+    for called in [&name, &id] {
+        let shown = service.pipes(&["show", called, "--json"], None).expect_success().json();
+        assert_eq!((shown["id"].as_str(), shown["name"].as_str()), (Some(id.as_str()), Some(name.as_str())));
+        assert_eq!(shown["pipe"]["destination"]["password"], "${secret:destination.password}");
+    }
+    wait_until("both partitions to be shown without a lag", || {
+        let shown = text(&service.pipes(&["show", &name], None).expect_success());
+        shown.contains("read 100 = loaded 100")
+            && shown.lines().filter(|line| line.ends_with("0   0.00 s")).count() == 2
+    });
+
+    // What the service shows as the pipe file may be sent back as it is.
+    let shown = text(&service.pipes(&["file", &name], None).expect_success());
+    assert!(shown.contains("${secret:destination.password}"), "{shown}");
+    let edited = pipe.clone().replacing("200ms", "100ms");
+    let asked = service.pipes(&["edit", "pipe.yaml"], Some(&edited));
+    assert!(asked.code == Some(2) && asked.stderr.contains("--yes"), "{}", asked.stderr);
+    let planned = service.pipes(&["edit", "pipe.yaml", "--dry-run"], Some(&edited)).expect_success();
+    let diff = text(&planned);
+    assert!(diff.contains("-  max_wait: \"200ms\"") && diff.contains("+  max_wait: \"100ms\""), "{diff}");
+    assert!(diff.contains("sent anew: destination.password") && diff.contains("stays as it is"), "{diff}");
+    let done =
+        service.pipes(&["edit", "pipe.yaml", "--yes", "--json"], Some(&edited)).expect_success().json();
+    assert_eq!((&done["written"], &done["pipe"]["revision"]), (&true.into(), &2.into()), "{done}");
+    load(stack, &topic, 100..200);
+
+    let paused = service.pipes(&["pause", &name, "--wait"], None).expect_success();
+    assert!(text(&paused).contains(": paused"), "{}", text(&paused));
+    // A service that goes away and comes back is followed on, and nothing of the meantime is missed.
+    let process = service.process.take().unwrap();
+    process.signal(Signal::SIGTERM);
+    process.wait().expect_success();
+    wait_until("the follower to notice", || follower.has_said("it is tried again"));
+    let address = service.url.trim_start_matches("http://").to_owned();
+    service.listen(&address);
+    wait_until("the follower to be back", || follower.has_said("connected again"));
+    let resumed = service.pipes(&["resume", &name, "--wait", "--json"], None).expect_success().json();
+    assert_eq!(resumed["stage"], "running");
+    load(stack, &topic, 200..300);
+
+    let refused = service.pipes(&["remove", &name], None);
+    assert!(refused.code == Some(2) && refused.stderr.contains("--yes"), "{}", refused.stderr);
+    let removed =
+        service.pipes(&["remove", &name, "--yes", "--consumer-group", "--wait"], None).expect_success();
+    assert!(text(&removed).contains(": gone"), "{}", text(&removed));
+    let gone = service.pipes(&["show", &name], None);
+    assert!(
+        gone.code == Some(1) && gone.stderr.contains(&format!("has no pipe `{name}`")),
+        "{}",
+        gone.stderr
+    );
+
+    wait_until("the last event", || follower.printed().contains("\"gone\""));
+    follower.signal(Signal::SIGTERM);
+    let followed = follower.wait().expect_success();
+    let kinds = |text: &str| -> Vec<String> {
+        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        events.map(|event| event["kind"].as_str().unwrap().to_owned()).collect()
+    };
+    let listed = service.pipes(&["events", "--json"], None).expect_success();
+    assert_eq!(kinds(&text(&followed)), kinds(&text(&listed)), "each event once, in its order");
+    for kind in ["created", "stage", "edited", "paused", "resumed", "removed", "gone"] {
+        assert!(kinds(&text(&listed)).iter().any(|seen| seen == kind), "{kind}: {}", text(&listed));
+    }
+}
+
+#[test]
+fn who_edits_what_somebody_else_has_changed_is_told() {
+    let stack = shared_stack();
+    let topic = unique("contended");
+    let service = Service::start();
+    let pipe = pipe(stack, &topic).replacing(&format!("${{env:{PASSWORD_VARIABLE}}}"), USER_APP.password);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.yaml").display().to_string();
+    std::fs::write(&file, pipe.clone().replacing("200ms", "300ms").text()).unwrap();
+    service.pipes(&["create", "pipe.yaml", "--paused"], Some(&pipe)).expect_success();
+
+    let (token_file, url) = (service.token_file(), service.url.clone());
+    let arguments = ["pipes", "edit", &file, "--server", &url, "--token-file", &token_file];
+    let mut mine = Terminal::start(&arguments);
+    mine.wait_for("+  max_wait: \"300ms\"");
+    mine.wait_for("[y/N] ");
+    let theirs = pipe.replacing("200ms", "400ms");
+    service.pipes(&["edit", "pipe.yaml", "--yes"], Some(&theirs)).expect_success();
+    mine.type_keys("y\n");
+    mine.wait_for("pipe_changed, 412");
+    mine.wait_for("make the edit anew");
+    assert_eq!(mine.wait(), Some(1), "{}", mine.shown());
+    assert!(!mine.shown().contains(USER_APP.password), "{}", mine.shown());
+
+    let mut declined = Terminal::start(&arguments);
+    declined.answer(&[("[y/N] ", "n")]);
+    declined.wait_for("stays as it is");
+    assert_eq!(declined.wait(), Some(1));
+    let shown = text(&service.pipes(&["file", &topic.replace('_', "-")], None).expect_success());
+    assert!(shown.contains("400ms"), "{shown}");
+}
+
+#[test]
+fn a_pipe_that_does_not_come_to_run_is_told_with_its_reason() {
+    let stack = shared_stack();
+    let service = Service::start();
+    // Nobody has made the topic.
+    let pipe = PipeText::new(stack, &unique("absent")).with_new_table("id UInt64", "id");
+    let outcome = service.pipes(&["create", "pipe.yaml", "--wait"], Some(&pipe));
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("misconfigured: ") && outcome.stderr.contains("topic"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn mistakes_are_told_with_their_mend() {
+    let stack = shared_stack();
+    let service = Service::start();
+    let topic = unique("mistaken");
+    let pipe = pipe(stack, &topic);
+    let https = service.url.replace("http://", "https://");
+    let call = |server: &str, token: &str, arguments: &[&str], pipe: Option<&PipeText>| {
+        let variables = [("HOUSEPIPE_SERVER", server), ("HOUSEPIPE_TOKEN", token)];
+        housepipe_with(&variables, &[&["pipes"], arguments].concat(), pipe).wait()
+    };
+    let url = service.url.as_str();
+    let list: &[&str] = &["list"];
+    for (server, token, arguments, code, says) in [
+        (url, "hpt_wrong", list, 1, "unauthenticated, 401"),
+        (url, "hpt_wrong", list, 1, "HOUSEPIPE_TOKEN"),
+        (url, "", list, 2, "no token: set HOUSEPIPE_TOKEN"),
+        (url, "x", &["list", "--token-file", "/no/such/file"], 2, "/no/such/file"),
+        (url, "x", &["list", "--ca", "/no/such/ca.pem"], 2, "--ca is for https://"),
+        ("http://127.0.0.1:1", "x", list, 1, "start it with `housepipe serve`"),
+        (&https, "x", list, 1, "write http://"),
+        ("http://pipes.example.com", "x", list, 2, "--insecure-http"),
+        ("pipes.example.com", "x", list, 2, "write it as http://"),
+        ("http://x:hunter2@127.0.0.1:1", "x", list, 2, "HOUSEPIPE_TOKEN"),
+        (stack.clickhouse.url(), "x", list, 1, "is no service of housepipe"),
+    ] {
+        let outcome = call(server, token, arguments, None);
+        assert_eq!(outcome.code, Some(code), "{server} {arguments:?}: {}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains(says) && !outcome.stderr.contains("hunter2"),
+            "{server}: {}",
+            outcome.stderr
+        );
+    }
+    // The variable is not set, and that is noticed here, on its line.
+    let unset = call(url, "x", &["create", "pipe.yaml"], Some(&pipe));
+    assert!(unset.code == Some(2) && unset.stderr.contains("pipe.yaml:"), "{}", unset.stderr);
+    assert!(unset.stderr.contains(&format!("`{PASSWORD_VARIABLE}` is not set")), "{}", unset.stderr);
+    // What the service alone refuses comes with its key, and as a document for programs.
+    let raw = pipe.clone().replacing("  topic:", "  unsafe_librdkafka: { client.rack: a }\n  topic:");
+    let refused = service.pipes(&["create", "pipe.yaml", "--json"], Some(&raw));
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("invalid_pipe, 422") && refused.stderr.contains("`source.unsafe_librdkafka`"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(refused.json()["problem"]["code"], "invalid_pipe");
+    assert_eq!(refused.json()["problem"]["errors"][0]["key"], "source.unsafe_librdkafka");
+    let unknown = service.pipes(&["pause", "nobody"], None);
+    assert!(unknown.code == Some(1) && unknown.stderr.contains("has no pipe `nobody`"), "{}", unknown.stderr);
+    let left =
+        service.pipes(&["create", "pipe.yaml", "--keep-references"], Some(&pipe.replacing("env:", "file:")));
+    assert!(left.code == Some(2) && left.stderr.contains("reads no files"), "{}", left.stderr);
+}
