@@ -9,6 +9,7 @@
 mod arm;
 mod bench;
 mod conformance;
+mod deploy;
 mod disk;
 mod first_failures;
 mod fuzz;
