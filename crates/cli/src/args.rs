@@ -1,5 +1,7 @@
 //! Commands and flags, with the help that teaches them.
 
+#[cfg(test)]
+mod documents;
 mod errors;
 mod infer;
 mod new;

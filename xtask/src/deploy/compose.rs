@@ -2,20 +2,20 @@
 
 use anyhow::{Context, ensure};
 use housepipe_local_stack::Checkers;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::command_line::CommandLine;
-use super::{checked, file, tell};
+use super::{checked, file, is_json, tell};
 
 /// Which files go together.
 const VARIANTS: [&[&str]; 2] = [&["compose.yaml"], &["compose.yaml", "compose.postgres.yaml"]];
 
-/// What holds our service back, whatever runs in it.
-const HARDENED: [(&str, fn(&Value) -> bool); 4] = [
-    ("read_only", |value| *value == json!(true)),
-    ("cap_drop", |value| *value == json!(["ALL"])),
-    ("security_opt", |value| *value == json!(["no-new-privileges:true"])),
-    ("mem_limit", |value| !value.is_null()),
+/// What holds our service back, whatever runs in it, as JSON.
+const HARDENED: [(&str, &str); 4] = [
+    ("read_only", "true"),
+    ("cap_drop", "[\"ALL\"]"),
+    ("security_opt", "[\"no-new-privileges:true\"]"),
+    ("mem_limit", "\"1610612736\""),
 ];
 
 pub(super) fn check(checkers: &Checkers) -> anyhow::Result<Vec<CommandLine>> {
@@ -29,8 +29,8 @@ fn variant(checkers: &Checkers, files: &[&str]) -> anyhow::Result<CommandLine> {
     let project = checked(checkers, &words, &[("POSTGRES_PASSWORD", "a-password")])?;
     let place = format!("deploy/{}", files.join(" + "));
     let service = &project["services"]["housepipe"];
-    for (key, is_fine) in HARDENED {
-        ensure!(is_fine(&service[key]), "{place}: `{key}` of housepipe is {}", service[key]);
+    for (key, wanted) in HARDENED {
+        ensure!(is_json(&service[key], wanted), "{place}: `{key}` of housepipe is {}", service[key]);
     }
     // What is published is for this machine: without TLS, nobody else may reach it.
     for (name, service) in project["services"].as_object().context("no services")? {

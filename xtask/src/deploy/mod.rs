@@ -52,6 +52,11 @@ fn checked(checkers: &Checkers, words: &[&str], environment: &[(&str, &str)]) ->
     serde_json::from_slice(&output.stdout).with_context(|| format!("{} prints no JSON", show(&command)))
 }
 
+/// Whether `value` is what the JSON says.
+fn is_json(value: &Value, json: &str) -> bool {
+    serde_json::from_str::<Value>(json).is_ok_and(|wanted| wanted == *value)
+}
+
 /// Runs `command` and gives what it wrote; an error with it where it did not succeed.
 fn output(command: &mut Command) -> anyhow::Result<String> {
     let output = command.output().with_context(|| format!("cannot run {:?}", command.get_program()))?;

@@ -26,7 +26,8 @@ pub(super) fn check(binary: &Path) -> anyhow::Result<Vec<CommandLine>> {
     let line = values(&unit, "ExecStart").next().and_then(|line| line.strip_prefix(PROGRAM));
     let line = line.with_context(|| format!("{NAME} does not start {PROGRAM}"))?;
     let words = line.split_whitespace().map(str::to_owned).collect();
-    let variables = values(&unit, "Environment").filter_map(|set| Some(set.split_once('=')?.0.to_owned())).collect();
+    let variables =
+        values(&unit, "Environment").filter_map(|set| Some(set.split_once('=')?.0.to_owned())).collect();
     Ok(vec![CommandLine { place: format!("deploy/{NAME}"), words, variables }])
 }
 
