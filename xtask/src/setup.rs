@@ -41,9 +41,10 @@ pub(crate) fn checkers(module: &Path) -> anyhow::Result<Checkers> {
     Ok(prepare_checkers(module, &mut Lines::default())?)
 }
 
-/// The pinned servers, which tests run against whatever servers the environment names, and a schema registry.
+/// The pinned servers, which tests run against whatever servers the environment names, a schema registry, PostgreSQL, and a
+/// reader of metrics.
 fn wanted_for_tests() -> Wanted {
-    Wanted::pinned().with_registry().with_postgres()
+    Wanted::pinned().with_registry().with_postgres().with_metrics_reader()
 }
 
 /// Makes sure that all that tests run against is in the cache.

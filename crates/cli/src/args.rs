@@ -4,6 +4,7 @@
 mod documents;
 mod errors;
 mod infer;
+mod metrics;
 mod new;
 mod offsets;
 mod preview;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use errors::{ErrorsCommand, ErrorsFilter, ErrorsListArgs, ErrorsReplayArgs, KindArg};
 pub(crate) use infer::InferArgs;
+pub(crate) use metrics::{METRICS_OF_SERVE, MetricsListen};
 pub(crate) use new::NewArgs;
 pub(crate) use offsets::{OffsetsCommand, OffsetsSetArgs, OffsetsShowArgs};
 pub(crate) use preview::PreviewArgs;
@@ -154,6 +156,10 @@ pub(crate) struct RunArgs {
     /// End once every partition that this process was given was read to its end and everything is stored.
     #[arg(long)]
     pub(crate) until_caught_up: bool,
+
+    /// Serve /metrics, /healthz and /readyz there, without a token; there are no secrets in them. Without it nothing listens.
+    #[arg(long, value_name = "ADDRESS|off")]
+    pub(crate) metrics_listen: Option<MetricsListen>,
 
     #[command(flatten)]
     pub(crate) tuning: Tuning,

@@ -173,6 +173,12 @@ pub enum StackError {
         /// The function of [`Wanted`](crate::Wanted) that asks for it.
         with: &'static str,
     },
+    /// The reader of metrics did not read them.
+    #[error("the reader of metrics failed: {says}")]
+    MetricsReader {
+        /// Its own words.
+        says: String,
+    },
     /// A server other than ClickHouse refused a request.
     #[error("{server} refused it (HTTP {status}): {text}")]
     Refused {

@@ -39,6 +39,7 @@ mod command;
 mod jars;
 mod manifest;
 mod maven;
+mod metrics_reader;
 mod wheels;
 
 mod error;

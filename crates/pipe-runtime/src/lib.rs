@@ -28,6 +28,7 @@
 mod readme {}
 
 pub mod delivery;
+pub mod metrics;
 
 mod check;
 mod error;

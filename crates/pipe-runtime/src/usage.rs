@@ -1,5 +1,8 @@
 //! What this process has used of the machine.
 
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
@@ -23,13 +26,49 @@ pub fn of_this_process() -> Usage {
     Usage { cpu_seconds, peak_rss_bytes: own_peak_rss_bytes().unwrap_or(since_fork) }
 }
 
+/// When this process was started: as the system tells it, and otherwise when that was asked for first.
+pub(crate) fn started() -> SystemTime {
+    static STARTED: OnceLock<SystemTime> = OnceLock::new();
+    *STARTED.get_or_init(|| {
+        let now = SystemTime::now();
+        age().and_then(|age| now.checked_sub(age)).unwrap_or(now)
+    })
+}
+
+/// Time since the process was started, from `starttime` of `proc(5)`, which counts from the system's own start.
+fn age() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name of the program is in brackets, and may have any letters.
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    let started_ticks: f64 = behind_name.split_whitespace().nth(STARTTIME)?.parse().ok()?;
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+    let up_s: f64 = uptime.split_whitespace().next()?.parse().ok()?;
+    Duration::try_from_secs_f64(up_s - started_ticks / TICKS_PER_SECOND).ok()
+}
+
+/// Where `starttime` stands behind the program's name, counted from 0.
+const STARTTIME: usize = 19;
+
+/// Linux counts so on every platform that it tells programs about (`USER_HZ`).
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Memory that the process holds at this moment, in bytes; none where the system does not tell.
+pub(crate) fn resident_bytes() -> Option<u64> {
+    status_bytes("VmRSS:")
+}
+
+/// A size in `/proc/self/status`, in bytes.
+fn status_bytes(key: &str) -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
 /// The peak of this program. Linux's `getrusage` counts what the process was before it became this program, that is the
 /// memory of whoever has started it (`exec_mmap` in the kernel's `fs/exec.c` keeps its high-water mark); the line `VmHWM`
 /// of `proc(5)` does not.
 fn own_peak_rss_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+    status_bytes("VmHWM:")
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod api;
 mod seal;
 mod service;
 mod store;
+mod watch;
 mod within;
 
 pub use api::{KeyProblem, Problem, ProblemCode, openapi, router};
@@ -15,3 +16,4 @@ pub use store::{
     CleanUp, Consumer, EVENTS_AT_ONCE_MAX, Edit, Event, EventKind, IdempotencyKey, NewPipe, Role, Secrets,
     Store, StoreAddress, StoreError, StoredPipe, StoredToken, TokenOwner, Wanted,
 };
+pub use watch::{Watched, metric_families, serve_metrics};

@@ -5,6 +5,7 @@
 
 mod follow;
 mod leave;
+mod measure;
 mod tell;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use crate::seal::Seal;
 use crate::store::{
     CleanUp, Consumer, Edit, IdempotencyKey, NewPipe, Secrets, Store, StoreError, StoredPipe,
 };
+use crate::watch::Calls;
 use follow::Inner;
 
 /// What messages call a pipe file that came without a name.
@@ -44,6 +46,8 @@ pub struct Service {
     inner: Arc<Inner>,
     follows: JoinHandle<()>,
     tells: JoinHandle<()>,
+    /// Calls of the API, for metrics.
+    calls: Calls,
 }
 
 /// A pipe as it is stored, and how it stands in this process.
@@ -91,7 +95,7 @@ impl Service {
         inner.follow().await?;
         let follows = tokio::spawn(follow::keep_following(Arc::clone(&inner)));
         let tells = tokio::spawn(tell::keep_telling(Arc::clone(&inner), events));
-        Ok(Service { inner, follows, tells })
+        Ok(Service { inner, follows, tells, calls: Calls::default() })
     }
 
     /// The store.

@@ -13,6 +13,7 @@ mod halts;
 mod infer;
 mod load;
 mod look_back;
+mod metrics;
 mod mistakes;
 mod new;
 mod offsets;

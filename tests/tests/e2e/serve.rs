@@ -13,17 +13,20 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 /// A running service, and who calls it.
-struct Served {
+pub(crate) struct Served {
     process: Option<Housepipe>,
     folder: tempfile::TempDir,
     address: String,
     token: String,
+    /// Where its metrics are.
+    pub(crate) metrics: String,
 }
 
 impl Served {
-    fn start() -> Served {
+    pub(crate) fn start() -> Served {
         let folder = tempfile::tempdir().unwrap();
-        let mut served = Served { process: None, folder, address: String::new(), token: String::new() };
+        let (address, token, metrics) = (String::new(), String::new(), String::new());
+        let mut served = Served { process: None, folder, address, token, metrics };
         served.start_again();
         assert!(served.token.starts_with("hpt_"), "the first start tells a token");
         served
@@ -31,8 +34,10 @@ impl Served {
 
     fn start_again(&mut self) {
         let state = self.folder.path().join("state.db").display().to_string();
+        let (listen, metrics) = (["--listen", "127.0.0.1:0"], ["--metrics-listen", "127.0.0.1:0"]);
         let arguments =
-            ["serve", "--state", &state, "--listen", "127.0.0.1:0", "--json", "--session-timeout", "6"];
+            [&["serve", "--state", &state, "--json", "--session-timeout", "6"], &listen[..], &metrics]
+                .concat();
         let process = housepipe(&arguments, None, b"");
         let mut told = Value::Null;
         wait_until("the service to say where it listens", || {
@@ -40,10 +45,18 @@ impl Served {
             told.is_object()
         });
         told["url"].as_str().unwrap().trim_start_matches("http://").clone_into(&mut self.address);
+        told["metrics"].as_str().unwrap().clone_into(&mut self.metrics);
         if let Some(token) = told["token"].as_str() {
             token.clone_into(&mut self.token);
         }
         self.process = Some(process);
+    }
+
+    /// Has it end by itself.
+    pub(crate) fn stop(&mut self) {
+        let process = self.process.take().unwrap();
+        process.signal(Signal::SIGTERM);
+        process.wait().expect_success();
     }
 
     fn kill(&mut self) {
@@ -53,7 +66,7 @@ impl Served {
     }
 
     /// One call: its status, its headers, and its body.
-    fn call(
+    pub(crate) fn call(
         &self,
         method: &str,
         path: &str,
@@ -82,7 +95,7 @@ impl Served {
         (status, head.to_lowercase(), serde_json::from_str(body).unwrap_or(Value::Null))
     }
 
-    fn pipe(&self, id: &str) -> Value {
+    pub(crate) fn pipe(&self, id: &str) -> Value {
         let (status, _, pipe) = self.call("GET", &format!("/api/v1/pipes/{id}"), &[], None);
         assert_eq!(status, 200, "{pipe}");
         pipe
@@ -94,7 +107,7 @@ impl Served {
 }
 
 /// The pipe as a document.
-fn document(pipe: &PipeText) -> Value {
+pub(crate) fn document(pipe: &PipeText) -> Value {
     serde_json::to_value(housepipe_runtime::Document::parse(&pipe.text(), "a pipe").unwrap()).unwrap()
 }
 
@@ -158,9 +171,7 @@ fn a_pipe_lives_over_the_api_and_through_kills() {
     }
     assert_eq!(committed(stack, numbered.topic()), None, "the group went with its offsets");
     assert!(numbered.verdict(stack).is_exact(), "the table stays");
-    let process = served.process.take().unwrap();
-    process.signal(Signal::SIGTERM);
-    process.wait().expect_success();
+    served.stop();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Tuning;
+use super::{MetricsListen, Tuning};
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
@@ -42,6 +42,11 @@ pub(crate) struct ServeArgs {
     /// proxy that does TLS.
     #[arg(long)]
     pub(crate) insecure_http: bool,
+
+    /// Where /metrics, /healthz and /readyz are served, without a token: there are no secrets in them. Without it
+    /// 127.0.0.1:9464, where nothing else listens there.
+    #[arg(long, value_name = "ADDRESS|off")]
+    pub(crate) metrics_listen: Option<MetricsListen>,
 
     /// Memory for records and batches of all pipes together, in MiB; `--memory-mib` is the most that one of them gets.
     #[arg(long, value_name = "MIB", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(16..=4_194_304))]

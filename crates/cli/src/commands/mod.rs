@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod errors;
 pub(crate) mod infer;
+pub(crate) mod metrics;
 pub(crate) mod new;
 pub(crate) mod offsets;
 pub(crate) mod preview;

@@ -1,12 +1,14 @@
 //! `housepipe run`: one pipe in the foreground.
 
 use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::anyhow;
 use housepipe_runtime::{Pipe, PipeFile, PipeHandle, RunOptions, Summary};
 
 use crate::args::{RunArgs, Tuning};
+use crate::commands::metrics::{self, WatchedPipe};
 use crate::exit::Exit;
 use crate::signals::Stops;
 use crate::ui::Ui;
@@ -15,11 +17,17 @@ pub(crate) async fn run(args: RunArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     let file = PipeFile::read(&args.file)?;
     let stops = Stops::listen()?;
     let options = options(&args.tuning, args.until_caught_up);
+    let watched = Arc::new(WatchedPipe { pipe: OnceLock::new(), memory_bytes_max: options.memory_bytes_max });
+    let listener = metrics::listen(args.metrics_listen, None).await?;
+    // Until the end: what a pipe did last is scraped as well.
+    let _metrics = listener.map(|listener| metrics::serve(listener, Arc::clone(&watched))).transpose()?;
     let started = tokio::select! {
-        started = Pipe::start(&file, options) => started,
+        started = Pipe::start(&file, options) => started?,
         () = stops.heard(1) => return Err(Exit::failed(anyhow!("stopped before the pipe had started; nothing was read"))),
     };
-    let summary = drive(started?, &stops, ui, |_| false).await?;
+    // It is set once.
+    let _ = watched.pipe.set(started.handle());
+    let summary = drive(started, &stops, ui, |_| false).await?;
     ui.summary(&summary)?;
     Ok(ExitCode::SUCCESS)
 }

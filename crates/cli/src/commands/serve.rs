@@ -13,7 +13,8 @@ use housepipe_service::{Role, Seal, Service, ServiceOptions, Store, StoreAddress
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 
-use crate::args::ServeArgs;
+use crate::args::{METRICS_OF_SERVE, ServeArgs};
+use crate::commands::metrics::{self, Metrics};
 use crate::commands::run;
 use crate::exit::Exit;
 use crate::signals::Stops;
@@ -37,13 +38,16 @@ pub(crate) async fn run(args: ServeArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     let listener =
         TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let listens = listener.local_addr()?;
+    let for_metrics = metrics::listen(args.metrics_listen, Some(METRICS_OF_SERVE)).await?;
     let store = Store::open(&address, seal).await?;
     let token = match &args.new_admin {
         Some(name) => Some(store.new_token(name, Role::Admin).await?),
         None => store.first_token().await?,
     };
     let service = Arc::new(Service::start(store, options(&args)).await?);
-    ui.serves(listens, token.as_ref().map(SecretString::expose_secret))?;
+    let metrics = for_metrics.map(|listener| metrics::serve(listener, Arc::clone(&service))).transpose()?;
+    let metrics_url = metrics.as_ref().map(Metrics::url);
+    ui.serves(listens, metrics_url.as_deref(), token.as_ref().map(SecretString::expose_secret))?;
     let router = housepipe_service::router(Arc::clone(&service), args.public_host);
     let (ends, ended) = tokio::sync::oneshot::channel::<()>();
     let server = axum::serve(listener, router).with_graceful_shutdown(async {

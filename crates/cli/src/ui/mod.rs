@@ -81,13 +81,21 @@ impl Ui {
         writeln!(out)
     }
 
-    /// Where a service listens, and the token that it tells once.
-    pub(crate) fn serves(&self, listens: std::net::SocketAddr, token: Option<&str>) -> io::Result<()> {
+    /// Where a service listens, where its metrics are, and the token that it tells once.
+    pub(crate) fn serves(
+        &self,
+        listens: std::net::SocketAddr,
+        metrics: Option<&str>,
+        token: Option<&str>,
+    ) -> io::Result<()> {
         let url = format!("http://{listens}");
         if self.json {
-            return self.document(&serde_json::json!({ "url": url, "token": token }));
+            return self.document(&serde_json::json!({ "url": url, "metrics": metrics, "token": token }));
         }
         self.line(&format!("the API listens on {url}, and describes itself at {url}/api/v1/openapi.json"))?;
+        if let Some(metrics) = metrics {
+            self.line(&format!("metrics are at {metrics}"))?;
+        }
         match token {
             Some(token) => self.line(&format!("the first token, an admin's, is told this once: {token}")),
             None => Ok(()),

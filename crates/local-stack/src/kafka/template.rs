@@ -103,6 +103,7 @@ fn cache_classes(files: &KafkaFiles, tools: &Tools<'_>, folder: &Path) -> Result
         kafka: KafkaPart::Local(files.clone()),
         registry: None,
         postgres: None,
+        metrics_reader: None,
     };
     let java = [format!("-XX:AOTCacheOutput={}", classes.display())];
     let mut broker = Kafka::attempt(&parts, 1, &KafkaOptions::default(), &java)?;

@@ -16,6 +16,14 @@ pub(super) enum Attempt<'a> {
 }
 
 impl Attempt<'_> {
+    /// The rows that it inserts, where it is none of rejects.
+    pub(super) fn rows(&self) -> Option<u64> {
+        match self {
+            Attempt::Rows { insert, .. } => Some(insert.rows),
+            Attempt::Errors(..) => None,
+        }
+    }
+
     pub(super) fn table(&self) -> &str {
         match self {
             Attempt::Rows { insert, .. } => insert.table,

@@ -16,6 +16,17 @@ const SPARE_BYTES_MAX: usize = 16 << 20;
 /// Memory that a reject or one of its headers needs besides its text, in bytes, generously.
 const REJECT_BYTES: usize = 512;
 
+/// Rows one behind the other whose records have the same timestamp: at high rates there are many in a millisecond.
+#[derive(Debug, Clone, Copy)]
+struct Stamp {
+    first_row: usize,
+    /// Milliseconds since 1970; [`NO_TIMESTAMP`] where the records have none.
+    at_ms: i64,
+}
+
+/// As Kafka writes it.
+const NO_TIMESTAMP: i64 = -1;
+
 /// What a worker fills. Its buffers are reused from batch to batch.
 #[derive(Debug, Default)]
 pub(super) struct BatchBuilder {
@@ -25,6 +36,8 @@ pub(super) struct BatchBuilder {
     row_ends: Vec<usize>,
     /// Offset of each row's record.
     row_offsets: Vec<i64>,
+    /// Which rows have which timestamp.
+    stamps: Vec<Stamp>,
     /// Which rows come from which partition: the first row of each run.
     runs: Vec<(usize, PartitionId)>,
     spans: Vec<Span>,
@@ -42,6 +55,7 @@ pub(super) struct SealedBatch {
     pub(super) rejected: u64,
     row_ends: Vec<usize>,
     row_offsets: Vec<i64>,
+    stamps: Vec<Stamp>,
     runs: Vec<(usize, PartitionId)>,
     /// Rows of the batch that this was sealed as, or is a piece of.
     whole_rows: usize,
@@ -104,8 +118,12 @@ impl BatchBuilder {
         self.body = body;
     }
 
-    /// The row that ends at `end` came from the record at `offset`.
-    pub(super) fn row_encoded(&mut self, end: usize, offset: Offset) {
+    /// The row that ends at `end` came from the record at `offset`, with this timestamp.
+    pub(super) fn row_encoded(&mut self, end: usize, offset: Offset, timestamp_ms: Option<i64>) {
+        let at_ms = timestamp_ms.map_or(NO_TIMESTAMP, |at_ms| at_ms.max(NO_TIMESTAMP));
+        if self.stamps.last().is_none_or(|stamp| stamp.at_ms != at_ms) {
+            self.stamps.push(Stamp { first_row: self.row_ends.len(), at_ms });
+        }
         self.row_ends.push(end);
         self.row_offsets.push(offset.0);
     }
@@ -146,6 +164,7 @@ impl BatchBuilder {
             judged: None,
             row_ends: self.row_ends,
             row_offsets: self.row_offsets,
+            stamps: self.stamps,
             runs: self.runs,
         }
     }
@@ -159,6 +178,8 @@ impl SealedBatch {
         let cut = self.start_of(rows);
         let row_ends: Vec<usize> = self.row_ends.split_off(rows).into_iter().map(|end| end - cut).collect();
         let row_offsets = self.row_offsets.split_off(rows);
+        let stamps = self.stamps_from(rows);
+        self.stamps.retain(|stamp| stamp.first_row < rows);
         let rejects = self.rejects.partition_point(|reject| reject.offset < middle);
         let rejects = self.rejects.split_off(rejects);
         let second = SealedBatch {
@@ -168,6 +189,7 @@ impl SealedBatch {
             rejects,
             row_ends,
             row_offsets,
+            stamps,
             runs: self.runs.iter().map(|(_, partition)| (0, *partition)).collect(),
             whole_rows: self.whole_rows,
             judged: self.judged,
@@ -179,6 +201,7 @@ impl SealedBatch {
     /// Takes the rows out of the batch, so that their records become rejects.
     pub(super) fn drop_rows(&mut self) -> Vec<Offset> {
         self.row_ends.clear();
+        self.stamps.clear();
         self.body = Bytes::new();
         std::mem::take(&mut self.row_offsets).into_iter().map(Offset).collect()
     }
@@ -251,6 +274,25 @@ impl SealedBatch {
         (Bytes::from(body), rows)
     }
 
+    /// The timestamps of the rows from number `row` on, which is 0 then.
+    fn stamps_from(&self, row: usize) -> Vec<Stamp> {
+        let first = self.stamps.partition_point(|stamp| stamp.first_row <= row).saturating_sub(1);
+        let stamps = self.stamps[first..].iter();
+        stamps.map(|stamp| Stamp { first_row: stamp.first_row.saturating_sub(row), ..*stamp }).collect()
+    }
+
+    /// The timestamps of the records of the rows `[start, end)`, in milliseconds since 1970, each with the number of its rows; none
+    /// for records without one.
+    pub(super) fn timestamps(&self, rows: &Range<usize>) -> impl Iterator<Item = (Option<i64>, u64)> {
+        let first = self.stamps.partition_point(|stamp| stamp.first_row <= rows.start).saturating_sub(1);
+        let stamps = self.stamps[first..].iter().take_while(|stamp| stamp.first_row < rows.end);
+        let ends = self.stamps[first..].iter().skip(1).map(|stamp| stamp.first_row).chain([rows.end]);
+        stamps.zip(ends).map(|(stamp, end)| {
+            let count = end.min(rows.end).saturating_sub(stamp.first_row.max(rows.start));
+            ((stamp.at_ms != NO_TIMESTAMP).then_some(stamp.at_ms), count as u64)
+        })
+    }
+
     /// The offsets of the records of all rows.
     pub(super) fn row_offsets(&self) -> impl Iterator<Item = i64> {
         self.row_offsets.iter().copied()
@@ -275,10 +317,12 @@ impl SealedBatch {
             body,
             row_ends: self.row_ends,
             row_offsets: self.row_offsets,
+            stamps: self.stamps,
             ..BatchBuilder::default()
         };
         builder.row_ends.clear();
         builder.row_offsets.clear();
+        builder.stamps.clear();
         builder
     }
 }
@@ -303,7 +347,7 @@ mod tests {
         ] {
             builder.begin_run(partition, now);
             builder.body.extend_from_slice(row.as_bytes());
-            builder.row_encoded(builder.body.len(), Offset(offset));
+            builder.row_encoded(builder.body.len(), Offset(offset), Some(offset / 2));
             builder.extend_span(partition, epoch, Offset(offset), Offset(offset + 1));
         }
         assert_eq!(
@@ -328,7 +372,7 @@ mod tests {
         let mut builder = BatchBuilder::default();
         for (offset, bytes) in [(0, 3), (1, 3), (2, 3), (3, 10), (4, 1), (5, 1)] {
             builder.body.extend(std::iter::repeat_n(b'x', bytes));
-            builder.row_encoded(builder.body.len(), Offset(offset));
+            builder.row_encoded(builder.body.len(), Offset(offset), Some(offset / 2));
         }
         let sealed = builder.seal(BatchId(1));
         assert_eq!(sealed.inserts(6), [0..2, 2..3, 3..4, 4..6]);
@@ -345,7 +389,7 @@ mod tests {
                 builder.reject(ErrorRow::record("p", "t", 0, offset, "c"));
             } else {
                 builder.body.extend_from_slice(b"row");
-                builder.row_encoded(builder.body.len(), Offset(offset));
+                builder.row_encoded(builder.body.len(), Offset(offset), Some(offset / 2));
             }
         }
         builder
@@ -378,6 +422,29 @@ mod tests {
     }
 
     #[test]
+    fn each_row_has_its_timestamp_wherever_a_batch_is_cut() {
+        let whole = one_partition(0..9, |_| false).seal(BatchId(1));
+        let of = |batch: &SealedBatch, rows: Range<usize>| -> Vec<i64> {
+            let runs =
+                batch.timestamps(&rows).map(|(at_ms, rows)| (at_ms.unwrap(), usize::try_from(rows).unwrap()));
+            runs.flat_map(|(at_ms, rows)| vec![at_ms; rows]).collect()
+        };
+        let expected = |rows: Range<i64>| -> Vec<i64> { rows.map(|row| row / 2).collect() };
+        for start in 0..=9_i64 {
+            for end in start..=9 {
+                let rows = usize::try_from(start).unwrap()..usize::try_from(end).unwrap();
+                assert_eq!(of(&whole, rows), expected(start..end), "{start}..{end}");
+            }
+        }
+        for cut in 1..9_i64 {
+            let whole = one_partition(0..9, |_| false).seal(BatchId(1));
+            let (first, _, second) = whole.cut(usize::try_from(cut).unwrap());
+            assert_eq!(of(&first, 0..first.row_count()), expected(0..cut));
+            assert_eq!(of(&second, 0..second.row_count()), expected(cut..9));
+        }
+    }
+
+    #[test]
     fn a_batch_is_not_divided_into_any_number_of_pieces() {
         let whole = one_partition(0..6_400, |_| false).seal(BatchId(1));
         assert!(whole.may_divide(6_400) && whole.may_divide(101) && !whole.may_divide(100));
@@ -392,7 +459,7 @@ mod tests {
         let mut builder = BatchBuilder::default();
         builder.body.reserve(4096);
         builder.body.extend_from_slice(b"row");
-        builder.row_encoded(3, Offset(1));
+        builder.row_encoded(3, Offset(1), None);
         let back = builder.seal(BatchId(1)).into_buffers(4096);
         assert!(back.is_empty() && back.body.is_empty() && back.records() == 0);
         assert!(back.body.capacity() >= 4096);

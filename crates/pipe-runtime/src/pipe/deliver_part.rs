@@ -126,6 +126,7 @@ async fn store(
     let token = exactly_once::token(shared, partition, part);
     if part.batch.row_count() > 0 {
         rows(shared, guard, part, &token).await?;
+        outcome.latency.acknowledged(&part.batch, &(0..part.batch.row_count()));
         failpoint("insert_rows");
     }
     if part.batch.rejects.is_empty() {

@@ -11,6 +11,7 @@ use super::isolate;
 use super::persist::persist;
 use super::progress::Outcome;
 use super::shared::{PanicWatch, Shared};
+use super::tally::Latency;
 use crate::delivery::BatchToken;
 use crate::error::PipeError;
 use crate::failpoint::failpoint;
@@ -42,10 +43,11 @@ async fn store(shared: &Arc<Shared>, batch: &mut SealedBatch) -> Result<Outcome,
     outcome.count_codes(&rejects);
     drop(rejects);
     for rows in batch.inserts(INSERT_BYTES_MAX) {
-        let refused = match insert_rows(shared, batch, rows.clone()).await {
+        let latency = &mut outcome.latency;
+        let refused = match insert_rows(shared, batch, rows.clone(), latency).await {
             Ok(()) => 0,
             Err(first @ (Undelivered::Refused(_) | Undelivered::TooManyPartitions(_))) => {
-                isolate::deliver(shared, batch, rows.clone(), first).await?
+                isolate::deliver(shared, batch, rows.clone(), first, latency).await?
             }
             Err(other) => return Err(other),
         };
@@ -58,11 +60,12 @@ async fn store(shared: &Arc<Shared>, batch: &mut SealedBatch) -> Result<Outcome,
     Ok(outcome)
 }
 
-/// Inserts the rows `[start, end)` of `batch`, as often as it takes.
+/// Inserts the rows `[start, end)` of `batch`, as often as it takes, and notes how late they were.
 pub(super) async fn insert_rows(
     shared: &Shared,
     batch: &SealedBatch,
     rows: std::ops::Range<usize>,
+    latency: &mut Latency,
 ) -> Result<(), Undelivered> {
     if rows.is_empty() {
         return Ok(());
@@ -77,7 +80,12 @@ pub(super) async fn insert_rows(
             // What the server remembers of an insert in which it was killed is not sure: with another token nothing is
             // lost, and something may be loaded twice.
             Err(Undelivered::ServerRestarted { started_unix_s }) => guard.restarted(started_unix_s),
-            other => return other,
+            other => {
+                if other.is_ok() {
+                    latency.acknowledged(batch, &rows);
+                }
+                return other;
+            }
         }
     }
 }

@@ -54,6 +54,7 @@ impl Assignment for Dispatcher {
             let epoch = progress.ledger.assign(partition);
             progress.positions.insert(partition, Position::default());
             progress.halted.remove(&partition);
+            progress.tally.moves.assigned += 1;
             drop(progress);
             match &shared.deliveries {
                 Some(deliveries) => deliveries.assign(shared, reader, epoch),
@@ -73,6 +74,7 @@ impl Assignment for Dispatcher {
             // A recovery that ended meanwhile may have given them to a worker.
             self.shared.orders.release(partitions);
             self.forget(partitions);
+            self.shared.progress.lock().tally.moves.revoked += partitions.len() as u64;
             tracing::info!(partitions = ?numbers(partitions), "partitions revoked");
             return Vec::new();
         }
@@ -89,6 +91,7 @@ impl Assignment for Dispatcher {
             commits.extend(progress.ledger.revoke(*partition).map(|offset| (*partition, offset)));
             progress.positions.remove(partition);
         }
+        progress.tally.moves.revoked += partitions.len() as u64;
         drop(progress);
         let numbers = numbers(partitions);
         if drained {
@@ -108,6 +111,7 @@ impl Assignment for Dispatcher {
         }
         // What could still be committed for them belongs to other owners already.
         self.forget(partitions);
+        self.shared.progress.lock().tally.moves.lost += partitions.len() as u64;
         let numbers = numbers(partitions);
         if self.shared.is_exactly_once() {
             tracing::warn!(partitions = ?numbers, "partitions lost without a hand-over; their next owners finish what was in flight");

@@ -16,6 +16,7 @@ mod guard;
 mod inserter;
 mod isolate;
 pub(crate) mod look_back;
+mod measure;
 mod membership;
 mod memory;
 mod orders;
@@ -33,6 +34,7 @@ pub(crate) mod starts;
 mod state;
 mod system_log;
 mod system_writer;
+mod tally;
 mod windows;
 mod worker;
 
@@ -45,9 +47,11 @@ use housepipe_kafka_source::{GonePolicy, Source, SourceConfig};
 use tokio::runtime::Handle;
 
 pub(crate) use exactly_once::fresh_lineage;
+pub use measure::{Horizon, RunMetrics};
 pub use progress::{Counters, PartitionProgress, Recoveries};
 pub(crate) use record::CODE_NO_VALUE;
 pub use state::PipeState;
+pub use tally::{Latency, Moves, Tally, Totals};
 
 use crate::check::unencrypted;
 use crate::delivery::{RejectRule, Terms};
@@ -118,6 +122,8 @@ pub struct PipeHandle {
     shared: Arc<Shared>,
     started: Instant,
     name: String,
+    /// For records and batches.
+    memory_bytes_max: usize,
 }
 
 impl Pipe {
@@ -226,7 +232,12 @@ impl Pipe {
 
     /// A handle that outlives this value, for signal handlers and progress displays.
     pub fn handle(&self) -> PipeHandle {
-        PipeHandle { shared: Arc::clone(&self.shared), started: self.started, name: self.name.clone() }
+        PipeHandle {
+            shared: Arc::clone(&self.shared),
+            started: self.started,
+            name: self.name.clone(),
+            memory_bytes_max: self.options.memory_bytes_max,
+        }
     }
 
     /// Waits for the end: after a stop, after a failure, or, where the options say so, once caught up.

@@ -29,8 +29,12 @@ pub(super) async fn persist(
             outcome = attempt_once(&attempt, shared, guard) => outcome?,
         };
         let error = match outcome {
-            Ok(()) => {
-                shared.progress.lock().counters.inserts += 1;
+            Ok(took) => {
+                let mut progress = shared.progress.lock();
+                progress.counters.inserts += 1;
+                if let Some(rows) = attempt.rows() {
+                    progress.tally.inserted(rows, took);
+                }
                 return Ok(());
             }
             Err(error) => error,
@@ -57,7 +61,7 @@ pub(super) async fn persist(
                 backoff.next_delay_ms(jitter())
             }
         };
-        shared.progress.lock().counters.retries += 1;
+        shared.progress.lock().retried(&error);
         tokio::select! {
             biased;
             _ = phase.wait_for(|phase| *phase >= Phase::Aborted) => return Err(Undelivered::Abandoned),
@@ -75,12 +79,12 @@ pub(super) fn jitter() -> f64 {
     fraction
 }
 
-/// Tries once, where it may be tried.
+/// Tries once, where it may be tried. Returns how long the insert took.
 async fn attempt_once(
     attempt: &Attempt<'_>,
     shared: &Shared,
     guard: &mut Guard,
-) -> Result<Result<(), SinkError>, Undelivered> {
+) -> Result<Result<Duration, SinkError>, Undelivered> {
     let session = match guard.look(shared, attempt).await {
         Ok(may_be_tried) => may_be_tried?,
         Err(error) => return Ok(Err(error)),
@@ -90,7 +94,8 @@ async fn attempt_once(
     }
     let was_tried = guard.tries();
     let (sink, session) = (&shared.setup.sink, session.as_deref());
-    Ok(match attempt {
+    let begun = Instant::now();
+    let inserted = match attempt {
         Attempt::Rows { insert, .. } => {
             let inserted = sink.insert(&Insert { session, ..(*insert).clone() }).await;
             if inserted.as_ref().is_err_and(SinkError::was_not_begun) {
@@ -101,5 +106,6 @@ async fn attempt_once(
         Attempt::Errors(table, block, token) => {
             sink.insert_error_block(table, block, Some(token), session).await
         }
-    })
+    };
+    Ok(inserted.map(|()| begun.elapsed()))
 }

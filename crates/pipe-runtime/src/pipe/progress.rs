@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use housepipe_ch_sink::ErrorRow;
+use housepipe_ch_sink::{ErrorRow, SinkError};
 use housepipe_kafka_source::{Offset, PartitionId};
 use serde::Serialize;
 
+use super::tally::{Latency, Tally, Totals, add_by_code};
 use crate::delivery::{BatchId, Epoch, JudgedBatch, Ledger, RejectRule, RejectVerdict, Span};
 
 /// Counts since the start of the pipe.
@@ -115,6 +116,7 @@ pub(super) struct Progress {
     pub(super) ledger: Ledger,
     pub(super) counters: Counters,
     pub(super) reject_codes: BTreeMap<String, u64>,
+    pub(super) tally: Tally,
     pub(super) positions: BTreeMap<PartitionId, Position>,
     pub(super) last_insert: Option<Instant>,
     pub(super) reject_rule: RejectRule,
@@ -175,6 +177,12 @@ impl Progress {
         }
     }
 
+    /// An insert has failed, and is tried again.
+    pub(super) fn retried(&mut self, error: &SinkError) {
+        self.counters.retries += 1;
+        self.tally.retried(error);
+    }
+
     /// Records that were read are not stored here: their partition goes to another process, which reads them again.
     pub(super) fn give_back(&mut self, records: u64) {
         self.counters.in_flight = self.counters.in_flight.saturating_sub(records);
@@ -194,16 +202,22 @@ impl Progress {
         self.counters.rejected += outcome.rejected;
         self.counters.in_flight = self.counters.in_flight.saturating_sub(outcome.loaded + outcome.rejected);
         self.counters.bytes_loaded += outcome.bytes;
-        for (code, records) in &outcome.codes {
-            *self.reject_codes.entry(code.clone()).or_default() += records;
-        }
+        add_by_code(&mut self.reject_codes, &outcome.codes);
+        self.tally.latency.add(&outcome.latency);
         self.last_insert = Some(Instant::now());
     }
 
+    /// Everything that was counted.
+    pub(super) fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        totals.counters = self.counters;
+        totals.rejected_by_code.clone_from(&self.reject_codes);
+        totals.tally.clone_from(&self.tally);
+        totals
+    }
+
     pub(super) fn partitions(&self) -> Vec<PartitionProgress> {
-        let now_ms = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0, |elapsed| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX));
+        let now_ms = now_unix_ms();
         self.positions
             .iter()
             .map(|(partition, position)| {
@@ -229,6 +243,12 @@ impl Progress {
     }
 }
 
+/// The present moment by this machine's clock, in milliseconds since 1970.
+pub(super) fn now_unix_ms() -> i64 {
+    let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    elapsed.map_or(0, |elapsed| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
+}
+
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
@@ -240,6 +260,8 @@ pub(super) struct Outcome {
     pub(super) bytes: u64,
     /// Rejected records by their code.
     pub(super) codes: BTreeMap<String, u64>,
+    /// How late the rows in the table were.
+    pub(super) latency: Latency,
 }
 
 impl Outcome {

@@ -127,7 +127,7 @@ fn encode_values(
         match row {
             Ok(end) => {
                 rows_end = end;
-                builder.row_encoded(end, record.offset);
+                builder.row_encoded(end, record.offset, record.timestamp_ms);
             }
             Err(reject) => {
                 let (schema_id, body) = unframed(record);

@@ -48,6 +48,23 @@ impl TokenWindow {
     }
 }
 
+impl TokenWindow {
+    /// How much of what is believed of the window is used up, where so many blocks and seconds came since an insert: at 1 and more
+    /// its token may be forgotten. Blocks that are not known count as none.
+    pub(super) fn used(&self, blocks: Option<u64>, seconds: u64) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a ratio for display")]
+        let part = |used: u64, believed: u64| used as f64 / believed.max(1) as f64;
+        let of_seconds = |window: u64| part(seconds, window / 2);
+        match self.blocks {
+            None => part(seconds, UNSEEN_TRUSTED_S),
+            Some(window) => {
+                let of_blocks = blocks.map_or(0.0, |blocks| part(blocks, window / 2));
+                of_blocks.max(self.seconds.map_or(0.0, of_seconds))
+            }
+        }
+    }
+}
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Windows {
@@ -149,6 +166,22 @@ mod tests {
         assert!(!window("t", Some(100), Some(3_600)).is_sure(0, 1_801, None));
         assert!(window("t", None, None).is_sure(0, 60, None));
         assert!(!window("t", None, None).is_sure(0, 61, None));
+    }
+
+    #[test]
+    fn a_window_is_used_up_where_it_is_not_sure_any_more() {
+        for (window, blocks, seconds) in [
+            (window("t", Some(100), None), 50, 1_000_000),
+            (window("t", Some(100), Some(3_600)), 50, 0),
+            (window("t", Some(100), Some(3_600)), 0, 1_800),
+            (window("t", None, None), 0, 60),
+        ] {
+            assert_eq!(window.used(Some(blocks), seconds), 1.0, "{window:?}");
+            assert!(window.is_sure(blocks, seconds, None), "{window:?}");
+            assert!(!window.is_sure(blocks + 1, seconds + 1, None), "{window:?}");
+            assert!(window.used(Some(blocks / 2), seconds / 2) < 1.0, "{window:?}");
+        }
+        assert_eq!(window("t", Some(100), None).used(None, 0), 0.0);
     }
 
     #[test]

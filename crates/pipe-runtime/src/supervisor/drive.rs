@@ -62,6 +62,10 @@ impl Inner {
         })
     }
 
+    pub(super) fn memory_bytes_max(&self) -> usize {
+        self.options.memory_bytes_max
+    }
+
     /// Locks. A thread that panicked meanwhile has left whole entries behind: each change is of one field.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

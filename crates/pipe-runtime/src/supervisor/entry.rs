@@ -7,7 +7,8 @@ use tokio::task::AbortHandle;
 
 use super::lifecycle::{Doing, Lifecycle};
 use super::status::{PipeStatus, Stage};
-use crate::pipe::{Counters, PipeHandle, PipeState};
+use crate::metrics::PipeMetrics;
+use crate::pipe::{PipeHandle, PipeState, Totals};
 use crate::pipe_file::PipeFile;
 
 /// What is told of a pipe that waits for memory.
@@ -36,7 +37,7 @@ pub(super) struct Entry {
     told: (Stage, Option<String>),
     since: SystemTime,
     /// Counts of the runs before this one.
-    before: Counters,
+    before: Totals,
 }
 
 impl Entry {
@@ -52,7 +53,7 @@ impl Entry {
             last_reason: None,
             told: (Stage::Paused, None),
             since: now,
-            before: Counters::default(),
+            before: Totals::default(),
         }
     }
 
@@ -107,14 +108,30 @@ impl Entry {
     /// Takes over what a run that has ended has done.
     pub(super) fn close_run(&mut self) {
         if let Some(handle) = self.handle.take() {
-            self.before = self.before.and(handle.snapshot().counters.of_ended_run());
+            let mut run = handle.totals();
+            run.counters = run.counters.of_ended_run();
+            self.before.add(&run);
         }
+    }
+
+    /// What was counted over all runs, and how the present one stands.
+    pub(super) fn metrics(&self) -> PipeMetrics {
+        let (stage, _) = self.stage();
+        let mut metrics = PipeMetrics { stage, memory_bytes: self.share as u64, ..PipeMetrics::default() };
+        metrics.totals.clone_from(&self.before);
+        if let Some(handle) = &self.handle {
+            let (totals, run) = handle.metrics();
+            metrics.totals.add(&totals);
+            metrics.run = Some(run);
+        }
+        metrics
     }
 
     pub(super) fn status(&self) -> PipeStatus {
         let (stage, reason) = self.stage();
         let run = self.handle.as_ref().map(PipeHandle::snapshot);
-        let counters = run.as_ref().map_or(self.before, |run| self.before.and(run.counters));
+        let before = self.before.counters;
+        let counters = run.as_ref().map_or(before, |run| before.and(run.counters));
         PipeStatus {
             stage,
             reason,

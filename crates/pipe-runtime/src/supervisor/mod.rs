@@ -25,6 +25,7 @@ pub use lifecycle::Generation;
 pub use options::SupervisorOptions;
 pub use status::{PipeEvent, PipeId, PipeStatus, Stage};
 
+use crate::metrics::PipeMetrics;
 use crate::pipe_file::PipeFile;
 use drive::Inner;
 
@@ -101,6 +102,17 @@ impl Supervisor {
     pub fn statuses(&self) -> BTreeMap<PipeId, PipeStatus> {
         let state = self.inner.lock();
         state.pipes.iter().map(|(pipe, entry)| (pipe.clone(), entry.status())).collect()
+    }
+
+    /// All of them in numbers; see [`metrics::write`](crate::metrics::write()).
+    pub fn metrics(&self) -> BTreeMap<PipeId, PipeMetrics> {
+        let state = self.inner.lock();
+        state.pipes.iter().map(|(pipe, entry)| (pipe.clone(), entry.metrics())).collect()
+    }
+
+    /// Memory for records and batches of all pipes together, in bytes.
+    pub fn memory_bytes_max(&self) -> usize {
+        self.inner.memory_bytes_max()
     }
 
     /// What happens to the pipes from now on. A receiver that falls behind by more than [`SupervisorOptions::events_kept`] is told so, and

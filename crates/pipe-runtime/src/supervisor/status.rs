@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde::{Serialize, Serializer};
 
 use super::lifecycle::Generation;
-use crate::pipe::Counters;
+use crate::pipe::{Counters, PipeState};
 use crate::summary::Snapshot;
 
 /// The id of a supervised pipe, of its caller's choice.
@@ -58,6 +58,25 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// All of them.
+    pub const ALL: [Stage; 6] = [
+        Stage::Provisioning,
+        Stage::Running,
+        Stage::Stopping,
+        Stage::Paused,
+        Stage::Misconfigured,
+        Stage::Failed,
+    ];
+
+    /// The stage of a pipe that has started.
+    pub(crate) fn of_run(state: &PipeState) -> Stage {
+        match state {
+            PipeState::Misconfigured { .. } => Stage::Misconfigured,
+            PipeState::Stopping => Stage::Stopping,
+            PipeState::Joining | PipeState::Running | PipeState::Retrying { .. } => Stage::Running,
+        }
+    }
+
     /// The stage in a word, as it is serialised.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! The REST API. What it may answer is described in OpenAPI 3.1, made from these files and served at `/api/v1/openapi.json`.
 
 mod auth;
+mod count;
 mod docs;
 mod events;
 mod extract;
@@ -79,6 +80,7 @@ pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
         .layer(CatchPanicLayer::custom(|_| {
             Problem::new(ProblemCode::Internal, "the service's log says more").into_response()
         }))
+        .layer(middleware::from_fn_with_state(api.clone(), count::counted))
         .with_state(api)
 }
 
