@@ -103,7 +103,7 @@ fn the_reference_is_what_the_code_says() {
         let (before, after) = source.split_once(&format!("const {name}")).unwrap();
         let says = before.lines().rev().skip(1).find_map(|line| line.strip_prefix("/// ")).unwrap();
         let name = after.lines().next().and_then(quoted).unwrap();
-        records.push(Code { name, says: cell(says) });
+        records.push(Code { name, says: cell(says.trim_start_matches("Code of ")) });
     }
     table(&mut out, &records);
     out += "\nWith `schema_registry:`, see [README.md](../../README.md#schemas) for what each takes:\n";

@@ -54,3 +54,14 @@ fn every_link_of_the_documents_leads_somewhere() {
     }
     assert!(followed >= 40, "{followed}");
 }
+
+#[test]
+fn every_alert_has_its_part_of_the_runbook_and_none_is_left_over() {
+    let named = |text: &str, before: &str| {
+        let names = text.lines().filter_map(|line| line.trim().strip_prefix(before));
+        names.map(|name| name.trim().to_owned()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let alerts = named(&crate::text("deploy/prometheus/alerts.yaml"), "- alert:");
+    assert!(alerts.len() >= 5, "{alerts:?}");
+    assert_eq!(named(&crate::text("docs/operations.md"), "### "), alerts);
+}

@@ -25,9 +25,10 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
-/// Blocks of YAML, which are pipe files or blocks of one; those of something else say so behind `yaml`.
+/// Blocks of YAML, which are pipe files or blocks of one; those of something else begin with a comment that names its file.
 fn blocks(text: &str) -> Vec<&str> {
-    text.split("\n```yaml\n").skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect()
+    let blocks = text.split("\n```yaml\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
+    blocks.filter(|block| !block.starts_with("# ")).collect()
 }
 
 /// The block as a whole pipe file, with a text in place of each reference.
