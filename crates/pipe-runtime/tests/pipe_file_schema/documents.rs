@@ -7,6 +7,11 @@ use housepipe_runtime::{Document, PipeFile};
 
 use crate::schema::{root, text};
 
+fn validator() -> Validator {
+    let no_others: [(&str, &str); 0] = [];
+    Validator::new(Schema::compile(&text(), no_others, &Options::default()).unwrap())
+}
+
 /// README.md and all of docs/.
 fn documents() -> Vec<PathBuf> {
     fn below(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -64,8 +69,7 @@ fn whole(block: &str) -> String {
 
 #[test]
 fn every_pipe_file_of_the_documents_is_read_and_fits_the_schema() {
-    let schema = Schema::compile(&text(), [], &Options::default()).unwrap();
-    let mut validator = Validator::new(schema);
+    let mut validator = validator();
     let mut read = 0;
     for path in documents() {
         for block in blocks(&std::fs::read_to_string(&path).unwrap()) {
@@ -85,8 +89,7 @@ fn every_pipe_file_of_the_documents_is_read_and_fits_the_schema() {
 
 #[test]
 fn what_the_parser_refuses_the_schema_refuses() {
-    let schema = Schema::compile(&text(), [], &Options::default()).unwrap();
-    let mut validator = Validator::new(schema);
+    let mut validator = validator();
     let source = "source: { type: kafka, brokers: 'localhost:9092', topic: clicks }\n";
     let destination = "destination: { url: 'http://localhost:8123', table: clicks }\n";
     for wrong in [
