@@ -65,3 +65,16 @@ fn every_alert_has_its_part_of_the_runbook_and_none_is_left_over() {
     assert!(alerts.len() >= 5, "{alerts:?}");
     assert_eq!(named(&crate::text("docs/operations.md"), "### "), alerts);
 }
+
+#[test]
+fn every_metric_that_the_documents_name_is_one() {
+    let published = crate::text("testdata/goldens/metrics.txt");
+    let published: Vec<&str> = published.lines().filter_map(|line| Some(line.split_once('{')?.0)).collect();
+    let text = crate::text("docs/operations.md");
+    let named: Vec<&str> =
+        text.split('`').skip(1).step_by(2).filter(|word| word.starts_with("housepipe_")).collect();
+    assert!(named.len() >= 5, "{named:?}");
+    for name in named {
+        assert!(published.contains(&name), "`{name}` is no metric");
+    }
+}

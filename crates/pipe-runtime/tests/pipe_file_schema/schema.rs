@@ -67,8 +67,14 @@ fn walk<'a>(
             assert_eq!(alternative["additionalProperties"], json!(false), "{path}: unknown keys are errors");
             let required = alternative["required"].as_array().into_iter().flatten();
             let required: Vec<&str> = required.map(|key| key.as_str().unwrap()).collect();
+            // Of two mappings in one place each may be left out for the other.
+            let others = found.entry(path.to_owned()).or_default();
+            let is_alone = others.is_empty();
+            if !is_alone {
+                others.values_mut().for_each(|other| other.is_required = false);
+            }
             for (key, inner) in properties {
-                let is_required = required.contains(&key.as_str());
+                let is_required = is_alone && required.contains(&key.as_str());
                 found.entry(path.to_owned()).or_default().insert(key, Key { place: inner, is_required });
                 walk(root, inner, &join(key), found);
             }
