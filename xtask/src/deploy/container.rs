@@ -1,7 +1,6 @@
 //! `deploy/container/Containerfile`: what hadolint says of it, and what it starts.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -84,11 +83,10 @@ impl Service {
         let mut command = Command::new(binary);
         command.args(["serve", "--listen", "127.0.0.1:0", "--json", "--state"]).arg(folder.join("state.db"));
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let mut told = String::new();
-        if let Some(output) = process.stdout.take() {
-            BufReader::new(output).read_line(&mut told)?;
-        }
-        let told: serde_json::Value = serde_json::from_str(&told).unwrap_or_default();
+        let told = process.stdout.take().map(|output| {
+            serde_json::Deserializer::from_reader(output).into_iter::<serde_json::Value>().next()
+        });
+        let told = told.flatten().and_then(Result::ok).unwrap_or_default();
         let port = told["url"].as_str().and_then(|url| url.rsplit(':').next()).map(str::to_owned);
         match port {
             Some(port) => Ok(Service { process, port }),
