@@ -10,6 +10,7 @@ mod api;
 mod arm;
 mod bench;
 mod conformance;
+mod deploy;
 mod disk;
 mod first_failures;
 mod fuzz;

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::Context;
-use housepipe_local_stack::{Lines, Parts, Wanted, prepare_wanted, requirements};
+use housepipe_local_stack::{
+    Checkers, Lines, Parts, Wanted, missing_for_checkers, prepare_checkers, prepare_wanted, requirements,
+};
 
 use crate::run::{cargo, succeed};
 
@@ -20,14 +22,23 @@ pub(crate) fn tools_for_tests() -> anyhow::Result<()> {
 
 /// Installs what can be installed without a question, names the rest.
 fn tools_for(wanted: &Wanted) -> anyhow::Result<()> {
-    let missing = requirements::check_wanted(wanted)?;
+    install(&requirements::check_wanted(wanted)?)
+}
+
+fn install(missing: &[requirements::Missing]) -> anyhow::Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    for tool in &missing {
+    for tool in missing {
         eprintln!("missing: {} ({})", tool.what, tool.why);
     }
-    Ok(requirements::install(&missing, &mut Lines::default())?)
+    Ok(requirements::install(missing, &mut Lines::default())?)
+}
+
+/// Makes sure that what reads the files of `deploy/` is in the cache, built of the Go module in the folder `module`.
+pub(crate) fn checkers(module: &Path) -> anyhow::Result<Checkers> {
+    install(&missing_for_checkers())?;
+    Ok(prepare_checkers(module, &mut Lines::default())?)
 }
 
 /// The pinned servers, which tests run against whatever servers the environment names, a schema registry, PostgreSQL, and a

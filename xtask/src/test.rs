@@ -7,7 +7,7 @@ use housepipe_local_stack::{Clickhouse, ClickhouseOptions};
 
 use crate::first_failures::succeed_or_quote;
 use crate::run::{binary_with_failpoints, cargo, release_binary, root, show};
-use crate::{disk, fuzz, setup, test_targets};
+use crate::{deploy, disk, fuzz, setup, test_targets};
 
 /// Packages whose integration tests run against real servers, each by itself.
 const PARTS: [&str; 4] =
@@ -34,7 +34,7 @@ struct Stage {
     run: fn() -> anyhow::Result<()>,
 }
 
-const STAGES: [Stage; 12] = [
+const STAGES: [Stage; 13] = [
     Stage { name: "setup", shows: "tools and servers are here", run: set_up },
     Stage { name: "format", shows: "the code is formatted", run: format },
     Stage { name: "lint", shows: "clippy is content, warnings count", run: lint },
@@ -54,6 +54,7 @@ const STAGES: [Stage; 12] = [
     },
     Stage { name: "end-to-end", shows: "the release binary against real servers", run: end_to_end },
     Stage { name: "api", shows: "the API answers as it is described, whatever it is asked", run: api },
+    Stage { name: "deploy", shows: "the files of deploy/ are what their programs take", run: deploy::check },
     Stage { name: "faults", shows: "servers and pipes that break lose and double nothing", run: faults },
 ];
 

@@ -1,6 +1,8 @@
 //! Commands and flags, with the help that teaches them.
 
 mod completions;
+#[cfg(test)]
+mod documents;
 mod errors;
 mod infer;
 mod metrics;

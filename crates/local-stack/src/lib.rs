@@ -31,6 +31,7 @@ mod certificates;
 mod keeper;
 mod run_folder;
 
+mod checkers;
 mod prepare;
 
 mod cache;
@@ -46,6 +47,7 @@ mod progress;
 pub mod requirements;
 mod wait;
 
+pub use checkers::{Checkers, missing_for_checkers, prepare_checkers};
 pub use clickhouse::{
     Clickhouse, ClickhouseOptions, DATABASE, USER_APP, USER_BRIEF, USER_DEFAULT, USER_LIMITED, USER_NARROW,
     USER_READER, USER_WRITER,

@@ -153,7 +153,7 @@ pub fn prepare_wanted(wanted: &Wanted, progress: &mut dyn Progress) -> Result<Pa
     let manifest = Manifest::embedded();
     // The machine's lacks are said before the first byte is downloaded, and not after a minute of it.
     requirements::demand(&needs(wanted, &cache, &manifest)?)?;
-    let mut maker = Maker { cache: &cache, lock: None, progress };
+    let mut maker = Maker::new(&cache, progress);
 
     let clickhouse = match (&wanted.clickhouse_url, &wanted.clickhouse_binary) {
         (Some(url), _) => ClickhousePart::External { url: url.clone() },
@@ -260,7 +260,11 @@ pub(crate) struct Maker<'a> {
     pub(crate) progress: &'a mut dyn Progress,
 }
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
+    pub(crate) fn new(cache: &'a Cache, progress: &'a mut dyn Progress) -> Self {
+        Self { cache, lock: None, progress }
+    }
+
     /// The part's folder, made by `make` where it is missing.
     pub(crate) fn ensure(
         &mut self,

@@ -47,6 +47,8 @@ pub(crate) enum Need {
     OpenSsl,
     /// For librdkafka with compression.
     Zlib,
+    /// For checking units of systemd; on Linux alone.
+    SystemdAnalyze,
 }
 
 impl Need {
@@ -63,6 +65,7 @@ impl Need {
             Self::PkgConfig => "pkg-config",
             Self::OpenSsl => "the headers of OpenSSL",
             Self::Zlib => "the headers of zlib",
+            Self::SystemdAnalyze => "systemd-analyze",
         }
     }
 
@@ -73,6 +76,7 @@ impl Need {
             Self::CToolchain | Self::PkgConfig => "builds librdkafka, the Kafka client",
             Self::OpenSsl => "gives librdkafka TLS and SASL",
             Self::Zlib => "gives librdkafka gzip",
+            Self::SystemdAnalyze => "reads the unit of the service as systemd does",
         }
     }
 
@@ -84,6 +88,7 @@ impl Need {
             Self::PkgConfig => find_program("pkg-config").is_some(),
             Self::OpenSsl => has_headers("openssl", "openssl/ssl.h"),
             Self::Zlib => has_headers("zlib", "zlib.h"),
+            Self::SystemdAnalyze => find_program("systemd-analyze").is_some(),
         }
     }
 
@@ -160,8 +165,9 @@ pub fn install(missing: &[Missing], progress: &mut dyn Progress) -> Result<()> {
         command.args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive");
         command::run(&mut command, &log_folder.join(name), progress, &Growth::NONE)?;
     }
-    let left: Vec<Missing> =
-        check().into_iter().filter(|left| missing.iter().any(|wanted| wanted.what == left.what)).collect();
+    let mut left = check();
+    left.extend(check_for(&[Need::SystemdAnalyze]));
+    left.retain(|left| missing.iter().any(|wanted| wanted.what == left.what));
     if left.is_empty() { Ok(()) } else { Err(StackError::Missing(left)) }
 }
 
@@ -264,6 +270,16 @@ mod tests {
                     assert!(missing.mend.contains(package), "{manager:?} {need:?}: {}", missing.mend);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_container_file_installs_what_the_build_needs() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/container/Containerfile");
+        let text = std::fs::read_to_string(file).unwrap();
+        let line = text.lines().find(|line| line.contains("apt-get install")).unwrap();
+        for package in Need::BUILD.iter().flat_map(|need| PackageManager::Apt.packages(*need)) {
+            assert!(line.split(' ').any(|word| word == *package), "{package} is not in: {line}");
         }
     }
 

@@ -75,14 +75,20 @@ impl PackageManager {
             (Self::Dnf | Self::Zypper, Need::Zlib) => &["zlib-devel"],
             (Self::Apk, Need::Zlib) => &["zlib-dev"],
             (Self::Pacman | Self::Brew, Need::Zlib) => &["zlib"],
+            // Alpine has another init, and macOS is not asked.
+            (Self::Apk | Self::Brew, Need::SystemdAnalyze) => &[],
+            (_, Need::SystemdAnalyze) => &["systemd"],
         }
     }
 
     /// The command for the user to type.
     pub(super) fn command_line(self, packages: &[String]) -> String {
         if packages.is_empty() {
-            // Only Homebrew lacks packages, see `packages`.
-            return "xcode-select --install".to_owned();
+            // See `packages`.
+            return match self {
+                Self::Brew => "xcode-select --install".to_owned(),
+                _ => "run it on a system that has it".to_owned(),
+            };
         }
         let sudo = if self == Self::Brew || is_root() { "" } else { "sudo " };
         format!("{sudo}{} {} {}", self.program(), self.install().join(" "), packages.join(" "))
