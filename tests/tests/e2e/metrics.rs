@@ -1,5 +1,5 @@
 //! Metrics: what is scraped adds up in every scrape, goes on over everything that happens to a pipe, and is read by Prometheus' own reader.
-#![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};

@@ -128,7 +128,7 @@ static OF_RUNS: [(Family, Take); 29] = [
         },
     ),
     (Family::counter("housepipe_batches_total", &["pipe"], "Batches that are stored."), |pipe, samples| {
-        samples.value(&[], pipe.totals.counters.batches)
+        samples.value(&[], pipe.totals.counters.batches);
     }),
     (
         Family::counter(

@@ -40,11 +40,10 @@ pub struct Horizon {
 impl PipeHandle {
     /// This run in numbers, by the pipe's name; see [`metrics::write`](crate::metrics::write()).
     pub fn pipe_metrics(&self) -> BTreeMap<String, PipeMetrics> {
-        let mut metrics = PipeMetrics::default();
         let (totals, run) = self.metrics();
-        metrics.stage = Stage::of_run(&self.state());
-        (metrics.totals, metrics.run) = (totals, Some(run));
-        metrics.memory_bytes = self.memory_bytes_max as u64;
+        let stage = Stage::of_run(&self.state());
+        let memory_bytes = self.memory_bytes_max as u64;
+        let metrics = PipeMetrics { stage, totals, memory_bytes, run: Some(run) };
         BTreeMap::from([(self.name.clone(), metrics)])
     }
 

@@ -209,11 +209,11 @@ impl Progress {
 
     /// Everything that was counted.
     pub(super) fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
-        totals.counters = self.counters;
-        totals.rejected_by_code.clone_from(&self.reject_codes);
-        totals.tally.clone_from(&self.tally);
-        totals
+        Totals {
+            counters: self.counters,
+            rejected_by_code: self.reject_codes.clone(),
+            tally: self.tally.clone(),
+        }
     }
 
     pub(super) fn partitions(&self) -> Vec<PartitionProgress> {

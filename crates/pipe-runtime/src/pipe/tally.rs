@@ -210,8 +210,8 @@ mod tests {
 
     #[test]
     fn totals_of_several_runs_are_the_sum_of_each() {
-        let mut run = Totals::default();
-        run.counters = Counters { read: 5, loaded: 2, rejected: 1, in_flight: 2, ..Counters::default() };
+        let counters = Counters { read: 5, loaded: 2, rejected: 1, in_flight: 2, ..Counters::default() };
+        let mut run = Totals { counters, ..Totals::default() };
         run.rejected_by_code.insert("type_mismatch".to_owned(), 1);
         run.tally.latency.acknowledged_at(10, &batch(&[Some(1), Some(2)]), &(0..2));
         run.tally.inserted(2, Duration::from_millis(3));
