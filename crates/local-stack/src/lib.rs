@@ -46,8 +46,8 @@ pub mod requirements;
 mod wait;
 
 pub use clickhouse::{
-    Clickhouse, ClickhouseOptions, DATABASE, USER_APP, USER_BRIEF, USER_DEFAULT, USER_LIMITED, USER_NARROW,
-    USER_READER, USER_WRITER,
+    Clickhouse, ClickhouseOptions, DATABASE, KeepsUsers, ROLE_LOADERS, USER_APP, USER_BRIEF, USER_DEFAULT,
+    USER_LIMITED, USER_NARROW, USER_READER, USER_WRITER, UserKeeper,
 };
 pub use error::{Result, StackError};
 pub use issuer::{Conduct, ISSUER_AUDIENCE, ISSUER_CLIENT, Issuer};
