@@ -43,6 +43,7 @@ mod preview;
 mod sample;
 mod schemas;
 mod server_start;
+mod set_up;
 mod shown;
 mod summary;
 mod supervisor;
@@ -55,7 +56,7 @@ pub use errors::{
     ErrorList, ErrorQuery, ErrorSummary, ErrorsError, NotReplayable, ReplayOptions, ReplayReport, Settled,
     StillRefused, list_errors, parse_moment, replay_errors, settle_replay, summarize_errors,
 };
-pub use housepipe_ch_sink::{ErrorGroup, ListedError, RowKind};
+pub use housepipe_ch_sink::{ErrorGroup, ListedError, RowKind, TableSetting};
 pub use housepipe_kafka_source::GroupEnd;
 pub use housepipe_transform::Semantics;
 pub use infer::{
@@ -69,14 +70,15 @@ pub use offsets::{
 };
 pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, Recoveries, RunOptions};
 pub use pipe_file::{
-    BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, Document, ErrorTableSpec, Key,
-    ManagedTable, PipeDraft, PipeFile, PipeFileError, PipeName, Preset, Problem, RegistrySpec, SourceSpec,
-    Starts, Surroundings, TakenApart, ThisMachine, Vendor,
+    AccessSpec, BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, Document, ErrorTableSpec,
+    Key, ManagedTable, PipeDraft, PipeFile, PipeFileError, PipeName, Preset, Problem, RegistrySpec,
+    SetUpSpec, SourceSpec, Starts, Surroundings, TakenApart, ThisMachine, Vendor,
 };
 pub use preview::{
     PreviewColumn, PreviewError, PreviewReject, PreviewReport, PreviewRow, SkippedKey, TableState, preview,
 };
 pub use sample::{FieldFilter, Sample, SampleFilter, SampleRecord, sample};
+pub use set_up::{Statement, UserEnd, drop_user, statements};
 pub use summary::{Snapshot, Summary};
 pub use supervisor::{
     Generation, Intent, PipeEvent, PipeId, PipeStatus, Stage, Supervisor, SupervisorOptions,
