@@ -34,6 +34,7 @@ mod error;
 mod errors;
 mod failpoint;
 mod infer;
+mod mapping;
 mod new;
 mod offline;
 mod offsets;
@@ -62,6 +63,7 @@ pub use housepipe_transform::Semantics;
 pub use infer::{
     ColumnReport, InferError, InferReport, LeftOut, RefusedReport, SampleOrigin, infer_lines, infer_topic,
 };
+pub use mapping::{Filling, Fit, FitVerdict, Likeness, MappedColumn, Mapping, TopicField, propose_mapping};
 pub use new::{Interview, NewPipe, NoAnswer, Question, new_pipe};
 pub use offline::{LineTransform, OfflineError, OfflineOptions, OfflineSummary};
 pub use offsets::{
