@@ -59,6 +59,7 @@ pub(crate) enum Failures {
     security(("token" = [])),
     tags(
         (name = "pipes", description = "Pipes, and what is wanted of them"),
+        (name = "table", description = "What a pipe creates at its destination, and fills there"),
         (name = "events", description = "What has happened to them"),
         (name = "tokens", description = "Who may call"),
         (name = "health", description = "The process itself")

@@ -7,6 +7,7 @@ mod extract;
 mod health;
 mod pipes;
 mod problem;
+mod table;
 mod tokens;
 mod view;
 
@@ -97,6 +98,8 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(pipes::file))
         .routes(routes!(pipes::pause))
         .routes(routes!(pipes::resume))
+        .routes(routes!(table::compose))
+        .routes(routes!(table::map))
         .routes(routes!(events::list))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::remove))

@@ -58,6 +58,14 @@ pub enum ProblemCode {
     PipeRenamed,
     /// The `Idempotency-Key` came with another request before.
     IdempotencyKeyReused,
+    /// ClickHouse is not reached, or what answers is something else.
+    DestinationUnreachable,
+    /// ClickHouse has no such table.
+    NoSuchTable,
+    /// ClickHouse refuses something.
+    DestinationRefused,
+    /// There are no samples of which columns could be made.
+    NothingToInfer,
     /// The store does not answer.
     StoreUnavailable,
     /// It took too long.
@@ -84,9 +92,13 @@ impl ProblemCode {
             | ProblemCode::PipeLeaving => StatusCode::CONFLICT,
             ProblemCode::PipeChanged => StatusCode::PRECONDITION_FAILED,
             ProblemCode::IfMatchRequired => StatusCode::PRECONDITION_REQUIRED,
-            ProblemCode::InvalidPipe | ProblemCode::PipeRenamed | ProblemCode::IdempotencyKeyReused => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            ProblemCode::InvalidPipe
+            | ProblemCode::PipeRenamed
+            | ProblemCode::IdempotencyKeyReused
+            | ProblemCode::DestinationUnreachable
+            | ProblemCode::NoSuchTable
+            | ProblemCode::DestinationRefused
+            | ProblemCode::NothingToInfer => StatusCode::UNPROCESSABLE_ENTITY,
             ProblemCode::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             ProblemCode::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -115,6 +127,10 @@ impl ProblemCode {
             ProblemCode::InvalidPipe => "the pipe file cannot be used",
             ProblemCode::PipeRenamed => "a pipe keeps its name",
             ProblemCode::IdempotencyKeyReused => "the idempotency key came with another request before",
+            ProblemCode::DestinationUnreachable => "clickhouse is not reached",
+            ProblemCode::NoSuchTable => "there is no such table",
+            ProblemCode::DestinationRefused => "clickhouse refuses it",
+            ProblemCode::NothingToInfer => "there is nothing to infer columns from",
             ProblemCode::StoreUnavailable => "the store does not answer",
             ProblemCode::TimedOut => "it took too long",
             ProblemCode::Internal => "a defect of housepipe",
