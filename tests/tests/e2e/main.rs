@@ -18,6 +18,7 @@ mod new;
 mod offsets;
 mod partitions;
 mod preview;
+mod provisioning;
 mod rebalance;
 mod refused_rows;
 mod rejects;

@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 /// A running service, and who calls it.
-struct Served {
+pub(super) struct Served {
     process: Option<Housepipe>,
     folder: tempfile::TempDir,
     address: String,
@@ -21,7 +21,7 @@ struct Served {
 }
 
 impl Served {
-    fn start() -> Served {
+    pub(super) fn start() -> Served {
         let folder = tempfile::tempdir().unwrap();
         let mut served = Served { process: None, folder, address: String::new(), token: String::new() };
         served.start_again();
@@ -29,7 +29,7 @@ impl Served {
         served
     }
 
-    fn start_again(&mut self) {
+    pub(super) fn start_again(&mut self) {
         let state = self.folder.path().join("state.db").display().to_string();
         let arguments =
             ["serve", "--state", &state, "--listen", "127.0.0.1:0", "--json", "--session-timeout", "6"];
@@ -46,14 +46,14 @@ impl Served {
         self.process = Some(process);
     }
 
-    fn kill(&mut self) {
+    pub(super) fn kill(&mut self) {
         let process = self.process.take().unwrap();
         process.signal(Signal::SIGKILL);
         process.wait();
     }
 
     /// One call: its status, its headers, and its body.
-    fn call(
+    pub(super) fn call(
         &self,
         method: &str,
         path: &str,
@@ -82,19 +82,19 @@ impl Served {
         (status, head.to_lowercase(), serde_json::from_str(body).unwrap_or(Value::Null))
     }
 
-    fn pipe(&self, id: &str) -> Value {
+    pub(super) fn pipe(&self, id: &str) -> Value {
         let (status, _, pipe) = self.call("GET", &format!("/api/v1/pipes/{id}"), &[], None);
         assert_eq!(status, 200, "{pipe}");
         pipe
     }
 
-    fn wait_for_stage(&self, id: &str, stage: &str) {
+    pub(super) fn wait_for_stage(&self, id: &str, stage: &str) {
         wait_until(&format!("the pipe to be {stage}"), || self.pipe(id)["stage"] == stage);
     }
 }
 
 /// The pipe as a document.
-fn document(pipe: &PipeText) -> Value {
+pub(super) fn document(pipe: &PipeText) -> Value {
     serde_json::to_value(housepipe_runtime::Document::parse(&pipe.text(), "a pipe").unwrap()).unwrap()
 }
 
