@@ -147,11 +147,15 @@ impl Document {
     /// text to compare: whoever changes it has to know them. With the login of `setup:` goes what it creates, and what it grants to whom.
     pub fn way(&self, block: &str) -> String {
         let mut node = self.root.clone();
+        // Its name is part of what is granted.
+        let errors = node.value_at("error_table").filter(|_| self.has("destination.setup")).cloned();
         let Some(value) = node.value_at(block) else { return String::new() };
         if let Value::Map(entries) = value {
             let has_set_up = entries.iter().any(|entry| entry.key == "setup");
             match block {
                 "destination" if has_set_up => {
+                    let node = Node { line: 0, value: errors.unwrap_or(Value::Null) };
+                    entries.push(Entry { key: "error_table".to_owned(), line: 0, node });
                     entries.retain(|entry| {
                         !["password", "columns", "compression"].contains(&entry.key.as_str())
                     });
@@ -371,6 +375,7 @@ error_table: { enabled: false, stop_ratio: 0.25 }
             ("table: clicks", "table: clicks\n  database: others"),
             ("table: clicks", "table: clicks\n  on_cluster: others"),
             ("table: clicks", "table: clicks\n  managed_table: { engine: Log }"),
+            ("error_table: { enabled: false", "error_table: { suffix: _of_others"),
         ] {
             assert_ne!(way(&text), way(&text.replace(from, to)), "{to}");
         }
