@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use housepipe_local_stack::{Stack, USER_APP, UserKeeper};
+use housepipe_local_stack::{Stack, USER_APP, USER_LIMITED, USER_WRITER, User, UserKeeper};
 use housepipe_tests::{
-    PipeText, create_topic, housepipe, housepipe_at, own_stack, produce, query, query_number, unique,
-    wait_until,
+    PipeText, create_topic, housepipe, housepipe_at, own_stack, produce, query, query_number, shared_stack,
+    unique, wait_until,
 };
 use serde_json::{Value, json};
 
@@ -162,6 +162,35 @@ fn a_user_of_somebody_else_is_left_alone() {
     stage.produce(&topic, 10);
     run(&stage.pipe(&topic, &own("housepipe_mine", "p")));
     assert_eq!(stage.rows(&topic), 20, "its password is as it was");
+}
+
+#[test]
+fn another_user_creates_the_tables_that_the_pipe_inserts_into() {
+    let stack = shared_stack();
+    let topic = unique("set_up");
+    create_topic(stack, &topic, 1);
+    produce(stack, &topic, 1, [r#"{"id":1}"#, r#"{"id":"none"}"#]);
+    let pipe = |maker: User| {
+        PipeText::new(stack, &topic)
+            .with_new_table("id UInt64", "id")
+            .with_clickhouse_user(USER_WRITER)
+            .with_columns(&format!("  setup: {{ username: {}, password: {} }}\n", maker.name, maker.password))
+    };
+    let (code, checks) = check(&pipe(USER_LIMITED));
+    assert_eq!(code, Some(1), "{checks}");
+    assert!(told(&checks, "setup").contains("GRANT CREATE TABLE ON `housepipe`"), "{checks}");
+    let (code, checks) = check(&pipe(USER_APP));
+    assert_eq!((code, told(&checks, "setup")), (Some(0), "`app` may create what is missing"), "{checks}");
+    run(&pipe(USER_APP));
+    assert_eq!(query_number(stack, &format!("SELECT count() FROM {topic}")), 1);
+    assert_eq!(query_number(stack, &format!("SELECT count() FROM {topic}_clickpipes_error")), 1);
+    let own =
+        pipe(USER_LIMITED).replacing("username: writer", "username: loader").with_columns("  access: full\n");
+    let (code, checks) = check(&own);
+    assert_eq!(code, Some(1), "{checks}");
+    for right in ["SHOW USERS", "CREATE USER", "ALTER USER"] {
+        assert!(checks.to_string().contains(&format!("GRANT {right} ON *.* TO `limited`")), "{checks}");
+    }
 }
 
 #[test]
