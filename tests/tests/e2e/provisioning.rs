@@ -87,7 +87,10 @@ fn a_pipe_makes_its_tables_and_its_user_in_both_modes() {
         let (code, checks) = check(&pipe);
         assert_eq!(code, Some(0), "{checks}");
         assert!(told(&checks, "user").contains("will be created: CREATE USER IF NOT EXISTS"), "{checks}");
-        assert!(!stage.keeper.knows(user).unwrap(), "a check makes nothing");
+        let preview =
+            housepipe(&["preview", "pipe.yaml", "--json"], Some(&pipe), b"").wait().expect_success();
+        assert_eq!(preview.json()["table_state"], "will_be_created", "{}", preview.json());
+        assert!(!stage.keeper.knows(user).unwrap(), "looking makes nothing");
 
         let said = run(&pipe);
         assert!(!said.contains(PASSWORD) && !said.contains(USER_APP.password), "{said}");

@@ -25,6 +25,17 @@ pub enum Verdict {
     No,
 }
 
+impl Verdict {
+    /// Its name in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Yes => "yes",
+            Verdict::Some => "some",
+            Verdict::No => "no",
+        }
+    }
+}
+
 const YES: Fit = Fit { verdict: Verdict::Yes, note: "" };
 const NO: Fit = Fit { verdict: Verdict::No, note: "values of this type are rejected" };
 

@@ -23,6 +23,16 @@ pub enum Likeness {
 }
 
 impl Likeness {
+    /// Its name in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Likeness::Exact => "exact",
+            Likeness::LetterCase => "letter_case",
+            Likeness::Words => "words",
+            Likeness::Path => "path",
+        }
+    }
+
     /// The likest first.
     pub(super) const ALL: [Likeness; 4] =
         [Likeness::Exact, Likeness::LetterCase, Likeness::Words, Likeness::Path];

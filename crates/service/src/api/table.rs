@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use housepipe_runtime::{
-    Document, InferError, Mapping, PipeError, Statement, TopicField, infer_lines, propose_mapping, statements,
+    Document, Filling, InferError, MappedColumn, Mapping, PipeError, Statement, TopicField, infer_lines,
+    propose_mapping, statements,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -80,13 +81,69 @@ pub(crate) struct MappingView {
     table: String,
     /// Its engine.
     engine: String,
-    /// Its columns. `filled_by` says whether a `field` fills one (then with `from`, how its name is like the column's, and whether its type
-    /// fits), something `virtual` that is known of each record, the server by a `default`, the `server` alone, `nothing`, or the
-    /// `type_default`.
-    #[schema(value_type = Vec<Object>)]
-    columns: Vec<housepipe_runtime::MappedColumn>,
+    /// Its columns, in their order.
+    columns: Vec<MappedColumnView>,
     /// Fields that fill no column.
     left_over: Vec<String>,
+}
+
+/// A column of the table, and what is proposed for it.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct MappedColumnView {
+    /// Its name.
+    name: String,
+    /// Its type, as ClickHouse writes it.
+    #[serde(rename = "type")]
+    data_type: String,
+    /// What fills it: a `field`; something `virtual` that is known of each record; the server by a `default`; the `server` alone, which takes
+    /// no values for it; `nothing`, as it is not stored; or the `type_default`.
+    filled_by: &'static str,
+    /// As `from` of a pipe file names what fills it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    /// How the field's name is like the column's: `exact`, `letter_case`, `words` or `path`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    likeness: Option<&'static str>,
+    /// Whether the field's values go into the column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fit: Option<FitView>,
+    /// The expression by which the server fills it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expression: Option<String>,
+}
+
+/// Whether the values of a field go into a column, as far as types tell.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FitView {
+    /// Of all values `yes`, of `some`, or `no`.
+    verdict: &'static str,
+    /// Which do not, or become something else.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    note: &'static str,
+}
+
+impl From<MappedColumn> for MappedColumnView {
+    fn from(MappedColumn { name, data_type, filling }: MappedColumn) -> MappedColumnView {
+        let view = MappedColumnView { name, data_type, ..MappedColumnView::default() };
+        match filling {
+            Filling::Field { from, likeness, fit } => MappedColumnView {
+                filled_by: "field",
+                from: Some(from),
+                likeness: Some(likeness.as_str()),
+                fit: Some(FitView { verdict: fit.verdict.as_str(), note: fit.note }),
+                ..view
+            },
+            Filling::Virtual { from } => MappedColumnView { filled_by: "virtual", from: Some(from), ..view },
+            Filling::Default { expression } => {
+                MappedColumnView { filled_by: "default", expression: Some(expression), ..view }
+            }
+            Filling::Server { expression } => {
+                MappedColumnView { filled_by: "server", expression: Some(expression), ..view }
+            }
+            Filling::Nothing => MappedColumnView { filled_by: "nothing", ..view },
+            Filling::TypeDefault => MappedColumnView { filled_by: "type_default", ..view },
+        }
+    }
 }
 
 /// Composes the statements that creating a pipe would run, without running one.
@@ -127,6 +184,7 @@ pub(crate) async fn map(
     };
     let Mapping { table, engine, columns, left_over } =
         propose_mapping(&file, &fields).await.map_err(|error| problem(&error))?;
+    let columns = columns.into_iter().map(MappedColumnView::from).collect();
     Ok(Json(MappingView { table, engine, columns, left_over }))
 }
 
