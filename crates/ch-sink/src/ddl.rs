@@ -4,6 +4,7 @@ use crate::error::SinkError;
 use crate::expression::{check_engine, check_expression};
 use crate::quote::quote_identifier;
 use crate::sink::Sink;
+use crate::table_settings::{TableSetting, check_settings};
 
 /// Blocks whose tokens a table without replication remembers, where Housepipe creates it or advises on it.
 ///
@@ -13,9 +14,21 @@ use crate::sink::Sink;
 /// a few hundred bytes of the server's memory: some megabytes for all of them.
 pub const DEDUPLICATION_WINDOW_BLOCKS: u64 = 10_000;
 
-/// The clause that gives a table without replication its window.
+/// The setting that gives a table without replication its window.
+const WINDOW: &str = "non_replicated_deduplication_window";
+
+/// The clause that does.
 pub(crate) fn window_sql() -> String {
-    format!("\nSETTINGS non_replicated_deduplication_window = {DEDUPLICATION_WINDOW_BLOCKS}")
+    format!("\nSETTINGS {}", window().sql())
+}
+
+fn window() -> TableSetting {
+    TableSetting { name: WINDOW.to_owned(), value: DEDUPLICATION_WINDOW_BLOCKS.to_string() }
+}
+
+/// ` ON CLUSTER name` behind the name of what a statement makes, or nothing. A name such as `{cluster}` is a macro of the server's.
+pub(crate) fn cluster_sql(cluster: Option<&str>) -> String {
+    cluster.map_or_else(String::new, |name| format!(" ON CLUSTER {}", quote_identifier(name)))
 }
 
 /// A column of a table to create.
@@ -39,6 +52,8 @@ pub struct ColumnDef {
 ///     order_by: vec!["ts".to_owned()],
 ///     partition_by: None,
 ///     ttl: None,
+///     settings: Vec::new(),
+///     on_cluster: None,
 /// };
 /// assert!(table.sql().contains("ENGINE = MergeTree\nORDER BY (`ts`)\nSETTINGS non_replicated_deduplication_window ="));
 /// ```
@@ -56,26 +71,30 @@ pub struct CreateTable {
     pub partition_by: Option<String>,
     /// TTL: an expression with what follows it, such as `ts + INTERVAL 30 DAY DELETE`.
     pub ttl: Option<String>,
+    /// Settings of the table.
+    pub settings: Vec<TableSetting>,
+    /// The cluster on whose servers it is created, rather than on the one that is asked alone.
+    pub on_cluster: Option<String>,
 }
 
 impl CreateTable {
     /// The statement, for people to read and for [`Sink::create_table`] to run. It is not checked.
     ///
     /// A table of the MergeTree family without replication gets [`DEDUPLICATION_WINDOW_BLOCKS`]: it would drop no
-    /// repeated insert otherwise. Replicated tables have a window by themselves.
+    /// repeated insert otherwise, unless its settings say something else. Replicated tables have a window by themselves.
     pub fn sql(&self) -> String {
-        self.statement("CREATE TABLE IF NOT EXISTS", &self.name, self.engine.trim())
+        let name = format!("{}{}", quote_identifier(&self.name), cluster_sql(self.on_cluster.as_deref()));
+        self.statement("CREATE TABLE IF NOT EXISTS", &name, self.engine.trim())
     }
 
-    /// The statement that begins with `create`, for a table of this name and engine.
+    /// The statement that begins with `create`, for a table of this engine; `name` is quoted.
     pub(crate) fn statement(&self, create: &str, name: &str, engine: &str) -> String {
         let columns: Vec<String> = self
             .columns
             .iter()
             .map(|column| format!("    {} {}", quote_identifier(&column.name), column.type_sql))
             .collect();
-        let mut sql =
-            format!("{create} {}\n(\n{}\n)\nENGINE = {engine}", quote_identifier(name), columns.join(",\n"));
+        let mut sql = format!("{create} {name}\n(\n{}\n)\nENGINE = {engine}", columns.join(",\n"));
         if let Some(key) = &self.partition_by {
             sql.push_str(&format!("\nPARTITION BY ({})", self.key_sql(key)));
         }
@@ -88,11 +107,19 @@ impl CreateTable {
         if let Some(ttl) = &self.ttl {
             sql.push_str(&format!("\nTTL {ttl}"));
         }
-        let has_window = ["Replicated", "Shared"].iter().any(|prefix| self.engine_name().starts_with(prefix));
-        if self.engine_name().ends_with("MergeTree") && !has_window {
-            sql.push_str(&window_sql());
+        let settings: Vec<String> =
+            self.settings.iter().chain(&self.own_window()).map(TableSetting::sql).collect();
+        if !settings.is_empty() {
+            sql.push_str(&format!("\nSETTINGS {}", settings.join(", ")));
         }
         sql
+    }
+
+    /// The window that the table gets where nothing else gives it one.
+    fn own_window(&self) -> Option<TableSetting> {
+        let has_window = ["Replicated", "Shared"].iter().any(|prefix| self.engine_name().starts_with(prefix));
+        let is_given = self.settings.iter().any(|setting| setting.name == WINDOW);
+        (self.engine_name().ends_with("MergeTree") && !has_window && !is_given).then(window)
     }
 
     /// The engine without its parameters.
@@ -120,6 +147,7 @@ impl CreateTable {
         if let Some(ttl) = &self.ttl {
             check_expression("ttl", ttl)?;
         }
+        check_settings(&self.settings)?;
         let has_keys = !self.order_by.is_empty() || self.partition_by.is_some() || self.ttl.is_some();
         if has_keys && !takes_keys {
             return refuse("engine", &self.engine, "takes no sorting key, partition key or TTL");
@@ -168,6 +196,8 @@ mod tests {
             order_by: vec!["ts".to_owned(), "odd `name".to_owned(), "cityHash64(version)".to_owned()],
             partition_by: Some("toYYYYMM(ts)".to_owned()),
             ttl: Some("toDateTime(ts) + INTERVAL 30 DAY".to_owned()),
+            settings: Vec::new(),
+            on_cluster: None,
         }
     }
 
@@ -215,6 +245,26 @@ mod tests {
             let table = CreateTable { engine: engine.to_owned(), ..table() };
             assert_eq!(table.sql().contains("deduplication_window"), has_window, "{engine}");
         }
+    }
+
+    #[test]
+    fn settings_and_the_cluster_stand_in_their_places() {
+        let setting =
+            |name: &str, value: &str| TableSetting { name: name.to_owned(), value: value.to_owned() };
+        let table = CreateTable {
+            settings: vec![setting("index_granularity", "1024"), setting("storage_policy", "hot")],
+            on_cluster: Some("{cluster}".to_owned()),
+            ..table()
+        };
+        table.check().unwrap();
+        let sql = table.sql();
+        assert!(sql.starts_with("CREATE TABLE IF NOT EXISTS `clicks` ON CLUSTER `{cluster}`\n(\n"), "{sql}");
+        let ends = "\nSETTINGS index_granularity = 1024, storage_policy = 'hot', non_replicated_deduplication_window = 10000";
+        assert!(sql.ends_with(ends), "{sql}");
+        let own = CreateTable { settings: vec![setting(WINDOW, "7")], ..table };
+        assert!(own.sql().ends_with("\nSETTINGS non_replicated_deduplication_window = 7"), "{}", own.sql());
+        let broken = CreateTable { settings: vec![setting("a = 1, b", "1")], ..own };
+        assert!(broken.check().is_err());
     }
 
     #[test]

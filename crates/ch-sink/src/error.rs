@@ -162,6 +162,14 @@ pub enum SinkError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A user of this name is there, and was not made for the pipe that wants one.
+    #[error(
+        "the user `{user}` is there already and was not made for this pipe, so it is left as it is; choose another name, or drop it where nobody needs it"
+    )]
+    ForeignUser {
+        /// Its name.
+        user: String,
+    },
     /// A condition that is not one expression which is true or false.
     #[error("it {problem}; give one expression over the columns of the error table, such as `offset > 5`")]
     Condition {
@@ -193,6 +201,7 @@ impl SinkError {
             | SinkError::TooLarge { .. }
             | SinkError::ColumnType { .. }
             | SinkError::Definition { .. }
+            | SinkError::ForeignUser { .. }
             | SinkError::Condition { .. } => FailureClass::Hold,
         }
     }
@@ -249,6 +258,7 @@ impl SinkError {
             SinkError::Url { .. }
             | SinkError::ColumnType { .. }
             | SinkError::Definition { .. }
+            | SinkError::ForeignUser { .. }
             | SinkError::Condition { .. } => ErrorDomain::User,
             SinkError::TooLarge { .. } => ErrorDomain::Internal,
             SinkError::Server { .. } if self.class() == FailureClass::Hold => ErrorDomain::User,
@@ -285,6 +295,11 @@ const fn mend_of_code(code: i32) -> &'static str {
         241 => "; it is tried again; give the server more memory if it persists",
         452 => "; the user's profile forbids a setting that inserts need: lift the constraint",
         497 => "; GRANT it to this user",
+        511 => "; create the role, or correct its name",
+        514 => {
+            "; this server keeps no users but those of its configuration: add `local_directory` to its `user_directories`, or make the \
+             pipe's user there and leave `access` out of the pipe file"
+        }
         _ => "",
     }
 }

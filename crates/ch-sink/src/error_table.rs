@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::ddl::window_sql;
+use crate::ddl::{cluster_sql, window_sql};
 use crate::error::SinkError;
 use crate::error_row::ErrorRow;
 use crate::insert::{Insert, InsertFormat};
@@ -17,6 +17,7 @@ const INSERT_BYTES: usize = 32 << 20;
 pub struct ErrorTable {
     name: String,
     ttl_days: u32,
+    on_cluster: Option<String>,
 }
 
 impl ErrorTable {
@@ -28,7 +29,12 @@ impl ErrorTable {
 
     /// A table whose rows are kept for `ttl_days`; 0 keeps them for ever.
     pub fn new(name: impl Into<String>, ttl_days: u32) -> Self {
-        ErrorTable { name: name.into(), ttl_days }
+        ErrorTable { name: name.into(), ttl_days, on_cluster: None }
+    }
+
+    /// The same, created on all servers of the cluster.
+    pub fn on_cluster(self, cluster: Option<String>) -> Self {
+        ErrorTable { on_cluster: cluster, ..self }
     }
 
     /// Its name, in the sink's database.
@@ -42,7 +48,7 @@ impl ErrorTable {
     /// where its deduplication token is not known.
     pub fn sql(&self) -> String {
         let mut sql = format!(
-            "CREATE TABLE IF NOT EXISTS {}\n\
+            "CREATE TABLE IF NOT EXISTS {}{}\n\
              (\n    \
                  `_time` DateTime64(3) DEFAULT now64(3),\n    \
                  `pipe` LowCardinality(String),\n    \
@@ -65,6 +71,7 @@ impl ErrorTable {
              ENGINE = {}\n\
              ORDER BY (`_time`, `topic`, `partition`, `offset`)",
             quote_identifier(&self.name),
+            cluster_sql(self.on_cluster.as_deref()),
             Self::ENGINE
         );
         if self.ttl_days > 0 {
@@ -212,6 +219,8 @@ mod tests {
             SETTINGS non_replicated_deduplication_window = 10000"]]
         .assert_eq(&ErrorTable::new("clicks_clickpipes_error", ErrorTable::TTL_DAYS_DEFAULT).sql());
         assert!(!ErrorTable::new("e", 0).sql().contains("TTL"));
+        let everywhere = ErrorTable::new("e", 0).on_cluster(Some("c".to_owned())).sql();
+        assert!(everywhere.starts_with("CREATE TABLE IF NOT EXISTS `e` ON CLUSTER `c`\n(\n"), "{everywhere}");
     }
 
     #[test]

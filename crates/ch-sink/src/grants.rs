@@ -72,13 +72,7 @@ impl Sink {
         let place = self.place(table);
         match self.send(&insert, true).await {
             Ok(()) => Ok(None),
-            Err(error) if error.code() == Some(UNKNOWN_TABLE) => match self.may_create(table).await? {
-                true => Ok(None),
-                false => {
-                    let detail = "the table is missing, and this user may not create it".to_owned();
-                    Ok(Some(self.missing("CREATE TABLE", table, &place, detail)))
-                }
-            },
+            Err(error) if error.code() == Some(UNKNOWN_TABLE) => self.creation_check(table).await,
             Err(error) if error.class() == FailureClass::Retry || error.code().is_none() => Err(error),
             Err(error) if error.code() == Some(ACCESS_DENIED) => {
                 Ok(Some(self.missing("INSERT", table, &place, error.to_string())))
@@ -90,6 +84,18 @@ impl Sink {
                 statement: None,
             })),
         }
+    }
+
+    /// Whether this user may create `table`; none where it may.
+    ///
+    /// # Errors
+    /// Any [`SinkError`] of a request.
+    pub async fn creation_check(&self, table: &str) -> Result<Option<GrantProblem>, SinkError> {
+        if self.may_create(table).await? {
+            return Ok(None);
+        }
+        let detail = "the table is missing, and this user may not create it".to_owned();
+        Ok(Some(self.missing("CREATE TABLE", table, &self.place(table), detail)))
     }
 
     async fn may_create(&self, table: &str) -> Result<bool, SinkError> {

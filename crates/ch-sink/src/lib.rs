@@ -48,7 +48,9 @@ mod memory;
 mod quote;
 mod random_name;
 mod table;
+mod table_settings;
 mod trial;
+mod user;
 
 mod error_log;
 mod error_row;
@@ -94,7 +96,9 @@ pub use quote::{quote_identifier, quote_string};
 pub use session::SessionFault;
 pub use sink::{ServerInfo, Sink};
 pub use table::{DefaultKind, TableColumn, TableInfo};
+pub use table_settings::{TableSetting, check_settings};
 pub use trial::Trial;
+pub use user::{Access, Owner, PipeUser, UserStatement};
 
 // The README's example is compiled with the documentation's.
 #[cfg(doctest)]

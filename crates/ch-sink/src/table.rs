@@ -36,6 +36,23 @@ pub struct TableColumn {
     pub default_expression: String,
 }
 
+impl TableColumn {
+    /// A column without an expression, whose type ClickHouse prints as `type_name`.
+    pub fn new(name: impl Into<String>, type_name: impl Into<String>) -> TableColumn {
+        TableColumn {
+            name: name.into(),
+            type_name: type_name.into(),
+            default_kind: DefaultKind::None,
+            default_expression: String::new(),
+        }
+    }
+
+    /// The same with an expression of this kind.
+    pub fn with_default(self, default_kind: DefaultKind, expression: impl Into<String>) -> TableColumn {
+        TableColumn { default_kind, default_expression: expression.into(), ..self }
+    }
+}
+
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -46,6 +63,13 @@ pub struct TableInfo {
     pub is_partitioned: bool,
     /// The columns in the table's order.
     pub columns: Vec<TableColumn>,
+}
+
+impl TableInfo {
+    /// A table without a partition key.
+    pub fn new(engine: impl Into<String>, columns: Vec<TableColumn>) -> TableInfo {
+        TableInfo { engine: engine.into(), is_partitioned: false, columns }
+    }
 }
 
 #[derive(clickhouse::Row, serde::Deserialize)]

@@ -62,7 +62,11 @@ fn says_nothing(error: &SinkError) -> bool {
 
 /// The statement that tries `table` under another name.
 fn trial_sql(table: &CreateTable, name: &str) -> String {
-    table.statement("CREATE TEMPORARY TABLE", name, &without_replication(table.engine.trim()))
+    table.statement(
+        "CREATE TEMPORARY TABLE",
+        &quote_identifier(name),
+        &without_replication(table.engine.trim()),
+    )
 }
 
 /// A table that every server takes which takes temporary ones of the MergeTree family.
@@ -74,6 +78,8 @@ fn plain() -> CreateTable {
         order_by: Vec::new(),
         partition_by: None,
         ttl: None,
+        settings: Vec::new(),
+        on_cluster: None,
     }
 }
 

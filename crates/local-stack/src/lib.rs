@@ -49,8 +49,8 @@ mod wait;
 
 pub use checkers::{Checkers, missing_for_checkers, prepare_checkers};
 pub use clickhouse::{
-    Clickhouse, ClickhouseOptions, DATABASE, USER_APP, USER_BRIEF, USER_DEFAULT, USER_LIMITED, USER_NARROW,
-    USER_READER, USER_WRITER,
+    Clickhouse, ClickhouseOptions, DATABASE, KeepsUsers, ROLE_LOADERS, USER_APP, USER_BRIEF, USER_DEFAULT,
+    USER_LIMITED, USER_NARROW, USER_READER, USER_WRITER, UserKeeper,
 };
 pub use error::{Result, StackError};
 pub use issuer::{Conduct, ISSUER_AUDIENCE, ISSUER_CLIENT, Issuer};

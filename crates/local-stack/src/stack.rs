@@ -1,6 +1,6 @@
 //! Both servers together.
 
-use crate::clickhouse::{Clickhouse, ClickhouseOptions};
+use crate::clickhouse::{Clickhouse, ClickhouseOptions, KeepsUsers};
 use crate::error::{Result, StackError};
 use crate::kafka::{Kafka, KafkaOptions};
 use crate::prepare::Parts;
@@ -40,6 +40,12 @@ impl Stack {
             })
         });
         Ok(Self { clickhouse: clickhouse?, kafka: kafka? })
+    }
+}
+
+impl KeepsUsers for Stack {
+    fn clickhouse(&self) -> &Clickhouse {
+        &self.clickhouse
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod deduplication;
 pub(crate) mod exactly_once;
 mod grant;
 mod registry;
+mod set_up;
 mod source;
 
 use housepipe_ch_sink::{CreateTable, Sink, Trial};
@@ -154,7 +155,7 @@ async fn repetitions(sink: &Sink, file: &PipeFile, partitions: usize) -> Option<
 
 /// Checks of ClickHouse; the sink, or none where the server did not answer.
 async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
-    let sink = match Sink::new(&sink_config(file)) {
+    let sink = match crate::set_up::maker(file) {
         Ok(sink) => sink,
         Err(error) => {
             checks.add("clickhouse", Verdict::Failed, explain(&error));
@@ -215,14 +216,47 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
         Ok(_) => checks.ok("columns", format!("{} column(s) can be filled from JSON", columns.len())),
         Err(error) => checks.add("columns", Verdict::Failed, explain(&error)),
     }
-    grants(file, &sink, checks).await;
+    if file.destination.set_up.is_some() {
+        checks.0.extend(set_up::look(file, &sink).await);
+    }
+    let Some(inserter) = inserter(file, checks).await else { return Some(sink) };
+    grants(file, &inserter, checks).await;
     if file.delivery == DeliveryMode::ExactlyOnce {
         // A planned engine may have arguments.
         let engine = engine.split('(').next().unwrap_or_default().trim();
-        let found = exactly_once::obstacles(&sink, file, engine, &columns, &known).await;
+        let found = exactly_once::obstacles(&inserter, file, engine, &columns, &known).await;
         checks.0.extend(exactly_once::verdicts(found));
     }
     Some(sink)
+}
+
+/// A sink of the user that inserts; none where it is not let in, as one that is not made yet.
+async fn inserter(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
+    let let_in = match Sink::new(&sink_config(file)) {
+        Ok(sink) => sink.is_let_in().await.map(|is_let_in| is_let_in.then_some(sink)),
+        Err(error) => Err(error),
+    };
+    match let_in {
+        Ok(Some(sink)) => Some(sink),
+        Ok(None) if file.destination.access.is_some() => {
+            let detail = "the pipe's user gets them as it is made, or with its new password";
+            checks.add("grants", Verdict::Skipped, detail.to_owned());
+            None
+        }
+        Ok(None) => {
+            let user = &file.destination.username;
+            checks.add(
+                "grants",
+                Verdict::Failed,
+                format!("clickhouse does not let `{user}` in; check the user name and the password"),
+            );
+            None
+        }
+        Err(error) => {
+            checks.add("grants", Verdict::Failed, explain(&error));
+            None
+        }
+    }
 }
 
 /// Whether ClickHouse would create a table that is missing.
@@ -245,10 +279,13 @@ async fn planned(sink: &Sink, create: &CreateTable) -> Check {
 async fn grants(file: &PipeFile, sink: &Sink, checks: &mut Checks) {
     let errors = file.error_table.enabled.then(|| error_table(file));
     match sink.grants_check(&file.destination.table, errors.as_ref()).await {
-        Ok(problems) if problems.is_empty() => {
-            checks.ok("grants", format!("`{}` may insert", file.destination.username));
-        }
-        Ok(problems) => {
+        Ok(mut problems) => {
+            // Another user creates what is missing.
+            problems
+                .retain(|problem| file.destination.set_up.is_none() || problem.privilege != "CREATE TABLE");
+            if problems.is_empty() {
+                checks.ok("grants", format!("`{}` may insert", file.destination.username));
+            }
             for problem in problems {
                 checks.add("grants", Verdict::Failed, problem.to_string());
             }

@@ -37,6 +37,7 @@ mod errors;
 mod failpoint;
 mod fault;
 mod infer;
+mod mapping;
 mod new;
 mod offline;
 mod offsets;
@@ -47,6 +48,7 @@ mod preview;
 mod sample;
 mod schemas;
 mod server_start;
+mod set_up;
 mod shown;
 mod summary;
 mod supervisor;
@@ -65,13 +67,14 @@ pub use errors::{
 #[doc(hidden)]
 pub use failpoint::failpoint;
 pub use fault::Fault;
-pub use housepipe_ch_sink::{ErrorGroup, ListedError, RowKind, RowsOf};
+pub use housepipe_ch_sink::{ErrorGroup, ListedError, RowKind, RowsOf, TableSetting};
 pub use housepipe_kafka_source::GroupEnd;
 pub use housepipe_transform::Semantics;
 pub use infer::{
     ColumnReport, InferError, InferReport, LeftOut, RefusedReport, SampleOrigin, infer_documents,
     infer_lines, infer_topic,
 };
+pub use mapping::{Filling, Fit, FitVerdict, Likeness, MappedColumn, Mapping, TopicField, propose_mapping};
 pub use new::{Interview, NewPipe, NoAnswer, Question, new_pipe};
 pub use offline::{LineTransform, OfflineError, OfflineOptions, OfflineSummary};
 pub use offsets::{
@@ -80,9 +83,9 @@ pub use offsets::{
 };
 pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, Recoveries, RunOptions};
 pub use pipe_file::{
-    BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, Document, ErrorTableSpec, Key,
-    ManagedTable, Need, PipeDraft, PipeFile, PipeFileError, PipeName, Preset, Problem, RegistrySpec,
-    SourceSpec, Starts, Surroundings, TakenApart, ThisMachine, Vendor,
+    AccessSpec, BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, Document, ErrorTableSpec,
+    Key, ManagedTable, Need, PipeDraft, PipeFile, PipeFileError, PipeName, Preset, Problem, RegistrySpec,
+    SetUpSpec, SourceSpec, Starts, Surroundings, TakenApart, ThisMachine, Vendor,
 };
 pub use preview::{
     PreviewColumn, PreviewError, PreviewReject, PreviewReport, PreviewRow, SkippedKey, TableState, preview,
@@ -92,6 +95,7 @@ pub use sample::{
     FieldFilter, Sample, SampleFilter, SamplePage, SamplePlace, SampleQuery, SampleRecord, Samples, sample,
     sample_page,
 };
+pub use set_up::{Statement, UserEnd, drop_user, statements};
 pub use summary::{Snapshot, Summary};
 pub use supervisor::{
     Generation, Intent, PipeEvent, PipeId, PipeStatus, Stage, Supervisor, SupervisorOptions,

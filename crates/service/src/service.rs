@@ -7,13 +7,14 @@ mod draft;
 mod follow;
 mod leave;
 mod measure;
+mod own_user;
 mod tell;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use housepipe_runtime::{
-    Document, PipeFileError, PipeStatus, Problem, Supervisor, SupervisorOptions, TakenApart,
+    Document, PipeFile, PipeFileError, PipeStatus, Problem, Supervisor, SupervisorOptions, TakenApart,
 };
 use tokio::task::JoinHandle;
 
@@ -22,6 +23,7 @@ use crate::store::{
     CleanUp, Consumer, Edit, IdempotencyKey, NewPipe, Secrets, Store, StoreError, StoredPipe,
 };
 use crate::watch::Calls;
+use crate::within::WithoutSecrets;
 pub use draft::Drafted;
 use follow::Inner;
 
@@ -116,9 +118,10 @@ impl Service {
         key: Option<String>,
         actor: &str,
     ) -> Result<PipeView, ServiceError> {
-        let none = Secrets::new();
+        let (none, mut document) = (Secrets::new(), document);
         let request = format!("{runs} {}", document.to_yaml());
         let key = key.map(|key| IdempotencyKey { key, request: self.inner.store.fingerprint(&request) });
+        own_user::fill_in(&mut document).map_err(StoreError::from)?;
         let apart = self.take_apart(document, &none).await?;
         let new = NewPipe {
             name: apart.file.name.to_string(),
@@ -129,6 +132,25 @@ impl Service {
         };
         let stored = self.inner.store.create(&new, key.as_ref(), actor).await?;
         Ok(self.changed(stored))
+    }
+
+    /// The pipe of a document that is not stored, as it would be. Its secrets stand in it.
+    ///
+    /// # Errors
+    /// [`ServiceError::File`].
+    pub fn read(&self, mut document: Document) -> Result<PipeFile, ServiceError> {
+        own_user::fill_in(&mut document).map_err(StoreError::from)?;
+        Ok(document.read(SENT, &self.inner.within(&Secrets::new()))?)
+    }
+
+    /// The same without its secrets, good for looking at what it says, and for nothing that needs them.
+    ///
+    /// # Errors
+    /// [`ServiceError::File`].
+    pub fn read_without_secrets(&self, mut document: Document) -> Result<PipeFile, ServiceError> {
+        own_user::fill_in(&mut document).map_err(StoreError::from)?;
+        let none = Secrets::new();
+        Ok(document.read(SENT, &WithoutSecrets(self.inner.within(&none)))?)
     }
 
     /// Replaces the definition of a pipe that is at `revision`. A running one stores what it has read, and goes on as it is edited.
@@ -145,6 +167,8 @@ impl Service {
         let (pipe, secrets) = self.inner.store.pipe_with_secrets(id).await?;
         // Those that do not open cannot be kept, and have to be sent.
         let secrets = secrets.unwrap_or_default();
+        let mut document = document;
+        own_user::fill_in(&mut document).map_err(StoreError::from)?;
         let apart = self.take_apart(document, &secrets).await?;
         let wanted = apart.file.name.to_string();
         if wanted != pipe.name {

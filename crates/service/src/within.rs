@@ -80,6 +80,37 @@ impl Surroundings for Within<'_> {
     }
 }
 
+/// The surroundings of a pipe file whose secrets nobody asks for: whatever stands for one, stands for nothing.
+pub(crate) struct WithoutSecrets<'a>(pub(crate) Within<'a>);
+
+/// In place of a secret. It reads as a text, and as PEM.
+const NO_SECRET: &str = "-----BEGIN NOTHING-----";
+
+impl Surroundings for WithoutSecrets<'_> {
+    fn reference(&self, kind: &str, name: &str, key: Key<'_>) -> Result<String, String> {
+        match key.is_secret {
+            true => Ok(NO_SECRET.to_owned()),
+            false => self.0.reference(kind, name, key),
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.0.variable(name)
+    }
+
+    fn allows_paths(&self) -> Result<(), String> {
+        self.0.allows_paths()
+    }
+
+    fn allows_raw_settings(&self) -> Result<(), String> {
+        self.0.allows_raw_settings()
+    }
+
+    fn allows_host(&self, host: &str) -> Result<(), String> {
+        self.0.allows_host(host)
+    }
+}
+
 /// Whether an address means something else on each machine, and so is nobody's server: where clouds keep a machine's credentials.
 pub(crate) fn is_of_the_machine_alone(address: IpAddr) -> bool {
     match address {

@@ -20,6 +20,7 @@ mod offsets;
 mod partitions;
 mod pipes;
 mod preview;
+mod provisioning;
 mod rebalance;
 mod refused_rows;
 mod rejects;

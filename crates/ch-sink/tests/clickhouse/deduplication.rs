@@ -182,6 +182,8 @@ async fn a_table_of_ours_is_as_planned() {
         order_by: vec!["a".to_owned()],
         partition_by: None,
         ttl: None,
+        settings: Vec::new(),
+        on_cluster: None,
     };
     let planned = sink.planned_deduplication_facts(&create).await.unwrap();
     assert_eq!(planned.destination.window_blocks, DEDUPLICATION_WINDOW_BLOCKS);

@@ -10,6 +10,7 @@ mod look;
 mod newest_rows;
 mod partitions;
 mod trial;
+mod users;
 
 use bytes::Bytes;
 use housepipe_ch_sink::{
@@ -70,6 +71,8 @@ async fn rows_and_definitions_arrive_as_sent() {
         order_by: vec!["n".to_owned(), "odd `\\ name".to_owned()],
         partition_by: Some("n % 2".to_owned()),
         ttl: None,
+        settings: Vec::new(),
+        on_cluster: None,
     };
     sink.create_table(&create).await.unwrap();
     sink.create_table(&create).await.unwrap();

@@ -20,6 +20,8 @@ fn table() -> CreateTable {
         order_by: vec!["ts".to_owned()],
         partition_by: Some("toYYYYMM(ts)".to_owned()),
         ttl: None,
+        settings: Vec::new(),
+        on_cluster: None,
     }
 }
 

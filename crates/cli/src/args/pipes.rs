@@ -140,6 +140,10 @@ pub(crate) struct RemoveArgs {
     #[arg(long)]
     pub(crate) consumer_group: bool,
 
+    /// Drop the ClickHouse user that was made for it.
+    #[arg(long)]
+    pub(crate) user: bool,
+
     /// Do not ask.
     #[arg(long, short)]
     pub(crate) yes: bool,

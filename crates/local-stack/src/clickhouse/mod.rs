@@ -1,6 +1,7 @@
 //! A ClickHouse server: the engine of chdb-core, a `clickhouse` binary, or one of the user's own.
 
 mod http;
+mod users;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,6 +15,7 @@ use crate::prepare::{ClickhousePart, Parts};
 use crate::run_folder::RunFolder;
 use crate::{User, wait};
 use http::Session;
+pub use users::{KeepsUsers, UserKeeper};
 
 const CONFIG_XML: &str = include_str!("config.xml");
 const USERS_XML: &str = include_str!("users.xml");
@@ -42,6 +44,9 @@ pub const USER_WRITER: User = User { name: "writer", password: "writer-secret" }
 
 /// May do everything; its queries end after 100 rows, as if there were no more.
 pub const USER_BRIEF: User = User { name: "brief", password: "brief-secret" };
+
+/// A role that may insert in [`DATABASE`].
+pub const ROLE_LOADERS: &str = "loaders";
 
 /// The working database, made at the start. `default` is an overlay in chdb-core and refuses tables of some engines.
 pub const DATABASE: &str = "housepipe";
@@ -302,6 +307,10 @@ impl Clickhouse {
     /// # Errors
     /// As [`Clickhouse::start`]; [`StackError::External`] where it is the user's own.
     pub fn restart(&mut self) -> Result<()> {
+        self.start_again()
+    }
+
+    fn start_again(&self) -> Result<()> {
         let own = self.own("restart")?;
         {
             let mut keeper = own.keeper();

@@ -194,10 +194,12 @@ pub(super) fn report(
     }
     let columns: Vec<ColumnReport> = kept.iter().map(|column| column_report(column, gathered)).collect();
     let table_lines = table::lines(draft, &inferred);
+    let on_cluster = draft.and_then(|draft| draft.file().destination.on_cluster.clone());
     let create = create_statement(
         table,
         kept.iter().map(|column| (&column.column.name, &column.column.ty)),
         &managed(&table_lines),
+        on_cluster,
     );
     create.check().map_err(PipeError::from)?;
     let TableLines { engine, order_by, order_by_comment, partition_by, partition_by_comment, .. } =
@@ -244,6 +246,7 @@ fn managed(lines: &TableLines) -> ManagedTable {
         order_by: lines.order_by.clone(),
         partition_by: lines.partition_by.clone(),
         ttl: lines.ttl.clone(),
+        settings: lines.settings.clone(),
     }
 }
 

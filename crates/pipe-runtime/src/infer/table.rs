@@ -12,12 +12,14 @@ const NOT_WRITABLE: &str = "a column that would be part of it has a name that a 
 /// How the table is made, with the reasons.
 pub(super) fn lines(draft: Option<&PipeDraft>, inferred: &Inferred) -> TableLines {
     let of_file = draft.and_then(|draft| draft.file().destination.managed_table.clone());
-    let ManagedTable { engine, order_by, partition_by, ttl } = of_file.unwrap_or_else(|| ManagedTable {
-        engine: "MergeTree".to_owned(),
-        order_by: Vec::new(),
-        partition_by: None,
-        ttl: None,
-    });
+    let ManagedTable { engine, order_by, partition_by, ttl, settings } =
+        of_file.unwrap_or_else(|| ManagedTable {
+            engine: "MergeTree".to_owned(),
+            order_by: Vec::new(),
+            partition_by: None,
+            ttl: None,
+            settings: Vec::new(),
+        });
     let is_writable = |key: &String| unwritable(key).is_none();
     let (order_by, order_by_comment) = if !order_by.is_empty() {
         (order_by, OF_FILE)
@@ -39,5 +41,6 @@ pub(super) fn lines(draft: Option<&PipeDraft>, inferred: &Inferred) -> TableLine
         partition_by,
         partition_by_comment: partition_by_comment.to_owned(),
         ttl,
+        settings,
     }
 }

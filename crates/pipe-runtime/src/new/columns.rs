@@ -35,6 +35,7 @@ impl Session<'_> {
                     partition_by: report.partition_by.clone(),
                     partition_by_comment: report.partition_by_reason.clone(),
                     ttl: None,
+                    settings: Vec::new(),
                 });
                 self.answers.columns = report.columns.iter().map(ColumnReport::lines).collect();
                 for left in &report.left_out {
@@ -150,6 +151,7 @@ impl Session<'_> {
             partition_by: None,
             partition_by_comment: "nothing was inferred".to_owned(),
             ttl: None,
+            settings: Vec::new(),
         });
         Ok(())
     }

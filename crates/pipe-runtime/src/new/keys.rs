@@ -74,9 +74,14 @@ impl Session<'_> {
             order_by: managed.order_by.clone(),
             partition_by: managed.partition_by.clone(),
             ttl: managed.ttl.clone(),
+            settings: managed.settings.clone(),
         };
-        let create =
-            create_statement(&self.answers.table, columns.iter().map(|it| (&it.name, &it.ty)), &managed);
+        let create = create_statement(
+            &self.answers.table,
+            columns.iter().map(|it| (&it.name, &it.ty)),
+            &managed,
+            None,
+        );
         self.talk.say("\nThe pipe will create the table with:")?;
         for line in create.sql().lines() {
             self.talk.say(&format!("  {}", shown(line, 1_000)))?;
@@ -98,8 +103,9 @@ fn check(order_by: &[String], partition_by: Option<&String>, columns: &[Column])
         order_by: order_by.to_vec(),
         partition_by: partition_by.cloned(),
         ttl: None,
+        settings: Vec::new(),
     };
-    let create = create_statement("t", columns.iter().map(|it| (&it.name, &it.ty)), &managed);
+    let create = create_statement("t", columns.iter().map(|it| (&it.name, &it.ty)), &managed, None);
     create.check().map_err(|error| explain(&error))
 }
 

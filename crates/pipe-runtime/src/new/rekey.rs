@@ -86,6 +86,7 @@ mod tests {
             partition_by: Some(partition_by.to_owned()),
             partition_by_comment: "as proposed".to_owned(),
             ttl: None,
+            settings: Vec::new(),
         };
         let before = table.clone();
         rekey(&mut table, columns.as_slice(), 0, now.as_ref());

@@ -10,8 +10,10 @@ use housepipe_transform::{
 use super::windows::Windows;
 use crate::check::exactly_once::obstacles;
 use crate::error::PipeError;
+use crate::failpoint::failpoint;
 use crate::pipe_file::{ColumnSpec, DestinationSpec, ManagedTable, PipeFile};
 use crate::schemas::Schemas;
+use crate::set_up::{self, OwnUser};
 use crate::target::Target;
 
 /// A destination that is ready for inserts.
@@ -26,17 +28,18 @@ pub(super) struct Provisioned {
     pub(super) range_hash: u32,
 }
 
-/// Makes sure that the tables exist and compiles the plan.
+/// Makes sure that the tables exist, and the pipe's own user where it is to have one, and compiles the plan.
 pub(super) async fn provision(
     file: &PipeFile,
     sink: &Sink,
     schemas: Option<&Schemas>,
 ) -> Result<Provisioned, PipeError> {
     let destination = &file.destination;
-    let server = sink.server().await?;
+    let maker = set_up::maker(file)?;
+    let server = maker.server().await?;
     let zone: TimeZone =
         server.timezone.parse().map_err(|_| PipeError::TimeZone { zone: server.timezone.clone() })?;
-    let existing = match sink.describe(&destination.table).await? {
+    let existing = match maker.describe(&destination.table).await? {
         Some(info) => info,
         None => {
             let Some(create) = create_table(destination) else {
@@ -47,9 +50,10 @@ pub(super) async fn provision(
             };
             // Compile before the table exists: a type that cannot be filled must not leave a table behind.
             compile(file, &spec_columns(&destination.columns), zone)?;
-            sink.create_table(&create).await?;
+            maker.create_table(&create).await?;
+            failpoint("set_up_table");
             tracing::info!(table = destination.table, "table created");
-            sink.describe(&destination.table).await?.ok_or_else(|| PipeError::NoTable {
+            maker.describe(&destination.table).await?.ok_or_else(|| PipeError::NoTable {
                 database: destination.database.clone(),
                 table: destination.table.clone(),
             })?
@@ -59,10 +63,18 @@ pub(super) async fn provision(
     let plan = compile(file, &columns, zone)?;
     let error_table = file.error_table.enabled.then(|| error_table(file));
     if let Some(table) = &error_table
-        && sink.describe(table.name()).await?.is_none()
+        && maker.describe(table.name()).await?.is_none()
     {
-        sink.create_error_table(table).await?;
+        maker.create_error_table(table).await?;
+        failpoint("set_up_error_table");
         tracing::info!(table = table.name(), "error table created");
+    }
+    if let Some(own) = OwnUser::of(file) {
+        own.make(&maker, sink).await?;
+    }
+    if file.destination.set_up.is_some() {
+        // Whoever inserts is not the one that was heard so far.
+        sink.server().await?;
     }
     let target = Target::new(&destination.table, existing, plan.columns().as_slice(), plan.options().format);
     let range_hash = range_hash(file, &columns, zone, schemas);
@@ -121,13 +133,14 @@ pub(crate) fn error_table(file: &PipeFile) -> ErrorTable {
         format!("{}{}", file.destination.table, file.error_table.suffix),
         file.error_table.ttl_days,
     )
+    .on_cluster(file.destination.on_cluster.clone())
 }
 
 /// The CREATE TABLE of a managed destination; none where the table must exist.
 pub(crate) fn create_table(destination: &DestinationSpec) -> Option<CreateTable> {
     let managed = destination.managed_table.as_ref()?;
     let columns = destination.columns.iter().map(|column| (&column.name, &column.data_type));
-    Some(create_statement(&destination.table, columns, managed))
+    Some(create_statement(&destination.table, columns, managed, destination.on_cluster.clone()))
 }
 
 /// The CREATE TABLE of a table that is made as `managed` says.
@@ -135,6 +148,7 @@ pub(crate) fn create_statement<'c>(
     table: &str,
     columns: impl Iterator<Item = (&'c String, &'c DataType)>,
     managed: &ManagedTable,
+    on_cluster: Option<String>,
 ) -> CreateTable {
     CreateTable {
         name: table.to_owned(),
@@ -145,6 +159,8 @@ pub(crate) fn create_statement<'c>(
         order_by: managed.order_by.clone(),
         partition_by: managed.partition_by.clone(),
         ttl: managed.ttl.clone(),
+        settings: managed.settings.clone(),
+        on_cluster,
     }
 }
 

@@ -84,6 +84,9 @@ pub(super) fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Opti
         url: String::new(),
         username: String::new(),
         password: None,
+        set_up: None,
+        access: None,
+        on_cluster: None,
         database: String::new(),
         table: String::new(),
         compression: Compression::None,
@@ -94,9 +97,10 @@ pub(super) fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Opti
         return Some(spec);
     }
     let mut fields = Fields::of(at, problems)?;
-    for unused in ["url", "username", "password", "database", "compression", "columns"] {
+    for unused in ["url", "username", "password", "setup", "access", "database", "compression", "columns"] {
         fields.take(unused);
     }
+    spec.on_cluster = fields.take("on_cluster").and_then(|v| v.nonempty(problems));
     if let Some(table) = fields.take("table") {
         spec.table = table.nonempty(problems)?;
     }

@@ -3,6 +3,7 @@
 //! Unknown keys are errors that name the nearest known key; every problem of a file is reported in one go, with
 //! its line. `${env:NAME}` and `${file:PATH}` are resolved after parsing, in string values only.
 
+mod access;
 mod auth;
 mod document;
 mod draft;
@@ -34,8 +35,8 @@ pub use preset::{Preset, Vendor};
 pub(crate) use print::{ColumnLines, TableLines, comment, quoted, unwritable};
 pub use surroundings::{Key, Surroundings, ThisMachine};
 pub use types::{
-    BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
-    PipeFile, PipeName, RegistrySpec, SourceSpec, Starts,
+    AccessSpec, BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec,
+    ManagedTable, PipeFile, PipeName, RegistrySpec, SetUpSpec, SourceSpec, Starts,
 };
 
 /// A pipe file may have this many bytes, at most.

@@ -1,11 +1,13 @@
 //! From nodes to typed values, one function per block of the file.
 
-use housepipe_ch_sink::Compression;
+use housepipe_ch_sink::{Compression, TableSetting, check_settings};
 use housepipe_transform::{Column, Columns, Semantics, Source, Virtual};
+use secrecy::ExposeSecret;
 
+use super::access::{Beside, access, check_own_user, set_up};
 use super::fields::{Fields, Located};
 use super::registry::registry;
-use super::source::source;
+use super::source::{named_texts, source};
 use super::suggest::nearest;
 use super::surroundings::{Outside, Surroundings, host_of_url};
 use super::types::{
@@ -128,11 +130,21 @@ pub(super) fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Opti
         let host = host_of_url(&url);
         host.is_none_or(|host| v.reaches(&host, problems)).then_some(url)
     });
-    let username = match fields.take("username") {
+    let named = fields.take("username");
+    let username = match &named {
         Some(v) => v.nonempty(problems),
         None => Some("default".to_owned()),
     };
     let password = fields.take("password").and_then(|v| v.secret(problems));
+    let set_up = optional(fields.take("setup"), |v| set_up(v, problems));
+    let access_at = fields.take("access");
+    if let (Some(at), Some(set_up)) = (&access_at, &set_up) {
+        let has_password = password.as_ref().is_some_and(|password| !password.expose_secret().is_empty());
+        let username = named.is_some().then_some(username.as_deref()).flatten();
+        check_own_user(at, &Beside { username, has_password, set_up: set_up.as_ref() }, problems);
+    }
+    let access = optional(access_at, |v| access(v, problems));
+    let on_cluster = optional(fields.take("on_cluster"), |v| v.nonempty(problems));
     let database = match fields.take("database") {
         Some(v) => v.nonempty(problems),
         None => Some("default".to_owned()),
@@ -159,12 +171,23 @@ pub(super) fn destination(at: &Located<'_>, problems: &mut Vec<Problem>) -> Opti
         url: url?,
         username: username?,
         password,
+        set_up: set_up?,
+        access: access?,
+        on_cluster: on_cluster?,
         database: database?,
         table: table?,
         compression: compression?,
         managed_table,
         columns,
     })
+}
+
+/// What `read` makes of a value, where it is there; none where it cannot.
+fn optional<'a, T>(
+    at: Option<Located<'a>>,
+    read: impl FnOnce(&Located<'a>) -> Option<T>,
+) -> Option<Option<T>> {
+    at.map_or(Some(None), |at| read(&at).map(Some))
 }
 
 pub(super) fn managed_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ManagedTable> {
@@ -178,8 +201,20 @@ pub(super) fn managed_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Op
         .map_or_else(Vec::new, |v| v.items().iter().filter_map(|item| item.nonempty(problems)).collect());
     let partition_by = fields.take("partition_by").and_then(|v| v.nonempty(problems));
     let ttl = fields.take("ttl").and_then(|v| v.nonempty(problems));
+    let settings = fields.take("settings").map_or_else(Vec::new, |v| table_settings(&v, problems));
     fields.finish(problems);
-    Some(ManagedTable { engine: engine?, order_by, partition_by, ttl })
+    Some(ManagedTable { engine: engine?, order_by, partition_by, ttl, settings })
+}
+
+/// Settings by their names. Which there are, ClickHouse knows.
+fn table_settings(at: &Located<'_>, problems: &mut Vec<Problem>) -> Vec<TableSetting> {
+    let values = named_texts(at, "{ index_granularity: 8192 }", problems).unwrap_or_default();
+    let settings: Vec<TableSetting> =
+        values.into_iter().map(|(name, value)| TableSetting { name, value }).collect();
+    if let Err(error) = check_settings(&settings) {
+        problems.push(at.problem(error.to_string()));
+    }
+    settings
 }
 
 fn columns(at: &Located<'_>, problems: &mut Vec<Problem>) -> Vec<ColumnSpec> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use housepipe_ch_sink::TableSetting;
 use housepipe_transform::Source;
 
 use super::yaml::{Entry, Node, Value};
@@ -27,6 +28,7 @@ pub(crate) struct TableLines {
     pub(crate) partition_by: Option<String>,
     pub(crate) partition_by_comment: String,
     pub(crate) ttl: Option<String>,
+    pub(crate) settings: Vec<TableSetting>,
 }
 
 /// Spaces before a key of `destination:`.
@@ -55,6 +57,13 @@ impl TableLines {
         }
         if let Some(ttl) = &self.ttl {
             line(&format!("ttl: {}", quoted(ttl)));
+        }
+        if !self.settings.is_empty() {
+            let setting = |it: &TableSetting| format!("{}: {}", quoted(&it.name), in_line_text(&it.value));
+            line(&format!(
+                "settings: {{ {} }}",
+                self.settings.iter().map(setting).collect::<Vec<_>>().join(", ")
+            ));
         }
         text
     }
@@ -115,8 +124,8 @@ fn block(key: &str, node: &Node, depth: usize, out: &mut String) {
 fn in_line(node: &Node) -> String {
     match &node.value {
         Value::Null => "null".to_owned(),
-        Value::Plain(text) if is_number_or_flag(text) => text.clone(),
-        Value::Text(text) | Value::Plain(text) => quoted(text),
+        Value::Plain(text) => in_line_text(text),
+        Value::Text(text) => quoted(text),
         Value::List(items) => format!("[{}]", items.iter().map(in_line).collect::<Vec<_>>().join(", ")),
         Value::Map(entries) if entries.is_empty() => "{}".to_owned(),
         Value::Map(entries) => {
@@ -124,6 +133,11 @@ fn in_line(node: &Node) -> String {
             format!("{{ {} }}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
         }
     }
+}
+
+/// A text that may be a number or a truth value.
+fn in_line_text(text: &str) -> String {
+    if is_number_or_flag(text) { text.to_owned() } else { quoted(text) }
 }
 
 /// Whether text that stood without quotes means the same without them anywhere.
@@ -201,8 +215,12 @@ mod tests {
             partition_by: Some("toYYYYMM(ts)".to_owned()),
             partition_by_comment: "months of ts".to_owned(),
             ttl: Some("ts + INTERVAL 30 DAY".to_owned()),
+            settings: [("index_granularity", "8192"), ("storage_policy", "hot cold")]
+                .map(|(name, value)| TableSetting { name: name.to_owned(), value: value.to_owned() })
+                .into(),
         };
-        let bare = TableLines { order_by: vec![], partition_by: None, ttl: None, ..table.clone() };
+        let bare =
+            TableLines { order_by: vec![], partition_by: None, ttl: None, settings: vec![], ..table.clone() };
         let column = |name: &str, type_sql: &str| ColumnLines {
             name: name.to_owned(),
             type_sql: type_sql.to_owned(),
@@ -230,6 +248,7 @@ mod tests {
                 # months of ts
                 partition_by: toYYYYMM(ts)
                 ttl: "ts + INTERVAL 30 DAY"
+                settings: { index_granularity: 8192, storage_policy: "hot cold" }
               managed_table:
                 engine: ReplacingMergeTree(v)
                 # no sorting key: ts for ranges of time

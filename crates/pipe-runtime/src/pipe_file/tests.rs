@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use super::{BatchLimits, ErrorTableSpec, PipeFile, Starts};
+use super::{AccessSpec, BatchLimits, ErrorTableSpec, PipeFile, Starts};
 use crate::delivery::Share;
 use housepipe_ch_sink::Compression;
 use housepipe_kafka_source::{Offset, PartitionId, Security, StartOffset};
@@ -97,6 +97,97 @@ delivery: at_least_once
     assert!(!pipe.error_table.enabled);
     let shown = format!("{pipe:?}");
     assert!(!shown.contains("0123") && !shown.contains("secret"), "secrets stay out of Debug: {shown}");
+}
+
+fn with_destination(lines: &str) -> String {
+    format!("{MINIMAL}{lines}")
+}
+
+#[test]
+fn a_user_of_the_pipes_own_is_read() {
+    let own = "  username: loader\n  password: hunter1\n  setup: { username: admin, password: hunter2 }\n";
+    let read = |access: &str| {
+        let text = with_destination(&format!("{own}  access: {access}\n  on_cluster: '{{cluster}}'\n"));
+        PipeFile::parse(&text, "p.yaml").unwrap().destination
+    };
+    let destination = read("only_destination");
+    assert_eq!(destination.set_up.as_ref().unwrap().username, "admin");
+    assert_eq!(destination.on_cluster.as_deref(), Some("{cluster}"));
+    assert!(!format!("{destination:?}").contains("hunter"), "{destination:?}");
+    let accesses =
+        ["only_destination", "full", "{ role: loaders }"].map(|access| read(access).access.unwrap());
+    let role = AccessSpec::Role("loaders".to_owned());
+    assert_eq!(accesses, [AccessSpec::OnlyDestination, AccessSpec::Full, role]);
+    // Without `access` the user is there already, and another one may create the table.
+    let without = PipeFile::parse(&with_destination("  setup: { username: admin }\n"), "p.yaml").unwrap();
+    assert!(without.destination.access.is_none() && without.destination.set_up.unwrap().password.is_none());
+}
+
+#[test]
+fn every_block_about_provisioning_is_read() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/provisioning.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let source = MINIMAL.split_once("destination:").unwrap().0;
+    let mut seen = Vec::new();
+    for block in text.split("```yaml\n").skip(1) {
+        let mut block = block.split("```").next().unwrap().to_owned();
+        // What a reference stands for is of no interest here.
+        while let Some((before, rest)) = block.split_once("${") {
+            let number = rest.len();
+            block = format!("{before}hush{number}{}", rest.split_once('}').unwrap().1);
+        }
+        let file = PipeFile::parse(&format!("{source}{block}"), "p.yaml");
+        let destination = file.unwrap_or_else(|error| panic!("{error}\n{block}")).destination;
+        seen.push((destination.managed_table.is_some(), destination.access));
+    }
+    assert_eq!(seen, [(true, None), (false, Some(AccessSpec::OnlyDestination))]);
+}
+
+#[test]
+fn a_user_that_could_not_be_made_is_refused() {
+    for (lines, said) in [
+        ("  access: only_destination\n", "there is no `username`; add `username:` beside it"),
+        ("  username: u\n  access: full\n", "there is none; add `password:` beside it"),
+        ("  username: u\n  password: ''\n  access: full\n", "there is none; add `password:` beside it"),
+        ("  username: u\n  password: p\n  access: full\n", "nothing says who makes the pipe's user"),
+        (
+            "  username: u\n  password: p\n  setup: { username: u }\n  access: full\n",
+            "the pipe's user would be made by itself",
+        ),
+        ("  access: only_destinaton\n", "did you mean `only_destination`?"),
+        ("  access: everything\n", "one of: only_destination, full, { role: NAME }"),
+        ("  access: { rol: x }\n", "did you mean `role`?"),
+        ("  access: { role: '' }\n", "`destination.access.role`: empty"),
+        ("  setup: admin\n", "expected a mapping"),
+        ("  setup: {}\n", "`destination.setup.username`: missing"),
+        ("  setup: { username: a, pasword: b }\n", "did you mean `password`?"),
+        ("  on_cluster: ''\n", "`destination.on_cluster`: empty"),
+        ("  on_clutser: c\n", "did you mean `on_cluster`?"),
+    ] {
+        let error = PipeFile::parse(&with_destination(lines), "p.yaml").unwrap_err().to_string();
+        assert!(error.contains(said), "{lines}: {error}");
+    }
+}
+
+#[test]
+fn settings_of_the_table_are_names_and_values() {
+    let read = |settings: &str| {
+        let lines = format!("  managed_table: {{ settings: {settings} }}\n  columns: 'id UInt8'\n");
+        PipeFile::parse(&with_destination(&lines), "p.yaml")
+    };
+    let managed = read("{ index_granularity: 8192, storage_policy: hot }").unwrap().destination.managed_table;
+    let settings: Vec<(String, String)> =
+        managed.unwrap().settings.into_iter().map(|it| (it.name, it.value)).collect();
+    let expected = [("index_granularity", "8192"), ("storage_policy", "hot")];
+    assert_eq!(settings, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    for (settings, said) in [
+        ("{ 'a = 1, b': 2 }", "is no name of a setting"),
+        ("[a]", "expected names and values"),
+        ("{ a: [1] }", "expected text"),
+    ] {
+        let error = read(settings).unwrap_err().to_string();
+        assert!(error.contains(said), "{settings}: {error}");
+    }
 }
 
 fn all(others: StartOffset) -> Starts {

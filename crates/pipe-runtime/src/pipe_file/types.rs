@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use housepipe_ch_sink::Compression;
+use housepipe_ch_sink::{Compression, TableSetting};
 use housepipe_kafka_source::{PartitionId, RawSettings, Security, StartOffset};
 use housepipe_schema_registry::{RegistryConfig, Target};
 use housepipe_transform::{DataType, Semantics, Source};
@@ -136,6 +136,12 @@ pub struct DestinationSpec {
     pub username: String,
     /// The user's password.
     pub password: Option<SecretString>,
+    /// Who creates what is missing; the user above, unless the file names another.
+    pub set_up: Option<SetUpSpec>,
+    /// What the user above may do, where it is made for this pipe alone; none where it is there already.
+    pub access: Option<AccessSpec>,
+    /// The cluster on whose servers everything is created; none where it is the server that is asked.
+    pub on_cluster: Option<String>,
     /// The database; `default` unless the file names one.
     pub database: String,
     /// The table.
@@ -146,6 +152,26 @@ pub struct DestinationSpec {
     pub managed_table: Option<ManagedTable>,
     /// The columns to fill; empty means every column of the existing table.
     pub columns: Vec<ColumnSpec>,
+}
+
+/// `destination.setup:` — the user that creates tables, and the pipe's own user.
+#[derive(Debug, Clone)]
+pub struct SetUpSpec {
+    /// The user.
+    pub username: String,
+    /// The user's password.
+    pub password: Option<SecretString>,
+}
+
+/// `destination.access:` — what the user that is made for the pipe may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessSpec {
+    /// Insert into the table and the error table, and read them.
+    OnlyDestination,
+    /// Everything in the database.
+    Full,
+    /// What this role may do, which is there already.
+    Role(String),
 }
 
 /// `destination.managed_table:` — the table is created where it is missing.
@@ -159,6 +185,8 @@ pub struct ManagedTable {
     pub partition_by: Option<String>,
     /// TTL expression.
     pub ttl: Option<String>,
+    /// Settings of the table.
+    pub settings: Vec<TableSetting>,
 }
 
 /// One of `destination.columns:`.

@@ -6,8 +6,8 @@ use housepipe_transform::{Column, Plan, TimeZone};
 use super::report::TableState;
 use crate::error::{PipeError, explain};
 use crate::pipe::provision::{compile, create_table, match_columns, spec_columns};
-use crate::pipe::sink_config;
 use crate::pipe_file::PipeFile;
+use crate::set_up;
 
 /// What rows would go into.
 #[derive(Debug)]
@@ -59,7 +59,8 @@ pub(super) async fn find(file: &PipeFile) -> Result<Target, PipeError> {
 }
 
 async fn ask(file: &PipeFile) -> Result<Asked, SinkError> {
-    let sink = Sink::new(&sink_config(file))?;
+    // The pipe's own user may not be there yet.
+    let sink = set_up::maker(file)?;
     let zone = sink.server().await?.timezone;
     let columns = sink.describe(&file.destination.table).await?.map(|info| info.columns);
     Ok(Asked { sink, zone, columns })

@@ -65,6 +65,7 @@ pub(crate) enum Failures {
         (name = "wizard", description = "Looks at the ends of a pipe that is, or is to be"),
         (name = "errors", description = "Records that could not be loaded"),
         (name = "work", description = "What takes longer than a call waits"),
+        (name = "table", description = "What a pipe creates at its destination, and fills there"),
         (name = "events", description = "What has happened to them"),
         (name = "tokens", description = "Who may call"),
         (name = "health", description = "The process itself")

@@ -13,6 +13,7 @@ mod pipes;
 mod problem;
 mod samples;
 mod strangers;
+mod table;
 mod tokens;
 mod view;
 mod wizard;
@@ -139,6 +140,8 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(wizard::preview_rows))
         .routes(routes!(wizard::check))
         .routes(routes!(work::show, work::cancel))
+        .routes(routes!(table::compose))
+        .routes(routes!(table::map))
         .routes(routes!(events::list))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::remove))

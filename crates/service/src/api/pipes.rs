@@ -79,6 +79,9 @@ pub(crate) struct RemoveQuery {
     /// Also the consumer group with its offsets, once all members have left it. The table stays in any case.
     #[serde(default)]
     consumer_group: bool,
+    /// Also the ClickHouse user that was made for the pipe, where `destination.access` asked for one.
+    #[serde(default)]
+    user: bool,
 }
 
 /// Lists pipes by name.
@@ -233,7 +236,7 @@ pub(crate) async fn remove(
     Params(query): Params<RemoveQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let clean_up = CleanUp { consumer_group: query.consumer_group };
+    let clean_up = CleanUp { consumer_group: query.consumer_group, user: query.user };
     let pipe = api.service.remove(&path.id, if_match(&headers)?, clean_up, actor.name()).await?;
     Ok(with_etag(StatusCode::ACCEPTED, pipe.into()))
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use housepipe_runtime::{GroupEnd, PipeId, delete_offsets, failpoint};
+use housepipe_runtime::{GroupEnd, PipeId, UserEnd, delete_offsets, drop_user, failpoint};
 
 use super::explain;
 use super::follow::Inner;
@@ -70,6 +70,17 @@ async fn clean_up(inner: &Inner, id: &str) -> Result<(), String> {
                     file.source.consumer_group
                 ));
             }
+        }
+    }
+    if pipe.clean_up.user {
+        let file = inner.read(&pipe, &secrets)?;
+        match drop_user(&file).await.map_err(|error| explain(&error))? {
+            UserEnd::Gone => {}
+            UserEnd::NotOurs => tracing::warn!(
+                pipe = pipe.name,
+                user = file.destination.username,
+                "the clickhouse user was not made for the pipe, and stays"
+            ),
         }
     }
     failpoint("leave_cleaned");

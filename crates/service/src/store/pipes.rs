@@ -49,6 +49,8 @@ impl Wanted {
 pub struct CleanUp {
     /// The consumer group, with its offsets.
     pub consumer_group: bool,
+    /// The ClickHouse user that was made for it.
+    pub user: bool,
 }
 
 /// A pipe that somebody defines.

@@ -128,7 +128,10 @@ async fn the_stored_form_stays_as_it_is() {
     let place = sqlite();
     let store = open(&place, KEY).await.unwrap();
     let pipe = store.create(&new_pipe("clicks"), None, "ann").await.unwrap();
-    store.remove(&pipe.id, None, housepipe_service::CleanUp { consumer_group: true }, "ann").await.unwrap();
+    store
+        .remove(&pipe.id, None, housepipe_service::CleanUp { consumer_group: true, user: false }, "ann")
+        .await
+        .unwrap();
     store.close().await;
     drop(store);
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.file.as_ref().unwrap());
@@ -138,7 +141,7 @@ async fn the_stored_form_stays_as_it_is() {
         .await
         .unwrap();
     expect_test::expect![[r#"
-        clicks b.example.com:9093 housepipe-clicks removed {"consumer_group":true} 1 0 2
+        clicks b.example.com:9093 housepipe-clicks removed {"consumer_group":true,"user":false} 1 0 2
         {"name":"clicks","source":{"type":"kafka","brokers":"b.example.com:9093","topic":"t","tls":{},"auth":{"mechanism":"PLAIN","username":"u","password":"${secret:source.auth.password}"}},"destination":{"url":"http://localhost:8123","table":"t","password":"${secret:destination.password}"}}"#]]
     .assert_eq(&row.get::<String, _>(0));
     connection.close().await.unwrap();

@@ -89,7 +89,7 @@ async fn a_pipe_goes_through_its_life() {
         );
         assert!(matches!(store.want(&pipe.id, Some(4), false, "ann").await, Err(StoreError::Changed(5))));
 
-        let clean_up = CleanUp { consumer_group: true };
+        let clean_up = CleanUp { consumer_group: true, user: true };
         let leaving = store.remove(&pipe.id, Some(5), clean_up, "ann").await.unwrap();
         assert_eq!((leaving.wanted, leaving.clean_up), (Wanted::Removed, clean_up));
         let less = store.remove(&pipe.id, None, CleanUp::default(), "ann").await.unwrap();

@@ -13,10 +13,11 @@ pub(super) async fn run(remote: &Remote, args: &RemoveArgs, ui: &Ui) -> Result<E
     must_be_asked(args.yes, "the pipe is to be removed", ui)?;
     let pipe = remote.find(&args.pipe.pipe).await?;
     let name = &pipe.view.name;
-    let goes = if args.consumer_group {
-        "Its consumer group goes with it; the table stays."
-    } else {
-        "The table and the consumer group stay."
+    let goes = match (args.consumer_group, args.user) {
+        (true, true) => "Its consumer group and its ClickHouse user go with it; the table stays.",
+        (true, false) => "Its consumer group goes with it; the table stays.",
+        (false, true) => "Its ClickHouse user goes with it; the table and the consumer group stay.",
+        (false, false) => "The table and the consumer group stay.",
     };
     if !args.yes && !ui.ask(&shown_lines(&format!("Remove the pipe {name}? {goes}")))? {
         ui.line("Nothing was removed.")?;
@@ -38,6 +39,9 @@ fn clean_up(args: &RemoveArgs) -> Vec<(&'static str, &'static str)> {
     let mut query = Vec::new();
     if args.consumer_group {
         query.push(("consumer_group", "true"));
+    }
+    if args.user {
+        query.push(("user", "true"));
     }
     query
 }

@@ -15,7 +15,7 @@ use secrecy::SecretString;
 pub use draft::Need;
 
 use super::surroundings::{Outside, Surroundings};
-use super::yaml::{self, Node, Value};
+use super::yaml::{self, Entry, Node, Value};
 use super::{PipeFile, PipeFileError, Problem, parse, print};
 
 /// A pipe file before it is understood: keys and values in their order. As JSON it is what `serde` makes of it, in both directions.
@@ -124,13 +124,64 @@ impl Document {
         self.understand(file, parse::destination, surroundings).map(|(pipe, _)| pipe)
     }
 
-    /// What decides where the secrets of the block `source`, `schema_registry` or `destination` are sent, as text to compare: whoever changes it
-    /// has to know them.
+    /// The text at a path of keys with dots between them, such as `destination.username`, as it is written; none where no text stands there.
+    pub fn text_at(&self, path: &str) -> Option<&str> {
+        match self.value_at(path)? {
+            Value::Text(text) | Value::Plain(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether something stands at a path of keys, whatever it is.
+    pub fn has(&self, path: &str) -> bool {
+        self.value_at(path).is_some()
+    }
+
+    fn value_at(&self, path: &str) -> Option<&Value> {
+        let node = path.split('.').try_fold(&self.root, |node, key| match &node.value {
+            Value::Map(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node),
+            _ => None,
+        })?;
+        Some(&node.value)
+    }
+
+    /// Adds a key with a text to a block that has no such key. A block that is not there is none, and nothing is added.
+    ///
+    /// ```
+    /// use housepipe_runtime::Document;
+    ///
+    /// let mut document = Document::parse("destination: { table: clicks }\n", "clicks")?;
+    /// document.add("destination", "username", "loader");
+    /// document.add("destination", "table", "others");
+    /// assert_eq!(document.to_yaml(), "destination:\n  table: clicks\n  username: loader\n");
+    /// # Ok::<(), housepipe_runtime::PipeFileError>(())
+    /// ```
+    pub fn add(&mut self, block: &str, key: &str, text: &str) {
+        if let Some(Value::Map(entries)) = self.root.value_at(block)
+            && entries.iter().all(|entry| entry.key != key)
+        {
+            let node = Node { line: 0, value: Value::Text(text.to_owned()) };
+            entries.push(Entry { key: key.to_owned(), line: 0, node });
+        }
+    }
+
+    /// What decides where the secrets of the block `source`, `schema_registry` or `destination` are sent, and what is done with them there, as
+    /// text to compare: whoever changes it has to know them. With the login of `setup:` goes what it creates, and what it grants to whom.
     pub fn way(&self, block: &str) -> String {
         let mut node = self.root.clone();
+        // Its name is part of what is granted.
+        let errors = node.value_at("error_table").filter(|_| self.has("destination.setup")).cloned();
         let Some(value) = node.value_at(block) else { return String::new() };
         if let Value::Map(entries) = value {
+            let has_set_up = entries.iter().any(|entry| entry.key == "setup");
             match block {
+                "destination" if has_set_up => {
+                    let node = Node { line: 0, value: errors.unwrap_or(Value::Null) };
+                    entries.push(Entry { key: "error_table".to_owned(), line: 0, node });
+                    entries.retain(|entry| {
+                        !["password", "columns", "compression"].contains(&entry.key.as_str())
+                    });
+                }
                 "destination" => entries.retain(|entry| ["url", "username"].contains(&entry.key.as_str())),
                 _ => entries
                     .retain(|entry| !["topic", "consumer_group", "offset"].contains(&entry.key.as_str())),
@@ -331,6 +382,29 @@ error_table: { enabled: false, stop_ratio: 0.25 }
         for block in ["source", "schema_registry", "destination"] {
             assert_eq!(way(TEXT, block), way(&harmless.replace("hunter1", "changed"), block), "{block}");
         }
+    }
+
+    #[test]
+    fn whoever_has_another_user_do_other_things_is_noticed() {
+        let lines = "username: own\n  setup: { username: admin, password: hunter4 }\n  access: only_destination\n  table: clicks";
+        let text = TEXT.replace("table: clicks", lines);
+        let way = |text: &str| apart(text).document.way("destination");
+        for (from, to) in [
+            ("table: clicks", "table: others"),
+            ("access: only_destination", "access: full"),
+            ("access: only_destination", "access: { role: admins }"),
+            ("username: admin", "username: others"),
+            ("username: own", "username: others"),
+            ("table: clicks", "table: clicks\n  database: others"),
+            ("table: clicks", "table: clicks\n  on_cluster: others"),
+            ("table: clicks", "table: clicks\n  managed_table: { engine: Log }"),
+            ("error_table: { enabled: false", "error_table: { suffix: _of_others"),
+        ] {
+            assert_ne!(way(&text), way(&text.replace(from, to)), "{to}");
+        }
+        assert_ne!(way(&text), way(TEXT));
+        let harmless = text.replace("hunter4", "changed").replace("id, type: UInt64", "id, type: Int64");
+        assert_eq!(way(&text), way(&harmless));
     }
 
     #[test]
