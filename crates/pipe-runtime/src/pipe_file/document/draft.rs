@@ -35,11 +35,6 @@ pub enum Need {
 }
 
 impl Document {
-    /// Whether it has something at the block `source`, `schema_registry` or `destination`.
-    pub fn has(&self, block: &str) -> bool {
-        entries(&self.root.value).is_some_and(|entries| entries.iter().any(|entry| entry.key == block))
-    }
-
     /// As [`Document::take_apart`], of the part that is needed. What is not looked at has placeholders in the pipe.
     ///
     /// # Errors
