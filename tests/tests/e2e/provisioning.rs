@@ -219,7 +219,9 @@ fn a_role_is_granted_and_one_that_is_missing_is_named() {
 fn the_service_makes_a_user_and_drops_it_with_the_pipe() {
     let stage = Stage::set();
     let topic = stage.topic("served_user", 500);
-    let pipe = document(&stage.pipe(&topic, "  access: only_destination\n"));
+    // So that what was loaded before a kill is not loaded again.
+    let pipe = stage.pipe(&topic, "  access: only_destination\n").with("delivery: exactly_once");
+    let pipe = document(&pipe);
     let name = pipe["name"].as_str().unwrap();
     let user = format!("housepipe_{name}");
     let mut served = Served::start();
