@@ -17,9 +17,8 @@ pub(crate) fn documents(text: &str, count: usize) -> Vec<Pasted> {
 
 /// Of JSON values behind each other, whose elements are the documents where there is one array alone; none where it is something else.
 fn of_values(text: &str, count: usize) -> Option<Vec<Pasted>> {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
     let mut found = Vec::new();
-    while let Some(value) = values.next() {
+    for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
         found.push(value.ok()?.get());
         if found.len() == count && found.first().is_none_or(|first| !first.starts_with('[')) {
             break;

@@ -107,13 +107,13 @@ pub async fn sample_page(file: &PipeFile, query: &SampleQuery) -> Result<SampleP
     request.before.clone_from(&before.0);
     let Sampled { records, cut_short } = newest_of(file, request, query.samples.timeout()).await?;
     let (taken, looked_at, place) = walk(&records, query, before);
-    let is_all = looked_at == records.len() && looked_at < wanted && cut_short.is_none();
     let has_room = records.iter().map(bytes).sum::<usize>() < query.samples.bytes_max / 2;
+    let is_all = looked_at == records.len() && looked_at < wanted && cut_short.is_none() && has_room;
     Ok(SamplePage {
         topic: file.source.topic.clone(),
         records: taken.into_iter().map(|record| show(record).cut(query.value_bytes_max)).collect(),
         looked_at,
-        next: (!records.is_empty() && !(is_all && has_room)).then(|| place.to_string()),
+        next: (!records.is_empty() && !is_all).then(|| place.to_string()),
         cut_short: cut_short.map(|error| explain(&error)),
     })
 }

@@ -211,10 +211,10 @@ pub(crate) async fn replay(
     Body(wanted): Body<Replay>,
 ) -> Result<Response, Problem> {
     if wanted.limit.is_some_and(|limit| !(1..=REPLAYED_MAX).contains(&limit)) {
-        return Err(malformed("limit", format!("is from 1 to {REPLAYED_MAX}")));
+        return Err(malformed("limit", &format!("is from 1 to {REPLAYED_MAX}")));
     }
     if wanted.codes.len() > NAMES_MAX || wanted.columns.len() > NAMES_MAX {
-        return Err(malformed("codes` and `columns", format!("have up to {NAMES_MAX} each")));
+        return Err(malformed("codes` and `columns", &format!("have up to {NAMES_MAX} each")));
     }
     let query = ErrorQuery {
         codes: wanted.codes,
@@ -298,7 +298,7 @@ struct Place {
 
 impl Place {
     fn parse(text: &str) -> Result<Place, Problem> {
-        let refuse = || malformed("after", "is what the page before has as `next`".to_owned());
+        let refuse = || malformed("after", "is what the page before has as `next`");
         let (until, skip) = text.split_once('.').ok_or_else(refuse)?;
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if !digits(until) || !digits(skip) {
@@ -319,7 +319,7 @@ impl Place {
     }
 }
 
-fn malformed(key: &str, what: String) -> Problem {
+fn malformed(key: &str, what: &str) -> Problem {
     Problem::new(ProblemCode::InvalidRequest, format!("`{key}` {what}"))
 }
 
@@ -328,7 +328,7 @@ fn moment(key: &str, text: Option<String>) -> Result<Option<i64>, Problem> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now_ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
     let parse = |text: String| {
-        parse_moment(&text, now_ms).map_err(|why| malformed(key, format!("is no time: {why}")))
+        parse_moment(&text, now_ms).map_err(|why| malformed(key, &format!("is no time: {why}")))
     };
     text.map(parse).transpose()
 }
@@ -336,7 +336,7 @@ fn moment(key: &str, text: Option<String>) -> Result<Option<i64>, Problem> {
 fn condition(text: Option<String>) -> Result<Option<String>, Problem> {
     match text {
         Some(text) if text.chars().count() > CONDITION_LETTERS_MAX => {
-            Err(malformed("where", format!("has up to {CONDITION_LETTERS_MAX} letters")))
+            Err(malformed("where", &format!("has up to {CONDITION_LETTERS_MAX} letters")))
         }
         text => Ok(text),
     }

@@ -1,18 +1,43 @@
 //! What requests carry, with problem details where it is not as it should be.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
 use super::problem::{Problem, ProblemCode};
 
-/// A body of JSON.
+/// What is read of a JSON object alone: what serde makes of a structure takes an array of its values as well.
+#[derive(Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<T>, D::Error> {
+        struct Pairs<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Pairs<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, pairs: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(pairs))
+            }
+        }
+        deserializer.deserialize_map(Pairs(PhantomData)).map(Object)
+    }
+}
+
+/// A body of JSON: an object.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -20,8 +45,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Body<T>, Problem> {
-        let Json(value) =
-            Json::<T>::from_request(request, state).await.map_err(|r: JsonRejection| Problem::from(r))?;
+        let Json(Object(value)) = Json::<Object<T>>::from_request(request, state)
+            .await
+            .map_err(|r: JsonRejection| Problem::from(r))?;
         Ok(Body(value))
     }
 }
@@ -76,4 +102,25 @@ pub(crate) fn bounded(
 pub(crate) struct PipePath {
     /// The pipe's id.
     pub(crate) id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Wanted {
+        a: Option<u8>,
+    }
+
+    #[test]
+    fn an_array_is_no_object() {
+        let read = |text: &str| serde_json::from_str::<Object<Wanted>>(text).map(|Object(wanted)| wanted);
+        assert_eq!(read("{\"a\": 7}").unwrap(), Wanted { a: Some(7) });
+        assert_eq!(read("{}").unwrap(), Wanted::default());
+        for text in ["[]", "[7]", "null", "7", "{\"b\": 1}"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
 }

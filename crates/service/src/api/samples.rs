@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::auth::{Actor, Operator};
-use super::extract::{At, Body, Params, PipePath, bounded};
+use super::extract::{At, Body, Object, Params, PipePath, bounded};
 use super::problem::{Problem, ProblemCode};
 use super::work::{Waits, answer};
 use crate::work::WorkKind;
@@ -78,7 +78,8 @@ pub(crate) struct SourceWanted {
     /// The id of a pipe. Its secrets stand for `${secret:…}` in `pipe`, where they go to the same addresses and logins as in that pipe.
     of: Option<String>,
     /// Which records.
-    filter: Option<Filter>,
+    #[schema(value_type = Option<Filter>)]
+    filter: Option<Object<Filter>>,
     /// Among how many records a filter looks for them.
     #[schema(minimum = 1, maximum = 10000, default = 1000)]
     look_at: Option<u32>,
@@ -101,7 +102,7 @@ pub(crate) async fn source(
 ) -> Result<Response, Problem> {
     let query = SampleQuery {
         count: count(bounded("limit", wanted.limit, SAMPLES, 1..=SAMPLES_MAX)?),
-        filter: filter(wanted.filter.unwrap_or_default())?,
+        filter: filter(wanted.filter.map(|Object(filter)| filter).unwrap_or_default())?,
         samples: within(bounded("look_at", wanted.look_at, LOOKED_AT, 1..=LOOKED_AT_MAX)?),
         before: place(wanted.before)?,
         value_bytes_max: VALUE_BYTES_MAX,
