@@ -1,5 +1,4 @@
 //! `housepipe serve`: pipes over the API, and what is left of them after a kill.
-#![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
 use housepipe_tests::{
     Numbered, Served, committed, document, expect_identity, shared_stack, unique, wait_until,

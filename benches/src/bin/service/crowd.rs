@@ -107,17 +107,16 @@ pub(crate) fn measure(args: &Args, stack: &Stack) -> anyhow::Result<Crowd> {
         expect_identity(&served.pipe(id)["counters"]);
     }
     took.sort_by(f64::total_cmp);
-    let at = |share: f64| {
-        took.get((took.len() as f64 * share) as usize).or(took.last()).copied().unwrap_or(f64::NAN)
-    };
+    let at =
+        |percent: usize| took.get(took.len() * percent / 100).or(took.last()).copied().unwrap_or(f64::NAN);
     Ok(Crowd {
         pipes: args.pipes,
         active: ids.len(),
         idle_kib_each: idle_bytes as f64 / 1024.0 / idle.max(1) as f64,
         calls: took.len(),
-        call_ms_median: at(0.5),
-        call_ms_p99: at(0.99),
-        call_ms_max: at(1.0),
+        call_ms_median: at(50),
+        call_ms_p99: at(99),
+        call_ms_max: at(100),
         rows_per_second_meanwhile,
         restart_seconds,
         rss_mib,
