@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::run::{release_binary, root, show, succeed, target_folder};
 
 /// Calls of the test command, at least.
-pub(crate) const SMOKE_EXAMPLES: u64 = 2_000;
+pub(crate) const SMOKE_EXAMPLES: u64 = 1_000;
 /// Their seed. It is always the same, so that CI is no lottery.
 pub(crate) const SEED: u64 = 1;
 

@@ -78,9 +78,23 @@ pub(crate) fn binary_with_failpoints() -> anyhow::Result<PathBuf> {
     Ok(kept)
 }
 
+/// The same out of the build of the tests, for a run of all of them: a second release build would take minutes, and only to be killed.
+pub(crate) fn test_binary_with_failpoints() -> anyhow::Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["build", "--locked", "--workspace", "--all-features", "--exclude", "housepipe-fuzz"]);
+    // With a test among them the dependencies are those that all tests have.
+    build.args(["--bin", "housepipe", "--test", "e2e"]);
+    built(build)
+}
+
 fn build_binary(more: &[&str]) -> anyhow::Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--release", "--locked", "--package", "housepipe", "--bin", "housepipe"]).args(more);
+    built(build)
+}
+
+/// Where the binary is that `build` builds.
+fn built(mut build: Command) -> anyhow::Result<PathBuf> {
     // Cargo alone knows where its output goes, by an environment variable, a configuration file or neither.
     build.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped()).stderr(Stdio::inherit());
     let output = build.output().with_context(|| format!("cannot run {:?}", build.get_program()))?;
@@ -126,7 +140,12 @@ pub(crate) fn simulate(args: &[String]) -> anyhow::Result<()> {
 /// Runs the fault matrix on real servers.
 pub(crate) fn faults(args: &[String]) -> anyhow::Result<()> {
     crate::setup::tools()?;
-    let (with_failpoints, binary) = (binary_with_failpoints()?, release_binary()?);
+    faults_with(&binary_with_failpoints()?, args)
+}
+
+/// The same with a binary that has failpoints.
+pub(crate) fn faults_with(with_failpoints: &Path, args: &[String]) -> anyhow::Result<()> {
+    let binary = release_binary()?;
     let mut command = cargo();
     command
         .args(["run", "--locked", "--quiet", "--package", "housepipe-tests", "--bin", "faults", "--"])

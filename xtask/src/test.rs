@@ -6,7 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use housepipe_local_stack::{Clickhouse, ClickhouseOptions};
 
 use crate::first_failures::succeed_or_quote;
-use crate::run::{binary_with_failpoints, cargo, release_binary, root, show};
+use crate::run::{cargo, faults_with, release_binary, root, show, test_binary_with_failpoints};
 use crate::{deploy, disk, fuzz, setup, test_targets};
 
 /// Packages whose integration tests run against real servers, each by itself.
@@ -175,7 +175,7 @@ fn parts() -> anyhow::Result<()> {
 }
 
 fn end_to_end() -> anyhow::Result<()> {
-    let (with_failpoints, binary) = (binary_with_failpoints()?, release_binary()?);
+    let (with_failpoints, binary) = (test_binary_with_failpoints()?, release_binary()?);
     step(
         test_targets::selected_waiting()
             .args(test_targets::integration(|package| package == END_TO_END)?)
@@ -191,7 +191,7 @@ fn api() -> anyhow::Result<()> {
 
 /// The short form of the fault matrix.
 fn faults() -> anyhow::Result<()> {
-    crate::run::faults(&["--seeds", "1"].map(str::to_owned))
+    faults_with(&test_binary_with_failpoints()?, &["--seeds", "1"].map(str::to_owned))
 }
 
 /// Runs a command of a stage and names it.
