@@ -31,8 +31,8 @@ const STREAMS_MAX: u32 = 64;
 const HANDSHAKE_S_MAX: u64 = 10;
 /// Time for the head of a request, and for a connection between two of them, in seconds.
 const HEAD_S_MAX: u64 = 30;
-/// Bytes of a request's head.
-const HEAD_BYTES_MAX: usize = 32 << 10;
+/// Bytes of a request's head: the longest condition that a query may have, each letter of four bytes and as `%F0`, and the rest.
+const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How often a connection of HTTP/2 is asked whether somebody is there, and for how long an answer is waited for, in seconds.
 const ALIVE_S: u64 = 30;
 /// Pause where the system gives no further connection, such as without file descriptors, in milliseconds.
@@ -45,7 +45,7 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 /// Answers what comes to `listener` until `ended`, and then until the calls under way are answered. Dropped it ends at once, as it has to be
 /// where somebody listens to a stream of events.
 ///
-/// At most 1,024 connections are taken at once. The head of a request has 32 KiB at most and comes within 30 s.
+/// At most 1,024 connections are taken at once. The head of a request has 64 KiB at most and comes within 30 s.
 pub async fn serve(listener: TcpListener, router: Router, tls: Option<Tls>, ended: impl Future<Output = ()>) {
     let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let ends = GracefulShutdown::new();

@@ -37,6 +37,12 @@ pub(crate) enum Failures {
     /// The pipe file cannot be used, or an end of the pipe refuses something, or is out of reach.
     #[response(status = 422, content_type = "application/problem+json")]
     Invalid(Problem),
+    /// The address is longer than any that is known. Without a body.
+    #[response(status = 414)]
+    AddressTooLong,
+    /// The head of the request is too large. Without a body.
+    #[response(status = 431)]
+    HeadTooLarge,
     /// `If-Match` is missing.
     #[response(status = 428, content_type = "application/problem+json")]
     IfMatch(Problem),
