@@ -17,7 +17,9 @@ pub(crate) fn tools() -> anyhow::Result<()> {
 
 /// Makes sure that the tools are there for tests.
 pub(crate) fn tools_for_tests() -> anyhow::Result<()> {
-    tools_for(&wanted_for_tests())
+    tools_for(&wanted_for_tests())?;
+    // Asked for now, and not after half an hour.
+    install(&missing_for_checkers())
 }
 
 /// Installs what can be installed without a question, names the rest.

@@ -40,8 +40,11 @@ impl Checkers {
 /// What the machine lacks for [`prepare_checkers`] with an empty cache, and for checking units of systemd where there is one.
 #[must_use]
 pub fn missing_for_checkers() -> Vec<requirements::Missing> {
-    let needs: &[Need] =
-        if cfg!(target_os = "linux") { &[Need::Python, Need::SystemdAnalyze] } else { &[Need::Python] };
+    let needs: &[Need] = if cfg!(target_os = "linux") {
+        &[Need::Python, Need::SystemdAnalyze, Need::Curl]
+    } else {
+        &[Need::Python, Need::Curl]
+    };
     requirements::check_for(needs)
 }
 

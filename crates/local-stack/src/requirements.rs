@@ -49,6 +49,8 @@ pub(crate) enum Need {
     Zlib,
     /// For checking units of systemd; on Linux alone.
     SystemdAnalyze,
+    /// For the scripts of the documentation.
+    Curl,
 }
 
 impl Need {
@@ -66,6 +68,7 @@ impl Need {
             Self::OpenSsl => "the headers of OpenSSL",
             Self::Zlib => "the headers of zlib",
             Self::SystemdAnalyze => "systemd-analyze",
+            Self::Curl => "curl",
         }
     }
 
@@ -77,6 +80,7 @@ impl Need {
             Self::OpenSsl => "gives librdkafka TLS and SASL",
             Self::Zlib => "gives librdkafka gzip",
             Self::SystemdAnalyze => "reads the unit of the service as systemd does",
+            Self::Curl => "calls the API as the script of the documentation does",
         }
     }
 
@@ -89,6 +93,7 @@ impl Need {
             Self::OpenSsl => has_headers("openssl", "openssl/ssl.h"),
             Self::Zlib => has_headers("zlib", "zlib.h"),
             Self::SystemdAnalyze => find_program("systemd-analyze").is_some(),
+            Self::Curl => find_program("curl").is_some(),
         }
     }
 
@@ -166,7 +171,7 @@ pub fn install(missing: &[Missing], progress: &mut dyn Progress) -> Result<()> {
         command::run(&mut command, &log_folder.join(name), progress, &Growth::NONE)?;
     }
     let mut left = check();
-    left.extend(check_for(&[Need::SystemdAnalyze]));
+    left.extend(check_for(&[Need::SystemdAnalyze, Need::Curl]));
     left.retain(|left| missing.iter().any(|wanted| wanted.what == left.what));
     if left.is_empty() { Ok(()) } else { Err(StackError::Missing(left)) }
 }

@@ -78,6 +78,7 @@ impl PackageManager {
             // Alpine has another init, and macOS is not asked.
             (Self::Apk | Self::Brew, Need::SystemdAnalyze) => &[],
             (_, Need::SystemdAnalyze) => &["systemd"],
+            (_, Need::Curl) => &["curl"],
         }
     }
 
