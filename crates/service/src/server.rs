@@ -1,5 +1,8 @@
 //! Takes connections and has a router answer what comes over them, within limits: whoever is slow, silent or many costs the others nothing.
 
+mod busy;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::convert::Infallible;
@@ -21,18 +24,37 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tower_service::Service as _;
 
+use busy::Calls;
 pub use tls::{Tls, TlsError};
 
-/// Connections at once; further ones wait to be taken.
-const CONNECTIONS_MAX: usize = 1_024;
+/// What a listener takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Connections at once; further ones wait to be taken.
+    pub(crate) connections: usize,
+    /// Time that a connection may be without a call under way, the head of the next one included, in milliseconds.
+    pub(crate) idle_ms: u64,
+    /// Bytes of a request's head.
+    pub(crate) head_bytes: usize,
+    /// Time for a connection as a whole, in milliseconds; none where it may go on for as long as it is used.
+    pub(crate) connection_ms: Option<u64>,
+    /// Whether a connection is for one call alone, over HTTP/1.1.
+    pub(crate) has_one_call: bool,
+}
+
+/// Those of the API. A head has room for the longest condition that a query may have, each letter of four bytes and as `%F0`, and for the rest.
+const API: Limits = Limits {
+    connections: 1_024,
+    idle_ms: 30_000,
+    head_bytes: 64 << 10,
+    connection_ms: None,
+    has_one_call: false,
+};
+
 /// Calls at once over one connection of HTTP/2.
 const STREAMS_MAX: u32 = 64;
 /// Time for the handshake of TLS, in seconds.
 const HANDSHAKE_S_MAX: u64 = 10;
-/// Time for the head of a request, and for a connection between two of them, in seconds.
-const HEAD_S_MAX: u64 = 30;
-/// Bytes of a request's head: the longest condition that a query may have, each letter of four bytes and as `%F0`, and the rest.
-const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How often a connection of HTTP/2 is asked whether somebody is there, and for how long an answer is waited for, in seconds.
 const ALIVE_S: u64 = 30;
 /// Pause where the system gives no further connection, such as without file descriptors, in milliseconds.
@@ -45,9 +67,20 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 /// Answers what comes to `listener` until `ended`, and then until the calls under way are answered. Dropped it ends at once, as it has to be
 /// where somebody listens to a stream of events.
 ///
-/// At most 1,024 connections are taken at once. The head of a request has 64 KiB at most and comes within 30 s.
+/// At most 1,024 connections are taken at once. One without a call under way for 30 s is ended. The head of a request has 64 KiB at most.
 pub async fn serve(listener: TcpListener, router: Router, tls: Option<Tls>, ended: impl Future<Output = ()>) {
-    let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    serve_within(API, listener, router, tls, ended).await;
+}
+
+/// The same within other limits.
+pub(crate) async fn serve_within(
+    limits: Limits,
+    listener: TcpListener,
+    router: Router,
+    tls: Option<Tls>,
+    ended: impl Future<Output = ()>,
+) {
+    let free = Arc::new(Semaphore::new(limits.connections));
     let ends = GracefulShutdown::new();
     let mut open = JoinSet::new();
     tokio::pin!(ended);
@@ -64,9 +97,12 @@ pub async fn serve(listener: TcpListener, router: Router, tls: Option<Tls>, ende
         };
         match accepted {
             Ok((stream, peer)) => {
-                let one = connection(stream, peer, router.clone(), tls.clone(), ends.watcher());
+                let one = connection(limits, stream, peer, router.clone(), tls.clone(), ends.watcher());
                 open.spawn(async move {
-                    one.await;
+                    let longest = limits.connection_ms.map_or(Duration::MAX, Duration::from_millis);
+                    if tokio::time::timeout(longest, one).await.is_err() {
+                        tracing::debug!(%peer, "a connection took too long");
+                    }
                     drop(permit);
                 });
             }
@@ -82,43 +118,59 @@ pub async fn serve(listener: TcpListener, router: Router, tls: Option<Tls>, ende
 }
 
 /// One connection from its first byte to its last.
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, tls: Option<Tls>, ends: Watcher) {
+async fn connection(
+    limits: Limits,
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    tls: Option<Tls>,
+    ends: Watcher,
+) {
     // Answers are small, and nobody waits for the next one to fill a packet.
     let _ = stream.set_nodelay(true);
-    let Some(tls) = tls else { return calls(stream, peer, router, ends).await };
+    let Some(tls) = tls else { return calls(limits, stream, peer, router, ends).await };
     match tokio::time::timeout(Duration::from_secs(HANDSHAKE_S_MAX), tls.accept(stream)).await {
-        Ok(Ok(stream)) => calls(stream, peer, router, ends).await,
+        Ok(Ok(stream)) => calls(limits, stream, peer, router, ends).await,
         Ok(Err(error)) => tracing::debug!(%peer, %error, "the handshake failed"),
         Err(_) => tracing::debug!(%peer, "the handshake took too long"),
     }
 }
 
 /// The calls that come over `stream`.
-async fn calls<S>(stream: S, peer: SocketAddr, router: Router, ends: Watcher)
+async fn calls<S>(limits: Limits, stream: S, peer: SocketAddr, router: Router, ends: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let calls = Calls::new();
+    let under_way = Arc::clone(&calls);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
-        let mut router = router.clone();
-        async move { Ok::<_, Infallible>(unfailing(router.call(request.map(Body::new)).await)) }
+        let (mut router, busy) = (router.clone(), under_way.begin());
+        async move {
+            let response = unfailing(router.call(request.map(Body::new)).await);
+            Ok::<_, Infallible>(response.map(|body| busy.until_sent(body)))
+        }
     });
     let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(HEAD_S_MAX))
-        .max_buf_size(HEAD_BYTES_MAX);
+    if limits.has_one_call {
+        builder = builder.http1_only();
+    }
+    builder.http1().max_buf_size(limits.head_bytes).keep_alive(!limits.has_one_call);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .keep_alive_interval(Duration::from_secs(ALIVE_S))
         .keep_alive_timeout(Duration::from_secs(ALIVE_S));
-    let conversation = builder.serve_connection(TokioIo::new(stream), answer).into_owned();
-    if let Err(error) = ends.watch(conversation).await {
-        tracing::debug!(%peer, %error, "a connection ended early");
+    let conversation = ends.watch(builder.serve_connection(TokioIo::new(stream), answer).into_owned());
+    tokio::select! {
+        ended = conversation => if let Err(error) = ended {
+            tracing::debug!(%peer, %error, "a connection ended early");
+        },
+        () = calls.idle_for(Duration::from_millis(limits.idle_ms)) => {
+            tracing::debug!(%peer, "a connection that nobody uses is ended");
+        }
     }
 }
 

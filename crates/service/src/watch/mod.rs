@@ -1,8 +1,12 @@
 //! What a listener for metrics answers: `/metrics`, `/healthz`, `/readyz`. It has no secrets and changes nothing, so it asks for no token.
 
 mod calls;
-mod listen;
 mod of_service;
+#[cfg(test)]
+mod tests;
+
+use std::future::pending;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
@@ -10,10 +14,20 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use housepipe_runtime::metrics::{self, Exposition, Family, Format};
-use std::sync::Arc;
+use tokio::net::TcpListener;
 
 pub(crate) use calls::Calls;
-pub use listen::serve_metrics;
+
+use crate::server::{Limits, serve_within};
+
+/// Few connections, one request each, all of it in a bounded time: a reader that takes nothing must not hold its place.
+const LIMITS: Limits = Limits {
+    connections: 32,
+    idle_ms: 5_000,
+    head_bytes: 16 << 10,
+    connection_ms: Some(30_000),
+    has_one_call: true,
+};
 
 /// What is watched through a listener for metrics.
 pub trait Watched: Send + Sync + 'static {
@@ -27,6 +41,11 @@ pub trait Watched: Send + Sync + 'static {
 /// All families that a service writes, in their order; a single pipe writes those of the runtime.
 pub fn metric_families() -> impl Iterator<Item = &'static Family> {
     metrics::families().chain(of_service::families()).chain(calls::families())
+}
+
+/// Answers those who scrape `watched`, until it is dropped.
+pub async fn serve_metrics<W: Watched>(listener: TcpListener, watched: Arc<W>) {
+    serve_within(LIMITS, listener, router(watched), None, pending()).await;
 }
 
 fn router<W: Watched>(watched: Arc<W>) -> Router {

@@ -1,0 +1,97 @@
+//! Limits over real connections.
+
+use std::future::pending;
+use std::io::ErrorKind;
+
+use axum::routing::get;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::*;
+
+/// Long enough for a test never to come to it, in milliseconds.
+const NEVER_MS: u64 = 600_000;
+/// Short enough to be waited for, in milliseconds.
+const SOON_MS: u64 = 250;
+
+const LIMITS: Limits = Limits { connections: 2, idle_ms: NEVER_MS, connection_ms: None, ..API };
+
+async fn listening(limits: Limits) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // The body of `/slow` takes longer than a connection may be idle.
+    let slow = || async {
+        let parts = futures_util::stream::unfold(0, |sent| async move {
+            tokio::time::sleep(Duration::from_millis(SOON_MS)).await;
+            (sent < 6).then(|| (Ok::<_, Infallible>("x"), sent + 1))
+        });
+        Body::from_stream(parts)
+    };
+    let router = Router::new().route("/", get(|| async { "ok\n" })).route("/slow", get(slow));
+    tokio::spawn(serve_within(limits, listener, router, None, pending()));
+    address
+}
+
+/// What is answered to `said` until the server ends the connection.
+async fn answer(address: SocketAddr, said: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(said).await.unwrap();
+    read(&mut stream).await
+}
+
+async fn read(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    match stream.read_to_end(&mut answer).await {
+        Ok(_) => {}
+        // What was sent and not read makes the end a reset.
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// They send nothing, half a head, or the beginning of HTTP/2, and are all that may be taken at once.
+#[tokio::test]
+async fn silent_connections_keep_nobody_out() {
+    for limits in [Limits { idle_ms: SOON_MS, ..LIMITS }, Limits { connection_ms: Some(SOON_MS), ..LIMITS }] {
+        for has_one_call in [false, true] {
+            let limits = Limits { has_one_call, ..limits };
+            for said in [&b""[..], b"GET / HTTP/1.1\r\nHost: ", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+                let address = listening(limits).await;
+                let mut silent = Vec::new();
+                for _ in 0..limits.connections {
+                    let mut stream = TcpStream::connect(address).await.unwrap();
+                    stream.write_all(said).await.unwrap();
+                    silent.push(stream);
+                }
+                let heard = answer(address, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+                assert!(heard.ends_with("ok\n"), "{limits:?}: {heard}");
+                for mut stream in silent {
+                    assert!(!read(&mut stream).await.starts_with("HTTP/1.1 200"), "{limits:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_may_take_longer_than_a_connection_may_be_idle() {
+    let address = listening(Limits { idle_ms: 2 * SOON_MS, ..LIMITS }).await;
+    let heard = answer(address, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert_eq!(heard.matches("\r\nx\r\n").count(), 6, "{heard}");
+}
+
+#[tokio::test]
+async fn a_connection_is_for_several_calls_or_for_one() {
+    let twice = b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (has_one_call, answers) in [(false, 2), (true, 1)] {
+        let limits = Limits { idle_ms: 2 * SOON_MS, has_one_call, ..LIMITS };
+        let heard = answer(listening(limits).await, twice).await;
+        assert_eq!(heard.matches("HTTP/1.1 200 OK").count(), answers, "{heard}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_head_is_refused() {
+    let long = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(2 * API.head_bytes));
+    let heard = answer(listening(LIMITS).await, long.as_bytes()).await;
+    assert!(heard.starts_with("HTTP/1.1 431 "), "{heard}");
+}
