@@ -172,15 +172,3 @@ pub enum PipeError {
     #[error("a thread could not be started")]
     Thread(#[source] std::io::Error),
 }
-
-impl PipeError {
-    /// Whether ClickHouse was not reached before the pipe ran, or something else has answered.
-    pub fn is_out_of_reach(&self) -> bool {
-        matches!(
-            self,
-            PipeError::Sink(
-                SinkError::Network { .. } | SinkError::TimedOut { .. } | SinkError::NotClickhouse { .. }
-            )
-        )
-    }
-}

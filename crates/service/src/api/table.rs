@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use housepipe_runtime::{
-    Document, Filling, InferError, MappedColumn, Mapping, PipeError, Statement, TopicField, infer_lines,
-    propose_mapping, statements,
+    Document, Filling, MappedColumn, Mapping, PipeError, Statement, TopicField, infer_lines, propose_mapping,
+    statements,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -182,8 +182,7 @@ pub(crate) async fn map(
             return Err(Problem::new(ProblemCode::InvalidRequest, detail));
         }
     };
-    let Mapping { table, engine, columns, left_over } =
-        propose_mapping(&file, &fields).await.map_err(|error| problem(&error))?;
+    let Mapping { table, engine, columns, left_over } = propose_mapping(&file, &fields).await?;
     let columns = columns.into_iter().map(MappedColumnView::from).collect();
     Ok(Json(MappingView { table, engine, columns, left_over }))
 }
@@ -215,17 +214,5 @@ async fn fields_of_samples(samples: Vec<Box<RawValue>>) -> Result<Vec<TopicField
         tracing::error!(%error, "inference ended early");
         Problem::new(ProblemCode::Internal, "the service's log says more")
     })?;
-    let inferred =
-        inferred.map_err(|error: InferError| Problem::new(ProblemCode::NothingToInfer, explain(&error)))?;
-    Ok(inferred.columns.iter().filter_map(TopicField::of).collect())
-}
-
-/// Why something does not come about at the destination.
-fn problem(error: &PipeError) -> Problem {
-    let code = match error {
-        PipeError::NoTable { .. } => ProblemCode::NoSuchTable,
-        error if error.is_out_of_reach() => ProblemCode::DestinationUnreachable,
-        _ => ProblemCode::DestinationRefused,
-    };
-    Problem::new(code, explain(error))
+    Ok(inferred?.columns.iter().filter_map(TopicField::of).collect())
 }
