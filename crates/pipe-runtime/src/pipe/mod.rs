@@ -255,6 +255,11 @@ impl Pipe {
     /// [`PipeError`] where the pipe failed, or a stop ran into its deadline. The summary of what was done comes in
     /// either case.
     pub async fn finished(self) -> (Summary, Result<(), PipeError>) {
+        let span = self.shared.span.clone();
+        self.ended().instrument(span).await
+    }
+
+    async fn ended(self) -> (Summary, Result<(), PipeError>) {
         let Pipe { shared, membership, options, started, name, system_writer } = self;
         let mut ended = tokio::task::spawn_blocking(move || membership.join().is_err());
         let panicked = tokio::select! {
@@ -360,12 +365,14 @@ const TOPIC_TIMEOUT_MS: u64 = 8_000;
 impl PipeHandle {
     /// Reads no more, stores what was read, commits, and ends.
     pub fn stop(&self) {
+        let _entered = self.shared.span.enter();
         self.shared.stop_asked.send_replace(true);
         self.shared.advance(Phase::Stopping);
     }
 
     /// Ends now. What is not committed is read again by the next run.
     pub fn abort(&self) {
+        let _entered = self.shared.span.enter();
         let in_flight = self.shared.progress.lock().counters.in_flight;
         self.shared.fail(PipeError::Aborted { in_flight });
     }

@@ -12,7 +12,7 @@ use housepipe_kafka_source::{Offset, PartitionId, SourceConfig};
 use housepipe_schema_registry::SchemaId;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::batch::BatchBuilder;
 use super::exactly_once::Deliveries;
@@ -41,6 +41,8 @@ struct Spares {
 }
 
 pub(super) struct Shared {
+    /// Names the pipe in what is logged on behalf of callers from outside.
+    pub(super) span: Span,
     pub(super) setup: Setup,
     pub(super) progress: SharedProgress,
     pub(super) state: StateCell,
@@ -114,6 +116,7 @@ impl Shared {
         let buffers = (0..setup.inserts_in_flight_max).map(|_| BatchBuilder::default()).collect();
         let replay_slots = ReplaySlots::new(setup.inserts_in_flight_max);
         let shared = Arc::new(Shared {
+            span: Span::current(),
             replay_slots,
             setup,
             progress: SharedProgress::new(rule),
