@@ -3,15 +3,16 @@
 //! What it looks for: server errors, answers, headers and bodies that the description does not have, malformed requests that are taken and
 //! well-formed ones that are refused as malformed, calls without a token that are answered.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
 use crate::run::{release_binary, root, show, succeed, target_folder};
+use crate::served::Served;
 
 /// Calls of the test command, at least.
 pub(crate) const SMOKE_EXAMPLES: u64 = 1_000;
@@ -36,7 +37,7 @@ const ENDLESS: &str = "/api/v1/events/stream";
 /// Makes at least `examples` calls against a service of its own, and fails where one finds something.
 pub(crate) fn run(examples: u64, seed: u64) -> anyhow::Result<()> {
     let tools = tools()?;
-    let service = Service::start(&release_binary()?)?;
+    let service = Served::start(&release_binary()?)?;
     let report = service.folder.path().join("report.json");
     let calls = calls_described()?;
     let mut command = Command::new("python3");
@@ -66,7 +67,7 @@ pub(crate) fn run(examples: u64, seed: u64) -> anyhow::Result<()> {
     let report = std::fs::read_to_string(&report).context("Schemathesis has written no report")?;
     let report: Value = serde_json::from_str(&report).context("the report of Schemathesis is no JSON")?;
     let made = report["test_cases"]["generated"].as_u64().unwrap_or_default();
-    ensure!(service.is_ready(), "the service does not answer any more");
+    ensure!(is_ready(service.address()), "the service does not answer any more");
     if !status.success() {
         bail!("Schemathesis found something; again: cargo xtask api --examples {examples} --seed {seed}");
     }
@@ -115,54 +116,14 @@ fn tools() -> anyhow::Result<PathBuf> {
     Ok(tools)
 }
 
-/// A service with a state of its own, killed when dropped.
-struct Service {
-    process: Child,
-    url: String,
-    token: String,
-    folder: tempfile::TempDir,
-}
-
-impl Service {
-    fn start(binary: &Path) -> anyhow::Result<Service> {
-        let folder = tempfile::tempdir()?;
-        let mut process = Command::new(binary)
-            .args(["serve", "--state", "state.db", "--listen", "127.0.0.1:0", "--json", "--log", "error"])
-            .current_dir(folder.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot run {}", binary.display()))?;
-        let mut told = String::new();
-        let mut output = BufReader::new(process.stdout.take().context("its output is piped")?);
-        while serde_json::from_str::<Value>(&told).is_err() {
-            ensure!(output.read_line(&mut told)? > 0, "the service ended before it said where it listens");
-        }
-        let told: Value = serde_json::from_str(&told)?;
-        let text =
-            |key: &str| told[key].as_str().map(str::to_owned).with_context(|| format!("it told no {key}"));
-        let (url, token) = (text("url")?, text("token")?);
-        // Whatever else it says goes nowhere, so that it never waits for a reader.
-        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
-        Ok(Service { process, url, token, folder })
-    }
-
-    fn is_ready(&self) -> bool {
-        let address = self.url.trim_start_matches("http://");
-        let ask = || -> std::io::Result<String> {
-            let mut stream = TcpStream::connect(address)?;
-            write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
-            Ok(answer)
-        };
-        ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // Gone already is as good.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// Whether the service answers still, and its store.
+fn is_ready(address: &str) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(address)?;
+        write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }

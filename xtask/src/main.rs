@@ -16,6 +16,7 @@ mod first_failures;
 mod fuzz;
 mod run;
 mod sanitize;
+mod served;
 mod setup;
 mod stack;
 mod test;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 use housepipe_local_stack::Checkers;
@@ -10,6 +10,7 @@ use housepipe_local_stack::Checkers;
 use super::command_line::CommandLine;
 use super::{file, output, tell, text};
 use crate::run::root;
+use crate::served::Served;
 
 const NAME: &str = "container/Containerfile";
 
@@ -48,67 +49,21 @@ pub(super) fn check(checkers: &Checkers) -> anyhow::Result<Vec<CommandLine>> {
 pub(super) fn check_health(binary: &Path) -> anyhow::Result<()> {
     let words = Containerfile::parse(&text(NAME)?).health;
     ensure!(words.join(" ").contains(&format!("/{PORT} ")), "{NAME}: its health check asks no port {PORT}");
-    let folder = std::env::temp_dir().join(format!("housepipe-health-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    let checked = check_health_in(binary, &words, &folder);
-    std::fs::remove_dir_all(&folder)?;
-    checked
-}
-
-fn check_health_in(binary: &Path, words: &[String], folder: &Path) -> anyhow::Result<()> {
-    let mut service = Service::start(binary, folder)?;
-    let looks = |port: &str| {
+    let mut service = Served::start(binary)?;
+    let port = service.address().rsplit(':').next().unwrap_or_default().to_owned();
+    let looks = || {
         let words: Vec<String> =
             words.iter().map(|word| word.replace(&format!("/{PORT} "), &format!("/{port} "))).collect();
         let (program, arguments) = words.split_first().context("there is no health check")?;
         output(Command::new(program).args(arguments))
     };
-    looks(&service.port).context("the health check calls a service that lives dead")?;
+    looks().context("the health check calls a service that lives dead")?;
     service.end()?;
-    if looks(&service.port).is_ok() {
+    if looks().is_ok() {
         bail!("the health check calls a service that is dead alive");
     }
     tell(&file(NAME), "its health check tells a service that lives from one that does not");
     Ok(())
-}
-
-/// A running service on a port of its own; it ends with this value.
-struct Service {
-    process: Child,
-    port: String,
-}
-
-impl Service {
-    fn start(binary: &Path, folder: &Path) -> anyhow::Result<Service> {
-        let mut command = Command::new(binary);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--json", "--state"]).arg(folder.join("state.db"));
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let told = process.stdout.take().map(|output| {
-            serde_json::Deserializer::from_reader(output).into_iter::<serde_json::Value>().next()
-        });
-        let told = told.flatten().and_then(Result::ok).unwrap_or_default();
-        let port = told["url"].as_str().and_then(|url| url.rsplit(':').next()).map(str::to_owned);
-        match port {
-            Some(port) => Ok(Service { process, port }),
-            None => {
-                let _ = process.kill();
-                let _ = process.wait();
-                bail!("`housepipe serve` does not say where it listens")
-            }
-        }
-    }
-
-    fn end(&mut self) -> anyhow::Result<()> {
-        self.process.kill()?;
-        self.process.wait()?;
-        Ok(())
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.end();
-    }
 }
 
 /// What matters here of a container file; of instructions that come again, the last.
