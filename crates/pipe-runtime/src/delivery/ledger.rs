@@ -144,6 +144,11 @@ impl Ledger {
         self.partitions.remove(&partition).and_then(|owned| owned.settled)
     }
 
+    /// Everything of `partition` below this offset is stored; absent before the first batch is.
+    pub fn settled(&self, partition: PartitionId) -> Option<Offset> {
+        self.partitions.get(&partition)?.settled
+    }
+
     /// Whether everything that was read of `partition` is settled; true for a partition that is not owned.
     pub fn is_drained(&self, partition: PartitionId) -> bool {
         self.partitions.get(&partition).is_none_or(|owned| {

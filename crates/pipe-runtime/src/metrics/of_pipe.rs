@@ -208,12 +208,15 @@ static OF_RUNS: [(Family, Take); 29] = [
         Family::gauge(
             "housepipe_lag_records",
             &["pipe"],
-            "Records behind the end of the partitions that this process reads, together; absent until each end is known.",
+            "Records that are not stored yet, of the partitions that this process reads, together: those that are not read, and those in \
+             flight. Absent until each end is known, and where this process has no partition.",
         ),
         |pipe, samples| {
             of_run(pipe, |run| {
                 let lags: Option<u64> = run.partitions.iter().map(|partition| partition.lag_records).sum();
-                lags.into_iter().for_each(|lag| samples.value(&[], lag));
+                lags.filter(|_| !run.partitions.is_empty())
+                    .into_iter()
+                    .for_each(|lag| samples.value(&[], lag));
             });
         },
     ),
@@ -221,7 +224,7 @@ static OF_RUNS: [(Family, Take); 29] = [
         Family::gauge(
             "housepipe_lag_seconds",
             &["pipe"],
-            "Age of the last record that was read of the partition that is farthest behind; 0 where all are read to their ends.",
+            "Age of the oldest record that is not stored yet, of all partitions that this process reads; 0 where all are stored.",
         ),
         |pipe, samples| {
             of_run(pipe, |run| {
@@ -234,7 +237,8 @@ static OF_RUNS: [(Family, Take); 29] = [
         Family::gauge(
             "housepipe_partition_lag_records",
             &["pipe", "partition"],
-            "Records behind the end of the partition. Of a pipe with more than 128 partitions here, housepipe_lag_records alone is told.",
+            "Records of the partition that are not stored yet. Of a pipe with more than 128 partitions here, housepipe_lag_records alone is \
+             told.",
         ),
         |pipe, samples| {
             each_partition(pipe, |number, partition| {
@@ -246,7 +250,7 @@ static OF_RUNS: [(Family, Take); 29] = [
         Family::gauge(
             "housepipe_partition_lag_seconds",
             &["pipe", "partition"],
-            "Age of the last record that was read of the partition; 0 at its end. Of a pipe with more than 128 partitions here, \
+            "Age of the oldest record of the partition that is not stored yet; 0 where all are. Of a pipe with more than 128 partitions here, \
              housepipe_lag_seconds alone is told.",
         ),
         |pipe, samples| {

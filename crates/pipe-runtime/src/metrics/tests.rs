@@ -32,6 +32,7 @@ fn partition(partition: i32) -> PartitionProgress {
     PartitionProgress {
         partition,
         position: Some(5),
+        stored: Some(5),
         end: Some(7),
         lag_records: Some(2),
         lag_seconds: Some(0.5),

@@ -11,7 +11,8 @@ use housepipe_kafka_source::{
 
 use super::committer;
 use super::exactly_once::Deliveries;
-use super::progress::{Position, Progress};
+use super::position::Position;
+use super::progress::{Progress, now_unix_ms};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
 use super::system_log::SystemCode;
@@ -400,11 +401,12 @@ fn look_at_brokers(shared: &Shared, source: &Source) {
 }
 
 fn look_at_ends(shared: &Shared, source: &Source) {
+    let now_ms = now_unix_ms();
     let mut progress = shared.progress.lock();
     let partitions: Vec<PartitionId> = progress.ledger.partitions().collect();
     for partition in partitions {
         if let Some(end) = source.end_offset(partition) {
-            progress.positions.entry(partition).or_default().end = Some(end);
+            progress.positions.entry(partition).or_default().ends_at(end, now_ms);
         }
     }
 }
@@ -418,7 +420,7 @@ fn is_caught_up(shared: &Shared) -> bool {
         if progress.halted.contains_key(&partition) {
             continue;
         }
-        if !progress.positions.get(&partition).is_some_and(|position| position.reached_end) {
+        if !progress.positions.get(&partition).is_some_and(Position::has_reached_end) {
             return false;
         }
     }

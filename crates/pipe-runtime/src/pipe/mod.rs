@@ -22,6 +22,7 @@ mod memory;
 mod orders;
 mod part;
 mod persist;
+mod position;
 mod progress;
 pub(crate) mod provision;
 pub(crate) mod record;

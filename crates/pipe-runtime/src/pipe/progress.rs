@@ -8,6 +8,7 @@ use housepipe_ch_sink::{ErrorRow, SinkError};
 use housepipe_kafka_source::{Offset, PartitionId};
 use serde::Serialize;
 
+use super::position::Position;
 use super::tally::{Latency, Tally, Totals, add_by_code};
 use crate::delivery::{BatchId, Epoch, JudgedBatch, Ledger, RejectRule, RejectVerdict, Span};
 
@@ -103,11 +104,14 @@ pub struct PartitionProgress {
     pub partition: i32,
     /// Offset of the next record to read; absent before the first one.
     pub position: Option<i64>,
+    /// Offset of the first record that is not stored; everything read below it is in the tables.
+    pub stored: Option<i64>,
     /// End of the partition's log as last seen.
     pub end: Option<i64>,
-    /// Records behind the end.
+    /// Offsets from [`stored`](PartitionProgress::stored) to the end: what is not read yet, and what is read and not stored.
     pub lag_records: Option<u64>,
-    /// Age of the last record read while behind, in seconds; 0 at the end.
+    /// Age of the first record that is not stored, in seconds; 0 where all are. One that is not read yet counts as old as the record
+    /// before it, or, where that was the end of the log, from the moment at which the log was seen to grow.
     pub lag_seconds: Option<f64>,
 }
 
@@ -127,15 +131,6 @@ pub(super) struct Progress {
     next_batch: u64,
 }
 
-#[derive(Debug, Default, Clone)]
-pub(super) struct Position {
-    pub(super) next: Option<Offset>,
-    pub(super) end: Option<Offset>,
-    pub(super) last_timestamp_ms: Option<i64>,
-    /// The reader has stood at the end of the log at least once in this assignment.
-    pub(super) reached_end: bool,
-}
-
 impl Progress {
     /// A chunk of records went from Kafka into a batch that is still open.
     pub(super) fn chunk_read(&mut self, partition: PartitionId, epoch: Epoch, chunk: &Chunk) {
@@ -143,16 +138,12 @@ impl Progress {
         self.counters.bytes_read += chunk.bytes;
         self.counters.in_flight += chunk.kept;
         self.ledger.read(partition, epoch, chunk.next);
-        let position = self.positions.entry(partition).or_default();
-        position.next = Some(chunk.next);
-        position.last_timestamp_ms = chunk.last_timestamp_ms.or(position.last_timestamp_ms);
+        self.positions.entry(partition).or_default().read(chunk);
     }
 
     /// The reader of `partition` stands at the end of its log.
     pub(super) fn reached_end(&mut self, partition: PartitionId, end: Offset) {
-        let position = self.positions.entry(partition).or_default();
-        position.next = Some(end);
-        position.reached_end = true;
+        self.positions.entry(partition).or_default().reached_end(end);
     }
 
     /// Numbers a batch that is being sealed and hands its spans to the ledger.
@@ -160,6 +151,9 @@ impl Progress {
         let id = BatchId(self.next_batch);
         self.next_batch += 1;
         self.ledger.seal(id, spans);
+        for span in spans {
+            self.positions.get_mut(&span.partition).into_iter().for_each(Position::sealed);
+        }
         id
     }
 
@@ -192,6 +186,9 @@ impl Progress {
     /// A batch is stored.
     pub(super) fn settle(&mut self, batch: BatchId, outcome: &Outcome) {
         self.ledger.acknowledge(batch);
+        for (partition, position) in &mut self.positions {
+            position.settled(self.ledger.settled(*partition), self.ledger.is_drained(*partition));
+        }
         self.counters.batches += 1;
         self.count(outcome);
     }
@@ -218,28 +215,7 @@ impl Progress {
 
     pub(super) fn partitions(&self) -> Vec<PartitionProgress> {
         let now_ms = now_unix_ms();
-        self.positions
-            .iter()
-            .map(|(partition, position)| {
-                let lag = position
-                    .next
-                    .zip(position.end)
-                    .map(|(next, end)| u64::try_from(end.0 - next.0).unwrap_or(0));
-                let age_ms = position.last_timestamp_ms.map(|at| now_ms.saturating_sub(at).max(0));
-                PartitionProgress {
-                    partition: partition.0,
-                    position: position.next.map(|offset| offset.0),
-                    end: position.end.map(|offset| offset.0),
-                    lag_records: lag,
-                    lag_seconds: match (lag, age_ms) {
-                        (Some(0), _) => Some(0.0),
-                        #[expect(clippy::cast_precision_loss, reason = "an age in seconds, for display")]
-                        (Some(_), Some(age_ms)) => Some(age_ms as f64 / 1_000.0),
-                        _ => None,
-                    },
-                }
-            })
-            .collect()
+        self.positions.iter().map(|(partition, position)| position.progress(*partition, now_ms)).collect()
     }
 }
 
@@ -287,8 +263,13 @@ pub(super) struct Chunk {
     pub(super) kept: u64,
     /// Their payload bytes.
     pub(super) bytes: u64,
+    /// Offset of the first of them.
+    pub(super) first: Offset,
     /// The reader's position behind them.
     pub(super) next: Offset,
+    /// Timestamp of the first of them, in milliseconds since 1970.
+    pub(super) first_timestamp_ms: Option<i64>,
+    /// The last timestamp that any of them has.
     pub(super) last_timestamp_ms: Option<i64>,
 }
 
@@ -337,12 +318,26 @@ impl SharedProgress {
 mod tests {
     use super::*;
 
+    /// Ten records, of which so many are kept.
+    fn chunk(kept: u64) -> Chunk {
+        let (first_timestamp_ms, last_timestamp_ms) = (Some(1), Some(1));
+        Chunk {
+            records: 10,
+            kept,
+            bytes: 100,
+            first: Offset(0),
+            next: Offset(10),
+            first_timestamp_ms,
+            last_timestamp_ms,
+        }
+    }
+
     #[test]
     fn the_identity_holds_at_every_step() {
         let mut progress = Progress::default();
         let partition = PartitionId(0);
         let epoch = progress.ledger.assign(partition);
-        let chunk = Chunk { records: 10, kept: 10, bytes: 100, next: Offset(10), last_timestamp_ms: Some(1) };
+        let chunk = chunk(10);
         progress.chunk_read(partition, epoch, &chunk);
         assert!(progress.counters.is_balanced());
         let id = progress.seal(&[Span { partition, epoch, start: Offset(0), end: Offset(10) }]);
@@ -370,7 +365,7 @@ mod tests {
         let mut progress = Progress::default();
         let partition = PartitionId(0);
         let epoch = progress.ledger.assign(partition);
-        let chunk = Chunk { records: 10, kept: 9, bytes: 100, next: Offset(10), last_timestamp_ms: None };
+        let chunk = chunk(9);
         progress.chunk_read(partition, epoch, &chunk);
         assert!(!progress.counters.is_balanced());
     }

@@ -298,12 +298,16 @@ impl Worker {
         let bytes_max = if replay.is_some() { usize::MAX } else { limits.bytes_max };
         let encoder = &mut self.encoder;
         let taken = record::encode(encoder, judge.as_mut(), builder, labels, partition, &records, bytes_max);
-        let mut chunk = Chunk { records: 0, kept: 0, bytes: 0, next: Offset(0), last_timestamp_ms: None };
-        for record in &records[..taken] {
-            chunk.records += 1;
-            chunk.bytes += record.payload.map_or(0, <[u8]>::len) as u64;
-            chunk.last_timestamp_ms = record.timestamp_ms.or(chunk.last_timestamp_ms);
-        }
+        let taken_records = &records[..taken];
+        let mut chunk = Chunk {
+            records: taken as u64,
+            kept: 0,
+            bytes: taken_records.iter().map(|record| record.payload.map_or(0, <[u8]>::len) as u64).sum(),
+            first: first.unwrap_or(Offset(0)),
+            next: Offset(0),
+            first_timestamp_ms: taken_records.first().and_then(|record| record.timestamp_ms),
+            last_timestamp_ms: taken_records.iter().rev().find_map(|record| record.timestamp_ms),
+        };
         drop(records);
         let is_whole = taken == fetched.len();
         fetched.leave_behind(taken);

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 /// Functions and aggregations that queries here may use.
-const FUNCTIONS: [&str; 13] = [
+const FUNCTIONS: [&str; 14] = [
     "abs",
+    "absent",
     "count",
     "deriv",
     "histogram_quantile",

@@ -1,0 +1,203 @@
+//! Where a partition stands between what is stored and the end of its log, and how far behind that is.
+
+use std::collections::VecDeque;
+
+use housepipe_kafka_source::{Offset, PartitionId};
+
+use super::progress::{Chunk, PartitionProgress};
+
+/// Where the reader of a partition stands, and where what it has read and not stored begins.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Position {
+    next: Option<Offset>,
+    end: Option<Offset>,
+    last_timestamp_ms: Option<i64>,
+    /// The reader has stood at the end of the log at least once in this assignment.
+    has_reached_end: bool,
+    /// When the log was seen to grow behind a reader that had stood at its end.
+    grew_at_ms: Option<i64>,
+    /// Beginnings of batches that are not stored, in their order: as many as there are batches under way, and the open one.
+    begun: VecDeque<Begun>,
+    /// The last of them is of a batch that is still open.
+    is_open: bool,
+}
+
+/// The first record of a batch.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    offset: Offset,
+    timestamp_ms: Option<i64>,
+}
+
+impl Position {
+    /// A chunk of records went into the open batch.
+    pub(super) fn read(&mut self, chunk: &Chunk) {
+        if !self.is_open {
+            self.is_open = true;
+            self.begun.push_back(Begun { offset: chunk.first, timestamp_ms: chunk.first_timestamp_ms });
+        }
+        self.next = Some(chunk.next);
+        self.last_timestamp_ms = chunk.last_timestamp_ms.or(self.last_timestamp_ms);
+    }
+
+    /// The open batch is closed.
+    pub(super) fn sealed(&mut self) {
+        self.is_open = false;
+    }
+
+    /// Everything below `settled` is stored; `all` says whether that is everything that was read.
+    pub(super) fn settled(&mut self, settled: Option<Offset>, all: bool) {
+        if all {
+            self.begun.clear();
+            return;
+        }
+        while settled.zip(self.begun.get(1)).is_some_and(|(settled, second)| second.offset <= settled) {
+            self.begun.pop_front();
+        }
+    }
+
+    /// The reader stands at the end of the log.
+    pub(super) fn reached_end(&mut self, end: Offset) {
+        self.next = Some(end);
+        self.has_reached_end = true;
+    }
+
+    /// Whether the reader has stood at the end of the log at least once.
+    pub(super) fn has_reached_end(&self) -> bool {
+        self.has_reached_end
+    }
+
+    /// The log was seen to end at `end`.
+    pub(super) fn ends_at(&mut self, end: Offset, now_ms: i64) {
+        let stood_at_end = self.end.is_some() && self.next >= self.end;
+        if stood_at_end && self.next < Some(end) {
+            self.grew_at_ms = Some(now_ms);
+        }
+        self.end = Some(end);
+    }
+
+    /// Where it stands at `now_ms`, in milliseconds since 1970.
+    pub(super) fn progress(&self, partition: PartitionId, now_ms: i64) -> PartitionProgress {
+        let oldest = self.begun.front();
+        let stored = oldest.map(|begun| begun.offset).or(self.next);
+        // What was read is not behind an end that was seen before it.
+        let end = self.end.max(self.end.and(self.next));
+        let lag = stored.zip(end).map(|(stored, end)| u64::try_from(end.0 - stored.0).unwrap_or(0));
+        let since = match oldest {
+            Some(begun) => begun.timestamp_ms.or(self.last_timestamp_ms),
+            None => self.last_timestamp_ms.max(self.grew_at_ms),
+        };
+        PartitionProgress {
+            partition: partition.0,
+            position: self.next.map(|offset| offset.0),
+            stored: stored.map(|offset| offset.0),
+            end: end.map(|offset| offset.0),
+            lag_records: lag,
+            lag_seconds: match (lag, since) {
+                (Some(0), _) => Some(0.0),
+                #[expect(clippy::cast_precision_loss, reason = "an age in seconds, for display")]
+                (Some(_), Some(since)) => Some(now_ms.saturating_sub(since).max(0) as f64 / 1_000.0),
+                _ => None,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: i64 = 100_000;
+
+    /// Records `[first, next)`, each with the timestamp of a second for each offset.
+    fn chunk(first: i64, next: i64) -> Chunk {
+        Chunk {
+            records: 0,
+            kept: 0,
+            bytes: 0,
+            first: Offset(first),
+            next: Offset(next),
+            first_timestamp_ms: Some(first * 1_000),
+            last_timestamp_ms: Some((next - 1) * 1_000),
+        }
+    }
+
+    fn lag(position: &Position) -> (Option<u64>, Option<f64>) {
+        let progress = position.progress(PartitionId(0), NOW_MS);
+        (progress.lag_records, progress.lag_seconds)
+    }
+
+    #[test]
+    fn what_is_read_and_not_stored_is_behind() {
+        let mut position = Position::default();
+        assert_eq!(lag(&position), (None, None));
+        position.ends_at(Offset(50), NOW_MS);
+        position.read(&chunk(10, 20));
+        position.read(&chunk(20, 30));
+        assert_eq!(
+            lag(&position),
+            (Some(40), Some(90.0)),
+            "the record at 10 is the oldest that is not stored"
+        );
+        position.sealed();
+        position.read(&chunk(30, 50));
+        position.sealed();
+        assert_eq!(lag(&position), (Some(40), Some(90.0)), "read to its end, and nothing of it is stored");
+        position.settled(Some(Offset(30)), false);
+        assert_eq!(lag(&position), (Some(20), Some(70.0)));
+        assert_eq!(position.progress(PartitionId(0), NOW_MS).stored, Some(30));
+        position.settled(Some(Offset(50)), true);
+        assert_eq!(lag(&position), (Some(0), Some(0.0)));
+    }
+
+    #[test]
+    fn a_record_behind_a_pause_is_as_old_as_it_was_seen() {
+        let mut position = Position::default();
+        position.read(&chunk(0, 10));
+        position.reached_end(Offset(10));
+        position.ends_at(Offset(10), 20_000);
+        position.sealed();
+        position.settled(Some(Offset(10)), true);
+        assert_eq!(lag(&position), (Some(0), Some(0.0)));
+        position.ends_at(Offset(11), 98_000);
+        assert_eq!(lag(&position), (Some(1), Some(2.0)), "and not as the record before the pause");
+        position.ends_at(Offset(12), 99_000);
+        assert_eq!(lag(&position), (Some(2), Some(2.0)));
+    }
+
+    #[test]
+    fn a_backlog_is_as_old_as_its_records() {
+        let mut position = Position::default();
+        position.read(&chunk(0, 10));
+        position.sealed();
+        position.settled(Some(Offset(10)), true);
+        position.ends_at(Offset(1_000), NOW_MS);
+        assert_eq!(
+            lag(&position),
+            (Some(990), Some(91.0)),
+            "the end is seen for the first time, and did not grow now"
+        );
+    }
+
+    #[test]
+    fn an_end_that_is_seen_late_is_not_before_the_reader() {
+        let mut position = Position::default();
+        position.ends_at(Offset(10), NOW_MS);
+        position.read(&chunk(0, 20));
+        assert_eq!(lag(&position), (Some(20), Some(100.0)));
+    }
+
+    #[test]
+    fn a_log_that_was_truncated_begins_anew() {
+        let mut position = Position::default();
+        position.ends_at(Offset(100), NOW_MS);
+        position.read(&chunk(0, 100));
+        position.sealed();
+        position.read(&chunk(40, 60));
+        position.sealed();
+        position.settled(Some(Offset(100)), false);
+        assert_eq!(position.progress(PartitionId(0), NOW_MS).stored, Some(40));
+        position.settled(Some(Offset(60)), true);
+        assert_eq!(position.progress(PartitionId(0), NOW_MS).stored, Some(60));
+    }
+}
