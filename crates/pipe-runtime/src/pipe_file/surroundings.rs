@@ -76,13 +76,21 @@ impl Surroundings for ThisMachine {
 
 /// The text of a file, without its last newline.
 pub(super) fn read(path: &str) -> Result<String, String> {
-    let size = std::fs::metadata(path).map_err(|e| format!("cannot read the file `{path}`: {e}"))?.len();
+    let size = std::fs::metadata(path).map_err(|e| unread(path, &e))?.len();
     if size > FILE_BYTES_MAX {
         return Err(format!("the file `{path}` has {size} bytes, more than {FILE_BYTES_MAX}"));
     }
-    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read the file `{path}`: {e}"))?;
+    let text = std::fs::read_to_string(path).map_err(|e| unread(path, &e))?;
     // Secrets written by an editor or by `echo` end in a newline that is not part of them.
     Ok(text.strip_suffix('\n').map_or(text.as_str(), |t| t.strip_suffix('\r').unwrap_or(t)).to_owned())
+}
+
+/// Says where a file was looked for that cannot be read.
+fn unread(path: &str, error: &std::io::Error) -> String {
+    let folder = std::env::current_dir().ok().filter(|_| std::path::Path::new(path).is_relative());
+    let looked = folder
+        .map(|folder| format!("; a relative path begins at the folder of the process, {}", folder.display()));
+    format!("cannot read the file `{path}`: {error}{}", looked.unwrap_or_default())
 }
 
 /// The host of a URL; none where it is no URL, which is told elsewhere.
