@@ -7,6 +7,13 @@ use clap::Args;
 
 use super::{MetricsListen, Tuning};
 
+fn address_and_port(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "not an address with a port, such as 127.0.0.1:8080 or [::1]:8080; names are not looked up here"
+            .to_owned()
+    })
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
     /// Where the state is: a file, which is created where it is missing, or `postgres://user:password@host/database`. Its
@@ -31,7 +38,7 @@ pub(crate) struct ServeArgs {
     pub(crate) secrets_folder: Option<PathBuf>,
 
     /// Where the API listens.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address_and_port)]
     pub(crate) listen: SocketAddr,
 
     /// Names under which the service is called from elsewhere, beside those of this machine.

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use housepipe_runtime::SupervisorOptions;
-use housepipe_service::{Role, Seal, Service, ServiceOptions, Store, StoreAddress, Tls};
+use housepipe_service::{
+    FIRST_ADMIN, Role, Seal, Service, ServiceOptions, Store, StoreAddress, StoreError, Tls,
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 
@@ -40,6 +42,9 @@ pub(crate) async fn run(args: ServeArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     }
     let stops = Stops::listen()?;
     let address = address(&args.state)?;
+    if let Some(folder) = args.secrets_folder.as_deref().filter(|folder| !folder.is_dir()) {
+        return Err(Exit::usage(anyhow!("--secrets-folder {} is no folder that is there", folder.display())));
+    }
     let seal = Seal::new(&key(&args, &address)?).map_err(|error| Exit::usage(error.into()))?;
     // Before anything else: another process that listens there may be using the same state.
     let listener =
@@ -48,7 +53,7 @@ pub(crate) async fn run(args: ServeArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     let for_metrics = metrics::listen(args.metrics_listen, Some(METRICS_OF_SERVE)).await?;
     let store = Store::open(&address, seal).await?;
     let token = match &args.new_admin {
-        Some(name) => Some(store.new_token(name, Role::Admin).await?),
+        Some(name) => new_admin(&store, name).await?,
         None => store.first_token().await?,
     };
     let service = Arc::new(Service::start(store, options(&args)).await?);
@@ -58,7 +63,10 @@ pub(crate) async fn run(args: ServeArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     ui.serves(
         &format!("{scheme}://{listens}"),
         metrics_url.as_deref(),
-        token.as_ref().map(SecretString::expose_secret),
+        token
+            .as_ref()
+            .map(SecretString::expose_secret)
+            .map(|token| (args.new_admin.as_deref().unwrap_or(FIRST_ADMIN), token)),
     )?;
     let router = housepipe_service::router(Arc::clone(&service), args.public_host);
     let (ends, ended) = tokio::sync::oneshot::channel::<()>();
@@ -78,6 +86,21 @@ pub(crate) async fn run(args: ServeArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A token of an admin. Where there is one of that name the start goes on without: each start but the first has the flag in vain, where it is
+/// in a unit or a chart.
+async fn new_admin(store: &Store, name: &str) -> Result<Option<SecretString>, StoreError> {
+    match store.new_token(name, Role::Admin).await {
+        Ok(token) => Ok(Some(token)),
+        Err(StoreError::NameTaken(_)) => {
+            tracing::warn!(
+                "there is a token `{name}` already, so --new-admin makes none; give another name where that one is lost"
+            );
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 fn options(args: &ServeArgs) -> ServiceOptions {
     ServiceOptions {
         supervisor: SupervisorOptions {
@@ -90,8 +113,14 @@ fn options(args: &ServeArgs) -> ServiceOptions {
 }
 
 fn address(state: &str) -> Result<StoreAddress, Exit> {
-    let Some(("postgres" | "postgresql", rest)) = state.split_once("://") else {
-        return Ok(StoreAddress::Sqlite(PathBuf::from(state)));
+    let rest = match state.split_once("://") {
+        None => return Ok(StoreAddress::Sqlite(PathBuf::from(state))),
+        Some(("postgres" | "postgresql", rest)) => rest,
+        Some((scheme, _)) => {
+            return Err(Exit::usage(anyhow!(
+                "a state of the kind `{scheme}` is not known; give a file, or postgres://user:password@host/database"
+            )));
+        }
     };
     let host = rest.split(['/', '?']).next().unwrap_or_default();
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);

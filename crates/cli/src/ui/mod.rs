@@ -87,17 +87,27 @@ impl Ui {
         writeln!(out)
     }
 
-    /// Where a service listens, where its metrics are, and the token that it tells once.
-    pub(crate) fn serves(&self, url: &str, metrics: Option<&str>, token: Option<&str>) -> io::Result<()> {
+    /// Where a service listens, where its metrics are, and the name and the token of an admin, which it tells once.
+    pub(crate) fn serves(
+        &self,
+        url: &str,
+        metrics: Option<&str>,
+        admin: Option<(&str, &str)>,
+    ) -> io::Result<()> {
         if self.json {
-            return self.document(&serde_json::json!({ "url": url, "metrics": metrics, "token": token }));
+            let (name, token) = admin.unzip();
+            return self.document(
+                &serde_json::json!({ "url": url, "metrics": metrics, "admin": name, "token": token }),
+            );
         }
         self.line(&format!("the API listens on {url}, and describes itself at {url}/api/v1/openapi.json"))?;
         if let Some(metrics) = metrics {
             self.line(&format!("metrics are at {metrics}"))?;
         }
-        match token {
-            Some(token) => self.line(&format!("the first token, an admin's, is told this once: {token}")),
+        match admin {
+            Some((name, token)) => {
+                self.line(&format!("the token of the admin `{name}` is told this once: {token}"))
+            }
             None => Ok(()),
         }
     }

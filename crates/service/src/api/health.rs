@@ -5,15 +5,20 @@ use axum::http::StatusCode;
 
 use super::Api;
 
+/// The path of [`alive`].
+pub(crate) const ALIVE: &str = "/healthz";
+/// The path of [`ready`].
+pub(crate) const READY: &str = "/readyz";
+
 /// Answers as long as the process runs.
-#[utoipa::path(get, path = "/healthz", tag = "health", operation_id = "healthz", security(()), responses((status = 200, body = String)))]
+#[utoipa::path(get, path = ALIVE, tag = "health", operation_id = "healthz", security(()), responses((status = 200, body = String)))]
 pub(crate) async fn alive() -> &'static str {
     "ok\n"
 }
 
 /// Answers 200 while the store answers. A pipe that has failed does not make the service unready.
 #[utoipa::path(
-    get, path = "/readyz", tag = "health", operation_id = "readyz", security(()),
+    get, path = READY, tag = "health", operation_id = "readyz", security(()),
     responses((status = 200, body = String), (status = 503, body = String))
 )]
 pub(crate) async fn ready(State(api): State<Api>) -> (StatusCode, &'static str) {

@@ -71,7 +71,10 @@ impl Api {
             Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
             _ => host,
         };
-        HOSTS_HERE.contains(&name) || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+        HOSTS_HERE
+            .into_iter()
+            .chain(self.hosts.iter().map(String::as_str))
+            .any(|known| known.eq_ignore_ascii_case(name))
     }
 }
 

@@ -18,14 +18,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
+use sqlx::{AnyConnection, AnyPool, Connection};
 
 pub use audit::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry};
 pub use events::{EVENTS_AT_ONCE_MAX, Event, EventKind};
 pub use pipes::{CleanUp, Consumer, Edit, NewPipe, Secrets, StoredPipe, Wanted};
 pub use repeats::IdempotencyKey;
-pub use tokens::{Role, StoredToken, TokenOwner};
+pub use tokens::{FIRST_ADMIN, Role, StoredToken, TokenOwner};
 
 use crate::seal::{Seal, SealError};
 
@@ -66,6 +66,14 @@ pub enum StoreError {
     /// The database refuses, or is out of reach.
     #[error("the store does not answer as it should")]
     Database(#[from] sqlx::Error),
+    /// The server of the database cannot be used.
+    #[error("the PostgreSQL of the state at {place} cannot be used: {why}")]
+    Away {
+        /// Where it is, without user and password.
+        place: String,
+        /// Why.
+        why: String,
+    },
     /// The file cannot be used.
     #[error("the store `{path}` cannot be opened: {why}")]
     File {
@@ -167,6 +175,15 @@ impl Store {
                 (pool, Some(lock))
             }
             StoreAddress::Postgres(url) => {
+                // A pool would try until its time is over, and tell no cause.
+                let first = AnyConnection::connect(url.expose_secret());
+                let in_time = tokio::time::timeout(Duration::from_secs(CONNECT_S), first).await;
+                let away = |why: String| StoreError::Away { place: place(url.expose_secret()), why };
+                in_time
+                    .map_err(|_| away(format!("no answer within {CONNECT_S} s")))?
+                    .map_err(|error| away(error.to_string()))?
+                    .close()
+                    .await?;
                 let pool = AnyPoolOptions::new()
                     .max_connections(CONNECTIONS_MAX)
                     .acquire_timeout(Duration::from_secs(CONNECT_S))
@@ -259,6 +276,14 @@ fn file_error(path: &Path, error: &sqlx::Error) -> StoreError {
         _ => error.to_string(),
     };
     StoreError::File { path: path.to_owned(), why }
+}
+
+/// Host and port of a URL of PostgreSQL, without what is secret in it.
+fn place(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if host.is_empty() { "its usual place (the URL names no host)".to_owned() } else { format!("`{host}`") }
 }
 
 /// A path as a part of a URL.

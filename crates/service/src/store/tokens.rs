@@ -18,6 +18,9 @@ const PREFIX: &str = "hpt_";
 /// Random bytes of a token. So many need no slow digest: nobody guesses them.
 const TOKEN_BYTES: usize = 32;
 
+/// The name of the first token.
+pub const FIRST_ADMIN: &str = "admin";
+
 /// What the holder of a token may do; each may also do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -97,7 +100,7 @@ impl Store {
         if row.try_get::<i64, _>(0)? > 0 {
             return Ok(None);
         }
-        match self.new_token("admin", Role::Admin).await {
+        match self.new_token(FIRST_ADMIN, Role::Admin).await {
             Ok(token) => Ok(Some(token)),
             // Another process was faster.
             Err(StoreError::NameTaken(_)) => Ok(None),
