@@ -7,7 +7,7 @@ use housepipe_local_stack::Checkers;
 use serde_json::Value;
 
 use super::command_line::CommandLine;
-use super::{checked, file, is_json, tell};
+use super::{checked, file, is_json, tell, wiring};
 
 const NAME: &str = "helm/housepipe";
 
@@ -38,6 +38,7 @@ pub(super) fn check(checkers: &Checkers) -> anyhow::Result<Vec<CommandLine>> {
             let found = deployment.pointer(pointer).unwrap_or(&Value::Null);
             ensure!(is_json(found, wanted), "{place}: {pointer} is {found}");
         }
+        wiring::check(&rendered).with_context(|| place.clone())?;
         let container = &deployment["spec"]["template"]["spec"]["containers"][0];
         lines.push(command_line(place, container));
     }

@@ -18,6 +18,9 @@ const HARDENED: [(&str, &str); 4] = [
     ("mem_limit", "\"1610612736\""),
 ];
 
+/// Where the image has its state.
+const STATE: &str = "/state";
+
 pub(super) fn check(checkers: &Checkers) -> anyhow::Result<Vec<CommandLine>> {
     VARIANTS.iter().map(|files| variant(checkers, files)).collect()
 }
@@ -32,6 +35,22 @@ fn variant(checkers: &Checkers, files: &[&str]) -> anyhow::Result<CommandLine> {
     for (key, wanted) in HARDENED {
         ensure!(is_json(&service[key], wanted), "{place}: `{key}` of housepipe is {}", service[key]);
     }
+    let command = texts(&service["command"]);
+    let mut listens: Vec<&str> = command
+        .iter()
+        .filter(|word| word.contains("listen="))
+        .filter_map(|word| Some(word.rsplit_once(':')?.1))
+        .collect();
+    let ports = service["ports"].as_array().context("housepipe publishes nothing")?;
+    let mut published: Vec<String> = ports.iter().map(|port| port["target"].to_string()).collect();
+    listens.sort_unstable();
+    published.sort_unstable();
+    ensure!(
+        listens == published,
+        "{place}: housepipe listens at {listens:?}, and {published:?} are published"
+    );
+    let volumes = service["volumes"].as_array().context("housepipe has no volume")?;
+    ensure!(volumes.iter().any(|volume| volume["target"] == STATE), "{place}: nothing is mounted at {STATE}");
     // What is published is for this machine: without TLS, nobody else may reach it.
     for (name, service) in project["services"].as_object().context("no services")? {
         for port in service["ports"].as_array().into_iter().flatten() {

@@ -5,6 +5,7 @@ mod command_line;
 mod compose;
 mod container;
 mod unit;
+mod wiring;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -42,4 +42,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and .Values.ingress.enabled (not .Values.ingress.host) -}}
 {{- fail "the API answers under names that it knows: set ingress.host" -}}
 {{- end -}}
+{{- $annotations := merge dict .Values.ingress.annotations .Values.service.annotations -}}
+{{- if and .Values.ingress.enabled .Values.tls.secretName (not (regexMatch "backend-protocol|serversscheme|backend-https" (keys $annotations | join " "))) -}}
+{{- fail "the ingress would speak HTTP to an API that speaks HTTPS: leave out tls.secretName, or say so by an annotation such as nginx.ingress.kubernetes.io/backend-protocol: HTTPS" -}}
+{{- end -}}
+{{- with .Values.resources -}}
+{{- $limit := dig "limits" "memory" "" . | toString -}}
+{{- $mib := 0 -}}
+{{- if hasSuffix "Mi" $limit -}}{{- $mib = trimSuffix "Mi" $limit | int -}}{{- end -}}
+{{- if hasSuffix "Gi" $limit -}}{{- $mib = mulf 1024 (trimSuffix "Gi" $limit | float64) | int -}}{{- end -}}
+{{- if and $mib (lt $mib (div (mul (int $.Values.memoryMib) 5) 4 | int)) -}}
+{{- fail "resources.limits.memory has to be five quarters of memoryMib at least, or the pod is killed as soon as there is much to do" -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
