@@ -15,6 +15,7 @@ mod reference;
 mod remote;
 mod sample;
 mod serve;
+mod tokens;
 mod top;
 
 use std::path::PathBuf;
@@ -34,6 +35,7 @@ pub(crate) use preview::PreviewArgs;
 pub(crate) use remote::ServerArgs;
 pub(crate) use sample::SampleArgs;
 pub(crate) use serve::ServeArgs;
+pub(crate) use tokens::{CreateTokenArgs, RoleArg, TokensArgs, TokensCommand};
 pub(crate) use top::TopArgs;
 
 /// Loads Kafka topics into ClickHouse tables, continuously.
@@ -160,6 +162,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  export HOUSEPIPE_SERVER=https://pipes.example.com HOUSEPIPE_TOKEN=hpt_…\n  housepipe pipes create clicks.yaml --wait\n  housepipe pipes list\n  housepipe pipes show clicks --json | jq .stage\n  housepipe pipes events clicks --follow\n  housepipe pipes pause clicks --wait && housepipe pipes resume clicks\n  housepipe pipes remove clicks --consumer-group"
     )]
     Pipes(PipesArgs),
+    /// Say who may call a running service: make tokens, list them, forget them. It takes a token of an admin.
+    #[command(
+        after_help = "Examples:\n  housepipe tokens create grafana --role viewer\n  (umask 077 && housepipe tokens create me --role admin > ~/.housepipe-token)\n  housepipe tokens list\n  housepipe tokens remove admin --token-file ~/.housepipe-token"
+    )]
+    Tokens(TokensArgs),
     /// Watch the pipes of a running service on a terminal.
     ///
     /// A table of pipes, the furthest behind first, with rates, the last minute, lag and rejects; it is looked at each second.

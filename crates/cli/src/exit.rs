@@ -9,6 +9,9 @@ use housepipe_runtime::PipeFileError;
 use crate::remote::RemoteError;
 use crate::ui::shown_lines;
 
+/// The exit code that a shell gives to a program whose reader has gone: 128 and SIGPIPE.
+const ENDED_BY_SIGPIPE: u8 = 141;
+
 /// Why a command did not end well.
 #[derive(Debug)]
 pub(crate) struct Exit {
@@ -44,8 +47,8 @@ pub(crate) fn report(json: bool, result: Result<ExitCode, Exit>) -> ExitCode {
         Err(exit) => exit,
     };
     if is_broken_pipe(&error) {
-        // Whoever read our output has seen enough; that is no failure to tell of.
-        return ExitCode::from(code);
+        // Whoever read our output has seen enough; that is no failure to tell of, and shells know the code.
+        return ExitCode::from(ENDED_BY_SIGPIPE);
     }
     // With standard error closed there is nobody left to tell.
     let _ = writeln!(std::io::stderr(), "error: {}", shown_lines(&format!("{error:#}")));
@@ -58,8 +61,11 @@ pub(crate) fn report(json: bool, result: Result<ExitCode, Exit>) -> ExitCode {
         if let Some(mend) = mend {
             document["mend"] = mend.into();
         }
-        if let Some(problem) = error.downcast_ref::<RemoteError>().and_then(RemoteError::problem) {
-            document["problem"] = serde_json::json!(problem);
+        if let Some(remote) = error.downcast_ref::<RemoteError>() {
+            document["code"] = remote.code().into();
+            if let Some(problem) = remote.problem() {
+                document["problem"] = serde_json::json!(problem);
+            }
         }
         let _ = writeln!(std::io::stdout(), "{document}");
     }

@@ -44,6 +44,7 @@ fn main() -> std::process::ExitCode {
             Command::Offsets(OffsetsCommand::Set(args)) => commands::offsets::set::run(args, &ui).await,
             Command::Serve(args) => commands::serve::run(*args, &ui).await,
             Command::Pipes(args) => commands::pipes::run(args, &ui).await,
+            Command::Tokens(args) => commands::tokens::run(args, &ui).await,
             Command::Top(args) => commands::top::run(args, &ui).await,
             Command::Completions(args) => commands::completions::run(&args),
             Command::Transform(args) => commands::transform::run(&args, &ui),

@@ -138,6 +138,7 @@ fn a_pipe_lives_by_commands() {
     // What the service shows as the pipe file may be sent back as it is.
     let shown = text(&service.pipes(&["file", &name], None).expect_success());
     assert!(shown.contains("${secret:destination.password}"), "{shown}");
+    assert!(shown.starts_with("# revision: 1\n"), "{shown}");
     let edited = pipe.clone().replacing("200ms", "100ms");
     let asked = service.pipes(&["edit", "pipe.yaml"], Some(&edited));
     assert!(asked.code == Some(2) && asked.stderr.contains("--yes"), "{}", asked.stderr);
@@ -191,6 +192,46 @@ fn a_pipe_lives_by_commands() {
 }
 
 #[test]
+fn tokens_are_made_and_forgotten_by_commands() {
+    let service = Service::start();
+    let tokens = |token: &str, arguments: &[&str]| {
+        let variables = [("HOUSEPIPE_SERVER", service.url.as_str()), ("HOUSEPIPE_TOKEN", token)];
+        housepipe_with(&variables, &[&["tokens"], arguments].concat(), None).wait()
+    };
+    let made = tokens(&service.token, &["create", "me", "--role", "admin"]).expect_success();
+    // Nothing else is printed where it goes into a file.
+    let mine = text(&made).trim_end().to_owned();
+    assert!(mine.starts_with("hpt_") && !mine.contains('\n') && !made.stderr.contains(&mine), "{mine}");
+    tokens(&mine, &["create", "grafana", "--role", "viewer", "--json"]).expect_success();
+    tokens(&mine, &["remove", "admin"]).expect_success();
+    let gone = tokens(&service.token, &["list", "--json"]);
+    assert_eq!(
+        (gone.code, gone.json()["code"].as_str()),
+        (Some(1), Some("unauthenticated")),
+        "{}",
+        gone.stderr
+    );
+    let listed = tokens(&mine, &["list", "--json"]).expect_success().json();
+    let names: Vec<_> =
+        listed["tokens"].as_array().unwrap().iter().map(|token| token["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["grafana", "me"]);
+    for (arguments, code) in [
+        (&["create", "me", "--role", "viewer"][..], "name_taken"),
+        (&["create", "M e", "--role", "viewer"], "invalid_request"),
+        (&["remove", "me"], "last_admin"),
+        (&["remove", "nobody"], "no_such_token"),
+    ] {
+        let refused = tokens(&mine, &[arguments, &["--json"]].concat());
+        assert_eq!(
+            (refused.code, refused.json()["code"].as_str()),
+            (Some(1), Some(code)),
+            "{}",
+            refused.stderr
+        );
+    }
+}
+
+#[test]
 fn who_edits_what_somebody_else_has_changed_is_told() {
     let stack = shared_stack();
     let topic = unique("contended");
@@ -220,6 +261,18 @@ fn who_edits_what_somebody_else_has_changed_is_told() {
     assert_eq!(declined.wait(), Some(1));
     let shown = text(&service.pipes(&["file", &topic.replace('_', "-")], None).expect_success());
     assert!(shown.contains("400ms"), "{shown}");
+
+    // A file of an earlier revision would undo what others have done since.
+    let printed = folder.path().join("printed.yaml");
+    std::fs::write(&printed, shown.replace("400ms", "500ms")).unwrap();
+    let edit = || service.pipes(&["edit", &printed.display().to_string(), "--yes", "--json"], None);
+    assert_eq!(edit().expect_success().json()["pipe"]["revision"], 3);
+    let stale = edit();
+    assert!(
+        stale.code == Some(1) && stale.stderr.contains("from revision 2 of the pipe"),
+        "{}",
+        stale.stderr
+    );
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(crate) enum PipesCommand {
     /// Replace the definition of a pipe by a pipe file; its `name:` says which pipe.
     ///
     /// Shows what changes, with secrets masked, and asks. A pipe that runs stores what it has read, and goes on as it is
-    /// edited. Where somebody else has changed the pipe in between, nothing is done. `${secret:…}`, which `pipes file`
+    /// edited. Where somebody else has changed the pipe since the file was printed, nothing is done. `${secret:…}`, which `pipes file`
     /// shows in place of a secret, leaves that secret as it is.
     #[command(
         after_help = "Examples:\n  housepipe pipes file clicks > clicks.yaml\n  $EDITOR clicks.yaml\n  housepipe pipes edit clicks.yaml"
@@ -54,6 +54,8 @@ pub(crate) enum PipesCommand {
     /// Asks on a terminal unless --yes is given.
     Remove(RemoveArgs),
     /// Print the pipe file of a pipe, with references in place of its secrets.
+    ///
+    /// Its first line has the revision of the pipe: `pipes edit` refuses the file once the pipe is at another one.
     File(PipeArg),
     /// Show what has happened, and who did it; with --follow as it happens.
     ///

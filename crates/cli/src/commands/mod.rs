@@ -13,5 +13,6 @@ pub(crate) mod preview;
 pub(crate) mod run;
 pub(crate) mod sample;
 pub(crate) mod serve;
+pub(crate) mod tokens;
 pub(crate) mod top;
 pub(crate) mod transform;

@@ -28,7 +28,7 @@ const NEAR_MAX: usize = 5;
 /// A service.
 #[derive(Debug, Clone)]
 pub(crate) struct Remote {
-    http: Http,
+    pub(super) http: Http,
     server: ServerUrl,
 }
 
@@ -219,7 +219,7 @@ impl Remote {
     }
 
     /// Asks again where no answer came, for calls that may be made twice.
-    async fn repeat(&self, call: &Call) -> Result<Answer, RemoteError> {
+    pub(super) async fn repeat(&self, call: &Call) -> Result<Answer, RemoteError> {
         let mut pause_ms = AGAIN_MS;
         for _ in 1..ATTEMPTS_MAX {
             match self.http.ask(call).await {
@@ -234,13 +234,13 @@ impl Remote {
         self.http.ask(call).await
     }
 
-    fn body(&self, body: &impl Serialize) -> Result<Bytes, RemoteError> {
+    pub(super) fn body(&self, body: &impl Serialize) -> Result<Bytes, RemoteError> {
         serde_json::to_vec(body)
             .map(Bytes::from)
             .map_err(|error| RemoteError::Setting(format!("the pipe file cannot be sent as JSON ({error})")))
     }
 
-    fn parse<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, RemoteError> {
+    pub(super) fn parse<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, RemoteError> {
         serde_json::from_slice(&answer.body).map_err(|error| self.http.foreign(error.to_string()))
     }
 

@@ -62,6 +62,23 @@ impl RemoteError {
         }
     }
 
+    /// What went wrong in a word, for scripts: the code of the problem details where the service gave some.
+    pub(crate) fn code(&self) -> &str {
+        match self {
+            RemoteError::Setting(_) => "wrong_setting",
+            RemoteError::Unreachable { .. } => "unreachable",
+            RemoteError::Tls { .. } => "no_tls",
+            RemoteError::NoHttp(_) => "no_http",
+            RemoteError::Lost { .. } => "connection_lost",
+            RemoteError::TimedOut { .. } => "no_answer",
+            RemoteError::TooLong { .. } => "answer_too_long",
+            RemoteError::Foreign { .. } => "no_service",
+            RemoteError::NoMetrics { .. } => "no_metrics",
+            RemoteError::Refused(problem) => &problem.code,
+            RemoteError::NoPipe { .. } => "no_such_pipe",
+        }
+    }
+
     /// Whether the same call may do better in a moment: it got no answer, or the service's store gave none.
     pub(super) fn may_pass(&self) -> bool {
         match self {

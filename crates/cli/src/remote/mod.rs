@@ -9,6 +9,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod tokens;
 mod view;
 
 pub(crate) use address::ServerUrl;

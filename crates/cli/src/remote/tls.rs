@@ -76,6 +76,10 @@ pub(super) fn problem(error: &rustls::Error) -> (String, &'static str) {
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
                 "its certificate is for another host name; write the name that it was made for"
             }
+            Certificate::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+                "its certificate says that it is an authority's (`CA:TRUE`), as `openssl req -x509` makes them; make one with \
+                 `-addext basicConstraints=critical,CA:FALSE`, or have an authority sign one"
+            }
             _ => "its certificate is not valid",
         },
         Error::InvalidMessage(_) => "what answers there speaks no TLS; check the port, or write http://",

@@ -8,8 +8,13 @@ use super::send;
 use super::wait::{Until, stay, words};
 use crate::args::CreateArgs;
 use crate::exit::Exit;
-use crate::remote::Remote;
+use crate::remote::{PipeView, Remote};
 use crate::ui::{Ui, shown_lines};
+
+/// How the pipe stands. What is to rest has a first stage as others do, until the supervisor has come to it.
+fn now(pipe: &PipeView) -> String {
+    if pipe.wanted == "paused" { "defined, to rest until it is resumed".to_owned() } else { words(pipe) }
+}
 
 pub(super) async fn run(remote: &Remote, args: &CreateArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     let sent = send::read(&args.sent)?;
@@ -27,7 +32,7 @@ pub(super) async fn run(remote: &Remote, args: &CreateArgs, ui: &Ui) -> Result<E
     if ui.json() {
         ui.document(&pipe.document)?;
     } else {
-        ui.line(&shown_lines(&format!("{} ({}): {}", pipe.view.name, pipe.view.id, words(&pipe.view))))?;
+        ui.line(&shown_lines(&format!("{} ({}): {}", pipe.view.name, pipe.view.id, now(&pipe.view))))?;
     }
     Ok(ExitCode::SUCCESS)
 }

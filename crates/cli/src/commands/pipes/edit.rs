@@ -2,14 +2,15 @@
 
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use housepipe_runtime::Document;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use similar::TextDiff;
 
-use super::must_be_asked;
 use super::send::{self, Sent};
 use super::wait::words;
+use super::{must_be_asked, revision};
 use crate::args::EditArgs;
 use crate::exit::Exit;
 use crate::remote::{Remote, Shown};
@@ -33,7 +34,16 @@ struct Edited<'a> {
 pub(super) async fn run(remote: &Remote, args: &EditArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     must_be_asked(args.yes || args.dry_run, "the pipe is to be edited", ui)?;
     let sent = send::read(&args.sent)?;
+    let made_from = revision::of_file(&args.sent.file)?;
     let pipe = remote.find(&sent.name).await?;
+    if let Some(made_from) = made_from.filter(|revision| *revision != pipe.view.revision) {
+        return Err(Exit::failed(anyhow!(
+            "the file was made from revision {made_from} of the pipe, which is at revision {} by now; take `housepipe pipes file {}` anew, or \
+             remove the file's first line to write over what others have changed",
+            pipe.view.revision,
+            sent.name
+        )));
+    }
     let diff = diff(pipe.pipe_file()?.as_ref(), &sent)?;
     if !ui.json() {
         show(&diff, &sent, ui)?;

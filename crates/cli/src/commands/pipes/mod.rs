@@ -7,6 +7,7 @@ mod edit;
 mod events;
 mod look;
 mod remove;
+mod revision;
 mod send;
 mod wait;
 
