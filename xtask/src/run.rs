@@ -80,28 +80,33 @@ pub(crate) fn binary_with_failpoints() -> anyhow::Result<PathBuf> {
 
 /// The same out of the build of the tests, for a run of all of them: a second release build would take minutes, and only to be killed.
 pub(crate) fn test_binary_with_failpoints() -> anyhow::Result<PathBuf> {
+    built_with_tests("housepipe")
+}
+
+/// A binary out of the build of the tests, and where it is.
+fn built_with_tests(name: &str) -> anyhow::Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--locked", "--workspace", "--all-features", "--exclude", "housepipe-fuzz"]);
     // With a test among them the dependencies are those that all tests have.
-    build.args(["--bin", "housepipe", "--test", "e2e"]);
-    built(build)
+    build.args(["--bin", name, "--test", "e2e"]);
+    built(build, name)
 }
 
 fn build_binary(more: &[&str]) -> anyhow::Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--release", "--locked", "--package", "housepipe", "--bin", "housepipe"]).args(more);
-    built(build)
+    built(build, "housepipe")
 }
 
-/// Where the binary is that `build` builds.
-fn built(mut build: Command) -> anyhow::Result<PathBuf> {
+/// Where the binary `name` is that `build` builds.
+fn built(mut build: Command, name: &str) -> anyhow::Result<PathBuf> {
     // Cargo alone knows where its output goes, by an environment variable, a configuration file or neither.
     build.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped()).stderr(Stdio::inherit());
     let output = build.output().with_context(|| format!("cannot run {:?}", build.get_program()))?;
     if !output.status.success() {
         bail!("{} ended with {}", show(&build), output.status);
     }
-    executable(&String::from_utf8_lossy(&output.stdout), "housepipe")
+    executable(&String::from_utf8_lossy(&output.stdout), name)
         .with_context(|| format!("{} told of no executable", show(&build)))
 }
 
@@ -146,9 +151,9 @@ pub(crate) fn faults(args: &[String]) -> anyhow::Result<()> {
 /// The same with a binary that has failpoints.
 pub(crate) fn faults_with(with_failpoints: &Path, args: &[String]) -> anyhow::Result<()> {
     let binary = release_binary()?;
-    let mut command = cargo();
+    let mut command = Command::new(built_with_tests("faults")?);
     command
-        .args(["run", "--locked", "--quiet", "--package", "housepipe-tests", "--bin", "faults", "--"])
+        .current_dir(root())
         .args(args)
         .env("HOUSEPIPE_BINARY", binary)
         .env("HOUSEPIPE_FAILPOINTS_BINARY", with_failpoints);

@@ -7,12 +7,16 @@ use housepipe_runtime::Snapshot;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::numbers::{bytes, count, rate, seconds};
+use super::text::shown;
 
 /// Time between two log lines where no terminal shows the progress.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// The rate shown is the mean over this time, about: longer than two batches of a slow topic take by default.
 const RATE_WINDOW: Duration = Duration::from_secs(12);
+
+/// Characters before the first line: the spinner, and a blank.
+const SPINNER_WIDTH: usize = 2;
 
 pub(crate) struct PipeDisplay {
     bar: Option<ProgressBar>,
@@ -37,7 +41,8 @@ impl PipeDisplay {
         let now = Instant::now();
         let per_second = self.loaded.at(now, snapshot.counters.loaded);
         if let Some(bar) = &self.bar {
-            bar.set_message(text(snapshot, per_second));
+            let size = terminal_size::terminal_size_of(std::io::stderr());
+            bar.set_message(fitted(&text(snapshot, per_second), size.map(|(width, _)| usize::from(width.0))));
             bar.tick();
         } else if now.duration_since(self.logged) >= LOG_EVERY {
             self.logged = now;
@@ -99,6 +104,14 @@ impl Rate {
         let gained = total.saturating_sub(first.1) as f64;
         if elapsed > 0.0 { gained / elapsed } else { 0.0 }
     }
+}
+
+/// The lines of `text`, each on one line of a terminal that is so wide: one that wraps would be left there when the next is drawn. What is
+/// in a reason may come from elsewhere.
+fn fitted(text: &str, width: Option<usize>) -> String {
+    let width = width.map_or(usize::MAX, |width| width.saturating_sub(SPINNER_WIDTH + 1));
+    let lines: Vec<String> = text.split('\n').map(|line| shown(line, width)).collect();
+    lines.join("\n")
 }
 
 fn text(snapshot: &Snapshot, per_second: f64) -> String {
@@ -170,6 +183,13 @@ mod tests {
                 assert!((rate - 20_000.0).abs() < 1.0, "behind {pause} s: {behind:?}");
             }
         }
+    }
+
+    #[test]
+    fn no_line_is_longer_than_the_terminal_or_acts_on_it() {
+        assert_eq!(fitted("0123456789\n  0123", Some(10)), "0123456…\n  0123");
+        assert_eq!(fitted("a\u{1b}[2J\nb", None), "a\\u{1b}[2J\nb");
+        assert_eq!(fitted("abc", Some(0)), "…");
     }
 
     #[test]
