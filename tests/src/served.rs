@@ -19,7 +19,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(60);
 const KEY: &str = "a key that is long enough for a test";
 
 /// The session timeout of its pipes, in seconds: how long Kafka waits for one that was killed.
-const SESSION_S: &str = "6";
+pub const SESSION_S: &str = "6";
 
 /// A service with a state of its own, or one that others share.
 pub struct Served {

@@ -142,6 +142,32 @@ fn a_start_that_is_killed_at_any_step_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_service_that_is_killed_at_any_step_of_a_set_up_finishes_it_when_it_comes_back() {
+    let stage = Stage::set();
+    for step in ["set_up_table", "set_up_error_table", "set_up_user", "set_up_grants"] {
+        let topic = stage.topic(&format!("served_{step}"), 10);
+        let pipe =
+            document(&stage.pipe(&topic, "  access: only_destination\n").with("delivery: exactly_once"));
+        let user = format!("housepipe_{}", pipe["name"].as_str().unwrap());
+        let mut served = Served::start();
+        served.kill();
+        assert!(served.start_to_die_at(step), "{step}: it comes up");
+        // The answer may be lost with the service; the pipe is not.
+        drop(served.try_call("POST", "/api/v1/pipes", &[], Some(&json!({ "pipe": pipe }))));
+        wait_until(&format!("the service to die, {step}"), || !served.is_running());
+        served.start_again();
+        let pipes = served.call("GET", "/api/v1/pipes", &[], None).expect(200).body;
+        assert_eq!(pipes["pipes"].as_array().map(Vec::len), Some(1), "{step}: {pipes}");
+        served.wait_for_stage(pipes["pipes"][0]["id"].as_str().unwrap(), "running");
+        wait_until(&format!("the records, {step}"), || {
+            stage.rows(&topic) == 10 && stage.rows(&format!("{topic}_clickpipes_error")) == 1
+        });
+        assert!(stage.keeper.knows(&user).unwrap(), "{step}");
+        served.stop();
+    }
+}
+
+#[test]
 fn a_user_of_somebody_else_is_left_alone() {
     let stage = Stage::set();
     let topic = stage.topic("foreign", 10);

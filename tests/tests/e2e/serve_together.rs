@@ -2,10 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use housepipe_tests::{
-    Numbered, Served, document, expect_identity, expect_identity_in, own_postgres, shared_stack, unique,
-    wait_until,
+    Numbered, SESSION_S, Served, document, expect_identity, expect_identity_in, own_postgres, shared_stack,
+    unique, wait_until,
 };
 use serde_json::json;
 
@@ -49,11 +50,13 @@ fn partitions_of_a_killed_service_move_to_the_other_one() {
     }
     wait_until("some records", || once.settled(stack) > 0 && least.settled(stack) > 0);
     first.kill();
+    let killed = Instant::now();
     for numbered in [&mut once, &mut least] {
         numbered.produce(stack, 20_000);
     }
     for id in &ids {
         wait_until("the partitions to move", || reads(&second, id).len() == 4);
+        println!("moved {:.1?} after the kill; the session has {SESSION_S} s", killed.elapsed());
     }
     wait_until("all records", || {
         once.settled(stack) == once.expected() && least.verdict(stack).is_complete()
