@@ -29,7 +29,8 @@ pub(crate) use metrics::{METRICS_OF_SERVE, MetricsListen};
 pub(crate) use new::NewArgs;
 pub(crate) use offsets::{OffsetsCommand, OffsetsSetArgs, OffsetsShowArgs};
 pub(crate) use pipes::{
-    CreateArgs, EditArgs, EventsArgs, PipesArgs, PipesCommand, RemoveArgs, SentFile, TellArgs, WaitArgs,
+    CreateArgs, EditArgs, EventsArgs, PipeErrorsArgs, PipeErrorsFilter, PipeReplayArgs, PipesArgs,
+    PipesCommand, RemoveArgs, SentFile, TellArgs, WaitArgs,
 };
 pub(crate) use preview::PreviewArgs;
 pub(crate) use remote::ServerArgs;

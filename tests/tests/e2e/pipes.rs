@@ -192,6 +192,45 @@ fn a_pipe_lives_by_commands() {
 }
 
 #[test]
+fn errors_are_looked_at_and_replayed_by_commands() {
+    let stack = shared_stack();
+    let topic = unique("mended");
+    let name = topic.replace('_', "-");
+    let service = Service::start();
+    let pipe = pipe(stack, &topic);
+    service.pipes(&["create", "pipe.yaml", "--wait"], Some(&pipe)).expect_success();
+    let none = service.pipes(&["errors", &name], None).expect_success();
+    assert!(text(&none).starts_with("No such errors in `"), "{}", text(&none));
+    // ClickHouse itself would take a leading zero.
+    produce(stack, &topic, 2, ["{\"id\":1}", "{\"id\":03}", "{\"id\":-1}"].map(str::to_owned));
+    wait_until("the rejects", || {
+        let summary = service.pipes(&["errors", &name, "--summary", "--json"], None).expect_success().json();
+        summary["groups"].as_array().map(Vec::len) == Some(2)
+    });
+    let groups = text(&service.pipes(&["errors", &name, "--summary"], None).expect_success());
+    assert!(groups.contains("1 × invalid_json") && groups.contains("column id"), "{groups}");
+    let listed =
+        text(&service.pipes(&["errors", &name, "--column", "id", "--since", "1h"], None).expect_success());
+    assert!(listed.contains("{\"id\":-1}") && listed.contains("out_of_range"), "{listed}");
+    let wrong = service.pipes(&["errors", &name, "--since", "yesterday", "--json"], None);
+    assert_eq!(
+        (wrong.code, wrong.json()["code"].as_str()),
+        (Some(1), Some("invalid_request")),
+        "{}",
+        wrong.stderr
+    );
+
+    let lenient = pipe.with("semantics: clickhouse");
+    service.pipes(&["edit", "pipe.yaml", "--yes"], Some(&lenient)).expect_success();
+    let dry = text(&service.pipes(&["replay", &name, "--dry-run"], None).expect_success());
+    assert!(dry.contains("examined 2 = would be loaded 1 + still refused 1"), "{dry}");
+    let done =
+        service.pipes(&["replay", &name, "--code", "invalid_json", "--json"], None).expect_success().json();
+    assert_eq!((&done["loaded"], &done["refused"]), (&1.into(), &0.into()), "{done}");
+    assert_eq!(query_number(stack, &format!("SELECT count() FROM {topic} WHERE id IN (1, 3)")), 2);
+}
+
+#[test]
 fn tokens_are_made_and_forgotten_by_commands() {
     let service = Service::start();
     let tokens = |token: &str, arguments: &[&str]| {

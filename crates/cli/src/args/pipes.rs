@@ -65,6 +65,22 @@ pub(crate) enum PipesCommand {
         after_help = "Examples:\n  housepipe pipes events clicks\n  housepipe pipes events --follow --json | jq -r 'select(.kind == \"stage\") | .reason'\n  housepipe pipes events --after 1200 --follow"
     )]
     Events(EventsArgs),
+    /// Show the newest errors of a pipe, or with --summary what kinds of them there are.
+    ///
+    /// What `housepipe errors list` shows of a pipe file, without its passwords: the service has them. It takes the role of an
+    /// operator, since errors show what is in records. Records that a replay has loaded are left out, unless --all is given.
+    #[command(
+        after_help = "Examples:\n  housepipe pipes errors clicks --summary\n  housepipe pipes errors clicks --code invalid_number --column price --since 2h"
+    )]
+    Errors(PipeErrorsArgs),
+    /// Load records of a pipe's error table that the pipe accepts by now, each once.
+    ///
+    /// Mend the pipe or the table first. Those that are still refused stay where they are. The replay goes on in the service
+    /// where this command is ended; the pipe's events tell what has come of it. Exit code 1 where it did not come to its end.
+    #[command(
+        after_help = "Examples:\n  housepipe pipes replay clicks --dry-run\n  housepipe pipes replay clicks --code invalid_number --column price"
+    )]
+    Replay(PipeReplayArgs),
 }
 
 #[derive(Debug, Args)]
@@ -72,6 +88,76 @@ pub(crate) struct PipeArg {
     /// The pipe's name, or its id.
     #[arg(value_name = "PIPE")]
     pub(crate) pipe: String,
+}
+
+/// Which errors are meant. Times are the service's to read.
+#[derive(Debug, Args)]
+pub(crate) struct PipeErrorsFilter {
+    /// Only errors from this time on: RFC 3339, or how long ago, such as 30m, 2h or 7d.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+
+    /// Only errors before this time, written in the same way.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+
+    /// Only errors for which this expression over the columns of the error table is true.
+    #[arg(long = "where", value_name = "EXPRESSION")]
+    pub(crate) condition: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PipeErrorsArgs {
+    #[command(flatten)]
+    pub(crate) pipe: PipeArg,
+
+    /// Only errors with this code.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) code: Option<String>,
+
+    /// Only errors at this column.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) column: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) filter: PipeErrorsFilter,
+
+    /// How many errors, or groups of errors, at most.
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub(crate) limit: u32,
+
+    /// Count errors by code, column and the shape of their message.
+    #[arg(long)]
+    pub(crate) summary: bool,
+
+    /// Also records that a replay has loaded.
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PipeReplayArgs {
+    #[command(flatten)]
+    pub(crate) pipe: PipeArg,
+
+    /// Only errors with this code; may be given several times.
+    #[arg(long = "code", value_name = "CODE")]
+    pub(crate) codes: Vec<String>,
+
+    /// Only errors at this column; may be given several times.
+    #[arg(long = "column", value_name = "COLUMN")]
+    pub(crate) columns: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) filter: PipeErrorsFilter,
+
+    /// How many records to load, at most.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+
+    /// Say what would be loaded and what not, and write nothing. What ClickHouse itself would refuse is not known then.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

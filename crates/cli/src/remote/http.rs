@@ -57,6 +57,7 @@ impl Call {
 /// What is answered.
 #[derive(Debug)]
 pub(super) struct Answer {
+    pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
@@ -99,7 +100,7 @@ impl Http {
             let response = self.begin(call).await?;
             let (head, body) = response.into_parts();
             let body = self.read(body, ANSWER_BYTES_MAX).await?;
-            Ok(Answer { headers: head.headers, body })
+            Ok(Answer { status: head.status, headers: head.headers, body })
         };
         self.in_time(exchange).await
     }

@@ -3,6 +3,7 @@
 mod address;
 mod calls;
 mod error;
+mod errors;
 mod http;
 mod problem;
 mod stream;
@@ -11,10 +12,12 @@ mod tests;
 mod tls;
 mod tokens;
 mod view;
+mod work;
 
 pub(crate) use address::ServerUrl;
 pub(crate) use calls::{Remote, Shown};
 pub(crate) use error::RemoteError;
+pub(crate) use errors::Replay;
 pub(crate) use stream::Happening;
 #[cfg(test)]
 pub(crate) use view::Counters;

@@ -1,7 +1,7 @@
 //! What stands in the error table.
 
 use housepipe_ch_sink::{ErrorFilter, ErrorGroup, ListedError, RowKind};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::ErrorsError;
 use super::open::{check_condition, errors_of};
@@ -45,7 +45,7 @@ impl ErrorQuery {
 }
 
 /// The newest errors of a pipe.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ErrorList {
     /// The pipe's name.
     pub pipe: String,
@@ -56,7 +56,7 @@ pub struct ErrorList {
 }
 
 /// The errors of a pipe in groups.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorSummary {
     /// The pipe's name.

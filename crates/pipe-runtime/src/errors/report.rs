@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use housepipe_ch_sink::KeptRecord;
 use housepipe_transform::Plan;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::encode::is_cut;
 
 /// Records that are refused as before, with the same code at the same column.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StillRefused {
     /// The code.
@@ -23,7 +23,7 @@ pub struct StillRefused {
 }
 
 /// Records that the error table does not keep whole; they can only be read from Kafka again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NotReplayable {
     /// Only a part was kept of what the columns ask for, because value, key or headers are too long, or, where a column is
@@ -35,7 +35,7 @@ pub struct NotReplayable {
 
 /// What a replay did. `examined = loadable + refused by the columns + not replayable`, and, unless it is a dry run,
 /// `loadable = loaded + refused by ClickHouse`.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReplayReport {
     /// The pipe's name.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use housepipe_runtime::{
-    ErrorGroup, ErrorQuery, ListedError, PipeFile, RowKind, list_errors, summarize_errors,
+    ErrorGroup, ErrorQuery, ErrorSummary, ListedError, PipeFile, RowKind, list_errors, summarize_errors,
 };
 
 use super::{exit, query};
@@ -36,12 +36,7 @@ pub(crate) async fn run(args: ErrorsListArgs, ui: &Ui) -> Result<ExitCode, Exit>
             ui.document(&summary)?;
             return Ok(ExitCode::SUCCESS);
         }
-        if summary.groups.is_empty() {
-            ui.line(&nothing(&summary.error_table))?;
-        }
-        for group in &summary.groups {
-            show_group(group, ui)?;
-        }
+        show_summary(&summary, ui)?;
         return Ok(ExitCode::SUCCESS);
     }
     let raw_bytes = if ui.json() { RAW_BYTES_JSON } else { RAW_BYTES_SHOWN };
@@ -50,16 +45,35 @@ pub(crate) async fn run(args: ErrorsListArgs, ui: &Ui) -> Result<ExitCode, Exit>
         ui.document(&list)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if list.errors.is_empty() {
-        ui.line(&nothing(&list.error_table))?;
+    show_errors(&list.error_table, &list.errors, list.errors.len() == args.limit as usize, ui)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows errors of a table, for people.
+pub(crate) fn show_errors(
+    table: &str,
+    errors: &[ListedError],
+    may_have_more: bool,
+    ui: &Ui,
+) -> std::io::Result<()> {
+    if errors.is_empty() {
+        ui.line(&nothing(table))?;
     }
-    for error in &list.errors {
+    for error in errors {
         show(error, ui)?;
     }
-    if list.errors.len() == args.limit as usize {
+    if may_have_more {
         ui.note("There may be more; --limit shows them, --summary counts them.");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
+}
+
+/// Shows groups of errors, for people.
+pub(crate) fn show_summary(summary: &ErrorSummary, ui: &Ui) -> std::io::Result<()> {
+    if summary.groups.is_empty() {
+        ui.line(&nothing(&summary.error_table))?;
+    }
+    summary.groups.iter().try_for_each(|group| show_group(group, ui))
 }
 
 fn nothing(table: &str) -> String {

@@ -57,7 +57,7 @@ async fn settle(file: &PipeFile, token: &str, found: Settled, ui: &Ui) -> Result
     Ok(ExitCode::SUCCESS)
 }
 
-fn first_line(report: &ReplayReport) -> String {
+pub(crate) fn first_line(report: &ReplayReport) -> String {
     let (loaded, word) = match report.dry_run {
         true => (report.loadable, "would be loaded"),
         false => (report.loaded, "loaded"),
@@ -73,7 +73,7 @@ fn first_line(report: &ReplayReport) -> String {
     )
 }
 
-fn show(report: &ReplayReport, ui: &Ui) -> std::io::Result<()> {
+pub(crate) fn show(report: &ReplayReport, ui: &Ui) -> std::io::Result<()> {
     ui.line(&first_line(report))?;
     if report.finished > 0 {
         ui.line(&format!(

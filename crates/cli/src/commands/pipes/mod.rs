@@ -4,6 +4,7 @@ mod change;
 mod connect;
 mod create;
 mod edit;
+mod errors;
 mod events;
 mod look;
 mod remove;
@@ -44,6 +45,8 @@ pub(crate) async fn run(args: PipesArgs, ui: &Ui) -> Result<ExitCode, Exit> {
         PipesCommand::Pause(args) => change::pause(&remote, &args, ui).await,
         PipesCommand::Resume(args) => change::resume(&remote, &args, ui).await,
         PipesCommand::Remove(args) => remove::run(&remote, &args, ui).await,
+        PipesCommand::Errors(args) => errors::list(&remote, &args, ui).await,
+        PipesCommand::Replay(args) => errors::replay(&remote, &args, ui).await,
         PipesCommand::Events(args) => events::run(&remote, &args, ui).await,
     }
 }
