@@ -16,6 +16,12 @@ const SPARE_BYTES_MAX: usize = 16 << 20;
 /// Memory that a reject or one of its headers needs besides its text, in bytes, generously.
 const REJECT_BYTES: usize = 512;
 
+/// Memory that a row needs besides its bytes, in bytes: where it ends, and the offset of its record.
+const ROW_BYTES: usize = size_of::<usize>() + size_of::<i64>();
+
+/// Memory of a timestamp, in bytes.
+const STAMP_BYTES: usize = size_of::<Stamp>();
+
 /// Rows one behind the other whose records have the same timestamp: at high rates there are many in a millisecond.
 #[derive(Debug, Clone, Copy)]
 struct Stamp {
@@ -42,7 +48,8 @@ pub(super) struct BatchBuilder {
     runs: Vec<(usize, PartitionId)>,
     spans: Vec<Span>,
     rejects: Vec<ErrorRow>,
-    reject_bytes: usize,
+    /// Memory of all that is beside the encoded rows, in bytes: what is known of each row, and the rejects.
+    beside_bytes: usize,
     opened_at: Option<Instant>,
 }
 
@@ -79,19 +86,23 @@ impl BatchBuilder {
         &self.rejects
     }
 
-    /// Memory that counts against the batch's limit: encoded rows and kept raw bytes of rejects.
+    /// Memory that counts against the batch's limit, in bytes: encoded rows, what is known of each, and kept raw bytes of rejects.
     pub(super) fn bytes(&self) -> usize {
-        self.body.len() + self.reject_bytes
+        self.body.len() + self.beside_bytes
     }
 
-    /// Memory of the rejects, in bytes.
-    pub(super) fn reject_bytes(&self) -> usize {
-        self.reject_bytes
+    /// The part of it that is beside the encoded rows.
+    pub(super) fn beside_bytes(&self) -> usize {
+        self.beside_bytes
     }
 
-    /// Memory that it holds for rows, used or not, and for rejects, in bytes.
+    /// Memory that it holds, used or not, in bytes.
     pub(super) fn held_bytes(&self) -> usize {
-        self.body.capacity() + self.reject_bytes
+        let of_rows = self.row_ends.len() * ROW_BYTES + self.stamps.len() * STAMP_BYTES;
+        let room = self.row_ends.capacity() * size_of::<usize>()
+            + self.row_offsets.capacity() * size_of::<i64>()
+            + self.stamps.capacity() * STAMP_BYTES;
+        self.body.capacity() + self.beside_bytes - of_rows + room
     }
 
     /// When its first record came in.
@@ -123,7 +134,9 @@ impl BatchBuilder {
         let at_ms = timestamp_ms.map_or(NO_TIMESTAMP, |at_ms| at_ms.max(NO_TIMESTAMP));
         if self.stamps.last().is_none_or(|stamp| stamp.at_ms != at_ms) {
             self.stamps.push(Stamp { first_row: self.row_ends.len(), at_ms });
+            self.beside_bytes += STAMP_BYTES;
         }
+        self.beside_bytes += ROW_BYTES;
         self.row_ends.push(end);
         self.row_offsets.push(offset.0);
     }
@@ -132,7 +145,7 @@ impl BatchBuilder {
     pub(super) fn reject(&mut self, row: ErrorRow) {
         let headers: usize =
             row.headers.iter().map(|(name, value)| name.len() + value.len() + REJECT_BYTES).sum();
-        self.reject_bytes += REJECT_BYTES
+        self.beside_bytes += REJECT_BYTES
             + row.raw_message.len()
             + row.key.as_ref().map_or(0, Vec::len)
             + row.message.len()
@@ -365,6 +378,24 @@ mod tests {
         assert_eq!(sealed.origin(1), (a, Offset(6)));
         assert_eq!(sealed.origin(2), (b, Offset(0)));
         assert_eq!(sealed.origin(3), (a, Offset(9)));
+    }
+
+    #[test]
+    fn what_is_known_of_each_row_counts() {
+        let mut builder = BatchBuilder::default();
+        for offset in 0..1_000_i64 {
+            builder.body.push(b'x');
+            // Ten rows of each timestamp.
+            builder.row_encoded(builder.body.len(), Offset(offset), Some(offset / 10));
+        }
+        assert_eq!(builder.bytes(), 1_000 + 1_000 * 16 + 100 * 16);
+        assert_eq!(builder.beside_bytes(), builder.bytes() - builder.body.len());
+        let reserved = builder.held_bytes();
+        assert!(reserved >= builder.bytes(), "{reserved}");
+        builder.reject(ErrorRow::record("p", "t", 0, 1_000, "c"));
+        assert_eq!(builder.held_bytes() - reserved, REJECT_BYTES);
+        let back = builder.seal(BatchId(1)).into_buffers(1 << 20);
+        assert_eq!((back.bytes(), back.held_bytes()), (0, reserved), "the room stays, and is held");
     }
 
     #[test]

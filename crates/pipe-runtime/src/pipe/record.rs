@@ -139,7 +139,7 @@ fn encode_values(
                 builder.reject(row);
             }
         }
-        match rows_end + builder.reject_bytes() >= bytes_max {
+        match rows_end + builder.beside_bytes() >= bytes_max {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }

@@ -232,7 +232,7 @@ impl Default for ErrorTableSpec {
 pub struct BatchLimits {
     /// Rows of a batch, at most; up to [`BatchLimits::ROWS_MOST`].
     pub rows_max: usize,
-    /// Encoded bytes of a batch at which it is closed; up to [`BatchLimits::BYTES_MOST`].
+    /// Bytes of a batch at which it is closed: of its encoded rows, with 16 to 32 for each beside them. Up to [`BatchLimits::BYTES_MOST`].
     pub bytes_max: usize,
     /// Time a record waits for its batch to fill, at most, in milliseconds.
     pub wait_max_ms: u64,
