@@ -9,6 +9,8 @@ mod leave;
 mod measure;
 mod own_user;
 mod tell;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -165,6 +167,11 @@ impl Service {
         actor: &str,
     ) -> Result<PipeView, ServiceError> {
         let (pipe, secrets) = self.inner.store.pipe_with_secrets(id).await?;
+        if pipe.revision != revision {
+            // What may be kept is judged by this revision, and the store takes the edit of this one alone: by another one's document a secret
+            // could be sent where it was never given for.
+            return Err(StoreError::Changed(pipe.revision).into());
+        }
         // Those that do not open cannot be kept, and have to be sent.
         let secrets = secrets.unwrap_or_default();
         let mut document = document;
