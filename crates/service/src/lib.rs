@@ -7,6 +7,8 @@ mod seal;
 mod server;
 mod service;
 mod store;
+#[cfg(test)]
+mod testing;
 mod watch;
 mod within;
 mod work;

@@ -9,12 +9,14 @@ mod leave;
 mod measure;
 mod own_user;
 mod tell;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use housepipe_runtime::{
-    Document, PipeFile, PipeFileError, PipeStatus, Problem, Supervisor, SupervisorOptions, TakenApart,
+    Document, PipeFile, PipeFileError, PipeStatus, Problem, Supervisor, SupervisorOptions,
 };
 use tokio::task::JoinHandle;
 
@@ -165,6 +167,11 @@ impl Service {
         actor: &str,
     ) -> Result<PipeView, ServiceError> {
         let (pipe, secrets) = self.inner.store.pipe_with_secrets(id).await?;
+        if pipe.revision != revision {
+            // What may be kept is judged by this revision, and the store takes the edit of this one alone: by another one's document a secret
+            // could be sent where it was never given for.
+            return Err(StoreError::Changed(pipe.revision).into());
+        }
         // Those that do not open cannot be kept, and have to be sent.
         let secrets = secrets.unwrap_or_default();
         let mut document = document;
@@ -174,9 +181,7 @@ impl Service {
         if wanted != pipe.name {
             return Err(ServiceError::Renamed { name: pipe.name, wanted });
         }
-        if let Ok(before) = &pipe.document {
-            may_keep(before, &apart)?;
-        }
+        may_keep(&pipe.document, &apart.document, &apart.kept)?;
         let edit = Edit {
             consumer: Consumer::of(&apart.file),
             document: apart.document,
@@ -277,18 +282,32 @@ impl Drop for Service {
     }
 }
 
-/// Refuses to send a secret that is kept to a place that it was not given for: whoever edits a pipe need not know its secrets.
-fn may_keep(before: &Document, edit: &TakenApart) -> Result<(), PipeFileError> {
-    let elsewhere: Vec<&str> =
-        BLOCKS.into_iter().filter(|block| before.way(block) != edit.document.way(block)).collect();
-    let problems: Vec<Problem> = edit
-        .kept
+/// Refuses to send a secret that is kept to a place that it was not given for: whoever edits a pipe need not know its secrets. `sent` is the
+/// whole document as it came, with references in place of its secrets, of which those at the paths `kept` stand for what is kept.
+fn may_keep(
+    before: &Result<Document, String>,
+    sent: &Document,
+    kept: &[String],
+) -> Result<(), PipeFileError> {
+    let elsewhere = |block: &str| match before {
+        Ok(before) => before.way(block) != sent.way(block),
+        // Where it was given for is not known.
+        Err(_) => true,
+    };
+    let elsewhere: Vec<&str> = BLOCKS.into_iter().filter(|block| elsewhere(block)).collect();
+    let why = match before {
+        Ok(_) => "it was kept for another address or login",
+        Err(_) => {
+            "the pipe file cannot be read as it is stored, and so it is not known what the secret was kept for"
+        }
+    };
+    let problems: Vec<Problem> = kept
         .iter()
         .filter(|path| elsewhere.iter().any(|block| path.split('.').next() == Some(block)))
         .map(|path| Problem {
             line: 0,
             key: path.clone(),
-            message: "it was kept for another address or login".to_owned(),
+            message: why.to_owned(),
             mend: Some("send the secret itself".to_owned()),
         })
         .collect();

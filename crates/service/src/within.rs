@@ -111,6 +111,27 @@ impl Surroundings for WithoutSecrets<'_> {
     }
 }
 
+/// Addresses outside of the link-local ranges at which clouds answer a machine about itself.
+const METADATA_V4: [Ipv4Addr; 3] = [
+    // Alibaba Cloud.
+    Ipv4Addr::new(100, 100, 100, 200),
+    // Azure, the agent of its machines.
+    Ipv4Addr::new(168, 63, 129, 16),
+    // Oracle Cloud.
+    Ipv4Addr::new(192, 0, 0, 192),
+];
+
+/// The same in IPv6, as the beginning of addresses and how many bits of it.
+const METADATA_V6: [(Ipv6Addr, u32); 2] = [
+    // AWS: metadata at `::254`, DNS and time beside it, and the credentials of pods at `::23`.
+    (Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32),
+    // Google Cloud.
+    (Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254), 128),
+];
+
+/// NAT64 leads from these 96 bits to the IPv4 address behind them (RFC 6052).
+const NAT64: (Ipv6Addr, u32) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
+
 /// Whether an address means something else on each machine, and so is nobody's server: where clouds keep a machine's credentials.
 pub(crate) fn is_of_the_machine_alone(address: IpAddr) -> bool {
     match address {
@@ -119,15 +140,24 @@ pub(crate) fn is_of_the_machine_alone(address: IpAddr) -> bool {
                 || address.is_unspecified()
                 || address.is_multicast()
                 || address == Ipv4Addr::BROADCAST
+                || METADATA_V4.contains(&address)
+        }
+        IpAddr::V6(address) if begins_with(address, NAT64) => {
+            let [.., a, b, c, d] = address.octets();
+            is_of_the_machine_alone(Ipv4Addr::new(a, b, c, d).into())
         }
         IpAddr::V6(address) => {
-            let metadata: [Ipv6Addr; 1] = [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)];
             address.is_unicast_link_local()
                 || address.is_unspecified()
                 || address.is_multicast()
-                || metadata.contains(&address)
+                || METADATA_V6.into_iter().any(|range| begins_with(address, range))
         }
     }
+}
+
+fn begins_with(address: Ipv6Addr, (start, bits): (Ipv6Addr, u32)) -> bool {
+    let differ = address.to_bits() ^ start.to_bits();
+    differ.leading_zeros() >= bits
 }
 
 #[cfg(test)]
@@ -183,13 +213,31 @@ mod tests {
             "[fe80::1]",
             "[::ffff:169.254.169.254]",
             "[fd00:ec2::254]",
+            "[fd00:ec2::23]",
+            "[fd00:ec2:ffff::1]",
+            "[fd20:ce::254]",
+            "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
+            "[64:ff9b::169.254.169.254]",
+            "[64:ff9b::a83f:8110]",
             "0.0.0.0",
             "metadata.google.internal",
             "METADATA.google.internal.",
         ] {
             assert!(within.allows_host(host).is_err(), "{host}");
         }
-        for host in ["localhost", "127.0.0.1", "[::1]", "10.1.2.3", "broker.example.com", "[fd00::7]"] {
+        for host in [
+            "localhost",
+            "127.0.0.1",
+            "[::1]",
+            "10.1.2.3",
+            "broker.example.com",
+            "[fd00::7]",
+            "[fd00:ec3::23]",
+            "[fd20:ce::255]",
+            "[64:ff9b::10.1.2.3]",
+        ] {
             assert!(within.allows_host(host).is_ok(), "{host}");
         }
     }

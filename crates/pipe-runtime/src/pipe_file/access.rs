@@ -7,11 +7,11 @@
 //! access: only_destination      # or full, or { role: loaders }
 //! ```
 
-use super::Problem;
 use super::fields::{Fields, Located};
-use super::suggest::nearest;
+use super::suggest::{cut, nearest};
 use super::types::{AccessSpec, SetUpSpec};
 use super::yaml::Value;
+use super::{Problem, WORD_LETTERS_MAX};
 
 /// Words for `access:` beside a role.
 const WORDS: [(&str, AccessSpec); 2] =
@@ -46,7 +46,7 @@ pub(super) fn access(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<Ac
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("one of: {}, {{ role: NAME }}", words.join(", ")),
     };
-    problems.push(at.problem(format!("`{text}` is not a choice here")).mend(mend));
+    problems.push(at.problem(format!("`{}` is not a choice here", cut(&text, WORD_LETTERS_MAX))).mend(mend));
     None
 }
 

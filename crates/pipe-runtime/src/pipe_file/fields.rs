@@ -3,10 +3,10 @@
 use housepipe_kafka_source::Pem;
 use secrecy::SecretString;
 
-use super::suggest::nearest;
+use super::suggest::{cut, nearest};
 use super::surroundings::{Key, Outside};
 use super::yaml::{Entry, Node, Value};
-use super::{Problem, units};
+use super::{PROBLEMS_MAX, Problem, WORD_LETTERS_MAX, units};
 
 /// The keys of one mapping. Whoever reads a key takes it; [`Fields::finish`] reports what nobody took.
 pub(super) struct Fields<'a> {
@@ -72,7 +72,9 @@ impl<'a> Fields<'a> {
 
     /// Reports the keys that nobody took.
     pub(super) fn finish(self, problems: &mut Vec<Problem>) {
-        for (entry, _) in self.entries.iter().filter(|(_, taken)| !taken) {
+        // One more shows that there are more than are told.
+        let room = (PROBLEMS_MAX + 1).saturating_sub(problems.len());
+        for (entry, _) in self.entries.iter().filter(|(_, taken)| !taken).take(room) {
             let path = self.path_of(&entry.key);
             let mend = match nearest(&entry.key, &self.known) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -209,7 +211,9 @@ impl<'a> Located<'a> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("one of: {}", words.join(", ")),
         };
-        problems.push(self.problem(format!("`{text}` is not a choice here")).mend(mend));
+        problems.push(
+            self.problem(format!("`{}` is not a choice here", cut(&text, WORD_LETTERS_MAX))).mend(mend),
+        );
         None
     }
 

@@ -33,6 +33,7 @@ pub use document::{Document, Need, TakenApart};
 pub use draft::PipeDraft;
 pub use preset::{Preset, Vendor};
 pub(crate) use print::{ColumnLines, TableLines, comment, quoted, unwritable};
+use suggest::cut;
 pub use surroundings::{Key, Surroundings, ThisMachine};
 pub use types::{
     AccessSpec, BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec,
@@ -41,6 +42,13 @@ pub use types::{
 
 /// A pipe file may have this many bytes, at most.
 const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// Letters of a key, or of a word of the file, that a problem quotes, at most.
+const WORD_LETTERS_MAX: usize = 100;
+/// Problems that are told of one file, at most.
+const PROBLEMS_MAX: usize = 100;
+/// Letters of a problem's message, or of how to mend it, at most: what others have sent may stand in it.
+const MESSAGE_LETTERS_MAX: usize = 2_000;
 
 impl PipeFile {
     /// Reads and parses the file at `path`.
@@ -107,11 +115,12 @@ pub struct Problem {
 
 impl Problem {
     fn at(line: usize, key: &str, message: impl Into<String>) -> Problem {
-        Problem { line, key: key.to_owned(), message: message.into(), mend: None }
+        let (key, message) = (cut(key, WORD_LETTERS_MAX).into_owned(), message.into());
+        Problem { line, key, message: cut(&message, MESSAGE_LETTERS_MAX).into_owned(), mend: None }
     }
 
     fn mend(mut self, mend: impl Into<String>) -> Problem {
-        self.mend = Some(mend.into());
+        self.mend = Some(cut(&mend.into(), MESSAGE_LETTERS_MAX).into_owned());
         self
     }
 }
@@ -128,6 +137,10 @@ pub struct PipeFileError {
 impl PipeFileError {
     fn of(file: &str, mut problems: Vec<Problem>) -> PipeFileError {
         problems.sort_by_key(|problem| problem.line);
+        if problems.len() > PROBLEMS_MAX {
+            problems.truncate(PROBLEMS_MAX);
+            problems.push(Problem::at(0, "", "there are more problems than these").mend("mend these first"));
+        }
         PipeFileError { file: file.to_owned(), problems }
     }
 }

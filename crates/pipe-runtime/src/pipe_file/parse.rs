@@ -8,14 +8,14 @@ use super::access::{Beside, access, check_own_user, set_up};
 use super::fields::{Fields, Located};
 use super::registry::registry;
 use super::source::{named_texts, source};
-use super::suggest::nearest;
+use super::suggest::{cut, nearest};
 use super::surroundings::{Outside, Surroundings, host_of_url};
 use super::types::{
     BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, ErrorTableSpec, ManagedTable,
     PipeFile, PipeName,
 };
 use super::yaml::{self, Node, Value};
-use super::{Problem, units};
+use super::{Problem, WORD_LETTERS_MAX, units};
 
 /// Letters of a pipe's name, at most.
 const NAME_LENGTH_MAX: usize = 63;
@@ -116,7 +116,8 @@ fn pipe_name(text: &str) -> Result<PipeName, String> {
         Ok(PipeName(text.to_owned()))
     } else {
         Err(format!(
-            "`{text}` is no pipe name: up to {NAME_LENGTH_MAX} of a-z, 0-9, `_` and `-`, starting with a letter or digit"
+            "`{}` is no pipe name: up to {NAME_LENGTH_MAX} of a-z, 0-9, `_` and `-`, starting with a letter or digit",
+            cut(text, WORD_LETTERS_MAX)
         ))
     }
 }
@@ -239,7 +240,8 @@ fn columns(at: &Located<'_>, problems: &mut Vec<Problem>) -> Vec<ColumnSpec> {
 /// Columns as one text, in ClickHouse's words: `id UInt64, tags Array(String)`.
 fn column_text(at: &Located<'_>, problems: &mut Vec<Problem>) -> Vec<ColumnSpec> {
     let parsed = at.parsed(problems, |text| {
-        text.parse::<Columns>().map_err(|error| format!("`{text}` is no list of columns: {error}"))
+        text.parse::<Columns>()
+            .map_err(|error| format!("`{}` is no list of columns: {error}", cut(text, WORD_LETTERS_MAX)))
     });
     let spec = |column: &Column| ColumnSpec {
         name: column.name.clone(),
@@ -253,7 +255,9 @@ fn column(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ColumnSpec> {
     let mut fields = Fields::of(at, problems)?;
     let name = fields.require("name", problems).and_then(|v| v.nonempty(problems));
     let data_type = fields.require("type", problems).and_then(|v| {
-        v.parsed(problems, |text| text.parse().map_err(|e| format!("`{text}` is no ClickHouse type: {e}")))
+        v.parsed(problems, |text| {
+            text.parse().map_err(|e| format!("`{}` is no ClickHouse type: {e}", cut(text, WORD_LETTERS_MAX)))
+        })
     });
     let (from, value) = (fields.take("from"), fields.take("value"));
     if let (Some(_), Some(value)) = (&from, &value) {
@@ -282,7 +286,9 @@ fn filled_by(at: &Located<'_>, text: &str, problems: &mut Vec<Problem>) -> Optio
     } else {
         "write it as a.b[0].c, or _offset for a virtual column".to_owned()
     };
-    problems.push(at.problem(format!("`{text}` is no place in a record: {error}")).mend(mend));
+    problems.push(
+        at.problem(format!("`{}` is no place in a record: {error}", cut(text, WORD_LETTERS_MAX))).mend(mend),
+    );
     None
 }
 

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use housepipe_kafka_source::{Pem, RawSettings, SecretPem, Security, SourceError, Tls};
 
-use super::Problem;
 use super::auth::auth;
 use super::fields::{Fields, Located};
 use super::preset::{Preset, Vendor};
 use super::starts::starts;
+use super::suggest::cut;
 use super::tls::{TlsTexts, tls};
 use super::types::{PipeName, SourceSpec, Starts};
 use super::yaml::Value;
+use super::{Problem, WORD_LETTERS_MAX};
 
 pub(super) fn source(
     at: &Located<'_>,
@@ -73,7 +74,10 @@ fn raw(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<RawSettings> {
         if let Err(error) = settings.insert(&name, value) {
             let reason =
                 if let SourceError::Config { reason, .. } = error { reason } else { error.to_string() };
-            problems.push(at.problem(format!("`{name}` is refused: {reason}")).mend("remove it"));
+            problems.push(
+                at.problem(format!("`{}` is refused: {reason}", cut(&name, WORD_LETTERS_MAX)))
+                    .mend("remove it"),
+            );
         }
     }
     Some(settings)
@@ -132,7 +136,12 @@ fn brokers(text: &str) -> Result<String, String> {
         match port {
             Some((host, Ok(1..)))
                 if !host.is_empty() && !host.contains("://") && !host.contains(char::is_whitespace) => {}
-            _ => return Err(format!("`{broker}` is no broker: write `host:port`, separated by commas")),
+            _ => {
+                return Err(format!(
+                    "`{}` is no broker: write `host:port`, separated by commas",
+                    cut(broker, WORD_LETTERS_MAX)
+                ));
+            }
         }
     }
     Ok(list.join(","))

@@ -13,10 +13,10 @@ use chrono::DateTime;
 use housepipe_kafka_source::{Offset, PartitionId, StartOffset};
 
 use super::fields::{Fields, Located};
-use super::suggest::nearest;
+use super::suggest::{cut, nearest};
 use super::types::Starts;
 use super::yaml::Value;
-use super::{Problem, units};
+use super::{Problem, WORD_LETTERS_MAX, units};
 
 /// The highest offset of a partition, and the highest number of one.
 const OFFSET_MOST: u64 = i64::MAX.cast_unsigned();
@@ -75,8 +75,12 @@ fn partitions(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<BTreeMap<
         let path = format!("{}.{}", at.path, entry.key);
         let Ok(partition) = units::integer(&entry.key, 0, PARTITION_MOST) else {
             problems.push(
-                Problem::at(entry.line, &path, format!("`{}` is no partition", entry.key))
-                    .mend("partitions are numbered from 0"),
+                Problem::at(
+                    entry.line,
+                    &path,
+                    format!("`{}` is no partition", cut(&entry.key, WORD_LETTERS_MAX)),
+                )
+                .mend("partitions are numbered from 0"),
             );
             continue;
         };
@@ -121,15 +125,16 @@ fn start(at: &Located<'_>, is_one: bool, problems: &mut Vec<Problem>) -> Option<
     }
     let is_negative =
         text.strip_prefix('-').is_some_and(|digits| units::integer(digits, 0, OFFSET_MOST).is_ok());
+    let word = cut(&text, WORD_LETTERS_MAX);
     let problem = match nearest(&text, &["earliest", "latest"]) {
         _ if is_negative => at.problem(format!("{text} is no offset")).mend("offsets are numbered from 0"),
         Some(near) => {
-            at.problem(format!("`{text}` is not a choice here")).mend(format!("did you mean `{near}`?"))
+            at.problem(format!("`{word}` is not a choice here")).mend(format!("did you mean `{near}`?"))
         }
         None if is_one => at
-            .problem(format!("`{text}` is not a choice here"))
+            .problem(format!("`{word}` is not a choice here"))
             .mend("one of: earliest, latest, { timestamp: … }, or an offset"),
-        None => at.problem(format!("`{text}` is not a choice here")).mend("one of: earliest, latest"),
+        None => at.problem(format!("`{word}` is not a choice here")).mend("one of: earliest, latest"),
     };
     problems.push(problem);
     None
@@ -138,6 +143,9 @@ fn start(at: &Located<'_>, is_one: bool, problems: &mut Vec<Problem>) -> Option<
 fn time(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<StartOffset> {
     at.parsed(problems, |text| match DateTime::parse_from_rfc3339(text) {
         Ok(time) => Ok(StartOffset::Timestamp { unix_ms: time.timestamp_millis() }),
-        Err(_) => Err(format!("`{text}` is no time with a zone; write it as 2026-01-01T00:00:00Z")),
+        Err(_) => Err(format!(
+            "`{}` is no time with a zone; write it as 2026-01-01T00:00:00Z",
+            cut(text, WORD_LETTERS_MAX)
+        )),
     })
 }

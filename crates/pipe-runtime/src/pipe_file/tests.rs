@@ -25,6 +25,26 @@ fn refuses(text: &str, expected: &Expect) {
 }
 
 #[test]
+fn what_is_wrong_and_long_is_told_in_short() {
+    let long = "k".repeat(1 << 20);
+    for text in [
+        format!("{MINIMAL}{}: 1\n", &long[..1_000]),
+        MINIMAL.replace("type: kafka", &format!("type: {long}")),
+        MINIMAL.replace("name: clicks", &format!("name: {long}")),
+        MINIMAL.replace("localhost:9092", &long),
+        format!("{MINIMAL}  columns: [{{ name: a, type: {long} }}]\n"),
+        format!("{MINIMAL}  columns: '{long}'\n"),
+    ] {
+        let told = PipeFile::parse(&text, "p.yaml").unwrap_err().to_string();
+        assert!(told.len() < 2_500 && told.contains('…'), "{} bytes: {:.300}", told.len(), told);
+    }
+    let many: String = (0..500).map(|number| format!("k{number}: 1\n")).collect();
+    let error = PipeFile::parse(&format!("{MINIMAL}{many}"), "p.yaml").unwrap_err();
+    assert_eq!(error.problems.len(), 101);
+    assert_eq!(error.problems[100].message, "there are more problems than these");
+}
+
+#[test]
 fn a_minimal_file_gets_defaults() {
     let pipe = PipeFile::parse(MINIMAL, "p.yaml").unwrap();
     assert_eq!(pipe.name.as_str(), "clicks");

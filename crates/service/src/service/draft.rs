@@ -1,6 +1,7 @@
 //! Drafts of pipes that somebody wants to look at before they are pipes.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -8,13 +9,13 @@ use housepipe_runtime::{
     Document, End, Key, Need, PipeFile, PipeFileError, Problem, Surroundings, TakenApart,
 };
 
-use super::{SENT, Service, ServiceError, may_keep};
-use crate::store::{Secrets, StoredPipe};
+use super::{SENT, Service, ServiceError, may_keep, own_user};
+use crate::store::{Secrets, StoreError, StoredPipe};
 use crate::within::{Within, is_of_the_machine_alone};
 
 /// Time for the names of a draft to be resolved, in milliseconds. One that takes longer is left to whoever connects.
 const RESOLVE_MS_MAX: u64 = 500;
-/// Names that are resolved, at most; more are of no draft that means well.
+/// Hosts of one pipe, at most: each of them is resolved, and more are of no pipe that means well.
 const HOSTS_MAX: usize = 64;
 
 /// The blocks of a pipe file that are its ends.
@@ -50,7 +51,9 @@ impl Service {
             }
             None => (None, Secrets::new()),
         };
-        let document = match (document, &before) {
+        // Its own ways are those that its secrets were given for.
+        let is_sent = document.is_some();
+        let mut document = match (document, &before) {
             (Some(document), _) => document,
             (None, Some(Ok(before))) => before.clone(),
             (None, Some(Err(why))) => {
@@ -59,14 +62,16 @@ impl Service {
             (None, None) => return Err(wrong("", "there is none; send `pipe`, or `of`".to_owned()).into()),
         };
         let ends = ENDS.into_iter().filter(|(_, block)| document.has(block)).map(|(end, _)| end).collect();
-        let apart = self.part_of(document, need, &secrets).await?;
-        match &before {
-            Some(Ok(before)) => may_keep(before, &apart)?,
-            // Where they were given for is not known.
-            Some(Err(_)) if !apart.kept.is_empty() => {
-                return Err(wrong(&apart.kept.join("`, `"), "send the secret itself".to_owned()).into());
+        if is_sent {
+            own_user::fill_in_draft(&mut document).map_err(StoreError::from)?;
+        }
+        let apart = self.part_of(document.clone(), need, &secrets).await?;
+        if let Some(before) = before.filter(|_| is_sent) {
+            // The whole, as it is stored of a pipe: the part leaves keys out that decide where a secret goes.
+            for (path, _) in &apart.secrets {
+                document.refer(path);
             }
-            _ => {}
+            may_keep(&before, &document, &apart.kept)?;
         }
         Ok(Drafted { file: apart.file, ends })
     }
@@ -115,7 +120,7 @@ fn wrong(key: &str, message: String) -> PipeFileError {
 /// What is within, and which hosts are asked for.
 struct Noting<'a> {
     within: Within<'a>,
-    hosts: RefCell<Vec<String>>,
+    hosts: RefCell<BTreeSet<String>>,
 }
 
 impl Surroundings for Noting<'_> {
@@ -137,17 +142,20 @@ impl Surroundings for Noting<'_> {
 
     fn allows_host(&self, host: &str) -> Result<(), String> {
         self.within.allows_host(host)?;
-        self.hosts.borrow_mut().push(host.to_owned());
+        let mut hosts = self.hosts.borrow_mut();
+        if hosts.len() == HOSTS_MAX && !hosts.contains(host) {
+            return Err(format!(
+                "a pipe of the service names {HOSTS_MAX} hosts at most; a few of them find the others"
+            ));
+        }
+        hosts.insert(host.to_owned());
         Ok(())
     }
 }
 
 /// Refuses names that stand for an address of the machine alone by now. A name may stand for another one by the time that somebody connects, so
 /// this keeps a plain trick out, and no resolver that is in on it.
-async fn lead_elsewhere(mut hosts: Vec<String>) -> Result<(), PipeFileError> {
-    hosts.sort_unstable();
-    hosts.dedup();
-    hosts.truncate(HOSTS_MAX);
+async fn lead_elsewhere(hosts: BTreeSet<String>) -> Result<(), PipeFileError> {
     let resolve = |host: String| async move {
         let name = host.trim_matches(['[', ']']).to_owned();
         let resolved = tokio::net::lookup_host((name, 0_u16));
@@ -175,11 +183,34 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_leads_to_the_machine_alone_is_refused() {
         // Resolvers take numbers in these forms as addresses.
+        let hosts = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         for host in ["0xa9fea9fe", "2852039166", "169.254.43518"] {
-            let told = lead_elsewhere(vec!["localhost".to_owned(), host.to_owned()]).await.unwrap_err();
+            let told = lead_elsewhere(hosts(&["localhost", host])).await.unwrap_err();
             assert!(told.to_string().contains(host), "{told}");
         }
-        assert!(lead_elsewhere(vec!["localhost".to_owned(), "[::1]".to_owned()]).await.is_ok());
-        assert!(lead_elsewhere(vec!["nowhere.invalid".to_owned()]).await.is_ok(), "whoever connects tells");
+        assert!(lead_elsewhere(hosts(&["localhost", "[::1]"])).await.is_ok());
+        assert!(lead_elsewhere(hosts(&["nowhere.invalid"])).await.is_ok(), "whoever connects tells");
+    }
+
+    #[test]
+    fn a_name_does_not_hide_behind_many_others() {
+        let brokers =
+            |count: usize| (0..count).map(|number| format!("b{number}.invalid:9092")).collect::<Vec<_>>();
+        let take = |brokers: &[String], url: &str| {
+            let text = format!(
+                "name: clicks\nsource: {{ type: kafka, brokers: '{}', topic: t }}\ndestination: {{ url: '{url}', table: t }}\n",
+                brokers.join(",")
+            );
+            let none = Secrets::new();
+            let noting =
+                Noting { within: Within { secrets: &none, folder: None }, hosts: RefCell::default() };
+            let document = Document::parse(&text, "clicks").unwrap();
+            document.take_part("clicks", Need::Whole, &noting).map(|_| noting.hosts.into_inner().len())
+        };
+        assert_eq!(take(&brokers(HOSTS_MAX), "http://b0.invalid:8123").unwrap(), HOSTS_MAX);
+        let told = take(&brokers(HOSTS_MAX), "http://0xa9fea9fe:8123").unwrap_err();
+        assert_eq!(told.problems[0].key, "destination.url", "{told}");
+        let told = take(&brokers(HOSTS_MAX + 1), "http://b0.invalid:8123").unwrap_err();
+        assert_eq!((told.problems.len(), told.problems[0].key.as_str()), (1, "source.brokers"), "{told}");
     }
 }

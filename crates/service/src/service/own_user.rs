@@ -25,6 +25,19 @@ pub(super) fn fill_in(document: &mut Document) -> Result<(), SealError> {
     Ok(())
 }
 
+/// The same of a draft, which may have no name yet.
+///
+/// # Errors
+/// [`SealError::NoRandom`].
+pub(super) fn fill_in_draft(document: &mut Document) -> Result<(), SealError> {
+    fill_in(document)?;
+    if document.has("destination.access") {
+        // Where the pipe has a name, it is there already.
+        document.add("destination", "username", &format!("{PREFIX}draft"));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -97,8 +97,7 @@ impl Document {
         for path in noted.secrets {
             // The parser has read a text there.
             let Some(Value::Text(text) | Value::Plain(text)) = self.root.value_at(&path) else { continue };
-            let reference = format!("${{secret:{path}}}");
-            if *text == reference {
+            if *text == reference(&path) {
                 kept.push(path);
             } else if is_reference(text) {
                 // It says where the secret is, and is none.
@@ -107,9 +106,7 @@ impl Document {
                 return Err(PipeFileError::of(file, vec![mixed]));
             } else {
                 secrets.push((path.clone(), std::mem::take(text).into()));
-                if let Some(value) = self.root.value_at(&path) {
-                    *value = Value::Text(reference);
-                }
+                self.refer(&path);
             }
         }
         Ok(TakenApart { document: self, file: pipe, secrets, kept })
@@ -190,6 +187,13 @@ impl Document {
         print::document(&Node { line: 0, value: value.clone() })
     }
 
+    /// Puts the reference to the secret of its own place at a path where something stands.
+    pub fn refer(&mut self, path: &str) {
+        if let Some(value) = self.root.value_at(path) {
+            *value = Value::Text(reference(path));
+        }
+    }
+
     /// The text of a pipe file.
     pub fn to_yaml(&self) -> String {
         print::document(&self.root)
@@ -206,6 +210,11 @@ impl Document {
             .map_err(|problems| PipeFileError::of(file, problems))?;
         Ok((pipe, outside.into_noted()))
     }
+}
+
+/// What stands in place of the secret at `path`.
+fn reference(path: &str) -> String {
+    format!("${{secret:{path}}}")
 }
 
 /// Whether the whole text is one reference.

@@ -8,6 +8,8 @@ use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Document;
+use crate::pipe_file::WORD_LETTERS_MAX;
+use crate::pipe_file::suggest::cut;
 use crate::pipe_file::yaml::{DEPTH_MAX, Entry, Node, Value};
 
 /// Whole numbers up to here are exact in every reader of JSON (RFC 8259, section 6).
@@ -130,7 +132,10 @@ impl<'de> Visitor<'de> for Level {
                 return Err(de::Error::custom(format!("more than {KEYS_MAX} keys in one mapping")));
             }
             if !keys.insert(key.clone()) {
-                return Err(de::Error::custom(format!("the key `{key}` stands twice")));
+                return Err(de::Error::custom(format!(
+                    "the key `{}` stands twice",
+                    cut(&key, WORD_LETTERS_MAX)
+                )));
             }
             let node = pairs.next_value_seed(below)?;
             entries.push(Entry { key, line: 0, node });
