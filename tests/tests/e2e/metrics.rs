@@ -229,6 +229,7 @@ fn every_scrape_adds_up_over_all_that_happens_to_pipes() {
         }
         assert!(of("housepipe_partition_moves_total") >= 6.0, "{name}: three runs of two partitions");
         watcher.until("no lag", |series| sum(series, "housepipe_lag_records", name) == 0.0);
+        watcher.until("no lag", |series| sum(series, "housepipe_lag_records", &name) == 0.0);
         watcher.until("nothing pending", |series| sum(series, "housepipe_pending_age_seconds", name) == 0.0);
     }
     let is_exactly_once = |name: &str| {
@@ -290,6 +291,20 @@ fn a_single_pipe_is_scraped_while_it_runs() {
     });
     assert_eq!(get(&watcher.address, "/readyz", ""), (200, "ok\n".to_owned()));
     is_read_by_prometheus(&watcher.address);
+    // The metrics of a single pipe are enough for a look at it.
+    let url = format!("http://{}", watcher.address);
+    let seen = housepipe(&["top", "--metrics", &url, "--json"], None, b"").wait().expect_success().json();
+    let seen = &seen["pipes"][0];
+    assert_eq!(
+        (seen["name"].as_str(), seen["stage"].as_str()),
+        (Some(name.as_str()), Some("running")),
+        "{seen}"
+    );
+    assert_eq!(
+        seen["loaded"].as_u64().zip(seen["rejected"].as_u64()).map(|(a, b)| a + b),
+        Some(3_000),
+        "{seen}"
+    );
     // Whoever asked for that address gets it, or an error.
     let taken =
         housepipe(&["run", "pipe.yaml", "--metrics-listen", &watcher.address], Some(&pipe), b"").wait();
@@ -327,6 +342,11 @@ fn inserts_that_fail_are_counted_by_their_code_and_what_waits_grows_older() {
         assert_eq!(loaded(&watcher.last), 1_000.0, "{delivery}");
         watcher
             .until("records in flight", |series| sum(series, "housepipe_records_in_flight", &name) >= 500.0);
+        // What is read and not stored is behind as well, and grows older.
+        watcher.until("a lag that grows", |series| {
+            sum(series, "housepipe_lag_records", &name) == 2_000.0
+                && sum(series, "housepipe_lag_seconds", &name) >= 2.0
+        });
         if delivery == "exactly_once" {
             watcher
                 .until("an older range", |series| sum(series, "housepipe_pending_age_seconds", &name) >= 2.0);
