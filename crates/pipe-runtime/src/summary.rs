@@ -29,12 +29,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Records behind the end over all partitions; absent until every end is known.
+    /// Records that are not stored, over all partitions; absent until every end is known, and where there is no partition.
     pub fn lag_records(&self) -> Option<u64> {
-        self.partitions.iter().map(|partition| partition.lag_records).sum()
+        let lags: Option<u64> = self.partitions.iter().map(|partition| partition.lag_records).sum();
+        lags.filter(|_| !self.partitions.is_empty())
     }
 
-    /// Seconds behind in the partition that is farthest behind.
+    /// Age of the oldest record that is not stored, in seconds.
     pub fn lag_seconds(&self) -> Option<f64> {
         self.partitions.iter().filter_map(|partition| partition.lag_seconds).reduce(f64::max)
     }

@@ -70,8 +70,11 @@ pub(crate) struct PartitionView {
 impl PipeView {
     /// Records behind the ends of all partitions; none where it does not run, or one of them is not known.
     pub(crate) fn lag_records(&self) -> Option<u64> {
-        let of_partitions =
-            || self.run.as_ref()?.partitions.iter().map(|partition| partition.lag_records).sum();
+        let of_partitions = || {
+            let partitions = &self.run.as_ref()?.partitions;
+            let lags: Option<u64> = partitions.iter().map(|partition| partition.lag_records).sum();
+            lags.filter(|_| !partitions.is_empty())
+        };
         self.told_lag_records.or_else(of_partitions)
     }
 
