@@ -1,6 +1,7 @@
 //! Takes connections and has a router answer what comes over them, within limits: whoever is slow, silent or many costs the others nothing.
 
 mod busy;
+mod peers;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -25,6 +26,7 @@ use tokio::task::JoinSet;
 use tower_service::Service as _;
 
 use busy::Calls;
+use peers::Peers;
 pub use tls::{Tls, TlsError};
 
 /// What a listener takes.
@@ -32,7 +34,10 @@ pub use tls::{Tls, TlsError};
 pub(crate) struct Limits {
     /// Connections at once; further ones wait to be taken.
     pub(crate) connections: usize,
-    /// Time that a connection may be without a call under way, the head of the next one included, in milliseconds.
+    /// Connections of one address at once; further ones are ended at once.
+    pub(crate) connections_of_peer: usize,
+    /// Time that a connection may be without a call under way, the head of the next one included, or without taking anything of an answer, in
+    /// milliseconds.
     pub(crate) idle_ms: u64,
     /// Bytes of a request's head.
     pub(crate) head_bytes: usize,
@@ -45,6 +50,7 @@ pub(crate) struct Limits {
 /// Those of the API. A head has room for the longest condition that a query may have, each letter of four bytes and as `%F0`, and for the rest.
 const API: Limits = Limits {
     connections: 1_024,
+    connections_of_peer: 512,
     idle_ms: 30_000,
     head_bytes: 64 << 10,
     connection_ms: None,
@@ -67,7 +73,8 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 /// Answers what comes to `listener` until `ended`, and then until the calls under way are answered. Dropped it ends at once, as it has to be
 /// where somebody listens to a stream of events.
 ///
-/// At most 1,024 connections are taken at once. One without a call under way for 30 s is ended. The head of a request has 64 KiB at most.
+/// At most 1,024 connections are taken at once, of one address half of them. One without a call under way for 30 s is ended, and so is one that takes
+/// nothing of an answer for as long. The head of a request has 64 KiB at most.
 pub async fn serve(listener: TcpListener, router: Router, tls: Option<Tls>, ended: impl Future<Output = ()>) {
     serve_within(API, listener, router, tls, ended).await;
 }
@@ -82,6 +89,7 @@ pub(crate) async fn serve_within(
 ) {
     let free = Arc::new(Semaphore::new(limits.connections));
     let ends = GracefulShutdown::new();
+    let peers = Arc::new(Peers::default());
     let mut open = JoinSet::new();
     tokio::pin!(ended);
     loop {
@@ -97,13 +105,17 @@ pub(crate) async fn serve_within(
         };
         match accepted {
             Ok((stream, peer)) => {
+                let Some(of_peer) = peers.open(peer.ip(), limits.connections_of_peer) else {
+                    tracing::debug!(%peer, "it has as many connections as one address may have");
+                    continue;
+                };
                 let one = connection(limits, stream, peer, router.clone(), tls.clone(), ends.watcher());
                 open.spawn(async move {
                     let longest = limits.connection_ms.map_or(Duration::MAX, Duration::from_millis);
                     if tokio::time::timeout(longest, one).await.is_err() {
                         tracing::debug!(%peer, "a connection took too long");
                     }
-                    drop(permit);
+                    drop((permit, of_peer));
                 });
             }
             Err(error) => {

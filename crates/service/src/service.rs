@@ -136,16 +136,7 @@ impl Service {
         Ok(self.changed(stored))
     }
 
-    /// The pipe of a document that is not stored, as it would be. Its secrets stand in it.
-    ///
-    /// # Errors
-    /// [`ServiceError::File`].
-    pub fn read(&self, mut document: Document) -> Result<PipeFile, ServiceError> {
-        own_user::fill_in(&mut document).map_err(StoreError::from)?;
-        Ok(document.read(SENT, &self.inner.within(&Secrets::new()))?)
-    }
-
-    /// The same without its secrets, good for looking at what it says, and for nothing that needs them.
+    /// The pipe of a document that is not stored, without its secrets: good for looking at what it says, and for nothing that needs them.
     ///
     /// # Errors
     /// [`ServiceError::File`].

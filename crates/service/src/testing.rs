@@ -22,7 +22,8 @@ pub(crate) struct Scene {
     pub(crate) service: Arc<Service>,
     router: Router,
     token: String,
-    folder: TempDir,
+    /// The folder of the state.
+    _folder: TempDir,
 }
 
 impl Scene {
@@ -32,17 +33,12 @@ impl Scene {
         let store = Store::open(&StoreAddress::Sqlite(folder.path().join("state.db")), seal).await.unwrap();
         let token = store.new_token(ADMIN, Role::Admin).await.unwrap().expose_secret().to_owned();
         let service = Arc::new(Service::start(store, ServiceOptions::default()).await.unwrap());
-        Scene { router: router(Arc::clone(&service), Vec::new()), service, token, folder }
+        Scene { router: router(Arc::clone(&service), Vec::new()), service, token, _folder: folder }
     }
 
     /// A token of another caller.
     pub(crate) async fn token(&self, name: &str, role: Role) -> String {
         self.service.store().new_token(name, role).await.unwrap().expose_secret().to_owned()
-    }
-
-    /// The file of the state.
-    pub(crate) fn state(&self) -> std::path::PathBuf {
-        self.folder.path().join("state.db")
     }
 
     /// What the API would be sent; `as_whom` is a token, and empty for the admin's.

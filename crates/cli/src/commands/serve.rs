@@ -1,5 +1,7 @@
 //! `housepipe serve`: many pipes, and an API over them.
 
+mod state;
+
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -41,7 +43,7 @@ pub(crate) async fn run(args: ServeArgs, ui: &Ui) -> Result<ExitCode, Exit> {
         )));
     }
     let stops = Stops::listen()?;
-    let address = address(&args.state)?;
+    let address = state::address(&args.state)?;
     if let Some(folder) = args.secrets_folder.as_deref().filter(|folder| !folder.is_dir()) {
         return Err(Exit::usage(anyhow!("--secrets-folder {} is no folder that is there", folder.display())));
     }
@@ -52,12 +54,13 @@ pub(crate) async fn run(args: ServeArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     let listens = listener.local_addr()?;
     let for_metrics = metrics::listen(args.metrics_listen, Some(METRICS_OF_SERVE)).await?;
     let store = Store::open(&address, seal).await?;
-    let token = match &args.new_admin {
-        Some(name) => new_admin(&store, name).await?,
-        None => store.first_token().await?,
-    };
     let service = Arc::new(Service::start(store, options(&args)).await?);
     let metrics = for_metrics.map(|listener| metrics::serve(listener, Arc::clone(&service))).transpose()?;
+    // Made where nothing is left that may fail before it is told: the first one is made once.
+    let token = match &args.new_admin {
+        Some(name) => new_admin(service.store(), name).await?,
+        None => service.store().first_token().await?,
+    };
     let metrics_url = metrics.as_ref().map(Metrics::url);
     let scheme = if tls.is_some() { "https" } else { "http" };
     ui.serves(
@@ -110,30 +113,6 @@ fn options(args: &ServeArgs) -> ServiceOptions {
         },
         secrets_folder: args.secrets_folder.clone(),
     }
-}
-
-fn address(state: &str) -> Result<StoreAddress, Exit> {
-    let rest = match state.split_once("://") {
-        None => return Ok(StoreAddress::Sqlite(PathBuf::from(state))),
-        Some(("postgres" | "postgresql", rest)) => rest,
-        Some((scheme, _)) => {
-            return Err(Exit::usage(anyhow!(
-                "a state of the kind `{scheme}` is not known; give a file, or postgres://user:password@host/database"
-            )));
-        }
-    };
-    let host = rest.split(['/', '?']).next().unwrap_or_default();
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let is_here =
-        ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| host.starts_with(name)) || host.is_empty();
-    if !is_here && !rest.contains("sslmode=") {
-        // Otherwise it is encrypted where the server likes, and nobody looks whose server it is.
-        return Err(Exit::usage(anyhow!(
-            "the state's URL does not say how far the connection is trusted; add `?sslmode=verify-full`, or another `sslmode` where the \
-             network is"
-        )));
-    }
-    Ok(StoreAddress::Postgres(state.to_owned().into()))
 }
 
 /// The key that seals secrets.

@@ -1,26 +1,31 @@
 //! The audit: each call of a known caller that may change something is written down, and admins read it.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Api;
 use super::auth::{Admin, Role};
 use super::extract::Params;
 use super::problem::{Problem, ProblemCode};
 use super::view::moment_of_ms;
+use super::{Api, panicked};
 use crate::server::Peer;
 use crate::service::explain;
 use crate::store::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry, TokenOwner};
 
 /// Entries of one page unless the query says otherwise.
 const PAGE: i64 = 100;
+/// Time to write an entry, in seconds: the caller waits for it.
+const NOTE_S_MAX: u64 = 10;
 /// Letters of a path that are kept, at most.
 const PATH_LENGTH_MAX: usize = 512;
 
@@ -36,24 +41,41 @@ impl Caller {
     }
 }
 
+/// What a call was about, where its path does not say it. Whoever has done it leaves it at the answer.
+#[derive(Debug, Clone)]
+pub(super) struct Detail(pub(super) String);
+
 /// Writes down what a known caller asks for, once it is answered. Looking is not written down, and neither is who is not known: the log
 /// tells of those, and whoever likes could fill the store with them.
-pub(super) async fn note(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+///
+/// What may change something goes on to its end, and is written down, also where the caller has hung up meanwhile, or it has panicked.
+pub(super) async fn note(State(api): State<Api>, request: Request, next: Next) -> Response {
     if [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
         return next.run(request).await;
     }
+    // A future that the connection holds ends with the connection.
+    tokio::spawn(answer_and_note(api, request, next)).await.unwrap_or_else(|_| panicked())
+}
+
+async fn answer_and_note(api: Api, mut request: Request, next: Next) -> Response {
     let caller = Caller::default();
     request.extensions_mut().insert(caller.clone());
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string());
     let method = request.method().as_str().to_owned();
     let path: String = request.uri().path().chars().take(PATH_LENGTH_MAX).collect();
-    let response = next.run(request).await;
+    let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| panicked());
     if let Some(TokenOwner { name, role }) = caller.0.get().cloned() {
         let status = response.status().as_u16();
-        let asked = Asked { actor: name, role, peer, method, path, status };
-        if let Err(error) = api.service.store().note(&asked).await {
-            // It was answered, and has happened.
-            tracing::error!(?asked, error = explain(&error), "the audit cannot be written");
+        let detail = response.extensions().get::<Detail>().map(|detail| detail.0.clone());
+        let asked = Asked { actor: name, role, peer, method, path, status, detail };
+        // It was answered, and has happened.
+        let limit = Duration::from_secs(NOTE_S_MAX);
+        match tokio::time::timeout(limit, api.service.store().note(&asked)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(?asked, error = explain(&error), "the audit cannot be written");
+            }
+            Err(_) => tracing::error!(?asked, "the audit was not written within {NOTE_S_MAX} s"),
         }
     }
     response
@@ -78,12 +100,16 @@ pub(crate) struct AuditView {
     path: String,
     /// The status of the answer.
     status: u16,
+    /// What it was about, where the path does not say it and it was done: the pipe or the token that was made, and what goes with a pipe that
+    /// is removed.
+    detail: Option<String>,
 }
 
 impl From<AuditEntry> for AuditView {
     fn from(entry: AuditEntry) -> AuditView {
-        let AuditEntry { number, at_ms, asked: Asked { actor, role, peer, method, path, status } } = entry;
-        AuditView { number, at: moment_of_ms(at_ms), actor, role, peer, method, path, status }
+        let AuditEntry { number, at_ms, asked } = entry;
+        let Asked { actor, role, peer, method, path, status, detail } = asked;
+        AuditView { number, at: moment_of_ms(at_ms), actor, role, peer, method, path, status, detail }
     }
 }
 

@@ -1,11 +1,15 @@
 //! Who calls, and whether she may.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::Api;
 use super::audit::Caller;
@@ -14,25 +18,49 @@ use super::problem::{Problem, ProblemCode};
 pub(crate) use crate::store::Role;
 use crate::store::TokenOwner;
 
+/// How often it is looked whether the token of a call that goes on is still there, in milliseconds.
+const TOKEN_LOOK_MS: u64 = if cfg!(test) { 50 } else { 10_000 };
+
 /// Whoever sent the request, by its token.
 #[derive(Debug)]
-pub(crate) struct Actor(TokenOwner);
+pub(crate) struct Actor {
+    owner: TokenOwner,
+    token: SecretString,
+}
 
 impl Actor {
     pub(crate) fn name(&self) -> &str {
-        &self.0.name
+        &self.owner.name
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        self.owner.role
+    }
+
+    /// Returns once the token opens nothing any more, also where another process has forgotten it: what goes on for longer than a call ends
+    /// with it. Where the store does not answer, nobody knows, and it is looked at again.
+    pub(crate) fn forgotten(&self, api: &Api) -> impl Future<Output = ()> + Send + use<> {
+        let (service, token) = (Arc::clone(&api.service), self.token.clone());
+        async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(TOKEN_LOOK_MS)).await;
+                if let Ok(None) = service.store().token_owner(token.expose_secret()).await {
+                    return;
+                }
+            }
+        }
     }
 
     /// Refuses whoever has a lesser role.
     fn needs(self, role: Role) -> Result<Actor, Problem> {
-        if self.0.role >= role {
+        if self.owner.role >= role {
             return Ok(self);
         }
         let detail = format!(
             "it takes the role `{}`, and the token `{}` has `{}`",
             role.as_str(),
-            self.0.name,
-            self.0.role.as_str()
+            self.owner.name,
+            self.owner.role.as_str()
         );
         Err(Problem::new(ProblemCode::Forbidden, detail))
     }
@@ -53,7 +81,7 @@ impl FromRequestParts<Api> for Actor {
         if let Some(caller) = parts.extensions.get::<Caller>() {
             caller.is(&owner);
         }
-        Ok(Actor(owner))
+        Ok(Actor { owner, token: token.into() })
     }
 }
 

@@ -227,6 +227,7 @@ pub(crate) async fn replay(
     let options = ReplayOptions { query, limit: wanted.limit, dry_run: wanted.dry_run };
     let (stored, file) = api.service.whole(&path.id).await?;
     let (service, name) = (api.service.clone(), actor.name().to_owned());
+    let forgotten = actor.forgotten(&api);
     let begun =
         api.works.begin(actor.name(), WorkKind::ReplayErrors, "the error table", |progress| async move {
             let store = service.store();
@@ -235,8 +236,15 @@ pub(crate) async fn replay(
                 store.tell_by(&name, pipe, EventKind::Replaying, None).await?;
             }
             progress.waits_for("records of the error table, encoded once more and loaded");
-            let replayed =
-                replay_errors(&file, &options, |report| progress.done(report.examined, None)).await;
+            let replay = replay_errors(&file, &options, |report| progress.done(report.examined, None));
+            let replayed = tokio::select! {
+                replayed = replay => replayed,
+                () = forgotten => {
+                    // As where it is cancelled: what it has loaded is loaded.
+                    let detail = "the token that began it was forgotten meanwhile";
+                    return Err(Problem::new(ProblemCode::Unauthenticated, detail));
+                }
+            };
             if !options.dry_run {
                 let words = match &replayed {
                     Ok(report) => words(report),

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event as Message, KeepAlive, Sse};
-use futures_util::stream::{self, Stream};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::{IntoParams, ToSchema};
@@ -112,6 +112,7 @@ pub(crate) struct StreamQuery {
 }
 
 /// Sends what happens, as it happens: server-sent events, whose ids are the events' numbers. `Last-Event-ID` goes on where a connection broke off.
+/// The stream ends where its token is forgotten.
 #[utoipa::path(
     get, path = "/api/v1/events/stream", tag = "events", operation_id = "stream_events",
     params(StreamQuery, ("Last-Event-ID" = Option<i64>, Header, description = "The number behind which it begins; without it, what happens from now on")),
@@ -119,7 +120,7 @@ pub(crate) struct StreamQuery {
 )]
 pub(crate) async fn stream(
     State(api): State<Api>,
-    _: Actor,
+    actor: Actor,
     Params(query): Params<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Problem> {
@@ -137,11 +138,13 @@ pub(crate) async fn stream(
             "end one of the others, or read the events page by page",
         ));
     };
+    let forgotten = Box::pin(actor.forgotten(&api));
     let follow = Follow { _place: place, api, pipe: query.pipe, after, ready: Vec::new().into_iter() };
     let events = stream::unfold(follow, |mut follow| async move {
         let message = follow.next().await;
         Some((Ok(message), follow))
-    });
+    })
+    .take_until(forgotten);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_S))))
 }
 

@@ -9,11 +9,14 @@ mod events;
 mod extract;
 mod fault;
 mod health;
+mod if_match;
 mod pipes;
 mod problem;
 mod samples;
 mod strangers;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod view;
 mod wizard;
@@ -65,6 +68,16 @@ pub(crate) struct Api {
 }
 
 impl Api {
+    fn new(service: Arc<Service>, hosts: Vec<String>) -> Api {
+        Api {
+            service,
+            hosts: hosts.into(),
+            strangers: Arc::default(),
+            works: Works::default(),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        }
+    }
+
     /// Whether `host`, with or without a port, is a name of the service.
     fn is_known_host(&self, host: &str) -> bool {
         let name = match host.rsplit_once(':') {
@@ -80,13 +93,7 @@ impl Api {
 
 /// The API of `service`, which is called under the names of this machine, and under these `hosts`.
 pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
-    let api = Api {
-        service,
-        hosts: hosts.into(),
-        strangers: Arc::default(),
-        works: Works::default(),
-        streams: Arc::new(Semaphore::new(STREAMS_MAX)),
-    };
+    let api = Api::new(service, hosts);
     let (calls, _) = described().split_for_parts();
     let streams = Router::new().route("/api/v1/events/stream", get(events::stream));
     // Texts and numbers: that cannot fail.
@@ -108,9 +115,7 @@ pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
         .layer(middleware::from_fn(small_enough))
         .layer(middleware::from_fn_with_state(api.clone(), audit::note))
         .layer(middleware::from_fn_with_state(api.clone(), auth::known_origin))
-        .layer(CatchPanicLayer::custom(|_| {
-            Problem::new(ProblemCode::Internal, "the service's log says more").into_response()
-        }))
+        .layer(CatchPanicLayer::custom(|_| panicked()))
         .layer(middleware::from_fn_with_state(api.clone(), count::counted))
         .with_state(api)
 }
@@ -148,9 +153,15 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(events::list))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::remove))
+        .routes(routes!(tokens::whoami))
         .routes(routes!(audit::list))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
+}
+
+/// What is answered where the code that answers has panicked.
+fn panicked() -> Response {
+    Problem::new(ProblemCode::Internal, "the service's log says more").into_response()
 }
 
 /// Refuses a body that says it is too large before it is waited for.

@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
+use super::audit::Detail;
 use super::auth::{Actor, Operator};
 use super::extract::{At, Body, Params, PipePath};
+use super::if_match::IfMatch;
 use super::problem::{Problem, ProblemCode};
 use super::view::PipeView;
-use crate::store::CleanUp;
+use crate::store::{CleanUp, StoreError};
 
 /// Letters of an idempotency key, at most.
 const KEY_LENGTH_MAX: usize = 200;
@@ -129,7 +131,9 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let pipe = api.service.create(new.pipe, new.run, idempotency_key(&headers)?, actor.name()).await?;
     let location = HeaderValue::from_str(&format!("/api/v1/pipes/{}", pipe.stored.id));
+    let detail = Detail(format!("the pipe {} with the id {}", pipe.stored.name, pipe.stored.id));
     let mut response = with_etag(StatusCode::CREATED, pipe.into());
+    response.extensions_mut().insert(detail);
     if let Ok(location) = location {
         response.headers_mut().insert(header::LOCATION, location);
     }
@@ -184,11 +188,15 @@ pub(crate) async fn edit(
     headers: HeaderMap,
     Body(edited): Body<EditedPipe>,
 ) -> Result<Response, Problem> {
-    let Some(revision) = if_match(&headers)? else {
-        return Err(Problem::new(
-            ProblemCode::IfMatchRequired,
-            "send `If-Match` with the `ETag` of the pipe that was shown, so that nobody else's edit is lost",
-        ));
+    let revision = match IfMatch::of(&headers)? {
+        IfMatch::Absent => {
+            return Err(Problem::new(
+                ProblemCode::IfMatchRequired,
+                "send `If-Match` with the `ETag` of the pipe that was shown, so that nobody else's edit is lost",
+            ));
+        }
+        IfMatch::Any => api.service.pipe(&path.id).await?.stored.revision,
+        IfMatch::These(revisions) => one_of(&api, &path.id, &revisions).await?,
     };
     let pipe = api.service.edit(&path.id, revision, edited.pipe, actor.name()).await?;
     Ok(with_etag(StatusCode::OK, pipe.into()))
@@ -205,7 +213,8 @@ pub(crate) async fn pause(
     At(path): At<PipePath>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let pipe = api.service.pause(&path.id, if_match(&headers)?, actor.name()).await?;
+    let revision = revision(&api, &path.id, &headers).await?;
+    let pipe = api.service.pause(&path.id, revision, actor.name()).await?;
     Ok(with_etag(StatusCode::OK, pipe.into()))
 }
 
@@ -220,7 +229,8 @@ pub(crate) async fn resume(
     At(path): At<PipePath>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let pipe = api.service.resume(&path.id, if_match(&headers)?, actor.name()).await?;
+    let revision = revision(&api, &path.id, &headers).await?;
+    let pipe = api.service.resume(&path.id, revision, actor.name()).await?;
     Ok(with_etag(StatusCode::OK, pipe.into()))
 }
 
@@ -237,8 +247,13 @@ pub(crate) async fn remove(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let clean_up = CleanUp { consumer_group: query.consumer_group, user: query.user };
-    let pipe = api.service.remove(&path.id, if_match(&headers)?, clean_up, actor.name()).await?;
-    Ok(with_etag(StatusCode::ACCEPTED, pipe.into()))
+    let revision = revision(&api, &path.id, &headers).await?;
+    let pipe = api.service.remove(&path.id, revision, clean_up, actor.name()).await?;
+    let mut response = with_etag(StatusCode::ACCEPTED, pipe.into());
+    if let Some(words) = clean_up.words() {
+        response.extensions_mut().insert(Detail(words.to_owned()));
+    }
+    Ok(response)
 }
 
 /// The pipe, and its state as an `ETag`.
@@ -263,19 +278,23 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     }
 }
 
-/// The revision that the request is about.
-fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
-    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(None);
+/// The revision that the request is about; none where it is about whichever there is.
+async fn revision(api: &Api, id: &str, headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+    match IfMatch::of(headers)? {
+        IfMatch::Absent | IfMatch::Any => Ok(None),
+        IfMatch::These(revisions) => one_of(api, id, &revisions).await.map(Some),
     }
-    let revision =
-        text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).and_then(|n| n.parse().ok());
-    revision.map(Some).ok_or_else(|| {
-        Problem::new(
-            ProblemCode::InvalidRequest,
-            "`If-Match` is an `ETag` that the service gave, such as \"3\"",
-        )
-    })
+}
+
+/// The one of several revisions that the pipe is at.
+async fn one_of(api: &Api, id: &str, revisions: &[i64]) -> Result<i64, Problem> {
+    if let [revision] = revisions {
+        // Whoever makes the change compares it.
+        return Ok(*revision);
+    }
+    let current = api.service.pipe(id).await?.stored.revision;
+    match revisions.contains(&current) {
+        true => Ok(current),
+        false => Err(StoreError::Changed(current).into()),
+    }
 }

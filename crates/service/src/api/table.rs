@@ -2,9 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use housepipe_runtime::{
-    Document, Filling, MappedColumn, Mapping, PipeError, Statement, TopicField, infer_lines, propose_mapping,
-    statements,
+    Document, Filling, MappedColumn, Mapping, Need, PipeError, Statement, TopicField, infer_lines,
+    propose_mapping, statements,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -14,7 +15,9 @@ use super::Api;
 use super::auth::{Actor, Operator};
 use super::extract::Body;
 use super::problem::{Problem, ProblemCode};
+use super::work::{Waits, answer};
 use crate::service::explain;
+use crate::work::WorkKind;
 
 /// Samples of one call, at most.
 const SAMPLES_MAX: usize = 10_000;
@@ -52,9 +55,11 @@ pub(crate) struct StatementView {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ToMap {
-    /// The pipe file. Its secrets stand in it.
-    #[schema(value_type = Object)]
-    pipe: Document,
+    /// The pipe file as far as there is one: `destination` is enough. Without it, that of the pipe `of`.
+    #[schema(value_type = Option<Object>)]
+    pipe: Option<Document>,
+    /// The id of a pipe. Its secrets stand for `${secret:…}` in `pipe`, where they go to the same addresses and logins as in that pipe.
+    of: Option<String>,
     /// Documents of the topic; either these or `columns`.
     #[serde(default)]
     #[schema(value_type = Vec<Object>)]
@@ -166,25 +171,32 @@ pub(crate) async fn compose(
 /// Proposes which fields of a topic fill the columns of a table that is there.
 #[utoipa::path(
     post, path = "/api/v1/mapping", tag = "table", operation_id = "propose_mapping", request_body = ToMap,
-    responses((status = 200, body = MappingView), super::docs::Failures)
+    responses((status = 200, body = MappingView), Waits, super::docs::Failures)
 )]
 pub(crate) async fn map(
     State(api): State<Api>,
-    _: Operator,
+    Operator(actor): Operator,
     Body(wanted): Body<ToMap>,
-) -> Result<Json<MappingView>, Problem> {
-    let file = api.service.read(wanted.pipe)?;
-    let fields = match (wanted.samples.is_empty(), wanted.columns.is_empty()) {
-        (true, _) => fields_of_columns(&wanted.columns)?,
-        (false, true) => fields_of_samples(wanted.samples).await?,
-        (false, false) => {
-            let detail = "send either `samples` or `columns`";
-            return Err(Problem::new(ProblemCode::InvalidRequest, detail));
-        }
-    };
-    let Mapping { table, engine, columns, left_over } = propose_mapping(&file, &fields).await?;
-    let columns = columns.into_iter().map(MappedColumnView::from).collect();
-    Ok(Json(MappingView { table, engine, columns, left_over }))
+) -> Result<Response, Problem> {
+    let ToMap { pipe, of, samples, columns } = wanted;
+    if !samples.is_empty() && !columns.is_empty() {
+        let detail = "send either `samples` or `columns`";
+        return Err(Problem::new(ProblemCode::InvalidRequest, detail));
+    }
+    if samples.len() > SAMPLES_MAX {
+        let detail = format!("`samples` has more than {SAMPLES_MAX}");
+        return Err(Problem::new(ProblemCode::InvalidRequest, detail));
+    }
+    let of_columns = fields_of_columns(&columns)?;
+    let file = api.service.draft(pipe, of.as_deref(), Need::Table).await?.file;
+    let waits_for = format!("the columns of `{}`", file.destination.table);
+    let begun = api.works.begin(actor.name(), WorkKind::Map, waits_for, |_| async move {
+        let fields = if samples.is_empty() { of_columns } else { fields_of_samples(samples).await? };
+        let Mapping { table, engine, columns, left_over } = propose_mapping(&file, &fields).await?;
+        let columns = columns.into_iter().map(MappedColumnView::from).collect();
+        Ok(MappingView { table, engine, columns, left_over })
+    })?;
+    answer(begun).await
 }
 
 fn fields_of_columns(columns: &[InferredColumn]) -> Result<Vec<TopicField>, Problem> {
@@ -203,10 +215,6 @@ fn fields_of_columns(columns: &[InferredColumn]) -> Result<Vec<TopicField>, Prob
 }
 
 async fn fields_of_samples(samples: Vec<Box<RawValue>>) -> Result<Vec<TopicField>, Problem> {
-    if samples.len() > SAMPLES_MAX {
-        let detail = format!("`samples` has more than {SAMPLES_MAX}");
-        return Err(Problem::new(ProblemCode::InvalidRequest, detail));
-    }
     // A line each: within a document a line ends only where white space may stand.
     let lines: String = samples.iter().map(|it| it.get().replace(['\n', '\r'], " ") + "\n").collect();
     let infer = move || infer_lines(lines.as_bytes(), "`samples`", None, "samples", SAMPLES_MAX);

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
-use super::auth::{Admin, Role};
+use super::audit::Detail;
+use super::auth::{Actor, Admin, Role};
 use super::extract::{At, Body};
 use super::problem::{Problem, ProblemCode};
 use super::view::moment_of_ms;
@@ -65,6 +66,24 @@ pub(crate) struct TokenPath {
     name: String,
 }
 
+/// Whoever calls.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Whoami {
+    /// The name of the token.
+    name: String,
+    /// What its holder may do.
+    role: Role,
+}
+
+/// Tells whose token it is that came with the call, and what its holder may do.
+#[utoipa::path(
+    get, path = "/api/v1/whoami", tag = "tokens", operation_id = "whoami",
+    responses((status = 200, body = Whoami), super::docs::Failures)
+)]
+pub(crate) async fn whoami(actor: Actor) -> Json<Whoami> {
+    Json(Whoami { name: actor.name().to_owned(), role: actor.role() })
+}
+
 /// Lists tokens.
 #[utoipa::path(
     get, path = "/api/v1/tokens", tag = "tokens", operation_id = "list_tokens",
@@ -98,11 +117,15 @@ pub(crate) async fn create(
     }
     let token = api.service.store().new_token(&new.name, new.role).await?;
     tracing::info!(actor = actor.name(), token = new.name, role = new.role.as_str(), "a token was made");
+    let detail = Detail(format!("the token {} of the role {}", new.name, new.role.as_str()));
     let made = MadeToken { name: new.name, role: new.role, token: token.expose_secret().to_owned() };
-    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(made)).into_response())
+    let mut response =
+        (StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(made)).into_response();
+    response.extensions_mut().insert(detail);
+    Ok(response)
 }
 
-/// Forgets a token: it opens nothing any more.
+/// Forgets a token: it opens nothing any more, its streams of events end, and so does its work.
 #[utoipa::path(
     delete, path = "/api/v1/tokens/{name}", tag = "tokens", operation_id = "remove_token", params(TokenPath),
     responses((status = 204), super::docs::Failures)
@@ -113,6 +136,7 @@ pub(crate) async fn remove(
     At(path): At<TokenPath>,
 ) -> Result<StatusCode, Problem> {
     api.service.store().forget_token(&path.name).await?;
+    api.works.forget_of(&path.name);
     tracing::info!(actor = actor.name(), token = path.name, "a token was forgotten");
     Ok(StatusCode::NO_CONTENT)
 }

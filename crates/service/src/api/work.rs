@@ -16,6 +16,7 @@ use super::auth::Operator;
 use super::errors::ErrorPage;
 use super::extract::{At, Params, bounded};
 use super::problem::Problem;
+use super::table::MappingView;
 use crate::work::{Begun, State as Work, WAIT_MS_MAX};
 
 /// What the work of each kind comes to.
@@ -30,6 +31,7 @@ pub(crate) enum WorkResult {
     Columns(InferReport),
     Preview(PreviewReport),
     Checks(CheckReport),
+    Mapping(MappingView),
     Errors(ErrorPage),
     ErrorSummary(ErrorSummary),
     Replay(ReplayReport),

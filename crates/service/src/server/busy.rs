@@ -1,6 +1,8 @@
-//! Whether a connection is used: calls that are under way, until the last byte of their answers is handed over.
+//! Whether a connection is used: calls that are under way, where it is the service's turn.
 //!
-//! The timeouts of HTTP begin with the first byte of a request, and a connection that sends none would be kept for ever.
+//! The timeouts of HTTP begin with the first byte of a request, and a connection that sends none would be kept for ever. So would one that takes
+//! nothing of an answer: HTTP/2 asks for the body once the peer has room for it, and a peer may say that it never has. So a call is the service's until
+//! it hands something over, and then the peer's until something is asked for again.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,14 +19,19 @@ pub(super) struct Calls(Mutex<Since>);
 
 #[derive(Debug)]
 struct Since {
+    /// Calls in which it is the service's turn.
     under_way: usize,
-    /// When the last one ended; at first, when the connection began.
+    /// When the peer's turn began, or the last call ended; at first, when the connection began.
     quiet: Instant,
 }
 
-/// A call that is under way for as long as this lives.
+/// A call for as long as this lives.
 #[derive(Debug)]
-pub(super) struct Busy(Arc<Calls>);
+pub(super) struct Busy {
+    calls: Arc<Calls>,
+    /// Whether it is the service's turn.
+    is_ours: bool,
+}
 
 impl Calls {
     pub(super) fn new() -> Arc<Calls> {
@@ -33,7 +40,7 @@ impl Calls {
 
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
         self.lock().under_way += 1;
-        Busy(Arc::clone(self))
+        Busy { calls: Arc::clone(self), is_ours: true }
     }
 
     /// Returns once no call has been under way for so long.
@@ -57,25 +64,39 @@ impl Calls {
     }
 }
 
-impl Drop for Busy {
-    fn drop(&mut self) {
-        let mut since = self.0.lock();
-        since.under_way -= 1;
-        since.quiet = Instant::now();
+impl Busy {
+    /// The same body, with which the call ends.
+    pub(super) fn until_sent(mut self, body: Body) -> Body {
+        self.turn_to_peer();
+        Body::new(Sent { body, busy: self })
+    }
+
+    fn turn_to_peer(&mut self) {
+        if std::mem::take(&mut self.is_ours) {
+            let mut since = self.calls.lock();
+            since.under_way -= 1;
+            since.quiet = Instant::now();
+        }
+    }
+
+    fn turn_to_us(&mut self) {
+        if !std::mem::replace(&mut self.is_ours, true) {
+            self.calls.lock().under_way += 1;
+        }
     }
 }
 
-impl Busy {
-    /// The same body, with which the call ends.
-    pub(super) fn until_sent(self, body: Body) -> Body {
-        Body::new(Sent { body, _busy: self })
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.turn_to_peer();
+        self.calls.lock().quiet = Instant::now();
     }
 }
 
 /// A body, and the call that it is of.
 struct Sent {
     body: Body,
-    _busy: Busy,
+    busy: Busy,
 }
 
 impl hyper::body::Body for Sent {
@@ -86,7 +107,12 @@ impl hyper::body::Body for Sent {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        self.busy.turn_to_us();
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if frame.is_ready() {
+            self.busy.turn_to_peer();
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -72,6 +72,45 @@ async fn silent_connections_keep_nobody_out() {
     }
 }
 
+/// A frame of HTTP/2 (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+/// The peer says that it has no room for a single byte of a body, and answers every ping.
+#[tokio::test]
+async fn an_answer_that_nobody_takes_keeps_no_connection() {
+    let address = listening(Limits { connections: 1, idle_ms: SOON_MS, ..LIMITS }).await;
+    let settings = frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    // `GET / HTTP/2` with `:authority: x` (RFC 7541), its headers and its end.
+    let headers = frame(1, 5, 1, &[0x82, 0x86, 0x84, 0x41, 1, b'x']);
+    let mut greedy = TcpStream::connect(address).await.unwrap();
+    let said = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), settings, headers].concat();
+    greedy.write_all(&said).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_millis(20 * SOON_MS), read(&mut greedy));
+    let heard = ended.await.expect("the connection is kept for as long as the peer likes");
+    assert!(!heard.contains("ok\n"), "{heard:?}");
+    let heard = answer(address, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(heard.ends_with("ok\n"), "{heard}");
+}
+
+#[tokio::test]
+async fn one_address_does_not_have_all_connections() {
+    let address = listening(Limits { connections_of_peer: 1, ..LIMITS }).await;
+    let mut first = TcpStream::connect(address).await.unwrap();
+    first.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    first.read_exact(&mut [0; 12]).await.unwrap();
+    assert_eq!(answer(address, b"").await, "", "it is ended at once");
+    drop(first);
+    loop {
+        let heard = answer(address, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+        if heard.ends_with("ok\n") {
+            break;
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_answer_may_take_longer_than_a_connection_may_be_idle() {
     let address = listening(Limits { idle_ms: 2 * SOON_MS, ..LIMITS }).await;

@@ -25,6 +25,8 @@ pub struct Asked {
     pub path: String,
     /// The status of the answer.
     pub status: u16,
+    /// What it was about, where the path does not say it and it was done: the pipe or the token that was made, and what goes with a pipe.
+    pub detail: Option<String>,
 }
 
 /// The same as it is stored.
@@ -50,7 +52,7 @@ impl Store {
             .await?;
         let number: i64 = row.try_get(0)?;
         sqlx::query(
-            "INSERT INTO audit (number, at_ms, actor, role, peer, method, path, status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO audit (number, at_ms, actor, role, peer, method, path, status, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(number)
         .bind(now_ms())
@@ -60,6 +62,7 @@ impl Store {
         .bind(asked.method.clone())
         .bind(asked.path.clone())
         .bind(i64::from(asked.status))
+        .bind(asked.detail.clone())
         .execute(&mut *transaction)
         .await?;
         sqlx::query("DELETE FROM audit WHERE number <= $1")
@@ -76,7 +79,7 @@ impl Store {
     /// [`StoreError`] of the database, or of a row that cannot be read.
     pub async fn audit(&self, after: i64, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
         let rows = sqlx::query(
-            "SELECT number, at_ms, actor, role, peer, method, path, status FROM audit WHERE number > $1 ORDER BY number LIMIT $2",
+            "SELECT number, at_ms, actor, role, peer, method, path, status, detail FROM audit WHERE number > $1 ORDER BY number LIMIT $2",
         )
         .bind(after)
         .bind(limit.clamp(0, AUDIT_AT_ONCE_MAX))
@@ -97,6 +100,7 @@ fn entry(row: &AnyRow) -> Result<AuditEntry, StoreError> {
         method: row.try_get("method")?,
         path: row.try_get("path")?,
         status: u16::try_from(status).map_err(|error| damaged(&what, &error))?,
+        detail: row.try_get("detail")?,
     };
     Ok(AuditEntry { number, at_ms: row.try_get("at_ms")?, asked })
 }

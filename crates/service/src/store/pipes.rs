@@ -53,6 +53,18 @@ pub struct CleanUp {
     pub user: bool,
 }
 
+impl CleanUp {
+    /// What goes with the pipe, in words; none where nothing does.
+    pub fn words(self) -> Option<&'static str> {
+        match (self.consumer_group, self.user) {
+            (true, true) => Some("with its consumer group and its ClickHouse user"),
+            (true, false) => Some("with its consumer group"),
+            (false, true) => Some("with its ClickHouse user"),
+            (false, false) => None,
+        }
+    }
+}
+
 /// A pipe that somebody defines.
 #[derive(Debug)]
 pub struct NewPipe {
@@ -373,6 +385,9 @@ impl Store {
             }
             other => (other?, true),
         };
+        // Also where it is asked for again, and something else is to go with it.
+        let is_told = is_new || found.clean_up != clean_up;
+        let reason = clean_up.words();
         let clean_up = serde_json::to_string(&clean_up).map_err(|error| damaged(id, &error))?;
         sqlx::query(
             "UPDATE pipes SET wanted = 'removed', clean_up = $2, revision = revision + 1, changed_ms = $3 WHERE id = $1",
@@ -382,8 +397,8 @@ impl Store {
         .bind(now_ms())
         .execute(&mut *transaction)
         .await?;
-        if is_new {
-            events::add(&mut transaction, id, &found.name, actor, EventKind::Removed, None).await?;
+        if is_told {
+            events::add(&mut transaction, id, &found.name, actor, EventKind::Removed, reason).await?;
         }
         let stored = locked(&mut transaction, id).await?;
         failpoint("remove_stored");

@@ -6,7 +6,8 @@ use super::{Kind, StoreError};
 use crate::seal::Seal;
 
 /// Each makes a store of one version one of the next. What is published is never changed.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/1.sql"), include_str!("migrations/2.sql")];
+const MIGRATIONS: [&str; 3] =
+    [include_str!("migrations/1.sql"), include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
 
 /// A number that all replicas lock, of those that PostgreSQL lets applications choose.
 const LOCK: i64 = 0x686f_7573_6570_6970;

@@ -23,6 +23,8 @@ use crate::server::{Limits, serve_within};
 /// Few connections, one request each, all of it in a bounded time: a reader that takes nothing must not hold its place.
 const LIMITS: Limits = Limits {
     connections: 32,
+    // Scrapers and probes may all come through one proxy.
+    connections_of_peer: 32,
     idle_ms: 5_000,
     head_bytes: 16 << 10,
     connection_ms: Some(30_000),

@@ -60,6 +60,8 @@ pub(crate) enum WorkKind {
     Preview,
     /// Everything that a pipe needs is looked at.
     Check,
+    /// Columns of a table are read, and fields proposed for them.
+    Map,
     /// The error table is read.
     ListErrors,
     /// Records of the error table are loaded.
@@ -159,6 +161,12 @@ impl Works {
         // Its end is in its being dropped.
         entries.remove(id);
         Ok(())
+    }
+
+    /// Cancels and forgets all work of `actor`, whose token is gone: another one of that name is somebody else's.
+    pub(crate) fn forget_of(&self, actor: &str) {
+        // Their ends are in their being dropped.
+        self.entries().retain(|_, entry| !entry.is_of(actor));
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
@@ -327,6 +335,24 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(begin("bob", WorkKind::Check).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_goes_with_the_token_that_began_it() {
+        let works = Works::default();
+        let begin = |actor: &str| works.begin(actor, WorkKind::ReplayErrors, "nothing", |_| never());
+        let mut ids = Vec::new();
+        for actor in ["ann", "ann", "bob"] {
+            ids.push(begin(actor).unwrap().wait().await.unwrap().unwrap_err().id);
+        }
+        works.forget_of("ann");
+        assert!(works.state(&ids[0], "ann").is_err() && works.state(&ids[1], "ann").is_err());
+        assert!(works.state(&ids[2], "bob").is_ok());
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        let held: Vec<Begun> = (0..RUNNING_OF_ACTOR_MAX).map(|_| begin("ann").unwrap()).collect();
+        assert_eq!(held.len(), RUNNING_OF_ACTOR_MAX, "what was replayed is not under way any more");
     }
 
     #[tokio::test(start_paused = true)]

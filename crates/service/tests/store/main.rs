@@ -109,7 +109,11 @@ async fn a_pipe_goes_through_its_life() {
         let events = store.events(Some(&pipe.id), 0, 100).await.unwrap();
         let told: Vec<String> = events
             .iter()
-            .map(|event| format!("{} {} {} {}", event.number, event.pipe_name, event.actor, event.kind))
+            .map(|event| {
+                let reason = event.reason.as_deref().unwrap_or("");
+                format!("{} {} {} {} {reason}", event.number, event.pipe_name, event.actor, event.kind)
+            })
+            .map(|line| line.trim_end().to_owned())
             .collect();
         expect![[r#"
             1 clicks ann created
@@ -117,8 +121,9 @@ async fn a_pipe_goes_through_its_life() {
             3 clicks bob edited
             4 clicks ann paused
             5 clicks ann resumed
-            6 clicks ann removed
-            7 clicks housepipe gone"#]]
+            6 clicks ann removed with its consumer group and its ClickHouse user
+            7 clicks ann removed
+            8 clicks housepipe gone"#]]
         .assert_eq(&told.join("\n"));
         let again = store.create(&new_pipe("clicks"), None, "ann").await.unwrap();
         assert_ne!(again.id, pipe.id, "a name may be taken again, an id never is");

@@ -1,0 +1,153 @@
+//! Calls of the API within one process, of which none reaches the ends of a pipe.
+
+use std::time::Duration;
+
+use axum::body::to_bytes;
+use axum::routing::post;
+use axum::{Router, middleware};
+use futures_util::FutureExt as _;
+use serde_json::{Value, json};
+use tower_service::Service as _;
+
+use super::auth::Operator;
+use super::{Api, audit};
+use crate::Role;
+use crate::testing::{Scene, pipe};
+
+/// Longer than anything that is waited for here takes.
+const SOON: Duration = Duration::from_secs(20);
+
+fn new_pipe() -> Value {
+    json!({ "run": false, "pipe": serde_json::to_value(pipe("columns: [{ name: id, type: UInt64 }]")).unwrap() })
+}
+
+/// The audit's entries, once there are so many.
+async fn audited(scene: &Scene, count: usize) -> Vec<Value> {
+    let entries = async {
+        loop {
+            let (_, audit) = scene.call("GET /api/v1/audit", &Value::Null).await;
+            let entries = audit["entries"].as_array().cloned().unwrap_or_default();
+            if entries.len() >= count {
+                return entries;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(SOON, entries).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_is_in_the_audit() {
+    let scene = Scene::new().await;
+    let request = scene.request("", "POST /api/v1/pipes", &[], &new_pipe());
+    // It waits for the store, and is dropped there, as a connection that is reset drops it.
+    assert!(scene.answer(request).now_or_never().is_none());
+    let entries = audited(&scene, 1).await;
+    assert_eq!((&entries[0]["path"], &entries[0]["status"]), (&json!("/api/v1/pipes"), &json!(201)));
+    assert_eq!(scene.call("GET /api/v1/pipes", &Value::Null).await.1["pipes"][0]["name"], "clicks");
+}
+
+#[tokio::test]
+async fn a_call_that_panics_is_in_the_audit() {
+    let scene = Scene::new().await;
+    let api = Api::new(scene.service.clone(), Vec::new());
+    let panics = |_: Operator| async {
+        assert!(std::env::args().count() == 0, "on purpose");
+        "answered"
+    };
+    let mut router: Router = Router::new()
+        .route("/api/v1/panics", post(panics))
+        .layer(middleware::from_fn_with_state(api.clone(), audit::note))
+        .with_state(api);
+    let response = router.call(scene.request("", "POST /api/v1/panics", &[], &Value::Null)).await.unwrap();
+    assert_eq!(response.status(), 500);
+    assert_eq!(audited(&scene, 1).await[0]["status"], 500);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_token() {
+    let scene = Scene::new().await;
+    let token = scene.token("eve", Role::Viewer).await;
+    let listens = scene.answer(scene.request(&token, "GET /api/v1/events/stream", &[], &Value::Null)).await;
+    assert_eq!(listens.status(), 200);
+    let mut body = Box::pin(to_bytes(listens.into_body(), usize::MAX));
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut body).await;
+    assert!(early.is_err(), "it goes on while the token is there");
+    assert_eq!(scene.call("DELETE /api/v1/tokens/eve", &Value::Null).await.0, 204);
+    assert!(tokio::time::timeout(SOON, body).await.is_ok(), "whoever was locked out listens on");
+}
+
+#[tokio::test]
+async fn a_mapping_is_work_as_other_looks_are() {
+    let scene = Scene::new().await;
+    let (_, made) = scene.call("POST /api/v1/pipes", &new_pipe()).await;
+    let columns = json!([{ "name": "id", "type": "UInt64" }]);
+    let (status, problem) =
+        scene.call("POST /api/v1/mapping", &json!({ "of": made["id"], "columns": columns })).await;
+    assert_eq!((status, &problem["code"]), (422, &json!("destination_unreachable")), "{problem}");
+    // A name that a resolver takes for the address of a cloud's metadata.
+    let elsewhere = json!({ "destination": { "url": "http://2852039166:80", "table": "t" } });
+    let (status, problem) =
+        scene.call("POST /api/v1/mapping", &json!({ "pipe": elsewhere, "columns": columns })).await;
+    assert_eq!((status, &problem["code"]), (422, &json!("invalid_pipe")), "{problem}");
+    assert!(problem.to_string().contains("link-local"), "{problem}");
+}
+
+#[tokio::test]
+async fn the_audit_and_the_events_say_what_was_made_and_what_goes() {
+    let scene = Scene::new().await;
+    let (_, made) = scene.call("POST /api/v1/pipes", &new_pipe()).await;
+    scene.call("POST /api/v1/tokens", &json!({ "name": "eve", "role": "admin" })).await;
+    let id = made["id"].as_str().unwrap();
+    let gone = format!("DELETE /api/v1/pipes/{id}?consumer_group=true&user=true");
+    assert_eq!(scene.call(&gone, &Value::Null).await.0, 202);
+    let entries = audited(&scene, 3).await;
+    let details: Vec<&str> = entries.iter().map(|entry| entry["detail"].as_str().unwrap()).collect();
+    let what = "with its consumer group and its ClickHouse user";
+    assert_eq!(
+        details,
+        [&format!("the pipe clicks with the id {id}"), "the token eve of the role admin", what]
+    );
+    let (_, events) = scene.call("GET /api/v1/events", &Value::Null).await;
+    let removed =
+        events["events"].as_array().unwrap().iter().find(|event| event["kind"] == "removed").unwrap();
+    assert_eq!(removed["reason"], what);
+}
+
+#[tokio::test]
+async fn an_edit_may_be_of_any_state_or_of_one_of_several() {
+    let scene = Scene::new().await;
+    let (_, made) = scene.call("POST /api/v1/pipes", &new_pipe()).await;
+    let path = format!("/api/v1/pipes/{}", made["id"].as_str().unwrap());
+    let edited = json!({ "pipe": new_pipe()["pipe"] });
+    // The pipe is at revision 1, and each edit is one more.
+    for (tags, status) in [
+        ("", 428),
+        ("*", 200),
+        ("\"1\"", 412),
+        ("\"1\", \"2\"", 200),
+        ("W/\"3\"", 412),
+        ("\"1\", W/\"3\"", 412),
+        ("3", 400),
+        ("\"3\"", 200),
+    ] {
+        let headers = [("If-Match", tags)];
+        let headers = if tags.is_empty() { &headers[..0] } else { &headers[..] };
+        let (was, body) = scene.call_as("", &format!("PUT {path}"), headers, &edited).await;
+        assert_eq!(was, status, "{tags}: {body}");
+    }
+    let pause = format!("POST {path}/pause");
+    assert_eq!(scene.call_as("", &pause, &[("If-Match", "W/\"4\"")], &Value::Null).await.0, 412);
+    assert_eq!(scene.call_as("", &pause, &[("If-Match", "*")], &Value::Null).await.0, 200);
+}
+
+#[tokio::test]
+async fn whoever_calls_may_ask_who_she_is() {
+    let scene = Scene::new().await;
+    for (name, role) in [("viewer", Role::Viewer), ("operator", Role::Operator)] {
+        let token = scene.token(name, role).await;
+        let (status, told) = scene.call_as(&token, "GET /api/v1/whoami", &[], &Value::Null).await;
+        assert_eq!((status, told), (200, json!({ "name": name, "role": name })));
+    }
+    assert_eq!(scene.call_as("hpt_unknown", "GET /api/v1/whoami", &[], &Value::Null).await.0, 401);
+}
