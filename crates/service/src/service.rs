@@ -98,7 +98,13 @@ impl Service {
         let supervisor = Supervisor::new(options.supervisor.clone());
         let events = supervisor.events();
         let inner = Arc::new(Inner::new(store, supervisor, options.secrets_folder, replica));
-        inner.follow().await?;
+        match inner.follow().await {
+            // One row that cannot be read keeps the other pipes from nothing.
+            Err(error @ StoreError::Damaged { .. }) => {
+                tracing::error!(error = explain(&error), "a pipe is left out")
+            }
+            other => other?,
+        }
         let follows = tokio::spawn(follow::keep_following(Arc::clone(&inner)));
         let tells = tokio::spawn(tell::keep_telling(Arc::clone(&inner), events));
         Ok(Service { inner, follows, tells, calls: Calls::default() })
@@ -241,6 +247,11 @@ impl Service {
     pub async fn pipes(&self, after: &str, limit: i64) -> Result<Vec<PipeView>, ServiceError> {
         let stored = self.inner.store.pipes(after, limit).await?;
         Ok(stored.into_iter().map(|pipe| self.inner.view(pipe)).collect())
+    }
+
+    /// Whether what is stored has been looked at of late, so that what others change comes about here.
+    pub(crate) fn follows(&self) -> bool {
+        self.inner.follows()
     }
 
     /// Has all pipes store what they have read, and ends. What is wanted stays as it is stored.

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, broadcast, watch};
+use tokio::sync::{Mutex as Gate, Notify, broadcast, watch};
 
 use super::Intent;
 use super::division::Division;
 use super::entry::Entry;
 use super::lifecycle::{Action, Doing, Ended, Generation, Wanted};
 use super::options::SupervisorOptions;
+use super::starts::{Starts, Turn};
 use super::status::{PipeEvent, PipeId};
 use crate::error::explain;
 use crate::pipe::{Pipe, RunOptions};
@@ -33,7 +34,9 @@ pub(super) struct Inner {
     /// Where its tasks run, from whatever thread they are begun.
     runtime: Handle,
     state: Mutex<State>,
-    starts: Semaphore,
+    starts: Starts,
+    /// Passed by one pipe at a time, which waits behind it for memory: each change wakes one, and not all of them.
+    memory: Gate<()>,
     pub(super) events: broadcast::Sender<PipeEvent>,
     /// Changes whenever a pipe does.
     changed: watch::Sender<()>,
@@ -53,7 +56,8 @@ impl Inner {
         Arc::new(Inner {
             division: Division::of(options.memory_bytes_max),
             runtime: Handle::current(),
-            starts: Semaphore::new(options.starts_at_once_max.max(1)),
+            starts: Starts::new(options.starts_at_once_max),
+            memory: Gate::new(()),
             events: broadcast::Sender::new(options.events_kept.max(1)),
             options,
             state: Mutex::default(),
@@ -150,6 +154,9 @@ impl Inner {
             }
             (Action::EndWait | Action::None, _) => {}
         }
+        if matches!(entry.life.doing(), Doing::Starting(_)) {
+            entry.wishes.notify_one();
+        }
         self.announce(entry, pipe);
         self.changed.send_replace(());
     }
@@ -172,6 +179,37 @@ impl Inner {
         share.min(self.options.memory_bytes_max)
     }
 
+    /// Whether there is a share for one more.
+    fn has_room(&self, state: &State) -> bool {
+        state.held + self.share(state) <= self.options.memory_bytes_max
+    }
+
+    /// Waits until the pipe may start, and has the memory for it; none where something else is wanted by then.
+    async fn may_start(self: &Arc<Self>, pipe: &PipeId, generation: Generation) -> Option<(Turn<'_>, Share)> {
+        let (wishes, is_again) = {
+            let state = self.lock();
+            let entry = state.pipes.get(pipe)?;
+            (Arc::clone(&entry.wishes), entry.life.tries() > 0)
+        };
+        // Memory last: what waits for its turn, behind pipes that cannot start, keeps it from nobody.
+        let taken = async {
+            let turn = self.starts.turn(is_again).await;
+            Some((turn, self.take_share(pipe).await?))
+        };
+        tokio::select! {
+            biased;
+            () = self.until_unwanted(pipe, generation, &wishes) => None,
+            taken = taken => taken,
+        }
+    }
+
+    /// Waits until something else is wanted of the pipe than to run as this generation.
+    async fn until_unwanted(&self, pipe: &PipeId, generation: Generation, wishes: &Notify) {
+        while self.lock().pipes.get(pipe).is_some_and(|entry| entry.life.is_wanted(generation)) {
+            wishes.notified().await;
+        }
+    }
+
     /// Has those pipes start anew that hold more than there is for each by now.
     fn take_back(self: &Arc<Self>, state: &mut State) {
         let share = self.share(state);
@@ -184,19 +222,16 @@ impl Inner {
         }
     }
 
-    /// Takes a share for a pipe that starts, once there is one; none where something else is wanted by then.
-    async fn take_share(self: &Arc<Self>, pipe: &PipeId, generation: Generation) -> Option<Share> {
+    /// Takes a share for a pipe that starts, once there is one.
+    async fn take_share(self: &Arc<Self>, pipe: &PipeId) -> Option<Share> {
+        let _first = self.memory.lock().await;
         let mut changed = self.changed.subscribe();
         loop {
             changed.mark_unchanged();
             {
                 let mut state = self.lock();
-                let share = self.share(&state);
-                let has_room = state.held + share <= self.options.memory_bytes_max;
+                let (share, has_room) = (self.share(&state), self.has_room(&state));
                 let entry = state.pipes.get_mut(pipe)?;
-                if !entry.life.is_wanted(generation) {
-                    return None;
-                }
                 entry.lacks_memory = !has_room;
                 self.announce(entry, pipe);
                 if has_room {
@@ -277,28 +312,20 @@ impl Drop for Share {
 
 /// One run of a pipe, from its start to its end.
 async fn run(inner: Arc<Inner>, pipe: PipeId, generation: Generation, file: Arc<PipeFile>) {
-    let Some(share) = inner.take_share(&pipe, generation).await else {
+    let Some((turn, share)) = inner.may_start(&pipe, generation).await else {
         return inner.tell(&pipe, |entry| entry.life.refused());
     };
-    // The semaphore is never closed.
-    let permit = inner.starts.acquire().await.ok();
-    // It may have waited for long.
-    if !inner.lock().pipes.get(&pipe).is_some_and(|entry| entry.life.is_wanted(generation)) {
-        drop((permit, share));
-        return inner.tell(&pipe, |entry| entry.life.refused());
-    }
     let options = RunOptions { memory_bytes_max: share.bytes, ..inner.options.pipe.clone() };
-    let started = match Pipe::start(&file, options).await {
+    let started = match turn.of(Pipe::start(&file, options)).await {
         Ok(started) => started,
         Err(error) => {
-            drop((permit, share));
+            drop(share);
             return inner.tell(&pipe, |entry| {
                 entry.last_reason = Some(explain(&error));
                 entry.life.refused()
             });
         }
     };
-    drop(permit);
     inner.tell(&pipe, |entry| {
         entry.handle = Some(started.handle());
         entry.last_reason = None;
@@ -351,8 +378,12 @@ pub(super) fn watch_states(inner: &Arc<Inner>) {
             tick.tick().await;
             let Some(inner) = inner.upgrade() else { return };
             let mut state = inner.lock();
+            let has_room = inner.has_room(&state);
             for (pipe, entry) in &mut state.pipes {
-                if entry.handle.is_some() {
+                let is_about_to = matches!(entry.life.doing(), Doing::Starting(_));
+                // Those behind the one that waits for memory are told here.
+                entry.lacks_memory = is_about_to && entry.share == 0 && !has_room;
+                if entry.handle.is_some() || is_about_to {
                     inner.announce(entry, pipe);
                 }
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::lifecycle::{Doing, Lifecycle};
@@ -29,6 +30,8 @@ pub(super) struct Entry {
     pub(super) timer: Option<AbortHandle>,
     /// It is about to start, and there is no memory for it.
     pub(super) lacks_memory: bool,
+    /// Told whenever something may be wanted of it while it is about to start, so that it gives up its place in the row.
+    pub(super) wishes: Arc<Notify>,
     /// Whether it is forgotten once it rests.
     pub(super) is_leaving: bool,
     /// Why its last run did not start, or has ended.
@@ -49,6 +52,7 @@ impl Entry {
             share: 0,
             timer: None,
             lacks_memory: false,
+            wishes: Arc::default(),
             is_leaving: false,
             last_reason: None,
             told: (Stage::Paused, None),

@@ -14,7 +14,10 @@ mod drive;
 mod entry;
 mod lifecycle;
 mod options;
+mod starts;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -10,7 +10,8 @@ pub struct SupervisorOptions {
     /// How each of them runs. Its memory is the most that one pipe gets of the whole. [`RunOptions::until_caught_up`] is no use here: a pipe
     /// that has ended by itself is started again.
     pub pipe: RunOptions,
-    /// Pipes that start at the same time, at most; the others wait.
+    /// Pipes that begin to start at the same time, at most; the others wait. Of those that were refused before, half as many. One whose ends do
+    /// not answer within a second goes on, and lets the next one begin.
     pub starts_at_once_max: usize,
     /// Events that are kept for a receiver that does not take them.
     pub events_kept: usize,

@@ -47,7 +47,7 @@ use crate::work::Works;
 
 /// A body may have this many bytes, at most: a pipe file's, and what JSON adds to it.
 const BODY_BYTES_MAX: usize = 8 << 20;
-/// Time for a call that does not stream, in seconds.
+/// Time for a call until its answer begins, in seconds.
 const CALL_S_MAX: u64 = 30;
 
 /// Streams of events at once.
@@ -103,7 +103,6 @@ pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
     };
     calls
         .route("/api/v1/openapi.json", get(describe))
-        .layer(middleware::from_fn(in_time))
         .merge(streams)
         .fallback(|| async {
             Problem::new(ProblemCode::NoSuchPath, "the description at /api/v1/openapi.json has all paths")
@@ -114,6 +113,8 @@ pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(small_enough))
         .layer(middleware::from_fn_with_state(api.clone(), audit::note))
+        // Around the audit as well, which may have to wait for the store.
+        .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn_with_state(api.clone(), auth::known_origin))
         .layer(CatchPanicLayer::custom(|_| panicked()))
         .layer(middleware::from_fn_with_state(api.clone(), count::counted))
@@ -176,7 +177,7 @@ async fn small_enough(request: axum::extract::Request, next: middleware::Next) -
     }
 }
 
-/// Ends a call that takes too long.
+/// Ends a call that takes too long to be answered; a stream is answered with its head.
 async fn in_time(request: axum::extract::Request, next: middleware::Next) -> Response {
     match tokio::time::timeout(Duration::from_secs(CALL_S_MAX), next.run(request)).await {
         Ok(response) => response,

@@ -301,7 +301,7 @@ impl From<StoreError> for Problem {
             StoreError::LastAdmin => ProblemCode::LastAdmin,
             StoreError::KeyReused => ProblemCode::IdempotencyKeyReused,
             StoreError::Changed(_) => ProblemCode::PipeChanged,
-            StoreError::Database(_) => {
+            StoreError::Database(_) | StoreError::Late => {
                 // What the database says may name its host and user.
                 tracing::error!(error = explain(&error), "the store does not answer as it should");
                 return Problem::new(

@@ -95,12 +95,12 @@ impl From<service::PipeView> for PipeView {
     fn from(view: service::PipeView) -> PipeView {
         let service::PipeView { stored, status, problem } = view;
         let (stage, reason) = match (&problem, &status) {
+            // What is told of one that goes is what it waits for.
+            (problem, _) if stored.wanted == Wanted::Removed => ("stopping", problem.clone()),
             (Some(problem), _) => ("misconfigured", Some(problem.clone())),
             (None, Some(status)) => (status.stage.as_str(), status.reason.clone()),
             // The supervisor is about to be told.
-            (None, None) => {
-                (if stored.wanted == Wanted::Removed { "stopping" } else { "provisioning" }, None)
-            }
+            (None, None) => ("provisioning", None),
         };
         PipeView {
             id: stored.id,
@@ -160,4 +160,37 @@ fn moment(at: DateTime<Utc>) -> String {
 /// The same of milliseconds since 1970.
 pub(crate) fn moment_of_ms(at_ms: i64) -> String {
     DateTime::<Utc>::from_timestamp_millis(at_ms).map(moment).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use housepipe_runtime::Generation;
+
+    use super::*;
+    use crate::store::{CleanUp, StoredPipe};
+
+    #[test]
+    fn a_pipe_that_goes_is_stopping_and_says_what_it_waits_for() {
+        let view = |wanted, problem: Option<&str>| {
+            let stored = StoredPipe {
+                id: "p1".to_owned(),
+                name: "clicks".to_owned(),
+                document: Err("unreadable".to_owned()),
+                wanted,
+                clean_up: CleanUp::default(),
+                generation: Generation::of(1),
+                revision: 1,
+                created_ms: 0,
+                changed_ms: 0,
+            };
+            let view = service::PipeView { stored, status: None, problem: problem.map(str::to_owned) };
+            let PipeView { stage, reason, .. } = view.into();
+            (stage, reason)
+        };
+        let why = Some("another process has not ended it yet");
+        assert_eq!(view(Wanted::Removed, why), ("stopping", why.map(str::to_owned)));
+        assert_eq!(view(Wanted::Removed, None), ("stopping", None));
+        assert_eq!(view(Wanted::Running, why), ("misconfigured", why.map(str::to_owned)));
+        assert_eq!(view(Wanted::Running, None), ("provisioning", None));
+    }
 }

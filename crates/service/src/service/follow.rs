@@ -1,13 +1,18 @@
 //! Tells the supervisor what is stored.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use housepipe_runtime::{Intent, PipeFile, PipeId, Supervisor, failpoint};
+use housepipe_runtime::{Generation, Intent, PipeFile, PipeId, Supervisor, failpoint};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::{PipeView, explain, leave};
 use crate::seal::SealError;
@@ -16,6 +21,10 @@ use crate::within::Within;
 
 /// How often the store is looked at for what other processes have changed, in milliseconds.
 const LOOK_MS: u64 = 1_000;
+/// Time within which a look has to come to its end for the process to be ready, in seconds.
+const LOOKED_S_MAX: u64 = 30;
+/// How often others are told that this process lives, at least, in seconds: a look at very many pipes takes longer.
+const ALIVE_S: u64 = 10;
 
 /// What the tasks of a service share.
 #[derive(Debug)]
@@ -30,6 +39,10 @@ pub(super) struct Inner {
     /// Tasks that see to it that a pipe goes.
     leaving: Mutex<JoinSet<()>>,
     pub(super) changed: Notify,
+    /// Up to which event this process has ended the pipes that were removed.
+    ended_to: AtomicI64,
+    /// When it was last known to have followed everything that can be read; none before the first time.
+    followed: Mutex<Option<Instant>>,
 }
 
 /// The pipe as the supervisor was told of it last.
@@ -44,6 +57,15 @@ pub(super) struct Told {
     pub(super) leaves: bool,
     /// Nothing runs of it any more, where it is being removed.
     pub(super) has_ended: bool,
+}
+
+/// A pipe that the supervisor was not told of as it is.
+struct New {
+    id: PipeId,
+    generation: Generation,
+    /// None where it is to go: it ends by itself.
+    intent: Option<Intent>,
+    told: Told,
 }
 
 impl Inner {
@@ -61,7 +83,15 @@ impl Inner {
             told: Mutex::default(),
             leaving: Mutex::default(),
             changed: Notify::new(),
+            ended_to: AtomicI64::new(0),
+            followed: Mutex::default(),
         }
+    }
+
+    /// Whether a look at the store has come to its end of late.
+    pub(super) fn follows(&self) -> bool {
+        let followed = *self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        followed.is_some_and(|at| at.elapsed() <= Duration::from_secs(LOOKED_S_MAX))
     }
 
     pub(super) fn within<'a>(&'a self, secrets: &'a Secrets) -> Within<'a> {
@@ -85,22 +115,35 @@ impl Inner {
 
     /// Tells the supervisor of everything that is stored and that it was not told of.
     pub(super) async fn follow(self: &Arc<Self>) -> Result<(), StoreError> {
+        // First: whoever cleans up after a pipe waits from now on for this process, which may start it below.
+        self.tell_alive().await?;
+        let mut told_alive = Instant::now();
         let last_event = self.store.last_event().await?;
         let revisions = self.store.revisions().await?;
         let known: HashMap<String, Option<i64>> =
             self.told().iter().map(|(id, told)| (id.clone(), told.revision)).collect();
-        let mut failure = None;
-        for (id, revision) in &revisions {
-            if known.get(id) == Some(&Some(*revision)) {
-                continue;
+        let (mut news, mut damage, mut failure) = (Vec::new(), None, None);
+        for (id, _) in revisions.iter().filter(|(id, revision)| known.get(*id) != Some(&Some(**revision))) {
+            if told_alive.elapsed() > Duration::from_secs(ALIVE_S) {
+                if let Err(error) = self.tell_alive().await {
+                    failure = Some(error);
+                    break;
+                }
+                told_alive = Instant::now();
             }
-            match self.follow_one(id).await {
-                Ok(()) => {}
+            match self.look_at(id).await {
+                Ok(new) => news.push(new),
                 // It went between the two questions.
                 Err(StoreError::NoPipe(_)) => {}
-                Err(error) => failure = Some(error),
+                // The others can be read.
+                Err(error @ StoreError::Damaged { .. }) => damage = Some((id, error)),
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
             }
         }
+        self.tell_supervisor(news);
         // Those that another process has cleaned up after; this one was waited for.
         for id in known.keys().filter(|id| !revisions.contains_key(*id)) {
             self.told().remove(id);
@@ -110,12 +153,23 @@ impl Inner {
         if let Some(error) = failure {
             return Err(error);
         }
-        let ended_to =
-            if self.told().values().all(|told| !told.leaves || told.has_ended) { last_event } else { 0 };
-        self.store.tell_alive(&self.replica, ended_to).await
+        // One that cannot be read and runs here may be one that was removed.
+        let may_run = damage.as_ref().is_some_and(|(id, _)| known.contains_key(*id));
+        let has_ended = !may_run && self.told().values().all(|told| !told.leaves || told.has_ended);
+        let ended_to = if has_ended { last_event } else { 0 };
+        if self.ended_to.swap(ended_to, Ordering::Relaxed) != ended_to {
+            self.tell_alive().await?;
+        }
+        *self.followed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        damage.map_or(Ok(()), |(_, error)| Err(error))
     }
 
-    async fn follow_one(self: &Arc<Self>, id: &str) -> Result<(), StoreError> {
+    async fn tell_alive(&self) -> Result<(), StoreError> {
+        self.store.tell_alive(&self.replica, self.ended_to.load(Ordering::Relaxed)).await
+    }
+
+    /// What is to be told of a pipe; nothing to the supervisor of one that is to go.
+    async fn look_at(&self, id: &str) -> Result<New, StoreError> {
         let (pipe, secrets) = self.store.pipe_with_secrets(id).await?;
         let mut told = Told {
             revision: Some(pipe.revision),
@@ -126,7 +180,7 @@ impl Inner {
         };
         let intent = match pipe.wanted {
             Wanted::Running => match self.read(&pipe, &secrets) {
-                Ok(file) => Intent::Run(Arc::new(file)),
+                Ok(file) => Some(Intent::Run(Arc::new(file))),
                 Err(why) => {
                     let is_news = self.told().get(id).is_none_or(|told| told.problem.as_ref() != Some(&why));
                     if is_news {
@@ -134,23 +188,38 @@ impl Inner {
                     }
                     // A file that is missing may come later.
                     (told.revision, told.problem) = (None, Some(why));
-                    Intent::Rest
+                    Some(Intent::Rest)
                 }
             },
-            Wanted::Paused => Intent::Rest,
-            Wanted::Removed => {
-                if let Some(before) = self.told().get(id).filter(|before| before.leaves) {
-                    told = Told { revision: Some(pipe.revision), ..before.clone() };
-                }
-                self.told().insert(id.to_owned(), told);
-                return Ok(());
-            }
+            Wanted::Paused => Some(Intent::Rest),
+            Wanted::Removed => None,
         };
+        Ok(New { id: PipeId::from(id), generation: pipe.generation, intent, told })
+    }
+
+    /// Tells the supervisor of all of them at once, so that they start with the shares that they can keep.
+    fn tell_supervisor(&self, news: Vec<New>) {
+        if news.is_empty() {
+            return;
+        }
+        let (mut intents, mut notes) = (Vec::new(), Vec::new());
+        for New { id, generation, intent, told } in news {
+            notes.push((id.to_string(), told));
+            intents.extend(intent.map(|intent| (id, generation, intent)));
+        }
         // Told first, and noted then: what is noted is not looked at again.
-        self.supervisor.apply([(PipeId::from(id), pipe.generation, intent)]);
+        self.supervisor.apply(intents);
         failpoint("follow_told");
-        self.told().insert(id.to_owned(), told);
-        Ok(())
+        let mut told = self.told();
+        for (id, new) in notes {
+            match told.get_mut(&id) {
+                // How far it has come is noted by whoever sees to it.
+                Some(before) if new.leaves && before.leaves => before.revision = new.revision,
+                _ => {
+                    told.insert(id, new);
+                }
+            }
+        }
     }
 
     /// Has somebody see to each pipe that is to go, and that nobody sees to yet.

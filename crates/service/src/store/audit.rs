@@ -46,31 +46,34 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn note(&self, asked: &Asked) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        let row = sqlx::query("UPDATE housepipe_store SET last_audit = last_audit + 1 RETURNING last_audit")
-            .fetch_one(&mut *transaction)
-            .await?;
-        let number: i64 = row.try_get(0)?;
-        sqlx::query(
-            "INSERT INTO audit (number, at_ms, actor, role, peer, method, path, status, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        )
-        .bind(number)
-        .bind(now_ms())
-        .bind(asked.actor.clone())
-        .bind(asked.role.as_str())
-        .bind(asked.peer.clone())
-        .bind(asked.method.clone())
-        .bind(asked.path.clone())
-        .bind(i64::from(asked.status))
-        .bind(asked.detail.clone())
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query("DELETE FROM audit WHERE number <= $1")
-            .bind(number - KEPT_MAX)
+        self.in_time(async {
+            let mut transaction = self.pool.begin().await?;
+            let row = sqlx::query("UPDATE housepipe_store SET last_audit = last_audit + 1 RETURNING last_audit")
+                .fetch_one(&mut *transaction)
+                .await?;
+            let number: i64 = row.try_get(0)?;
+            sqlx::query(
+                "INSERT INTO audit (number, at_ms, actor, role, peer, method, path, status, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            )
+            .bind(number)
+            .bind(now_ms())
+            .bind(asked.actor.clone())
+            .bind(asked.role.as_str())
+            .bind(asked.peer.clone())
+            .bind(asked.method.clone())
+            .bind(asked.path.clone())
+            .bind(i64::from(asked.status))
+            .bind(asked.detail.clone())
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await?;
-        Ok(())
+            sqlx::query("DELETE FROM audit WHERE number <= $1")
+                .bind(number - KEPT_MAX)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Entries behind number `after`, in their order, at most [`AUDIT_AT_ONCE_MAX`].
@@ -78,14 +81,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of the database, or of a row that cannot be read.
     pub async fn audit(&self, after: i64, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT number, at_ms, actor, role, peer, method, path, status, detail FROM audit WHERE number > $1 ORDER BY number LIMIT $2",
-        )
-        .bind(after)
-        .bind(limit.clamp(0, AUDIT_AT_ONCE_MAX))
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(entry).collect()
+        self.in_time(async {
+            let rows = sqlx::query(
+                "SELECT number, at_ms, actor, role, peer, method, path, status, detail FROM audit WHERE number > $1 ORDER BY number LIMIT $2",
+            )
+            .bind(after)
+            .bind(limit.clamp(0, AUDIT_AT_ONCE_MAX))
+            .fetch_all(&self.pool)
+            .await?;
+            rows.iter().map(entry).collect()
+        })
+        .await
     }
 }
 

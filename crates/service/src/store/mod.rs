@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyConnection, AnyPool, Connection};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection};
 
 pub use audit::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry};
 pub use events::{EVENTS_AT_ONCE_MAX, Event, EventKind};
@@ -32,7 +32,23 @@ use crate::seal::{Seal, SealError};
 /// Connections to PostgreSQL, at most.
 const CONNECTIONS_MAX: u32 = 8;
 /// Time for a connection, in seconds.
-const CONNECT_S: u64 = 10;
+const CONNECT_S: u64 = 8;
+/// Time for a call of the store, in seconds. A connection that was lost without a word would otherwise be waited for until the system gives it
+/// up, a quarter of an hour later.
+const CALL_S_MAX: u64 = 10;
+/// Time for the tables to be made, or brought up to date, in seconds.
+const MIGRATE_S_MAX: u64 = 120;
+/// Time for a connection to prove that it works before another call gets it, in seconds.
+const PROVE_S_MAX: u64 = 2;
+/// Time for connections to end, in seconds. Whoever is left then is cut off with the process.
+const CLOSE_S_MAX: u64 = 5;
+
+/// Time for one statement in PostgreSQL, in milliseconds: it ends there as well where nobody waits for it any more.
+const STATEMENT_MS_MAX: u32 = 8_000;
+/// Time for a lock that another session holds, in milliseconds. All changes need one row, so whoever holds it would hold up every one of them.
+const LOCK_MS_MAX: u32 = 5_000;
+/// Time that a transaction may hold its locks between two statements, in milliseconds: a process that was frozen holds up the others for as long.
+const IDLE_MS_MAX: u32 = 15_000;
 
 /// Where the store is.
 #[derive(Debug, Clone)]
@@ -54,6 +70,7 @@ enum Kind {
 #[derive(Debug)]
 pub struct Store {
     pool: AnyPool,
+    kind: Kind,
     seal: Seal,
     /// Keeps other processes out of the file.
     _lock: Option<File>,
@@ -66,6 +83,11 @@ pub enum StoreError {
     /// The database refuses, or is out of reach.
     #[error("the store does not answer as it should")]
     Database(#[from] sqlx::Error),
+    /// The database did not answer in time.
+    #[error(
+        "the store gave no answer within {CALL_S_MAX} s; look at the load of PostgreSQL, at the network to it, and at the disk of a state in a file"
+    )]
+    Late,
     /// The server of the database cannot be used.
     #[error("the PostgreSQL of the state at {place} cannot be used: {why}")]
     Away {
@@ -158,7 +180,7 @@ impl Store {
     /// [`StoreError`] where it is out of reach, damaged, newer than this program, or of another key; it is left as it was then.
     pub async fn open(address: &StoreAddress, seal: Seal) -> Result<Store, StoreError> {
         sqlx::any::install_default_drivers();
-        let (pool, lock) = match address {
+        let (pool, kind, lock) = match address {
             StoreAddress::Sqlite(path) => {
                 let path = whole(path)?;
                 let lock = lock(&path)?;
@@ -172,33 +194,43 @@ impl Store {
                 sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await?;
                 // Nobody else uses the file, so whoever is noted there is gone.
                 sqlx::query("DELETE FROM replicas").execute(&pool).await?;
-                (pool, Some(lock))
+                (pool, Kind::Sqlite, Some(lock))
             }
             StoreAddress::Postgres(url) => {
-                // A pool would try until its time is over, and tell no cause.
-                let first = AnyConnection::connect(url.expose_secret());
-                let in_time = tokio::time::timeout(Duration::from_secs(CONNECT_S), first).await;
                 let away = |why: String| StoreError::Away { place: place(url.expose_secret()), why };
-                in_time
+                // A pool would try until its time is over, and tell no cause.
+                let first = async { AnyConnection::connect(url.expose_secret()).await?.close().await };
+                tokio::time::timeout(Duration::from_secs(CONNECT_S), first)
+                    .await
                     .map_err(|_| away(format!("no answer within {CONNECT_S} s")))?
-                    .map_err(|error| away(error.to_string()))?
-                    .close()
-                    .await?;
-                let pool = AnyPoolOptions::new()
-                    .max_connections(CONNECTIONS_MAX)
-                    .acquire_timeout(Duration::from_secs(CONNECT_S))
-                    .connect(url.expose_secret())
-                    .await?;
-                schema::migrate(&pool, Kind::Postgres, &seal).await?;
-                (pool, None)
+                    .map_err(|error| away(error.to_string()))?;
+                let pool = postgres(url.expose_secret()).await?;
+                let migrated = schema::migrate(&pool, Kind::Postgres, &seal);
+                tokio::time::timeout(Duration::from_secs(MIGRATE_S_MAX), migrated).await.map_err(
+                    |_| {
+                        away(format!(
+                            "its tables were not made or brought up to date within {MIGRATE_S_MAX} s"
+                        ))
+                    },
+                )??;
+                (pool, Kind::Postgres, None)
             }
         };
-        Ok(Store { pool, seal, _lock: lock })
+        Ok(Store { pool, kind, seal, _lock: lock })
     }
 
-    /// Ends its connections.
+    /// Ends its connections; those that do not answer are left to the end of the process.
     pub async fn close(&self) {
-        self.pool.close().await;
+        if tokio::time::timeout(Duration::from_secs(CLOSE_S_MAX), self.pool.close()).await.is_err() {
+            tracing::warn!("connections to the store did not end within {CLOSE_S_MAX} s, and are cut off");
+        }
+    }
+
+    /// What `work` comes to within the time that a call has. What is broken off gives its connection back, which has to prove then that it works
+    /// ([`postgres`]).
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let longest = Duration::from_secs(CALL_S_MAX);
+        tokio::time::timeout(longest, work).await.unwrap_or(Err(StoreError::Late))
     }
 }
 
@@ -221,6 +253,30 @@ fn whole(path: &Path) -> Result<PathBuf, StoreError> {
         Some(_) => Ok(path),
         None => Err(refuse("its path is not UTF-8".to_owned())),
     }
+}
+
+/// Connections that have limits in PostgreSQL as well, and that are only used again where they answer.
+async fn postgres(url: &str) -> Result<AnyPool, sqlx::Error> {
+    let limits = format!(
+        "SET statement_timeout = {STATEMENT_MS_MAX}; SET lock_timeout = {LOCK_MS_MAX}; \
+         SET idle_in_transaction_session_timeout = {IDLE_MS_MAX}"
+    );
+    AnyPoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .acquire_timeout(Duration::from_secs(CONNECT_S))
+        .after_connect(move |connection, _| {
+            let limits = AssertSqlSafe(limits.clone());
+            Box::pin(async move { sqlx::raw_sql(limits).execute(connection).await.map(drop) })
+        })
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                let proof = tokio::time::timeout(Duration::from_secs(PROVE_S_MAX), connection.ping()).await;
+                // An error has it cut off without a farewell, for which it would be waited as well.
+                proof.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
+            })
+        })
+        .connect(url)
+        .await
 }
 
 /// One connection, so that transactions come one after the other; every commit is on the disk before it is acknowledged, as SQLite does it

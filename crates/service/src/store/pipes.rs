@@ -1,6 +1,7 @@
 //! What is wanted of each pipe.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use housepipe_runtime::{Document, Generation, PipeFile, failpoint};
 use secrecy::SecretString;
@@ -93,17 +94,39 @@ pub struct Edit {
     pub kept: Vec<String>,
 }
 
-/// A consumer group at its brokers, as a text. One pipe has it.
+/// A consumer group at its brokers, as a text. Of the pipes that name one of its brokers one has the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consumer(String);
 
 impl Consumer {
-    /// That of a pipe, whatever the order of its brokers.
+    /// That of a pipe, whatever the order of its brokers and the case of their names. The names of this machine are one.
     pub fn of(file: &PipeFile) -> Consumer {
-        let mut brokers: Vec<&str> = file.source.brokers.split(',').collect();
-        brokers.sort_unstable();
+        let brokers: BTreeSet<String> = file.source.brokers.split(',').map(broker).collect();
+        let brokers: Vec<String> = brokers.into_iter().collect();
         Consumer(format!("{} {}", brokers.join(","), file.source.consumer_group))
     }
+
+    /// The brokers, and the group; a list of brokers has no space in it.
+    fn parts(&self) -> (BTreeSet<String>, &str) {
+        let (brokers, group) = self.0.split_once(' ').unwrap_or(("", &self.0));
+        (brokers.split(',').map(broker).collect(), group)
+    }
+
+    /// Whether both are the same group at a broker that both name. Other names of the same broker are not known as such.
+    fn meets(&self, other: &Consumer) -> bool {
+        let ((brokers, group), (of_other, group_of_other)) = (self.parts(), other.parts());
+        group == group_of_other && !brokers.is_disjoint(&of_other)
+    }
+}
+
+/// A broker by the name under which it is compared.
+fn broker(text: &str) -> String {
+    let text = text.to_ascii_lowercase();
+    let Some((host, port)) = text.rsplit_once(':') else { return text };
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let is_here = host == "localhost"
+        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    format!("{}:{port}", if is_here { "localhost" } else { host })
 }
 
 /// A pipe as it is stored.
@@ -140,13 +163,16 @@ impl Store {
         key: Option<&IdempotencyKey>,
         actor: &str,
     ) -> Result<StoredPipe, StoreError> {
-        match self.try_create(new, key, actor).await {
-            // The same call may have been under way, and is done now.
-            Err(StoreError::NameTaken(_) | StoreError::KeyReused) if key.is_some() => {
-                self.try_create(new, key, actor).await
+        self.in_time(async {
+            match self.try_create(new, key, actor).await {
+                // The same call may have been under way, and is done now.
+                Err(StoreError::NameTaken(_) | StoreError::KeyReused) if key.is_some() => {
+                    self.try_create(new, key, actor).await
+                }
+                other => other,
             }
-            other => other,
-        }
+        })
+        .await
     }
 
     async fn try_create(
@@ -158,10 +184,15 @@ impl Store {
         let id = new_id()?;
         let wanted = if new.runs { Wanted::Running } else { Wanted::Paused };
         let mut transaction = self.pool.begin().await?;
+        lock_groups(&mut transaction).await?;
         if let Some(key) = key
             && let Some(made) = key.known(&mut transaction, actor).await?
         {
             return locked(&mut transaction, &made).await;
+        }
+        let other = group_taken(&mut transaction, &id, &new.consumer).await?;
+        if let Some(other) = other.filter(|other| *other != new.name) {
+            return Err(StoreError::GroupTaken(other));
         }
         let inserted = sqlx::query(
             "INSERT INTO pipes (id, name, consumer, document, wanted, clean_up, definition, attempt, revision, created_ms, changed_ms) \
@@ -176,11 +207,6 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         if inserted.rows_affected() == 0 {
-            if let Some(other) = consumer_of(&mut transaction, &id, &new.consumer).await?
-                && other != new.name
-            {
-                return Err(StoreError::GroupTaken(other));
-            }
             return Err(StoreError::NameTaken(new.name.clone()));
         }
         failpoint("create_begun");
@@ -201,15 +227,18 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of the database, or of a row that cannot be read.
     pub async fn pipes(&self, after: &str, limit: i64) -> Result<Vec<StoredPipe>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, name, document, wanted, clean_up, definition, attempt, revision, created_ms, changed_ms FROM pipes \
-             WHERE name > $1 ORDER BY name LIMIT $2",
-        )
-        .bind(after.to_owned())
-        .bind(limit.max(0))
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(stored).collect()
+        self.in_time(async {
+            let rows = sqlx::query(
+                "SELECT id, name, document, wanted, clean_up, definition, attempt, revision, created_ms, changed_ms FROM pipes \
+                 WHERE name > $1 ORDER BY name LIMIT $2",
+            )
+            .bind(after.to_owned())
+            .bind(limit.max(0))
+            .fetch_all(&self.pool)
+            .await?;
+            rows.iter().map(stored).collect()
+        })
+        .await
     }
 
     /// The revision of each pipe by its id: what has to be looked at again is seen by it.
@@ -217,8 +246,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn revisions(&self) -> Result<BTreeMap<String, i64>, StoreError> {
-        let rows = sqlx::query("SELECT id, revision FROM pipes").fetch_all(&self.pool).await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        self.in_time(async {
+            let rows = sqlx::query("SELECT id, revision FROM pipes").fetch_all(&self.pool).await?;
+            rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        })
+        .await
     }
 
     /// One pipe.
@@ -226,16 +258,19 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoPipe`], or as [`Store::pipes`].
     pub async fn pipe(&self, id: &str) -> Result<StoredPipe, StoreError> {
-        if !is_id(id) {
-            return Err(StoreError::NoPipe(id.to_owned()));
-        }
-        let row = sqlx::query(
-            "SELECT id, name, document, wanted, clean_up, definition, attempt, revision, created_ms, changed_ms FROM pipes WHERE id = $1",
-        )
-        .bind(id.to_owned())
-        .fetch_optional(&self.pool)
-        .await?;
-        row.as_ref().map_or_else(|| Err(StoreError::NoPipe(id.to_owned())), stored)
+        self.in_time(async {
+            if !is_id(id) {
+                return Err(StoreError::NoPipe(id.to_owned()));
+            }
+            let row = sqlx::query(
+                "SELECT id, name, document, wanted, clean_up, definition, attempt, revision, created_ms, changed_ms FROM pipes WHERE id = $1",
+            )
+            .bind(id.to_owned())
+            .fetch_optional(&self.pool)
+            .await?;
+            row.as_ref().map_or_else(|| Err(StoreError::NoPipe(id.to_owned())), stored)
+        })
+        .await
     }
 
     /// One pipe and its secrets, of the same revision; or why the secrets do not open.
@@ -264,16 +299,19 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of the database, or where one does not open.
     pub async fn secrets(&self, id: &str) -> Result<Secrets, StoreError> {
-        let rows = sqlx::query("SELECT path, sealed FROM secrets WHERE pipe = $1")
-            .bind(id.to_owned())
-            .fetch_all(&self.pool)
-            .await?;
-        let open = |row: &AnyRow| {
-            let (path, sealed): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            let secret = self.seal.open(&place(id, &path), &sealed)?;
-            Ok((path, secret))
-        };
-        rows.iter().map(open).collect()
+        self.in_time(async {
+            let rows = sqlx::query("SELECT path, sealed FROM secrets WHERE pipe = $1")
+                .bind(id.to_owned())
+                .fetch_all(&self.pool)
+                .await?;
+            let open = |row: &AnyRow| {
+                let (path, sealed): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+                let secret = self.seal.open(&place(id, &path), &sealed)?;
+                Ok((path, secret))
+            };
+            rows.iter().map(open).collect()
+        })
+        .await
     }
 
     /// Replaces the definition of a pipe that is at `revision`.
@@ -288,43 +326,49 @@ impl Store {
         edit: &Edit,
         actor: &str,
     ) -> Result<StoredPipe, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        let found = changeable(&mut transaction, id, Some(revision)).await?;
-        if let Some(other) = consumer_of(&mut transaction, id, &edit.consumer).await? {
-            return Err(StoreError::GroupTaken(other));
-        }
-        sqlx::query(
-            "UPDATE pipes SET document = $2, consumer = $4, definition = definition + 1, attempt = 0, revision = revision + 1, \
-             changed_ms = $3 WHERE id = $1",
-        )
-        .bind(id.to_owned())
-        .bind(text_of(&edit.document)?)
-        .bind(now_ms())
-        .bind(edit.consumer.0.clone())
-        .execute(&mut *transaction)
-        .await?;
-        failpoint("edit_begun");
-        let rows = sqlx::query("SELECT path FROM secrets WHERE pipe = $1")
-            .bind(id.to_owned())
-            .fetch_all(&mut *transaction)
-            .await?;
-        for row in &rows {
-            let path: String = row.try_get(0)?;
-            if !edit.kept.contains(&path) {
-                sqlx::query("DELETE FROM secrets WHERE pipe = $1 AND path = $2")
-                    .bind(id.to_owned())
-                    .bind(path)
-                    .execute(&mut *transaction)
-                    .await?;
+        self.in_time(async {
+            let mut transaction = self.pool.begin().await?;
+            let found = changeable(&mut transaction, id, Some(revision)).await?;
+            lock_groups(&mut transaction).await?;
+            if consumer_of(&mut transaction, id).await? != edit.consumer
+                && let Some(other) = group_taken(&mut transaction, id, &edit.consumer).await?
+            {
+                return Err(StoreError::GroupTaken(other));
             }
-        }
-        keep(&mut transaction, &self.seal, id, &edit.secrets).await?;
-        events::add(&mut transaction, id, &found.name, actor, EventKind::Edited, None).await?;
-        let stored = locked(&mut transaction, id).await?;
-        failpoint("edit_stored");
-        transaction.commit().await?;
-        failpoint("edit_done");
-        Ok(stored)
+            sqlx::query(
+                "UPDATE pipes SET document = $2, consumer = $4, definition = definition + 1, attempt = 0, revision = revision + 1, \
+                 changed_ms = $3 WHERE id = $1",
+            )
+            .bind(id.to_owned())
+            .bind(text_of(&edit.document)?)
+            .bind(now_ms())
+            .bind(edit.consumer.0.clone())
+            .execute(&mut *transaction)
+            .await?;
+            failpoint("edit_begun");
+            let rows = sqlx::query("SELECT path FROM secrets WHERE pipe = $1")
+                .bind(id.to_owned())
+                .fetch_all(&mut *transaction)
+                .await?;
+            for row in &rows {
+                let path: String = row.try_get(0)?;
+                if !edit.kept.contains(&path) {
+                    sqlx::query("DELETE FROM secrets WHERE pipe = $1 AND path = $2")
+                        .bind(id.to_owned())
+                        .bind(path)
+                        .execute(&mut *transaction)
+                        .await?;
+                }
+            }
+            keep(&mut transaction, &self.seal, id, &edit.secrets).await?;
+            events::add(&mut transaction, id, &found.name, actor, EventKind::Edited, None).await?;
+            let stored = locked(&mut transaction, id).await?;
+            failpoint("edit_stored");
+            transaction.commit().await?;
+            failpoint("edit_done");
+            Ok(stored)
+        })
+        .await
     }
 
     /// Has a pipe run, also where it has failed, or rest. One that does so already goes on as it is.
@@ -338,29 +382,32 @@ impl Store {
         runs: bool,
         actor: &str,
     ) -> Result<StoredPipe, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        let found = changeable(&mut transaction, id, revision).await?;
-        if !runs && found.wanted == Wanted::Paused {
-            return Ok(found);
-        }
-        let (wanted, kind, again) = if runs {
-            (Wanted::Running, EventKind::Resumed, 1_i64)
-        } else {
-            (Wanted::Paused, EventKind::Paused, 0)
-        };
-        sqlx::query(
-            "UPDATE pipes SET wanted = $2, attempt = attempt + $3, revision = revision + 1, changed_ms = $4 WHERE id = $1",
-        )
-        .bind(id.to_owned())
-        .bind(wanted.as_str())
-        .bind(again)
-        .bind(now_ms())
-        .execute(&mut *transaction)
-        .await?;
-        events::add(&mut transaction, id, &found.name, actor, kind, None).await?;
-        let stored = locked(&mut transaction, id).await?;
-        transaction.commit().await?;
-        Ok(stored)
+        self.in_time(async {
+            let mut transaction = self.pool.begin().await?;
+            let found = changeable(&mut transaction, id, revision).await?;
+            if !runs && found.wanted == Wanted::Paused {
+                return Ok(found);
+            }
+            let (wanted, kind, again) = if runs {
+                (Wanted::Running, EventKind::Resumed, 1_i64)
+            } else {
+                (Wanted::Paused, EventKind::Paused, 0)
+            };
+            sqlx::query(
+                "UPDATE pipes SET wanted = $2, attempt = attempt + $3, revision = revision + 1, changed_ms = $4 WHERE id = $1",
+            )
+            .bind(id.to_owned())
+            .bind(wanted.as_str())
+            .bind(again)
+            .bind(now_ms())
+            .execute(&mut *transaction)
+            .await?;
+            events::add(&mut transaction, id, &found.name, actor, kind, None).await?;
+            let stored = locked(&mut transaction, id).await?;
+            transaction.commit().await?;
+            Ok(stored)
+        })
+        .await
     }
 
     /// Has a pipe end, and go once what was asked for is cleaned up. Asked for again, what is cleaned up is as it was asked for last.
@@ -374,37 +421,40 @@ impl Store {
         clean_up: CleanUp,
         actor: &str,
     ) -> Result<StoredPipe, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        let (found, is_new) = match changeable(&mut transaction, id, revision).await {
-            Err(StoreError::Leaving) => {
-                let found = locked(&mut transaction, id).await?;
-                if revision.is_some_and(|revision| revision != found.revision) {
-                    return Err(StoreError::Changed(found.revision));
+        self.in_time(async {
+            let mut transaction = self.pool.begin().await?;
+            let (found, is_new) = match changeable(&mut transaction, id, revision).await {
+                Err(StoreError::Leaving) => {
+                    let found = locked(&mut transaction, id).await?;
+                    if revision.is_some_and(|revision| revision != found.revision) {
+                        return Err(StoreError::Changed(found.revision));
+                    }
+                    (found, false)
                 }
-                (found, false)
+                other => (other?, true),
+            };
+            // Also where it is asked for again, and something else is to go with it.
+            let is_told = is_new || found.clean_up != clean_up;
+            let reason = clean_up.words();
+            let clean_up = serde_json::to_string(&clean_up).map_err(|error| damaged(id, &error))?;
+            sqlx::query(
+                "UPDATE pipes SET wanted = 'removed', clean_up = $2, revision = revision + 1, changed_ms = $3 WHERE id = $1",
+            )
+            .bind(id.to_owned())
+            .bind(clean_up)
+            .bind(now_ms())
+            .execute(&mut *transaction)
+            .await?;
+            if is_told {
+                events::add(&mut transaction, id, &found.name, actor, EventKind::Removed, reason).await?;
             }
-            other => (other?, true),
-        };
-        // Also where it is asked for again, and something else is to go with it.
-        let is_told = is_new || found.clean_up != clean_up;
-        let reason = clean_up.words();
-        let clean_up = serde_json::to_string(&clean_up).map_err(|error| damaged(id, &error))?;
-        sqlx::query(
-            "UPDATE pipes SET wanted = 'removed', clean_up = $2, revision = revision + 1, changed_ms = $3 WHERE id = $1",
-        )
-        .bind(id.to_owned())
-        .bind(clean_up)
-        .bind(now_ms())
-        .execute(&mut *transaction)
-        .await?;
-        if is_told {
-            events::add(&mut transaction, id, &found.name, actor, EventKind::Removed, reason).await?;
-        }
-        let stored = locked(&mut transaction, id).await?;
-        failpoint("remove_stored");
-        transaction.commit().await?;
-        failpoint("remove_done");
-        Ok(stored)
+            let stored = locked(&mut transaction, id).await?;
+            failpoint("remove_stored");
+            transaction.commit().await?;
+            failpoint("remove_done");
+            Ok(stored)
+        })
+        .await
     }
 
     /// Forgets a pipe that was removed and is cleaned up after. Whether it was there still, at this revision.
@@ -412,18 +462,22 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn forget(&self, pipe: &StoredPipe) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        let deleted = sqlx::query("DELETE FROM pipes WHERE id = $1 AND wanted = 'removed' AND revision = $2")
-            .bind(pipe.id.clone())
-            .bind(pipe.revision)
-            .execute(&mut *transaction)
-            .await?;
-        let was_there = deleted.rows_affected() > 0;
-        if was_there {
-            events::add(&mut transaction, &pipe.id, &pipe.name, HOUSEPIPE, EventKind::Gone, None).await?;
-        }
-        transaction.commit().await?;
-        Ok(was_there)
+        self.in_time(async {
+            let mut transaction = self.pool.begin().await?;
+            let deleted =
+                sqlx::query("DELETE FROM pipes WHERE id = $1 AND wanted = 'removed' AND revision = $2")
+                    .bind(pipe.id.clone())
+                    .bind(pipe.revision)
+                    .execute(&mut *transaction)
+                    .await?;
+            let was_there = deleted.rows_affected() > 0;
+            if was_there {
+                events::add(&mut transaction, &pipe.id, &pipe.name, HOUSEPIPE, EventKind::Gone, None).await?;
+            }
+            transaction.commit().await?;
+            Ok(was_there)
+        })
+        .await
     }
 }
 
@@ -451,18 +505,41 @@ async fn changeable(
     }
 }
 
+/// Has whoever else gives a pipe a consumer group wait until this transaction ends. It takes the row that every event takes, so a pipe's row is
+/// taken before it, as everywhere.
+async fn lock_groups(transaction: &mut Transaction<'_, Any>) -> Result<(), StoreError> {
+    sqlx::query("UPDATE housepipe_store SET version = version").execute(&mut **transaction).await?;
+    Ok(())
+}
+
+/// The consumer group that a pipe has.
+async fn consumer_of(transaction: &mut Transaction<'_, Any>, id: &str) -> Result<Consumer, StoreError> {
+    let row = sqlx::query("SELECT consumer FROM pipes WHERE id = $1")
+        .bind(id.to_owned())
+        .fetch_one(&mut **transaction)
+        .await?;
+    Ok(Consumer(row.try_get(0)?))
+}
+
 /// The name of another pipe that has the consumer group.
-async fn consumer_of(
+async fn group_taken(
     transaction: &mut Transaction<'_, Any>,
     id: &str,
     consumer: &Consumer,
 ) -> Result<Option<String>, StoreError> {
-    let row = sqlx::query("SELECT name FROM pipes WHERE consumer = $1 AND id <> $2")
-        .bind(consumer.0.clone())
+    let (_, group) = consumer.parts();
+    let group = group.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let rows = sqlx::query("SELECT name, consumer FROM pipes WHERE id <> $1 AND consumer LIKE $2 ESCAPE '!'")
         .bind(id.to_owned())
-        .fetch_optional(&mut **transaction)
+        .bind(format!("% {group}"))
+        .fetch_all(&mut **transaction)
         .await?;
-    row.map(|row| row.try_get(0)).transpose().map_err(StoreError::from)
+    for row in &rows {
+        if Consumer(row.try_get(1)?).meets(consumer) {
+            return Ok(Some(row.try_get(0)?));
+        }
+    }
+    Ok(None)
 }
 
 /// The pipe as this transaction sees it.
@@ -540,4 +617,31 @@ fn stored(row: &AnyRow) -> Result<StoredPipe, StoreError> {
         changed_ms: row.try_get("changed_ms")?,
         id,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_met_at_any_broker_that_both_name() {
+        let consumer = |text: &str| Consumer(text.to_owned());
+        let first = consumer("b1.example.com:9092,b2.example.com:9092 clicks");
+        for same in [
+            "b2.example.com:9092 clicks",
+            "B1.Example.com:9092,b7:9092 clicks",
+            "b1.example.com.:9092 clicks",
+        ] {
+            assert!(first.meets(&consumer(same)), "{same}");
+        }
+        for other in ["b1.example.com:9093 clicks", "b3.example.com:9092 clicks", "b2.example.com:9092 views"]
+        {
+            assert!(!first.meets(&consumer(other)), "{other}");
+        }
+        let here = consumer("localhost:1 a group");
+        for same in ["127.0.0.1:1 a group", "[::1]:1 a group", "127.0.0.1:3,127.9.9.9:1 a group"] {
+            assert!(here.meets(&consumer(same)), "{same}");
+        }
+        assert!(!here.meets(&consumer("127.0.0.1:2 a group")));
+    }
 }

@@ -24,6 +24,10 @@ pub(super) async fn migrate(pool: &AnyPool, kind: Kind, seal: &Seal) -> Result<(
     match kind {
         Kind::Sqlite => look_for_damage(&mut transaction).await?,
         Kind::Postgres => {
+            // Large tables take their time, and so does another process that is at it.
+            sqlx::raw_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+                .execute(&mut *transaction)
+                .await?;
             sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
         }
     }

@@ -40,7 +40,11 @@ impl Watched for Service {
     }
 
     async fn unready(&self) -> Option<String> {
-        stored_events(self).await.is_none().then(|| "the store does not answer".to_owned())
+        if stored_events(self).await.is_none() {
+            return Some("the store does not answer".to_owned());
+        }
+        let why = "what is wanted of the pipes cannot be followed at the moment";
+        (!self.follows()).then(|| why.to_owned())
     }
 }
 

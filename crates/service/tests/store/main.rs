@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
 mod files;
+mod lost;
 mod places;
 mod together;
 
@@ -31,6 +32,22 @@ fn new_pipe(name: &str) -> NewPipe {
         document: apart.document,
         secrets: apart.secrets.into_iter().collect(),
         runs: true,
+    }
+}
+
+/// One that reads with this group at these brokers.
+fn at_brokers(name: &str, brokers: &str, group: &str) -> NewPipe {
+    let text = format!(
+        "name: {name}\n\
+         source: {{ type: kafka, brokers: '{brokers}', topic: t, consumer_group: '{group}' }}\n\
+         destination: {{ url: 'http://localhost:8123', table: t }}\n"
+    );
+    let apart = Document::parse(&text, name).unwrap().take_apart(name, &ThisMachine).unwrap();
+    NewPipe {
+        consumer: Consumer::of(&apart.file),
+        document: apart.document,
+        secrets: Secrets::new(),
+        ..new_pipe(name)
     }
 }
 
@@ -262,6 +279,14 @@ async fn a_consumer_group_is_one_pipes() {
         let refused = store.edit(&views.id, 1, &edit(&[], &[]), "ann").await.unwrap_err();
         assert!(matches!(&refused, StoreError::GroupTaken(name) if name == "clicks"), "{refused}");
         store.edit(&id, 1, &edit(&[], &[]), "ann").await.unwrap();
+        // The same group at one of its brokers, beside another one.
+        let mut third = at_brokers("third", "other.example.com:9093, B.example.com:9093", "clicks_group");
+        store.create(&at_brokers("fourth", "b.example.com:9093", "clicks_group"), None, "ann").await.unwrap();
+        let refused = store.create(&third, None, "ann").await.unwrap_err();
+        assert!(matches!(&refused, StoreError::GroupTaken(name) if name == "fourth"), "{refused}");
+        third.consumer = at_brokers("third", "other.example.com:9093", "clicks_group").consumer;
+        store.create(&third, None, "ann").await.unwrap();
+        store.create(&at_brokers("fifth", "b.example.com:9093", "clicks%group"), None, "ann").await.unwrap();
         store.close().await;
     })
     .await;

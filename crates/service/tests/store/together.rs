@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use housepipe_service::StoreError;
+use housepipe_service::{Edit, NewPipe, Secrets, StoreError};
 
 use crate::places::{KEY, Place, each_place, open, postgres};
-use crate::{edit, new_pipe};
+use crate::{at_brokers, edit, new_pipe};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_edits_that_race_one_wins() {
@@ -27,6 +27,41 @@ async fn of_edits_that_race_one_wins() {
                         won += 1;
                     }
                     Err(StoreError::Changed(at)) => assert_eq!(at, round + 1),
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            assert_eq!(won, 1);
+        }
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_pipes_that_take_one_group_at_once_one_gets_it() {
+    each_place(async |place: &Place| {
+        let store = Arc::new(open(place, KEY).await.unwrap());
+        for round in 0..20 {
+            let group = format!("group-{round}");
+            let mut taken = Vec::new();
+            for side in ["left", "right"] {
+                let name = format!("{side}-{round}");
+                let pipe = store.create(&new_pipe(&name), None, "ann").await.unwrap();
+                // One broker in common, so that the texts differ.
+                let NewPipe { consumer, document, .. } =
+                    at_brokers(&name, &format!("{side}:9092,both:9092"), &group);
+                let edit = Edit { consumer, document, secrets: Secrets::new(), kept: Vec::new() };
+                let store = Arc::clone(&store);
+                taken.push(tokio::spawn(async move { store.edit(&pipe.id, 1, &edit, "ann").await }));
+            }
+            // And a pipe that is made with it.
+            let (new, other) = (at_brokers(&format!("new-{round}"), "both:9092", &group), Arc::clone(&store));
+            taken.push(tokio::spawn(async move { other.create(&new, None, "ann").await }));
+            let mut won = 0;
+            for taken in taken {
+                match taken.await.unwrap() {
+                    Ok(_) => won += 1,
+                    Err(StoreError::GroupTaken(_)) => {}
                     Err(other) => panic!("{other}"),
                 }
             }
