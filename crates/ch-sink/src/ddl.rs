@@ -172,7 +172,8 @@ impl Sink {
     /// [`SinkError::Definition`] before anything is sent; any [`SinkError`] of a request.
     pub async fn create_table(&self, table: &CreateTable) -> Result<(), SinkError> {
         table.check()?;
-        self.execute(&format!("the creation of {}", quote_identifier(&table.name)), &table.sql()).await
+        let operation = format!("the creation of {}", quote_identifier(&table.name));
+        self.define(&operation, &table.sql(), table.on_cluster.is_some()).await
     }
 }
 

@@ -87,7 +87,8 @@ impl Sink {
     /// # Errors
     /// Any [`SinkError`] of a request.
     pub async fn create_error_table(&self, table: &ErrorTable) -> Result<(), SinkError> {
-        self.execute(&format!("the creation of {}", quote_identifier(&table.name)), &table.sql()).await
+        let operation = format!("the creation of {}", quote_identifier(&table.name));
+        self.define(&operation, &table.sql(), table.on_cluster.is_some()).await
     }
 
     /// Inserts error rows, in several inserts where they are many; each then has `token` with its number. The same

@@ -51,6 +51,7 @@ mod table;
 mod table_settings;
 mod trial;
 mod user;
+mod user_grants;
 
 mod error_log;
 mod error_row;
@@ -98,7 +99,7 @@ pub use sink::{ServerInfo, Sink};
 pub use table::{DefaultKind, TableColumn, TableInfo};
 pub use table_settings::{TableSetting, check_settings};
 pub use trial::Trial;
-pub use user::{Access, Owner, PipeUser, UserStatement};
+pub use user::{Access, LookBack, Owner, PipeUser, UserStatement};
 
 // The README's example is compiled with the documentation's.
 #[cfg(doctest)]

@@ -15,6 +15,9 @@ use crate::quote::{quote_identifier, quote_string};
 use crate::response::sink_error;
 use crate::settings;
 
+/// Time that is left of a request when a server ends to wait for the others of its cluster, in seconds.
+const CLUSTER_MARGIN_S: u64 = 10;
+
 /// A ClickHouse database to insert into. Clones share connections and what is known of the server.
 #[derive(Clone)]
 pub struct Sink {
@@ -123,6 +126,26 @@ impl Sink {
     /// Runs a statement without a result.
     pub(crate) async fn execute(&self, operation: &str, sql: &str) -> Result<(), SinkError> {
         self.request(operation, self.client().query_raw(sql).execute()).await
+    }
+
+    /// Runs a statement that defines something. One for all servers of a cluster waits for them for a part of the time that a request has, and
+    /// then leaves it to those that are away to carry it out when they are back: one dead server must not keep the others from it.
+    pub(crate) async fn define(
+        &self,
+        operation: &str,
+        sql: &str,
+        is_for_cluster: bool,
+    ) -> Result<(), SinkError> {
+        if !is_for_cluster {
+            return self.execute(operation, sql).await;
+        }
+        let wait_s = (self.config().request_timeout_ms / 1_000).saturating_sub(CLUSTER_MARGIN_S).max(1);
+        let query = self
+            .client()
+            .query_raw(sql)
+            .with_setting("distributed_ddl_output_mode", "null_status_on_timeout")
+            .with_setting("distributed_ddl_task_timeout", wait_s.to_string());
+        self.request(operation, query.execute()).await
     }
 
     pub(crate) async fn fetch_one<T>(&self, operation: &str, sql: &str) -> Result<T, SinkError>

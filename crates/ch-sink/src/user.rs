@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use crate::ddl::cluster_sql;
+use crate::deduplication::TableName;
 use crate::error::SinkError;
 use crate::grants::GrantProblem;
 use crate::quote::{quote_identifier, quote_string};
@@ -24,6 +25,9 @@ const UNKNOWN_USER: i32 = 192;
 const ALREADY_EXISTS: i32 = 493;
 /// Codes with which servers refuse a password: UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED.
 const NOT_LET_IN: [i32; 4] = [UNKNOWN_USER, 193, 194, 516];
+
+/// Rights by which the definition of a table is seen, and nothing of its rows.
+const SEES: &str = "SHOW TABLES, SHOW COLUMNS";
 
 /// What is shown in place of a hash.
 const HIDDEN: &str = "'…'";
@@ -55,19 +59,40 @@ pub enum Access {
         database: String,
         /// Its tables.
         tables: Vec<String>,
-        /// Whether it may also look back after a kill of the server, as exactly-once delivery does: see
-        /// [`Sink::rows_check`] and [`Sink::parts_check`].
-        looks_back: bool,
+        /// Where it also looks back, as exactly-once delivery does.
+        looks_back: Option<LookBack>,
     },
     /// Everything in a database, and looking back as above.
     Database {
         /// The database.
         database: String,
         /// As above.
-        looks_back: bool,
+        looks_back: Option<LookBack>,
     },
     /// What an existing role may do.
     Role(String),
+}
+
+/// Looking for rows after a kill of the server, and seeing how long the tables remember what was inserted: see [`Sink::rows_check`],
+/// [`Sink::parts_check`] and [`Sink::deduplication_facts`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LookBack {
+    /// Views of other databases that an insert feeds, and the tables in them that views write to. Those of its own database it sees.
+    pub elsewhere: Vec<TableName>,
+}
+
+impl LookBack {
+    /// What stands behind GRANT for it, beside seeing the tables of its own database.
+    fn granted(&self) -> impl Iterator<Item = String> {
+        let rights = [
+            "SELECT ON system.parts",
+            "SELECT ON system.merge_tree_settings",
+            "SELECT ON system.replicated_merge_tree_settings",
+            "CREATE TEMPORARY TABLE ON *.*",
+        ];
+        let seen = self.elsewhere.iter().map(|table| format!("{SEES} ON {table}"));
+        rights.into_iter().map(str::to_owned).chain(seen)
+    }
 }
 
 /// Whose a user is.
@@ -87,11 +112,12 @@ pub struct UserStatement {
     purpose: String,
     shown: String,
     sent: String,
+    is_for_cluster: bool,
 }
 
 impl UserStatement {
-    fn new(purpose: String, sql: String) -> UserStatement {
-        UserStatement { purpose, shown: sql.clone(), sent: sql }
+    fn new(user: &PipeUser, purpose: String, sql: String) -> UserStatement {
+        UserStatement { purpose, shown: sql.clone(), sent: sql, is_for_cluster: user.on_cluster.is_some() }
     }
 
     /// What it is for, such as ``the creation of the user `loader` ``.
@@ -146,6 +172,7 @@ impl PipeUser {
             purpose: purpose.to_owned(),
             shown: statement(&who(HIDDEN, HIDDEN)),
             sent: statement(&who(&quote_string(&hash), &quote_string(&salt))),
+            is_for_cluster: self.on_cluster.is_some(),
         }
     }
 
@@ -157,7 +184,7 @@ impl PipeUser {
             cluster_sql(self.on_cluster.as_deref()),
             access.granted().join(", ")
         );
-        UserStatement::new(format!("the grants of the user {name}"), sql)
+        UserStatement::new(self, format!("the grants of the user {name}"), sql)
     }
 
     /// Takes from it what [`grant`](Self::grant) leaves it: the roles that are no part of rights, or the rights beside a role.
@@ -168,34 +195,33 @@ impl PipeUser {
             Access::Role(_) => "ALL ON *.*",
         };
         let sql = format!("REVOKE{} {what} FROM {name}", cluster_sql(self.on_cluster.as_deref()));
-        UserStatement::new(format!("the end of other grants of the user {name}"), sql)
+        UserStatement::new(self, format!("the end of other grants of the user {name}"), sql)
     }
 
     /// Drops it.
     pub fn drop(&self) -> UserStatement {
         let name = quote_identifier(&self.name);
         let sql = format!("DROP USER IF EXISTS {name}{}", cluster_sql(self.on_cluster.as_deref()));
-        UserStatement::new(format!("the removal of the user {name}"), sql)
+        UserStatement::new(self, format!("the removal of the user {name}"), sql)
     }
 }
 
 impl Access {
     /// What stands behind GRANT, element by element.
-    fn granted(&self) -> Vec<String> {
-        let look_back = |looks_back: &bool| {
-            let rights = ["SELECT ON system.parts", "CREATE TEMPORARY TABLE ON *.*"];
-            rights.into_iter().filter(|_| *looks_back).map(str::to_owned).collect::<Vec<_>>()
-        };
+    pub(crate) fn granted(&self) -> Vec<String> {
         match self {
             Access::Tables { database, tables, looks_back } => {
                 let database = quote_identifier(database);
                 let of_table =
                     |table: &String| format!("INSERT, SELECT ON {database}.{}", quote_identifier(table));
-                tables.iter().map(of_table).chain(look_back(looks_back)).collect()
+                // Views write there, also those that are made while the pipe runs.
+                let sees = looks_back.iter().map(|_| format!("{SEES} ON {database}.*"));
+                let look_back = sees.chain(looks_back.iter().flat_map(LookBack::granted));
+                tables.iter().map(of_table).chain(look_back).collect()
             }
             Access::Database { database, looks_back } => {
                 let all = format!("ALL ON {}.*", quote_identifier(database));
-                std::iter::once(all).chain(look_back(looks_back)).collect()
+                std::iter::once(all).chain(looks_back.iter().flat_map(LookBack::granted)).collect()
             }
             Access::Role(role) => vec![quote_identifier(role)],
         }
@@ -208,7 +234,7 @@ impl Sink {
     /// # Errors
     /// Any [`SinkError`] of a request; its text has the statement's purpose, and neither a password nor a hash.
     pub async fn run(&self, statement: &UserStatement) -> Result<(), SinkError> {
-        self.execute(&statement.purpose, &statement.sent).await
+        self.define(&statement.purpose, &statement.sent, statement.is_for_cluster).await
     }
 
     /// Whose the user of this name is, as this one may see.
@@ -283,8 +309,8 @@ impl Sink {
 
 /// Whether the definition of a user, as the server writes it, has the mark among its settings.
 fn is_marked(definition: &str, mark: &str) -> bool {
-    let settings = definition.rsplit_once(" SETTINGS ").map_or("", |(_, settings)| settings);
-    settings.contains(&format!("log_comment = {}", quote_string(mark)))
+    let setting = format!("log_comment = {}", quote_string(mark));
+    definition.match_indices(&setting).any(|(at, _)| definition[..at].contains(" SETTINGS "))
 }
 
 #[cfg(test)]
@@ -302,13 +328,16 @@ mod tests {
     }
 
     fn tables(looks_back: bool) -> Access {
+        let looks_back = looks_back.then(LookBack::default);
         let tables = vec!["clicks".to_owned(), "clicks_clickpipes_error".to_owned()];
         Access::Tables { database: "an`alytics".to_owned(), tables, looks_back }
     }
 
     #[test]
     fn statements_are_as_published() {
-        let database = Access::Database { database: "analytics".to_owned(), looks_back: true };
+        let elsewhere = vec![TableName { database: "archive".to_owned(), table: "daily".to_owned() }];
+        let looks_back = Some(LookBack { elsewhere });
+        let database = Access::Database { database: "analytics".to_owned(), looks_back };
         let role = Access::Role("load`ers".to_owned());
         let password = SecretString::from("hunter2");
         let of = |user: &PipeUser| -> String {
@@ -333,8 +362,8 @@ mod tests {
             IDENTIFIED WITH sha256_hash BY '…' SALT '…'
             GRANT INSERT, SELECT ON `an\`alytics`.`clicks`, INSERT, SELECT ON `an\`alytics`.`clicks_clickpipes_error` TO `housepipe_\`clicks\`` WITH REPLACE OPTION
             REVOKE ALL FROM `housepipe_\`clicks\``
-            GRANT INSERT, SELECT ON `an\`alytics`.`clicks`, INSERT, SELECT ON `an\`alytics`.`clicks_clickpipes_error`, SELECT ON system.parts, CREATE TEMPORARY TABLE ON *.* TO `housepipe_\`clicks\`` WITH REPLACE OPTION
-            GRANT ALL ON `analytics`.*, SELECT ON system.parts, CREATE TEMPORARY TABLE ON *.* TO `housepipe_\`clicks\`` WITH REPLACE OPTION
+            GRANT INSERT, SELECT ON `an\`alytics`.`clicks`, INSERT, SELECT ON `an\`alytics`.`clicks_clickpipes_error`, SHOW TABLES, SHOW COLUMNS ON `an\`alytics`.*, SELECT ON system.parts, SELECT ON system.merge_tree_settings, SELECT ON system.replicated_merge_tree_settings, CREATE TEMPORARY TABLE ON *.* TO `housepipe_\`clicks\`` WITH REPLACE OPTION
+            GRANT ALL ON `analytics`.*, SELECT ON system.parts, SELECT ON system.merge_tree_settings, SELECT ON system.replicated_merge_tree_settings, CREATE TEMPORARY TABLE ON *.*, SHOW TABLES, SHOW COLUMNS ON `archive`.`daily` TO `housepipe_\`clicks\`` WITH REPLACE OPTION
             GRANT `load\`ers` TO `housepipe_\`clicks\`` WITH REPLACE OPTION
             REVOKE ALL ON *.* FROM `housepipe_\`clicks\``
             DROP USER IF EXISTS `housepipe_\`clicks\``
@@ -349,8 +378,8 @@ mod tests {
             IDENTIFIED WITH sha256_hash BY '…' SALT '…'
             GRANT ON CLUSTER `{c}` INSERT, SELECT ON `an\`alytics`.`clicks`, INSERT, SELECT ON `an\`alytics`.`clicks_clickpipes_error` TO `u` WITH REPLACE OPTION
             REVOKE ON CLUSTER `{c}` ALL FROM `u`
-            GRANT ON CLUSTER `{c}` INSERT, SELECT ON `an\`alytics`.`clicks`, INSERT, SELECT ON `an\`alytics`.`clicks_clickpipes_error`, SELECT ON system.parts, CREATE TEMPORARY TABLE ON *.* TO `u` WITH REPLACE OPTION
-            GRANT ON CLUSTER `{c}` ALL ON `analytics`.*, SELECT ON system.parts, CREATE TEMPORARY TABLE ON *.* TO `u` WITH REPLACE OPTION
+            GRANT ON CLUSTER `{c}` INSERT, SELECT ON `an\`alytics`.`clicks`, INSERT, SELECT ON `an\`alytics`.`clicks_clickpipes_error`, SHOW TABLES, SHOW COLUMNS ON `an\`alytics`.*, SELECT ON system.parts, SELECT ON system.merge_tree_settings, SELECT ON system.replicated_merge_tree_settings, CREATE TEMPORARY TABLE ON *.* TO `u` WITH REPLACE OPTION
+            GRANT ON CLUSTER `{c}` ALL ON `analytics`.*, SELECT ON system.parts, SELECT ON system.merge_tree_settings, SELECT ON system.replicated_merge_tree_settings, CREATE TEMPORARY TABLE ON *.*, SHOW TABLES, SHOW COLUMNS ON `archive`.`daily` TO `u` WITH REPLACE OPTION
             GRANT ON CLUSTER `{c}` `load\`ers` TO `u` WITH REPLACE OPTION
             REVOKE ON CLUSTER `{c}` ALL ON *.* FROM `u`
             DROP USER IF EXISTS `u` ON CLUSTER `{c}`
@@ -391,5 +420,8 @@ mod tests {
         ] {
             assert_eq!(is_marked(&definition, mark), is_ours, "{definition}");
         }
+        let mark = "housepipe: pipe a, topic t at b SETTINGS c";
+        let definition = format!("CREATE USER u SETTINGS log_comment = {}", quote_string(mark));
+        assert!(is_marked(&definition, mark), "whatever stands in a mark");
     }
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::error::explain;
 use crate::pipe::provision::{compile, create_table, error_table, match_columns, spec_columns};
 use crate::pipe::{RunOptions, sink_config, source_config};
-use crate::pipe_file::{DeliveryMode, PipeFile, Vendor};
+use crate::pipe_file::{AccessSpec, DeliveryMode, PipeFile, Vendor};
 pub(crate) use registry::ask as ask_registry;
 use source::{Tried, told};
 
@@ -153,7 +153,7 @@ async fn repetitions(sink: &Sink, file: &PipeFile, partitions: usize) -> Option<
     }
 }
 
-/// Checks of ClickHouse; the sink, or none where the server did not answer.
+/// Checks of ClickHouse; a sink of whoever is to judge whether repeated inserts are dropped, or none where the server did not answer.
 async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
     let sink = match crate::set_up::maker(file) {
         Ok(sink) => sink,
@@ -227,7 +227,12 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
         let found = exactly_once::obstacles(&inserter, file, engine, &columns, &known).await;
         checks.0.extend(exactly_once::verdicts(found));
     }
-    Some(sink)
+    match file.destination.access {
+        // The start gives it what it has to see, which may be more than it has at the moment.
+        Some(AccessSpec::OnlyDestination | AccessSpec::Full) => Some(sink),
+        // It judges at the start, and sees no more than it does here.
+        Some(AccessSpec::Role(_)) | None => Some(inserter),
+    }
 }
 
 /// A sink of the user that inserts; none where it is not let in, as one that is not made yet.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use housepipe_local_stack::{Stack, USER_APP, USER_LIMITED, USER_WRITER, User, UserKeeper};
+use housepipe_local_stack::{Stack, USER_APP, USER_LIMITED, USER_NARROW, USER_WRITER, User, UserKeeper};
 use housepipe_tests::{
     Answer, PipeText, Served, create_topic, document, housepipe, housepipe_at, own_stack, produce, query,
     query_number, shared_stack, unique, wait_until,
@@ -123,6 +123,72 @@ fn a_pipe_makes_its_tables_and_its_user_in_both_modes() {
         assert_eq!(code, Some(1), "{checks}");
         assert!(checks.to_string().contains("ACCESS_DENIED"), "{checks}");
     }
+}
+
+/// Where views write to, in the database of the table and in another one, before the first start and while it runs.
+#[test]
+fn exactly_once_sees_the_tables_of_views_by_its_own_user() {
+    let stage = Stage::set();
+    let topic = stage.topic("viewed", 100);
+    let other = unique("archive");
+    let window = "SETTINGS non_replicated_deduplication_window = 1000";
+    for sql in [
+        format!("CREATE DATABASE {other}"),
+        format!("CREATE TABLE {topic} (id UInt64) ENGINE = MergeTree ORDER BY id {window}"),
+        format!("CREATE TABLE {topic}_near (id UInt64) ENGINE = MergeTree ORDER BY id {window}"),
+        format!("CREATE TABLE {other}.far (id UInt64) ENGINE = MergeTree ORDER BY id {window}"),
+        format!("CREATE MATERIALIZED VIEW {topic}_to_near TO {topic}_near AS SELECT id FROM {topic}"),
+        format!("CREATE MATERIALIZED VIEW {topic}_to_far TO {other}.far AS SELECT id FROM {topic}"),
+    ] {
+        query(&stage.stack, &sql);
+    }
+    let pipe = stage.pipe(&topic, &own("housepipe_viewed", PASSWORD)).with("delivery: exactly_once");
+    for start in 0..2 {
+        let (code, checks) = check(&pipe);
+        assert_eq!(code, Some(0), "before start {start}: {checks}");
+        run(&pipe);
+        let (code, checks) = check(&pipe);
+        assert_eq!(code, Some(0), "after start {start}: {checks}");
+        assert!(told(&checks, "deduplication").contains("which `housepipe`"), "{checks}");
+        stage.produce(&topic, 100);
+    }
+    assert_eq!((stage.rows(&topic), stage.rows(&format!("{other}.far"))), (200, 200));
+
+    // A repeated insert of a running pipe finds one that was attached meanwhile.
+    let killed = housepipe_at("insert_after", &["run", "pipe.yaml", "--until-caught-up"], &pipe).wait();
+    assert_eq!(killed.code, None, "{}", killed.stderr);
+    let late = format!("CREATE MATERIALIZED VIEW {topic}_late TO {topic}_near AS SELECT id FROM {topic}");
+    query(&stage.stack, &late);
+    run(&pipe);
+    assert_eq!(stage.rows(&topic), 300);
+}
+
+/// A check is made as the user that will insert, where its rights are not the pipe's to give.
+#[test]
+fn a_check_sees_what_the_user_sees_that_inserts() {
+    let stack = shared_stack();
+    let (topic, other) = (unique("unseen"), unique("hidden"));
+    create_topic(stack, &topic, 1);
+    let window = "SETTINGS non_replicated_deduplication_window = 1000";
+    for sql in [
+        format!("CREATE DATABASE {other}"),
+        format!("CREATE TABLE {topic} (id UInt64) ENGINE = MergeTree ORDER BY id {window}"),
+        format!("CREATE TABLE {other}.far (id UInt64) ENGINE = MergeTree ORDER BY id {window}"),
+        format!("CREATE MATERIALIZED VIEW {other}.view TO {other}.far AS SELECT id FROM {topic}"),
+    ] {
+        query(stack, &sql);
+    }
+    let pipe = PipeText::new(stack, &topic)
+        .with_clickhouse_user(USER_NARROW)
+        .with_columns(&format!(
+            "  setup: {{ username: {}, password: {} }}\n",
+            USER_APP.name, USER_APP.password
+        ))
+        .with("delivery: exactly_once");
+    let (code, checks) = check(&pipe);
+    assert_eq!(code, Some(1), "{checks}");
+    let seen = told(&checks, "deduplication");
+    assert!(seen.contains("exactly once cannot hold") && seen.contains("TO `narrow`"), "{checks}");
 }
 
 #[test]
@@ -308,11 +374,23 @@ fn the_service_makes_a_user_and_drops_it_with_the_pipe() {
         assert_eq!((was, problem["code"].as_str()), (status, Some(code)), "{problem}");
     }
 
+    // An edit takes nothing of the pipe away, whatever it reads by.
     let path = format!("/api/v1/pipes/{id}");
+    let stored = served.call("GET", &path, &[], None);
+    let mut edited = stored.body["pipe"].clone();
+    edited["source"]["consumer_group"] = unique("another_group").into();
+    let etag = format!("\"{}\"", stored.body["revision"]);
+    let Answer { status, body: answer, .. } =
+        served.call("PUT", &path, &[("If-Match", &etag)], Some(&json!({ "pipe": edited })));
+    assert_eq!(status, 200, "{answer}");
+    stage.produce(&topic, 100);
+    // The new group begins with the topic.
+    wait_until("the records after an edit", || stage.rows(&topic) == 1_300);
+
     let Answer { status, body: leaving, .. } =
         served.call("DELETE", &format!("{path}?consumer_group=true&user=true"), &[], None);
     assert_eq!(status, 202, "{leaving}");
     wait_until("the pipe to be gone", || served.call("GET", &path, &[], None).status == 404);
     assert!(!stage.keeper.knows(&user).unwrap(), "its user went with it");
-    assert_eq!(stage.rows(&topic), 600, "the table stays");
+    assert_eq!(stage.rows(&topic), 1_300, "the table stays");
 }

@@ -71,7 +71,7 @@ async fn an_error_table_that_may_not_be_read_is_named() {
 }
 
 /// A proxy before `server` that changes the first line of each request.
-fn proxy(server: &str, change: fn(&str) -> String) -> String {
+pub(super) fn proxy(server: &str, change: impl Fn(&str) -> String + Clone + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = server.trim_start_matches("http://").to_owned();
@@ -79,6 +79,7 @@ fn proxy(server: &str, change: fn(&str) -> String) -> String {
         for client in listener.incoming().map_while(Result::ok) {
             let server = TcpStream::connect(&server).unwrap();
             let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            let change = change.clone();
             thread::spawn(move || {
                 let mut chunk = vec![0; 64 << 10];
                 while let Ok(read @ 1..) = from.read(&mut chunk) {
@@ -114,7 +115,7 @@ fn another_session(request: &str) -> String {
 async fn sessions_are_tried_as_inserts_use_them() {
     let mut server = start();
     assert_eq!(sink(&server).session_fault().await.unwrap(), None);
-    let through = |change| {
+    let through = |change: fn(&str) -> String| {
         let mut config = config(&server, USER_APP);
         config.url = proxy(server.url(), change);
         Sink::new(&config).unwrap()

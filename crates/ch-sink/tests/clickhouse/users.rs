@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use housepipe_ch_sink::{Access, ErrorTable, Insert, Owner, PipeUser, Sink, SinkConfig, SinkError};
+use housepipe_ch_sink::{
+    Access, DeduplicationFacts, ErrorTable, Insert, LookBack, Owner, PipeUser, Sink, SinkConfig, SinkError,
+    TableName,
+};
 use housepipe_local_stack::{Clickhouse, ROLE_LOADERS, USER_APP, USER_LIMITED, User, UserKeeper};
 use secrecy::SecretString;
 
-use super::{names, rows, start};
+use super::exactly_once_check::proxy;
+use super::{config, names, rows, start};
 
 const ACCESS_DENIED: i32 = 497;
 
@@ -46,6 +50,7 @@ fn user(name: &str) -> PipeUser {
 
 fn tables(looks_back: bool) -> Access {
     let tables = names(&["t", "t_errors"]);
+    let looks_back = looks_back.then(LookBack::default);
     Access::Tables { database: "housepipe".to_owned(), tables, looks_back }
 }
 
@@ -95,6 +100,51 @@ async fn a_user_of_the_tables_reaches_nothing_else() {
     assert_eq!(stage.server.query("SELECT count() FROM t").unwrap(), stored, "its rows stay");
 }
 
+/// The tables of views, and what holds for each table that does not say it itself, as somebody sees them who may see everything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_that_looks_back_sees_what_remembers_its_inserts() {
+    let stage = Stage::set();
+    for sql in [
+        "CREATE DATABASE archive",
+        "CREATE TABLE near (n UInt8) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 7",
+        "CREATE TABLE archive.far (n UInt8) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 9",
+        "CREATE MATERIALIZED VIEW to_near TO near AS SELECT n FROM t",
+        "CREATE MATERIALIZED VIEW archive.to_far TO archive.far AS SELECT n FROM t",
+    ] {
+        stage.server.query(sql).unwrap();
+    }
+    let (maker, loader) = (stage.of(USER_APP), user("housepipe_seeing"));
+    let elsewhere =
+        ["far", "to_far"].map(|table| TableName { database: "archive".to_owned(), table: table.to_owned() });
+    let looks_back = Some(LookBack { elsewhere: elsewhere.to_vec() });
+    let mut all = tables(true);
+    if let Access::Tables { looks_back: wanted, .. } = &mut all {
+        *wanted = looks_back;
+    }
+    make(&maker, &loader, "p", &all).await.unwrap();
+    let sink = stage.sink(&loader.name, "p");
+    let facts = async |sink: &Sink| {
+        let facts = sink.deduplication_facts("t").await.unwrap().unwrap();
+        DeduplicationFacts { user: String::new(), ..facts }
+    };
+    let seen = facts(&sink).await;
+    assert_eq!(seen, facts(&maker).await);
+    assert_eq!(seen.views.iter().filter(|view| view.target.is_some()).count(), 2, "{seen:?}");
+    assert!(seen.tables().all(|(table, _)| !table.is_assumed), "{seen:?}");
+    // Their rows are nobody's business.
+    assert_eq!(code(sink.count("near").await), Some(ACCESS_DENIED));
+
+    // A view that is made later, beside the table.
+    stage.server.query("CREATE MATERIALIZED VIEW later TO near AS SELECT n FROM t").unwrap();
+    assert_eq!(facts(&sink).await, facts(&maker).await);
+
+    assert!(maker.has_exactly(&loader, &all).await.unwrap());
+    for other in [&tables(true), &tables(false), &Access::Role(ROLE_LOADERS.to_owned())] {
+        assert!(!maker.has_exactly(&loader, other).await.unwrap(), "{other:?}");
+    }
+    assert!(!maker.has_exactly(&user("housepipe_nobody"), &all).await.unwrap());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn access_is_exactly_what_was_asked_for_last() {
     let stage = Stage::set();
@@ -107,10 +157,14 @@ async fn access_is_exactly_what_was_asked_for_last() {
     assert_eq!(sink.error_rows_check(&ErrorTable::new("t_errors", 7)).await.unwrap(), []);
 
     let change = async |access: &Access| {
+        assert!(!maker.has_exactly(&loader, access).await.unwrap(), "{access:?}");
         maker.run(&loader.grant(access)).await.unwrap();
         maker.run(&loader.revoke_others(access)).await.unwrap();
+        // Which rights are all of a database differs from server to server.
+        let is_told = !matches!(access, Access::Database { .. });
+        assert_eq!(maker.has_exactly(&loader, access).await.unwrap(), is_told, "{access:?}");
     };
-    change(&Access::Database { database: "housepipe".to_owned(), looks_back: false }).await;
+    change(&Access::Database { database: "housepipe".to_owned(), looks_back: None }).await;
     insert(&sink, "other").await.unwrap();
     assert_eq!(sink.count("other").await.unwrap(), 1);
     assert_ne!(sink.parts_check().await.unwrap(), [], "that was for looking back");
@@ -163,6 +217,40 @@ async fn whoever_may_make_no_users_is_told_what_is_missing() {
     assert!(!told.contains("hunter2"), "{told}");
     assert!(limited.creation_check("new").await.unwrap().is_some());
     assert!(stage.of(USER_APP).creation_check("new").await.unwrap().is_none());
+}
+
+/// A server that is away does what it is told when it is back: who asks waits for a part of the time, and goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statements_for_a_cluster_do_not_wait_for_dead_servers() {
+    let stage = Stage::set();
+    let (requests, seen) = std::sync::mpsc::channel();
+    let url = proxy(&stage.keeper.url(), move |request| {
+        requests.send(request.to_owned()).unwrap();
+        request.to_owned()
+    });
+    let mut config = config(&stage.server, USER_APP);
+    config.url = url;
+    let maker = Sink::new(&config).unwrap();
+    let everywhere = PipeUser { on_cluster: Some("c".to_owned()), ..user("housepipe_everywhere") };
+    let errors = ErrorTable::new("everywhere", 7).on_cluster(Some("c".to_owned()));
+    // There is no such cluster, which is enough to see what is asked of it.
+    assert!(maker.run(&everywhere.grant(&tables(false))).await.is_err());
+    assert!(maker.create_error_table(&errors).await.is_err());
+    let asked: Vec<String> = seen.try_iter().filter(|request| request.contains("POST")).collect();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    for request in asked {
+        for part in ["distributed_ddl_output_mode=null_status_on_timeout", "distributed_ddl_task_timeout=20"]
+        {
+            assert!(request.contains(part), "{request}");
+        }
+    }
+    assert!(maker.run(&user("housepipe_alone").drop()).await.is_ok());
+    let asked: String = seen.try_iter().collect();
+    assert!(!asked.contains("distributed_ddl"), "{asked}");
+    // The settings are ones that a server knows.
+    let known = "SELECT count() FROM system.settings WHERE name IN ('distributed_ddl_output_mode', 'distributed_ddl_task_timeout')";
+    assert_eq!(stage.server.query(known).unwrap().trim(), "2");
+    stage.server.query("SELECT 1 SETTINGS distributed_ddl_output_mode = 'null_status_on_timeout'").unwrap();
 }
 
 /// Those that a single node without Keeper, or an engine that keeps no users, does not run: it parses them.

@@ -98,6 +98,7 @@ fn pipe(
     fields.finish(problems);
     Some(PipeFile {
         name: name?,
+        id: None,
         source: source?,
         schema_registry: schema_registry?,
         destination: destination?,

@@ -18,6 +18,8 @@ use crate::delivery::Share;
 pub struct PipeFile {
     /// The pipe's name: `[a-z0-9][a-z0-9_-]{0,62}`.
     pub name: PipeName,
+    /// The id by which a service keeps the pipe, which no other pipe has anywhere; none of a file alone.
+    pub id: Option<String>,
     /// The Kafka topic and how to reach it.
     pub source: SourceSpec,
     /// Where the schemas of records are; none where records are not checked.

@@ -1,6 +1,8 @@
 //! A ClickHouse user of the pipe's own: `access:` beside `username:` and `password:`.
 
-use housepipe_ch_sink::{Access, Owner, PipeUser, Sink, SinkError, UserStatement};
+use std::collections::BTreeSet;
+
+use housepipe_ch_sink::{Access, LookBack, Owner, PipeUser, Sink, SinkError, TableName, UserStatement};
 use secrecy::SecretString;
 
 use super::maker;
@@ -15,6 +17,8 @@ pub(crate) struct OwnUser {
     user: PipeUser,
     password: SecretString,
     access: Access,
+    /// The pipe's table.
+    table: String,
 }
 
 impl OwnUser {
@@ -23,7 +27,7 @@ impl OwnUser {
         let destination = &file.destination;
         let access = destination.access.as_ref()?;
         let database = destination.database.clone();
-        let looks_back = file.delivery == DeliveryMode::ExactlyOnce;
+        let looks_back = (file.delivery == DeliveryMode::ExactlyOnce).then(LookBack::default);
         let access = match access {
             AccessSpec::OnlyDestination => {
                 let errors = file.error_table.enabled.then(|| error_table(file).name().to_owned());
@@ -35,12 +39,12 @@ impl OwnUser {
         };
         let user = PipeUser {
             name: destination.username.clone(),
-            mark: format!("housepipe: pipe {}, consumer group {}", file.name, file.source.consumer_group),
+            mark: mark(file),
             on_cluster: destination.on_cluster.clone(),
         };
         // The parser wants one beside `access`.
         let password = destination.password.clone()?;
-        Some(OwnUser { user, password, access })
+        Some(OwnUser { user, password, access, table: destination.table.clone() })
     }
 
     pub(crate) fn create(&self) -> UserStatement {
@@ -71,17 +75,47 @@ impl OwnUser {
             Owner::SomebodyElse => return Err(SinkError::ForeignUser { user: self.user.name.clone() }),
         }
         failpoint("set_up_user");
-        maker.run(&self.grant()).await?;
+        let access = self.access_by_views(maker).await?;
+        if owner == Owner::ThisPipe && maker.has_exactly(&self.user, &access).await? {
+            return Ok(());
+        }
+        maker.run(&self.user.grant(&access)).await?;
         failpoint("set_up_grants");
         if owner == Owner::ThisPipe {
-            maker.run(&self.user.revoke_others(&self.access)).await?;
+            maker.run(&self.user.revoke_others(&access)).await?;
         }
         Ok(())
+    }
+
+    /// What it may do, with the tables of other databases whose memory of inserts it has to see: views pass the pipe's rows on to them.
+    async fn access_by_views(&self, maker: &Sink) -> Result<Access, SinkError> {
+        let mut access = self.access.clone();
+        let (Access::Tables { database, looks_back: Some(look_back), .. }
+        | Access::Database { database, looks_back: Some(look_back) }) = &mut access
+        else {
+            return Ok(access);
+        };
+        let facts = maker.deduplication_facts(&self.table).await?;
+        let of_views = facts.iter().flat_map(|facts| &facts.views);
+        let seen = of_views.flat_map(|view| [Some(&view.view), view.target_name.as_ref()]).flatten();
+        let elsewhere: BTreeSet<&TableName> = seen.filter(|table| table.database != *database).collect();
+        look_back.elsewhere = elsewhere.into_iter().cloned().collect();
+        Ok(access)
     }
 
     /// Whose the user of this name is.
     pub(crate) async fn owner(&self, maker: &Sink) -> Result<Owner, SinkError> {
         maker.owner(&self.user).await
+    }
+}
+
+/// By what the user is known as this pipe's, and no other's. A service keeps the pipe by an id that no other has, wherever else its name
+/// is taken, and whatever is edited; of a file alone nothing is known but what it says.
+fn mark(file: &PipeFile) -> String {
+    let PipeFile { name, source, .. } = file;
+    match &file.id {
+        Some(id) => format!("housepipe: pipe {name}, id {id}"),
+        None => format!("housepipe: pipe {name}, topic {} at {}", source.topic, source.brokers),
     }
 }
 
@@ -103,5 +137,26 @@ pub async fn drop_user(file: &PipeFile) -> Result<UserEnd, PipeError> {
     match maker(file)?.drop_user(&own.user).await? {
         Owner::Nobody | Owner::ThisPipe => Ok(UserEnd::Gone),
         Owner::SomebodyElse => Ok(UserEnd::NotOurs),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_known_by_what_no_other_pipe_has_and_no_edit_changes() {
+        let text = "name: clicks\n\
+                    source: { type: kafka, brokers: 'kafka:9092', topic: clicks }\n\
+                    destination: { url: http://localhost:8123, table: clicks }\n";
+        let read = |text: &str| PipeFile::parse(text, "p.yaml").unwrap();
+        let staging = text.replace("kafka:9092", "staging:9092");
+        assert_ne!(mark(&read(text)), mark(&read(&staging)), "the same names of another cluster");
+        let grouped = text.replace("topic: clicks }", "topic: clicks, consumer_group: other }");
+        assert_eq!(mark(&read(text)), mark(&read(&grouped)));
+        let kept = |text: &str, id: &str| PipeFile { id: Some(id.to_owned()), ..read(text) };
+        assert_eq!(mark(&kept(text, "a1")), "housepipe: pipe clicks, id a1");
+        assert_eq!(mark(&kept(text, "a1")), mark(&kept(&staging, "a1")), "an edit");
+        assert_ne!(mark(&kept(text, "a1")), mark(&kept(text, "b2")), "another service");
     }
 }

@@ -73,7 +73,9 @@ impl Service {
             }
             may_keep(&before, &document, &apart.kept)?;
         }
-        Ok(Drafted { file: apart.file, ends })
+        // Its user is known by the id, as where it runs.
+        let file = PipeFile { id: of.map(str::to_owned), ..apart.file };
+        Ok(Drafted { file, ends })
     }
 
     /// The whole of a pipe file that somebody has sent.

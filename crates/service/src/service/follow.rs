@@ -255,7 +255,8 @@ impl Inner {
     ) -> Result<PipeFile, String> {
         let document = pipe.document.as_ref().map_err(Clone::clone)?;
         let secrets = secrets.as_ref().map_err(ToString::to_string)?;
-        document.read(&pipe.name, &self.within(secrets)).map_err(|error| error.to_string())
+        let file = document.read(&pipe.name, &self.within(secrets)).map_err(|error| error.to_string())?;
+        Ok(PipeFile { id: Some(pipe.id.clone()), ..file })
     }
 }
 
