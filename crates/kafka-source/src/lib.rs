@@ -81,6 +81,7 @@ mod reader;
 
 mod client;
 mod connections;
+mod ends;
 mod health;
 mod id_news;
 

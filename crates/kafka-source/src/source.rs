@@ -10,6 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use crate::certificate::diagnose;
 use crate::context::{GroupConsumer, GroupContext, commit};
+use crate::ends::EndWatch;
 use crate::queue::{LogQueue, PartitionQueue};
 use crate::reason::{meaning_to_member, of_call};
 use crate::token::{TokenKeeper, passing_refusal};
@@ -40,6 +41,7 @@ pub struct Source {
     /// None where nothing can be asked.
     watch: Option<TopicWatch>,
     log: Option<Arc<LogQueue>>,
+    ends: EndWatch,
     /// Partitions among which the memory for what is fetched ahead was divided: librdkafka has limits for each partition, and they
     /// cannot be changed any more.
     sized_for: usize,
@@ -109,7 +111,8 @@ impl Source {
         // Before the group knows of this member: what it commits says which topic it is of.
         let watch = TopicWatch::begin(&consumer, &config.topic);
         consumer.subscribe(&[&config.topic]).map_err(|error| of_call(config, &error, "a subscription"))?;
-        Ok(Source { consumer, told: Mutex::new(None), tokens, watch, log, sized_for })
+        let ends = EndWatch::begin();
+        Ok(Source { consumer, told: Mutex::new(None), tokens, watch, log, ends, sized_for })
     }
 
     fn context(&self) -> &GroupContext {
@@ -252,8 +255,25 @@ impl Source {
         }
     }
 
-    /// The end of `partition` as the last fetch told it; no request is made. `None` before the first fetch.
+    /// The end of `partition` as the last fetch told it, or as it was asked for by [`Source::look_at_ends`]; no request is made. `None`
+    /// before the first of them.
     pub fn end_offset(&self, partition: PartitionId) -> Option<Offset> {
+        self.ends.end(partition, self.fetched_end(partition))
+    }
+
+    /// The first offset that is left of `partition`, where it was asked for by [`Source::look_at_ends`].
+    pub fn start_offset(&self, partition: PartitionId) -> Option<Offset> {
+        self.ends.start(partition)
+    }
+
+    /// Has the brokers asked where the logs of `behind` end, which are not read to their ends, and where those of `unread` begin, of which
+    /// nothing was read yet. To be called again and again: asked is every ten seconds, and for no end that fetches have told anew by then.
+    /// It does not wait for the answers.
+    pub fn look_at_ends(&self, behind: &[PartitionId], unread: &[PartitionId]) {
+        self.ends.look(&self.consumer, behind, unread, |partition| self.fetched_end(partition));
+    }
+
+    fn fetched_end(&self, partition: PartitionId) -> Option<Offset> {
         PartitionQueue::cached_end(&self.consumer, &self.config().topic, partition)
     }
 

@@ -60,7 +60,7 @@ pub struct Summary {
     pub batches: u64,
     /// Inserts acknowledged: of rows, and of the rejects of a batch.
     pub inserts: u64,
-    /// Inserts that failed and were tried again.
+    /// Inserts, and questions before them, that failed and were tried again.
     pub retries: u64,
     /// Payload bytes taken from Kafka.
     pub bytes_read: u64,

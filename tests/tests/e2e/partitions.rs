@@ -50,6 +50,7 @@ fn a_backlog_of_more_days_than_an_insert_may_have_is_loaded() {
         running.signal(Signal::SIGTERM);
         let outcome = running.wait().expect_success();
         assert_eq!((outcome.number("loaded"), outcome.number("rejected")), (599, 1), "{mode}");
+        assert_eq!(outcome.number("bytes_loaded"), 599 * 6, "{mode}: of the rows that were taken");
         assert_eq!(
             errors(&topic),
             "refused_by_clickhouse\t234",

@@ -29,6 +29,36 @@ fn every_record_of_four_partitions_comes_in_order() {
     assert_eq!(member.positions(), (0..4).map(|n| (PartitionId(n), Offset(5_000))).collect::<Vec<_>>());
 }
 
+/// As while records cannot be stored: nothing more is read, and nothing more is fetched.
+#[test]
+fn the_end_of_a_log_is_known_where_nothing_is_fetched() {
+    let mut config = topic(2);
+    config.prefetch_bytes_max = 1;
+    fill(&config, 2, 0..5_000);
+    let member = Member::join(&config);
+    let partitions = [PartitionId(0), PartitionId(1)];
+    let deadline = Instant::now() + PATIENCE;
+    let turn_until = |what: &str, holds: &dyn Fn() -> bool| {
+        while !holds() {
+            assert!(Instant::now() < deadline, "{what} did not come");
+            member.source.poll(Duration::from_millis(20)).unwrap();
+            member.source.look_at_ends(&partitions, &partitions);
+        }
+    };
+    let ends = || partitions.map(|partition| member.source.end_offset(partition).map(|end| end.0));
+    turn_until("the first ends", &|| ends() == [Some(5_000); 2]);
+    for round in 1..3 {
+        let more = 5_000 + round * 100;
+        fill(&config, 2, more - 100..more);
+        let end = Some(i64::try_from(more).unwrap());
+        turn_until("the ends of what is not fetched", &|| ends() == [end; 2]);
+    }
+    turn_until("the beginnings", &|| {
+        partitions.iter().all(|it| member.source.start_offset(*it) == Some(Offset(0)))
+    });
+    assert!(member.seen.is_empty());
+}
+
 #[test]
 fn keys_headers_and_tombstones_come_as_they_were_sent() {
     let config = topic(1);

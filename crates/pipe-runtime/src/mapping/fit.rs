@@ -66,6 +66,9 @@ const fn some(note: &'static str) -> Fit {
     Fit { verdict: Verdict::Some, note }
 }
 
+const DIGITS: &str = "digits that the column has no room for are cut off";
+const BEYOND: &str = "numbers beyond the column's range are rejected";
+
 fn fit(field: &DataType, column: &DataType) -> Fit {
     use DataType as T;
     match (field, column) {
@@ -113,11 +116,24 @@ fn scalar(field: &DataType, column: &DataType) -> Fit {
     }
     match (field, column) {
         (T::Bool, column) if integer(column).is_some() => yes_but("true becomes 1, and false 0"),
-        (T::Float32 | T::Float64, T::Float32 | T::Float64) => some_digits(field, column),
-        (
-            T::Float32 | T::Float64 | T::Decimal(..),
-            T::Float32 | T::Float64 | T::BFloat16 | T::Decimal(..),
-        ) => yes_but("digits that the column has no room for are cut off"),
+        (T::Float32, T::Float64) => YES,
+        (T::Float64, T::Float32 | T::BFloat16) => yes_but(
+            "digits that the column has no room for are cut off, and numbers beyond its range become infinite",
+        ),
+        (T::Float32, T::BFloat16) | (T::Decimal(..), T::Float32 | T::Float64 | T::BFloat16) => {
+            yes_but(DIGITS)
+        }
+        (T::Float32 | T::Float64, T::Decimal(..)) => some(BEYOND),
+        (T::Decimal(precision, scale), T::Decimal(to_precision, to_scale)) => {
+            // Digits before the point.
+            let has_room =
+                i16::from(*to_precision) - i16::from(*to_scale) >= i16::from(*precision) - i16::from(*scale);
+            match has_room {
+                false => some(BEYOND),
+                true if to_scale < scale => yes_but(DIGITS),
+                true => YES,
+            }
+        }
         (T::Date, T::Date32) => YES,
         (T::DateTime64(from, _), T::DateTime64(to, _)) if to >= from => YES,
         (T::DateTime(_), T::DateTime64(..)) => YES,
@@ -133,14 +149,6 @@ fn scalar(field: &DataType, column: &DataType) -> Fit {
             T::FixedString(_),
         ) => some("texts may not be longer than the column"),
         _ => NO,
-    }
-}
-
-fn some_digits(field: &DataType, column: &DataType) -> Fit {
-    if matches!((field, column), (DataType::Float64, DataType::Float32)) {
-        yes_but("digits that the column has no room for are cut off")
-    } else {
-        YES
     }
 }
 
@@ -179,13 +187,11 @@ fn of_integer(from: Integer, column: &DataType) -> Fit {
             (false, true) => to.bits > from.bits,
             _ => to.bits >= from.bits,
         };
-        return if has_room { YES } else { some("numbers beyond the column's range are rejected") };
+        return if has_room { YES } else { some(BEYOND) };
     }
     match column {
-        T::Float32 | T::Float64 | T::BFloat16 => {
-            yes_but("digits that the column has no room for are cut off")
-        }
-        T::Decimal(..) => some("numbers beyond the column's range are rejected"),
+        T::Float32 | T::Float64 | T::BFloat16 => yes_but(DIGITS),
+        T::Decimal(..) => some(BEYOND),
         T::DateTime(_) | T::DateTime64(..) => some("numbers are taken for seconds since 1970"),
         T::Date | T::Date32 => some("numbers are taken for days since 1970"),
         T::Bool => some("only 0 and 1 are values of the column"),

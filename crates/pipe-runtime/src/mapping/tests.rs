@@ -111,6 +111,11 @@ fn types_tell_what_goes_into_a_column() {
         ("Float64", "Float32"),
         ("Float64", "Int64"),
         ("Float64", "Decimal(18, 2)"),
+        ("Float32", "BFloat16"),
+        ("Decimal(18, 2)", "Float64"),
+        ("Decimal(18, 2)", "Decimal(18, 4)"),
+        ("Decimal(18, 4)", "Decimal(18, 2)"),
+        ("Decimal(9, 2)", "Decimal(18, 4)"),
         ("Bool", "UInt8"),
         ("Bool", "Date"),
         ("LowCardinality(String)", "String"),
@@ -151,9 +156,14 @@ fn types_tell_what_goes_into_a_column() {
         Nullable(Int64) into Int32: Some numbers beyond the column's range are rejected
         Nullable(Int32) into Nullable(Int64): Yes
         Int32 into Nullable(Int64): Yes
-        Float64 into Float32: Yes digits that the column has no room for are cut off
+        Float64 into Float32: Yes digits that the column has no room for are cut off, and numbers beyond its range become infinite
         Float64 into Int64: No values of this type are rejected
-        Float64 into Decimal(18, 2): Yes digits that the column has no room for are cut off
+        Float64 into Decimal(18, 2): Some numbers beyond the column's range are rejected
+        Float32 into BFloat16: Yes digits that the column has no room for are cut off
+        Decimal(18, 2) into Float64: Yes digits that the column has no room for are cut off
+        Decimal(18, 2) into Decimal(18, 4): Some numbers beyond the column's range are rejected
+        Decimal(18, 4) into Decimal(18, 2): Yes digits that the column has no room for are cut off
+        Decimal(9, 2) into Decimal(18, 4): Yes
         Bool into UInt8: Yes true becomes 1, and false 0
         Bool into Date: No values of this type are rejected
         LowCardinality(String) into String: Yes

@@ -158,7 +158,7 @@ static OF_RUNS: [(Family, Take); 29] = [
         Family::counter(
             "housepipe_insert_retries_total",
             &["pipe", "code"],
-            "Inserts that failed and were tried again, by ClickHouse's error code; by http_ and a status, network, timed_out or other where \
+            "Inserts, and questions before them, that failed and were tried again, by ClickHouse's error code; by http_ and a status, network, timed_out or other where \
              none came.",
         ),
         |pipe, samples| by_code(&pipe.totals.tally.retries_by_code, samples),
@@ -310,12 +310,14 @@ static OF_RUNS: [(Family, Take); 29] = [
         Family::gauge(
             "housepipe_pending_horizon_used_ratio",
             &["pipe"],
-            "Exactly once: how much of what is believed of the deduplication windows (half of each) the oldest pending range has used up, by \
-             blocks or by seconds. From 1 on its token is not believed, and its partition stops or its rows are looked for.",
+            "Exactly once: how much of what is believed of the deduplication windows (half of each) a pending range has used up, at most, by \
+             blocks or by seconds; of a Replicated table by seconds alone. From 1 on its token is not believed, and its partition stops or its \
+             rows are looked for. Absent where blocks are not known.",
         ),
         |pipe, samples| {
             let horizon = pipe.run.as_ref().and_then(|run| run.horizon);
-            horizon.iter().for_each(|horizon| samples.value(&[], horizon.used_ratio));
+            let used = horizon.and_then(|horizon| horizon.used_ratio);
+            used.into_iter().for_each(|used| samples.value(&[], used));
         },
     ),
 ];

@@ -22,7 +22,7 @@ fn busy() -> PipeMetrics {
             blocks: Some(1_000),
             seconds: Some(60),
             pending_age_seconds: 3,
-            used_ratio: 0.1,
+            used_ratio: Some(0.1),
         }),
     });
     pipe

@@ -119,14 +119,13 @@ async fn store(
     let mut outcome = Outcome {
         loaded: part.batch.row_count() as u64,
         rejected: part.batch.rejected,
-        bytes: part.batch.body.len() as u64,
         ..Outcome::default()
     };
     failpoint("insert_before");
     let token = exactly_once::token(shared, partition, part);
     if part.batch.row_count() > 0 {
         rows(shared, guard, part, &token).await?;
-        outcome.latency.acknowledged(&part.batch, &(0..part.batch.row_count()));
+        outcome.acknowledged(&part.batch, &(0..part.batch.row_count()));
         failpoint("insert_rows");
     }
     if part.batch.rejects.is_empty() {

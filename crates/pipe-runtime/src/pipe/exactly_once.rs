@@ -365,9 +365,9 @@ impl Deliveries {
         parts.join(", ")
     }
 
-    /// When the ranges that are prepared, and not known to be stored, may have been inserted first.
-    pub(super) fn pending_since(&self) -> Vec<Moment> {
-        self.lock().values().filter_map(|owned| owned.prepared).map(|(_, pending)| pending.prepared).collect()
+    /// The ranges that are prepared, and not known to be stored.
+    pub(super) fn pending(&self) -> Vec<Pending> {
+        self.lock().values().filter_map(|owned| owned.prepared).map(|(_, pending)| pending).collect()
     }
 
     /// The range that is being read again, in words, where there is one: it may be loaded.

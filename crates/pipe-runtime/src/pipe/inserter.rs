@@ -11,7 +11,6 @@ use super::isolate;
 use super::persist::persist;
 use super::progress::Outcome;
 use super::shared::{PanicWatch, Shared};
-use super::tally::Latency;
 use crate::delivery::BatchToken;
 use crate::error::PipeError;
 use crate::failpoint::failpoint;
@@ -32,8 +31,7 @@ pub(super) async fn deliver(shared: Arc<Shared>, mut batch: SealedBatch) {
 
 /// Stores rejects, then rows.
 async fn store(shared: &Arc<Shared>, batch: &mut SealedBatch) -> Result<Outcome, Undelivered> {
-    let mut outcome =
-        Outcome { rejected: batch.rejected, bytes: batch.body.len() as u64, ..Outcome::default() };
+    let mut outcome = Outcome { rejected: batch.rejected, ..Outcome::default() };
     let mut rejects = std::mem::take(&mut batch.rejects);
     let token = shared.token(batch.id);
     rejects.iter_mut().for_each(|row| token.as_str().clone_into(&mut row.batch_token));
@@ -43,11 +41,10 @@ async fn store(shared: &Arc<Shared>, batch: &mut SealedBatch) -> Result<Outcome,
     outcome.count_codes(&rejects);
     drop(rejects);
     for rows in batch.inserts(INSERT_BYTES_MAX) {
-        let latency = &mut outcome.latency;
-        let refused = match insert_rows(shared, batch, rows.clone(), latency).await {
+        let refused = match insert_rows(shared, batch, rows.clone(), &mut outcome).await {
             Ok(()) => 0,
             Err(first @ (Undelivered::Refused(_) | Undelivered::TooManyPartitions(_))) => {
-                isolate::deliver(shared, batch, rows.clone(), first, latency).await?
+                isolate::deliver(shared, batch, rows.clone(), first, &mut outcome).await?
             }
             Err(other) => return Err(other),
         };
@@ -60,12 +57,12 @@ async fn store(shared: &Arc<Shared>, batch: &mut SealedBatch) -> Result<Outcome,
     Ok(outcome)
 }
 
-/// Inserts the rows `[start, end)` of `batch`, as often as it takes, and notes how late they were.
+/// Inserts the rows `[start, end)` of `batch`, as often as it takes, and notes their bytes and how late they were.
 pub(super) async fn insert_rows(
     shared: &Shared,
     batch: &SealedBatch,
     rows: std::ops::Range<usize>,
-    latency: &mut Latency,
+    outcome: &mut Outcome,
 ) -> Result<(), Undelivered> {
     if rows.is_empty() {
         return Ok(());
@@ -82,7 +79,7 @@ pub(super) async fn insert_rows(
             Err(Undelivered::ServerRestarted { started_unix_s }) => guard.restarted(started_unix_s),
             other => {
                 if other.is_ok() {
-                    latency.acknowledged(batch, &rows);
+                    outcome.acknowledged(batch, &rows);
                 }
                 return other;
             }

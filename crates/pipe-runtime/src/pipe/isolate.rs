@@ -10,11 +10,11 @@ use housepipe_kafka_source::{Offset, OwnedRecord, PartitionId, SourceError};
 use super::attempt::Undelivered;
 use super::batch::SealedBatch;
 use super::inserter::{insert_rejects, insert_rows};
+use super::progress::Outcome;
 use super::record::{bare_error_row, error_row};
 use super::reread::{Reread, Wanted};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
-use super::tally::Latency;
 use crate::delivery::BatchToken;
 use crate::error::{PipeError, explain};
 
@@ -30,13 +30,14 @@ pub(super) const CODE_REFUSED: &str = "refused_by_clickhouse";
 /// Inserts every row of `batch` that ClickHouse takes and keeps the others in the error table.
 ///
 /// `first` is why `within`, rows of the batch that went in one insert, were not stored: some are refused, or they are
-/// of too many partitions of the table. Returns how many were refused, each with [`CODE_REFUSED`], and notes how late the others were.
+/// of too many partitions of the table. Returns how many were refused, each with [`CODE_REFUSED`], and notes of the others what
+/// [`insert_rows`] does.
 pub(super) async fn deliver(
     shared: &Arc<Shared>,
     batch: &SealedBatch,
     within: Range<usize>,
     first: Undelivered,
-    latency: &mut Latency,
+    outcome: &mut Outcome,
 ) -> Result<u64, Undelivered> {
     let mut bisection = match first {
         Undelivered::Refused(error) => {
@@ -53,7 +54,7 @@ pub(super) async fn deliver(
     };
     while let Some(rows) = bisection.next_range() {
         let rows = within.start + rows.start..within.start + rows.end;
-        match insert_rows(shared, batch, rows, latency).await {
+        match insert_rows(shared, batch, rows, outcome).await {
             Ok(()) => bisection.accepted(),
             Err(Undelivered::Refused(error)) => bisection.refused(explain(&error), error.named_row()),
             Err(Undelivered::TooManyPartitions(_)) => bisection.exceeded(),

@@ -53,7 +53,8 @@ impl Assignment for Dispatcher {
             let partition = reader.partition();
             let mut progress = shared.progress.lock();
             let epoch = progress.ledger.assign(partition);
-            progress.positions.insert(partition, Position::default());
+            let begins = reader.committed().map(|committed| committed.offset);
+            progress.positions.insert(partition, Position::from(begins));
             progress.halted.remove(&partition);
             progress.tally.moves.assigned += 1;
             drop(progress);
@@ -404,11 +405,24 @@ fn look_at_ends(shared: &Shared, source: &Source) {
     let now_ms = now_unix_ms();
     let mut progress = shared.progress.lock();
     let partitions: Vec<PartitionId> = progress.ledger.partitions().collect();
+    let (mut behind, mut unread) = (Vec::new(), Vec::new());
     for partition in partitions {
+        let position = progress.positions.entry(partition).or_default();
         if let Some(end) = source.end_offset(partition) {
-            progress.positions.entry(partition).or_default().ends_at(end, now_ms);
+            position.ends_at(end, now_ms);
+        }
+        if position.lacks_beginning() {
+            match source.start_offset(partition) {
+                Some(start) => position.begins_at(start),
+                None => unread.push(partition),
+            }
+        }
+        if position.is_behind() {
+            behind.push(partition);
         }
     }
+    drop(progress);
+    source.look_at_ends(&behind, &unread);
 }
 
 /// Every partition was read to its end, and there is at least one.

@@ -9,6 +9,8 @@ use super::progress::{Chunk, PartitionProgress};
 /// Where the reader of a partition stands, and where what it has read and not stored begins.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Position {
+    /// Where reading begins, as far as it is known; of use until something was read.
+    begins: Option<Offset>,
     next: Option<Offset>,
     end: Option<Offset>,
     last_timestamp_ms: Option<i64>,
@@ -30,6 +32,26 @@ struct Begun {
 }
 
 impl Position {
+    /// Of a partition that is read from `begins` on: where nothing says otherwise, everything before it is stored.
+    pub(super) fn from(begins: Option<Offset>) -> Position {
+        Position { begins, ..Position::default() }
+    }
+
+    /// Nothing was read of it, and where reading begins is not known.
+    pub(super) fn lacks_beginning(&self) -> bool {
+        self.begins.is_none() && self.next.is_none()
+    }
+
+    /// Its log begins at `start`, and so does the reading of one that lacks a beginning.
+    pub(super) fn begins_at(&mut self, start: Offset) {
+        self.begins.get_or_insert(start);
+    }
+
+    /// Whether there is more in the log than was read, or nobody knows.
+    pub(super) fn is_behind(&self) -> bool {
+        self.end.is_none() || self.next < self.end
+    }
+
     /// A chunk of records went into the open batch.
     pub(super) fn read(&mut self, chunk: &Chunk) {
         if !self.is_open {
@@ -79,7 +101,7 @@ impl Position {
     /// Where it stands at `now_ms`, in milliseconds since 1970.
     pub(super) fn progress(&self, partition: PartitionId, now_ms: i64) -> PartitionProgress {
         let oldest = self.begun.front();
-        let stored = oldest.map(|begun| begun.offset).or(self.next);
+        let stored = oldest.map(|begun| begun.offset).or(self.next).or(self.begins);
         // What was read is not behind an end that was seen before it.
         let end = self.end.max(self.end.and(self.next));
         let lag = stored.zip(end).map(|(stored, end)| u64::try_from(end.0 - stored.0).unwrap_or(0));
@@ -148,6 +170,27 @@ mod tests {
         assert_eq!(position.progress(PartitionId(0), NOW_MS).stored, Some(30));
         position.settled(Some(Offset(50)), true);
         assert_eq!(lag(&position), (Some(0), Some(0.0)));
+    }
+
+    #[test]
+    fn a_partition_that_was_not_read_yet_is_behind_by_all_that_it_has() {
+        let mut position = Position::from(Some(Offset(40)));
+        assert!(!position.lacks_beginning() && position.is_behind());
+        position.ends_at(Offset(50), NOW_MS);
+        assert_eq!(lag(&position), (Some(10), None), "how old the records are nobody has seen");
+        assert_eq!(position.progress(PartitionId(0), NOW_MS).position, None);
+        position.read(&chunk(45, 50));
+        assert_eq!(lag(&position).0, Some(5), "those before it are gone");
+        position.sealed();
+        position.settled(Some(Offset(50)), true);
+        assert!(lag(&position).0 == Some(0) && !position.is_behind());
+
+        let mut unknown = Position::from(None);
+        unknown.ends_at(Offset(50), NOW_MS);
+        assert!(unknown.lacks_beginning() && lag(&unknown) == (None, None));
+        unknown.begins_at(Offset(20));
+        unknown.begins_at(Offset(30));
+        assert_eq!(lag(&unknown).0, Some(30), "reading begins where the log has begun");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the pipe has done so far: the ledger and the counters behind one lock, so that they agree at any moment.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -8,6 +9,7 @@ use housepipe_ch_sink::{ErrorRow, SinkError};
 use housepipe_kafka_source::{Offset, PartitionId};
 use serde::Serialize;
 
+use super::batch::SealedBatch;
 use super::position::Position;
 use super::tally::{Latency, Tally, Totals, add_by_code};
 use crate::delivery::{BatchId, Epoch, JudgedBatch, Ledger, RejectRule, RejectVerdict, Span};
@@ -33,7 +35,7 @@ pub struct Counters {
     pub batches: u64,
     /// Inserts that ClickHouse acknowledged: of rows, and of the rejects of a batch.
     pub inserts: u64,
-    /// Inserts that failed and were tried again.
+    /// Inserts, and questions before them, that failed and were tried again.
     pub retries: u64,
     /// Payload bytes taken from Kafka.
     pub bytes_read: u64,
@@ -241,6 +243,12 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
+    /// The rows `[start, end)` of `batch` are in the table since this moment.
+    pub(super) fn acknowledged(&mut self, batch: &SealedBatch, rows: &Range<usize>) {
+        self.bytes += batch.slice(rows).len() as u64;
+        self.latency.acknowledged(batch, rows);
+    }
+
     pub(super) fn count_codes(&mut self, rejects: &[ErrorRow]) {
         rejects.iter().for_each(|row| self.count_code(&row.code, 1));
     }

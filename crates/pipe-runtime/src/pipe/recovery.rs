@@ -44,8 +44,7 @@ pub(super) async fn remembered(shared: &Shared, since: Moment) -> Result<Remembe
     }
     let now = blocks::look(shared).await?;
     // Where no window was changed each is as large as it was.
-    let unchanged = shared.windows().mark().zip(since.windows).is_some_and(|(now, then)| now.all == then.all);
-    let since = if unchanged { Moment { windows: None, ..since } } else { since };
+    let since = Moment { windows: shared.windows().changed_since(since.windows), ..since };
     let seconds = shared.now().seconds_to(since);
     let mut remembered = Remembered { rows: true, rejects: true };
     for window in &shared.windows().all {

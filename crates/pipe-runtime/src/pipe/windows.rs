@@ -35,13 +35,10 @@ impl TokenWindow {
     /// A window that was made larger since `then` remembers no more of that time than the smaller one did; none says that no window was
     /// changed. Which one was is not known, so that all are held to the smallest.
     pub(super) fn is_sure(&self, blocks: u64, seconds: u64, then: Option<WindowMark>) -> bool {
-        let then = then.unwrap_or_default();
-        let least = |now: u64, then: Option<u32>| then.map_or(now, |then| now.min(then.into()));
-        let then_blocks = if self.is_of_errors { then.rejects } else { then.rows };
         match self.blocks {
             Some(window) => {
-                blocks <= least(window, then_blocks) / 2
-                    && self.seconds.is_none_or(|window| seconds <= least(window, then.seconds) / 2)
+                let (of_blocks, of_seconds) = self.least(window, then);
+                blocks <= of_blocks / 2 && of_seconds.is_none_or(|window| seconds <= window / 2)
             }
             None => seconds <= UNSEEN_TRUSTED_S,
         }
@@ -50,18 +47,24 @@ impl TokenWindow {
 
 impl TokenWindow {
     /// How much of what is believed of the window is used up, where so many blocks and seconds came since an insert: at 1 and more
-    /// its token may be forgotten. Blocks that are not known count as none.
-    pub(super) fn used(&self, blocks: Option<u64>, seconds: u64) -> f64 {
+    /// its token may be forgotten. None where that depends on blocks alone, and they are not known. `then` as in
+    /// [`is_sure`](Self::is_sure).
+    pub(super) fn used(&self, blocks: Option<u64>, seconds: u64, then: Option<WindowMark>) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "a ratio for display")]
         let part = |used: u64, believed: u64| used as f64 / believed.max(1) as f64;
-        let of_seconds = |window: u64| part(seconds, window / 2);
-        match self.blocks {
-            None => part(seconds, UNSEEN_TRUSTED_S),
-            Some(window) => {
-                let of_blocks = blocks.map_or(0.0, |blocks| part(blocks, window / 2));
-                of_blocks.max(self.seconds.map_or(0.0, of_seconds))
-            }
-        }
+        let Some(window) = self.blocks else { return Some(part(seconds, UNSEEN_TRUSTED_S)) };
+        let (least_blocks, least_seconds) = self.least(window, then);
+        let of_blocks = blocks.map(|blocks| part(blocks, least_blocks / 2));
+        let of_seconds = least_seconds.map(|window| part(seconds, window / 2));
+        of_blocks.into_iter().chain(of_seconds).reduce(f64::max)
+    }
+
+    /// The blocks and seconds of a window of `blocks` that hold for an insert of `then`.
+    fn least(&self, blocks: u64, then: Option<WindowMark>) -> (u64, Option<u64>) {
+        let then = then.unwrap_or_default();
+        let least = |now: u64, then: Option<u32>| then.map_or(now, |then| now.min(then.into()));
+        let then_blocks = if self.is_of_errors { then.rejects } else { then.rows };
+        (least(blocks, then_blocks), self.seconds.map(|now| least(now, then.seconds)))
     }
 }
 
@@ -74,6 +77,12 @@ pub(super) struct Windows {
 }
 
 impl Windows {
+    /// What they remembered at that moment, where one was changed since; none where each is as large as it was.
+    pub(super) fn changed_since(&self, then: Option<WindowMark>) -> Option<WindowMark> {
+        let is_unchanged = self.mark().zip(then).is_some_and(|(now, then)| now.all == then.all);
+        then.filter(|_| !is_unchanged)
+    }
+
     /// Reads what stands in the way of a table for rows and of one for rejects, where there is one. None where a table is not
     /// there.
     pub(super) async fn read(
@@ -176,12 +185,20 @@ mod tests {
             (window("t", Some(100), Some(3_600)), 0, 1_800),
             (window("t", None, None), 0, 60),
         ] {
-            assert_eq!(window.used(Some(blocks), seconds), 1.0, "{window:?}");
+            assert_eq!(window.used(Some(blocks), seconds, None), Some(1.0), "{window:?}");
             assert!(window.is_sure(blocks, seconds, None), "{window:?}");
             assert!(!window.is_sure(blocks + 1, seconds + 1, None), "{window:?}");
-            assert!(window.used(Some(blocks / 2), seconds / 2) < 1.0, "{window:?}");
+            assert!(window.used(Some(blocks / 2), seconds / 2, None).unwrap() < 1.0, "{window:?}");
         }
-        assert_eq!(window("t", Some(100), None).used(None, 0), 0.0);
+        assert_eq!(window("t", Some(100), None).used(None, 0, None), None, "nobody knows");
+        assert_eq!(window("t", Some(100), Some(3_600)).used(None, 900, None), Some(0.5));
+        // What was made larger since remembers what the smaller one did.
+        let then = Windows { all: vec![window("t", Some(10), Some(60))], feeds_others: false }.mark();
+        let now = Windows { all: vec![window("t", Some(100), Some(600))], feeds_others: false };
+        assert_eq!(now.all[0].used(Some(5), 0, now.changed_since(then)), Some(1.0));
+        assert_eq!(now.all[0].used(Some(0), 30, now.changed_since(then)), Some(1.0));
+        assert_eq!(now.changed_since(now.mark()), None);
+        assert_eq!(now.changed_since(None), None);
     }
 
     #[test]

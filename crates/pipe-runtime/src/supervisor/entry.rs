@@ -86,6 +86,10 @@ impl Entry {
             (Doing::Starting(_), _) if self.lacks_memory => {
                 (Stage::Provisioning, Some(LACKS_MEMORY.to_owned()))
             }
+            // What was refused is tried again, and somebody has to mend it still: the stage stays, for whoever waits for it to last.
+            (Doing::Starting(_), _) if self.life.tries() > 0 && self.last_reason.is_some() => {
+                (Stage::Misconfigured, self.last_reason.clone())
+            }
             (Doing::Starting(_), _) => (Stage::Provisioning, None),
             (Doing::Running(_), Some(PipeState::Misconfigured { reason })) => {
                 (Stage::Misconfigured, Some(reason))
@@ -145,5 +149,44 @@ impl Entry {
             counters,
             run,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervisor::lifecycle::{Generation, Wanted};
+
+    #[test]
+    fn a_pipe_that_cannot_start_is_misconfigured_until_it_has() {
+        let mut entry = Entry::new(SystemTime::UNIX_EPOCH);
+        let mut stages = Vec::new();
+        let mut told = |entry: &mut Entry| stages.extend(entry.news(SystemTime::UNIX_EPOCH));
+        let run = |definition| Wanted { generation: Generation::of(definition), runs: true };
+        entry.life.want(run(1));
+        told(&mut entry);
+        for _ in 0..3 {
+            entry.last_reason = Some("no table".to_owned());
+            entry.life.refused();
+            told(&mut entry);
+            entry.life.elapsed();
+            told(&mut entry);
+            assert_eq!(entry.metrics().stage, Stage::Misconfigured);
+        }
+        // An edit may have mended it.
+        entry.life.want(run(2));
+        entry.life.refused();
+        told(&mut entry);
+        entry.last_reason = None;
+        entry.life.started();
+        told(&mut entry);
+        let reason = Some("no table".to_owned());
+        let expected = [
+            (Stage::Provisioning, None),
+            (Stage::Misconfigured, reason),
+            (Stage::Provisioning, None),
+            (Stage::Running, None),
+        ];
+        assert_eq!(stages, expected);
     }
 }

@@ -55,7 +55,7 @@ pub(crate) struct CountersView {
     given_back: u64,
     /// Inserts that ClickHouse acknowledged.
     inserts: u64,
-    /// Inserts that failed and were tried again.
+    /// Inserts, and questions before them, that failed and were tried again.
     retries: u64,
     /// Payload bytes taken from Kafka.
     bytes_read: u64,

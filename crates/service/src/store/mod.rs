@@ -5,6 +5,7 @@
 
 mod audit;
 mod events;
+mod left_user;
 mod pipes;
 mod repeats;
 mod replicas;

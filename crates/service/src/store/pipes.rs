@@ -10,6 +10,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
 use super::events::{self, EventKind};
+use super::left_user::left_behind;
 use super::repeats::IdempotencyKey;
 use super::{Store, StoreError, damaged, now_ms};
 use crate::seal::{Seal, SealError};
@@ -361,7 +362,8 @@ impl Store {
                 }
             }
             keep(&mut transaction, &self.seal, id, &edit.secrets).await?;
-            events::add(&mut transaction, id, &found.name, actor, EventKind::Edited, None).await?;
+            let left = found.document.as_ref().ok().and_then(|before| left_behind(before, &edit.document));
+            events::add(&mut transaction, id, &found.name, actor, EventKind::Edited, left.as_deref()).await?;
             let stored = locked(&mut transaction, id).await?;
             failpoint("edit_stored");
             transaction.commit().await?;
