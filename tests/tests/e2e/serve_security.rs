@@ -158,6 +158,7 @@ fn each_role_may_do_what_is_its_own() {
         ("PUT", &path, Some(&edit), [403, 428, 428, 401]),
         ("GET", "/api/v1/tokens", None, [403, 403, 200, 401]),
         ("GET", "/api/v1/audit", None, [403, 403, 200, 401]),
+        ("GET", "/api/v1/whoami", None, [200, 200, 200, 401]),
         ("DELETE", "/api/v1/tokens/nobody", None, [403, 403, 404, 401]),
         ("DELETE", &path, None, [403, 202, 202, 401]),
     ] {
@@ -203,7 +204,7 @@ fn only_this_machine_calls_unless_somebody_means_it() {
     for (host, status) in
         [("pipes.example.com", 200), ("pipes.example.com:80", 200), ("evil.example.com", 403)]
     {
-        served.call("GET", "/healthz", &[("Host", host)], None).expect(status);
+        served.call("GET", "/api/v1/pipes", &[("Host", host)], None).expect(status);
     }
     for (origin, status) in
         [("http://pipes.example.com", 404), ("http://evil.example.com", 403), ("null", 403)]

@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::auth::{Admin, Role};
 use super::extract::Params;
+use super::numbered::{Begin, Order, begin};
 use super::problem::{Problem, ProblemCode};
 use super::view::moment_of_ms;
 use super::{Api, panicked};
@@ -116,7 +117,7 @@ impl From<AuditEntry> for AuditView {
 /// A page of the audit.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AuditPage {
-    /// In the order of their numbers.
+    /// In the order of their numbers, or the newest first.
     entries: Vec<AuditView>,
 }
 
@@ -126,9 +127,15 @@ pub(crate) struct AuditPage {
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuditQuery {
     /// Entries behind this number.
-    #[serde(default)]
     #[param(minimum = 0)]
-    after: i64,
+    after: Option<i64>,
+    /// Entries before this number, where the newest come first.
+    #[param(minimum = 1)]
+    before: Option<i64>,
+    /// Which come first: `oldest`, as unless it says otherwise, or `newest`.
+    #[serde(default)]
+    #[param(inline)]
+    order: Order,
     /// Entries on the page, at most.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
@@ -145,10 +152,14 @@ pub(crate) async fn list(
     Params(query): Params<AuditQuery>,
 ) -> Result<Json<AuditPage>, Problem> {
     let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=AUDIT_AT_ONCE_MAX).contains(&limit) || query.after < 0 {
-        let detail = format!("`limit` is from 1 to {AUDIT_AT_ONCE_MAX}, and `after` is 0 or more");
+    if !(1..=AUDIT_AT_ONCE_MAX).contains(&limit) {
+        let detail = format!("`limit` is from 1 to {AUDIT_AT_ONCE_MAX}");
         return Err(Problem::new(ProblemCode::InvalidRequest, detail));
     }
-    let entries = api.service.store().audit(query.after, limit).await?;
+    let store = api.service.store();
+    let entries = match begin(query.order, query.after, query.before)? {
+        Begin::After(after) => store.audit(after, limit).await?,
+        Begin::Before(before) => store.audit_before(before, limit).await?,
+    };
     Ok(Json(AuditPage { entries: entries.into_iter().map(AuditView::from).collect() }))
 }

@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Api;
 use super::auth::Actor;
 use super::extract::Params;
+use super::numbered::{Begin, Order, begin};
 use super::problem::{Problem, ProblemCode};
 use super::view::moment_of_ms;
 use crate::store::{EVENTS_AT_ONCE_MAX, Event};
@@ -63,7 +64,7 @@ impl From<Event> for EventView {
 /// A page of events.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventPage {
-    /// In the order of their numbers.
+    /// In the order of their numbers, or the newest first.
     events: Vec<EventView>,
 }
 
@@ -75,9 +76,15 @@ pub(crate) struct EventQuery {
     /// Those of this pipe alone.
     pipe: Option<String>,
     /// Those behind this number.
-    #[serde(default)]
     #[param(minimum = 0)]
-    after: i64,
+    after: Option<i64>,
+    /// Those before this number, where the newest come first.
+    #[param(minimum = 1)]
+    before: Option<i64>,
+    /// Which come first: `oldest`, as unless it says otherwise, or `newest`.
+    #[serde(default)]
+    #[param(inline)]
+    order: Order,
     /// Events on the page, at most.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
@@ -94,11 +101,15 @@ pub(crate) async fn list(
     Params(query): Params<EventQuery>,
 ) -> Result<Json<EventPage>, Problem> {
     let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=EVENTS_AT_ONCE_MAX).contains(&limit) || query.after < 0 {
-        let detail = format!("`limit` is from 1 to {EVENTS_AT_ONCE_MAX}, and `after` is 0 or more");
+    if !(1..=EVENTS_AT_ONCE_MAX).contains(&limit) {
+        let detail = format!("`limit` is from 1 to {EVENTS_AT_ONCE_MAX}");
         return Err(Problem::new(ProblemCode::InvalidRequest, detail));
     }
-    let events = api.service.store().events(query.pipe.as_deref(), query.after, limit).await?;
+    let store = api.service.store();
+    let events = match begin(query.order, query.after, query.before)? {
+        Begin::After(after) => store.events(query.pipe.as_deref(), after, limit).await?,
+        Begin::Before(before) => store.events_before(query.pipe.as_deref(), before, limit).await?,
+    };
     Ok(Json(EventPage { events: events.into_iter().map(EventView::from).collect() }))
 }
 

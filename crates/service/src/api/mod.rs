@@ -10,6 +10,7 @@ mod extract;
 mod fault;
 mod health;
 mod if_match;
+mod numbered;
 mod pipes;
 mod problem;
 mod samples;

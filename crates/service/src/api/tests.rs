@@ -151,3 +151,36 @@ async fn whoever_calls_may_ask_who_she_is() {
     }
     assert_eq!(scene.call_as("hpt_unknown", "GET /api/v1/whoami", &[], &Value::Null).await.0, 401);
 }
+
+#[tokio::test]
+async fn the_newest_come_first_where_that_is_asked_for() {
+    let scene = Scene::new().await;
+    for name in ["a", "b", "c"] {
+        scene.call("POST /api/v1/tokens", &json!({ "name": name, "role": "viewer" })).await;
+    }
+    let (_, made) = scene.call("POST /api/v1/pipes", &new_pipe()).await;
+    for change in ["resume", "pause"] {
+        scene
+            .call(&format!("POST /api/v1/pipes/{}/{change}", made["id"].as_str().unwrap()), &Value::Null)
+            .await;
+    }
+    let numbers = async |path: &str, of: &str| {
+        let (status, page) = scene.call(&format!("GET /api/v1/{path}"), &Value::Null).await;
+        let numbers =
+            page[of].as_array().map(|all| all.iter().map(|it| it["number"].as_i64().unwrap()).collect());
+        (status, numbers.unwrap_or_default())
+    };
+    audited(&scene, 6).await;
+    assert_eq!(numbers("audit?order=newest&limit=2", "entries").await, (200, vec![6, 5]));
+    assert_eq!(numbers("audit?order=newest&before=5&limit=2", "entries").await, (200, vec![4, 3]));
+    assert_eq!(numbers("audit?after=4", "entries").await, (200, vec![5, 6]));
+    let id = made["id"].as_str().unwrap();
+    let (_, newest): (u16, Vec<i64>) =
+        numbers(&format!("events?order=newest&limit=1000&pipe={id}"), "events").await;
+    assert!(newest.len() >= 3 && newest.is_sorted_by(|a, b| a > b), "{newest:?}");
+    assert_eq!(numbers("events?order=newest&before=3", "events").await, (200, vec![2, 1]));
+    for wrong in ["before=3", "order=newest&after=3", "order=newest&before=0", "after=-1", "order=other"] {
+        assert_eq!(numbers(&format!("events?{wrong}"), "events").await.0, 400, "{wrong}");
+        assert_eq!(numbers(&format!("audit?{wrong}"), "entries").await.0, 400, "{wrong}");
+    }
+}

@@ -93,6 +93,21 @@ impl Store {
         })
         .await
     }
+
+    /// Entries before number `before`, the newest first, at most [`AUDIT_AT_ONCE_MAX`].
+    ///
+    /// # Errors
+    /// As [`Store::audit`].
+    pub async fn audit_before(&self, before: i64, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT number, at_ms, actor, role, peer, method, path, status, detail FROM audit WHERE number < $1 ORDER BY number DESC LIMIT $2",
+        )
+        .bind(before)
+        .bind(limit.clamp(0, AUDIT_AT_ONCE_MAX))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(entry).collect()
+    }
 }
 
 fn entry(row: &AnyRow) -> Result<AuditEntry, StoreError> {

@@ -106,6 +106,38 @@ impl Store {
         .await
     }
 
+    /// Events before number `before`, the newest first; of one pipe, or of all. At most [`EVENTS_AT_ONCE_MAX`].
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn events_before(
+        &self,
+        pipe: Option<&str>,
+        before: i64,
+        limit: i64,
+    ) -> Result<Vec<Event>, StoreError> {
+        let limit = limit.clamp(0, EVENTS_AT_ONCE_MAX);
+        let query = match pipe {
+            // Such a text is no id, and PostgreSQL refuses it.
+            Some(pipe) if pipe.contains('\0') => return Ok(Vec::new()),
+            Some(pipe) => sqlx::query(
+                "SELECT number, at_ms, pipe, pipe_name, actor, kind, reason FROM events \
+                 WHERE number < $1 AND pipe = $3 ORDER BY number DESC LIMIT $2",
+            )
+            .bind(before)
+            .bind(limit)
+            .bind(pipe.to_owned()),
+            None => sqlx::query(
+                "SELECT number, at_ms, pipe, pipe_name, actor, kind, reason FROM events \
+                 WHERE number < $1 ORDER BY number DESC LIMIT $2",
+            )
+            .bind(before)
+            .bind(limit),
+        };
+        let rows = query.fetch_all(&self.pool).await?;
+        rows.iter().map(event).collect()
+    }
+
     /// The number of the last event; 0 before the first.
     ///
     /// # Errors
