@@ -99,7 +99,7 @@ impl Service {
         match inner.follow().await {
             // One row that cannot be read keeps the other pipes from nothing.
             Err(error @ StoreError::Damaged { .. }) => {
-                tracing::error!(error = explain(&error), "a pipe is left out")
+                tracing::error!(error = explain(&error), "a pipe is left out");
             }
             other => other?,
         }
