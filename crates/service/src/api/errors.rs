@@ -15,8 +15,8 @@ use super::Api;
 use super::auth::Operator;
 use super::extract::{At, Body, Params, PipePath, bounded};
 use super::problem::{Problem, ProblemCode};
+use super::replayed::Replaying;
 use super::work::{Waits, answer};
-use crate::store::EventKind;
 use crate::work::WorkKind;
 
 /// Errors of one page unless the query says otherwise, and at most.
@@ -198,7 +198,7 @@ pub(crate) struct Replay {
 }
 
 /// Loads records of the error table that the pipe's columns accept by now, each once, also where it is cancelled and begun again. What is still
-/// refused stays where it is. Events tell who has begun it, and what has come of it.
+/// refused stays where it is. Events tell who has begun it, and what has come of it, also where it was cancelled; not where the process ended before.
 #[utoipa::path(
     post, path = "/api/v1/pipes/{id}/errors/replay", tag = "errors", operation_id = "replay_errors", params(PipePath),
     request_body = Replay,
@@ -230,13 +230,17 @@ pub(crate) async fn replay(
     let forgotten = actor.forgotten(&api);
     let begun =
         api.works.begin(actor.name(), WorkKind::ReplayErrors, "the error table", |progress| async move {
-            let store = service.store();
-            let pipe = (stored.id.as_str(), stored.name.as_str());
-            if !options.dry_run {
-                store.tell_by(&name, pipe, EventKind::Replaying, None).await?;
-            }
+            let told = match options.dry_run {
+                true => None,
+                false => Some(Replaying::begin(service, name, (stored.id, stored.name)).await?),
+            };
             progress.waits_for("records of the error table, encoded once more and loaded");
-            let replay = replay_errors(&file, &options, |report| progress.done(report.examined, None));
+            let replay = replay_errors(&file, &options, |report| {
+                progress.done(report.examined, None);
+                if let Some(told) = &told {
+                    told.has_examined(report.examined);
+                }
+            });
             let replayed = tokio::select! {
                 replayed = replay => replayed,
                 () = forgotten => {
@@ -245,12 +249,12 @@ pub(crate) async fn replay(
                     return Err(Problem::new(ProblemCode::Unauthenticated, detail));
                 }
             };
-            if !options.dry_run {
+            if let Some(told) = told {
                 let words = match &replayed {
                     Ok(report) => words(report),
                     Err(error) => crate::service::explain(error),
                 };
-                store.tell_by(&name, pipe, EventKind::Replayed, Some(&words)).await?;
+                told.end(&words).await?;
             }
             Ok(replayed?)
         })?;

@@ -1,7 +1,6 @@
 //! What has happened, page by page, or as it happens.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -10,7 +9,6 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event as Message, KeepAlive, Sse};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
-use tokio::sync::OwnedSemaphorePermit;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
@@ -20,6 +18,7 @@ use super::numbered::{Begin, Order, begin};
 use super::problem::{Problem, ProblemCode};
 use super::view::moment_of_ms;
 use crate::store::{EVENTS_AT_ONCE_MAX, Event};
+use crate::work::Slot;
 
 /// Events of one page unless the query says otherwise.
 const PAGE: i64 = 100;
@@ -31,7 +30,7 @@ const KEEP_ALIVE_S: u64 = 15;
 /// Something that has happened.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventView {
-    /// Counted from 1 over all pipes, without gaps.
+    /// Counted from 1 over all pipes. Between two events of all pipes no number is left out but where the older ones are not kept any more.
     number: i64,
     /// When.
     at: String,
@@ -123,7 +122,8 @@ pub(crate) struct StreamQuery {
 }
 
 /// Sends what happens, as it happens: server-sent events, whose ids are the events' numbers. `Last-Event-ID` goes on where a connection broke off.
-/// The stream ends where its token is forgotten.
+/// The stream ends where its token is forgotten. The last 100,000 events are kept: where some behind that number are not any more, an event `gap`
+/// comes first, with `from` and `to`, the numbers of those that are missed.
 #[utoipa::path(
     get, path = "/api/v1/events/stream", tag = "events", operation_id = "stream_events",
     params(StreamQuery, ("Last-Event-ID" = Option<i64>, Header, description = "The number behind which it begins; without it, what happens from now on")),
@@ -143,14 +143,10 @@ pub(crate) async fn stream(
         }
         None => api.service.store().last_event().await?,
     };
-    let Ok(place) = Arc::clone(&api.streams).try_acquire_owned() else {
-        return Err(Problem::new(
-            ProblemCode::TooMuchWork,
-            "end one of the others, or read the events page by page",
-        ));
-    };
+    let place = api.streams.take(actor.name())?;
+    let gap = gap(after, api.service.store().first_event().await?);
     let forgotten = Box::pin(actor.forgotten(&api));
-    let follow = Follow { _place: place, api, pipe: query.pipe, after, ready: Vec::new().into_iter() };
+    let follow = Follow { _place: place, api, pipe: query.pipe, after, gap, ready: Vec::new().into_iter() };
     let events = stream::unfold(follow, |mut follow| async move {
         let message = follow.next().await;
         Some((Ok(message), follow))
@@ -162,16 +158,37 @@ pub(crate) async fn stream(
 /// Where one listener is.
 struct Follow {
     /// Free again once it goes.
-    _place: OwnedSemaphorePermit,
+    _place: Slot,
     api: Api,
     pipe: Option<String>,
     after: i64,
+    /// Told first.
+    gap: Option<Gap>,
     ready: std::vec::IntoIter<Event>,
+}
+
+/// Events that are not kept any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct Gap {
+    /// The first of them.
+    from: i64,
+    /// The last of them.
+    to: i64,
+}
+
+/// What is missing behind `after` where `first` is the oldest event that is kept.
+fn gap(after: i64, first: Option<i64>) -> Option<Gap> {
+    let (from, to) = (after.saturating_add(1), first?.saturating_sub(1));
+    (from <= to).then_some(Gap { from, to })
 }
 
 impl Follow {
     /// The next event, waited for.
     async fn next(&mut self) -> Message {
+        if let Some(gap) = self.gap.take() {
+            let text = serde_json::to_string(&gap).unwrap_or_default();
+            return Message::default().id(gap.to.to_string()).event("gap").data(text);
+        }
         loop {
             if let Some(event) = self.ready.next() {
                 self.after = event.number;
@@ -188,6 +205,20 @@ impl Follow {
                 Err(error) => tracing::warn!(%error, "events cannot be read at the moment"),
             }
             tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_kept_any_more_is_told_as_a_gap() {
+        assert_eq!(gap(0, Some(4)), Some(Gap { from: 1, to: 3 }));
+        assert_eq!(gap(2, Some(4)), Some(Gap { from: 3, to: 3 }));
+        for (after, first) in [(3, Some(4)), (9, Some(4)), (0, Some(1)), (0, None), (i64::MAX, Some(4))] {
+            assert_eq!(gap(after, first), None, "{after} {first:?}");
         }
     }
 }

@@ -13,6 +13,7 @@ mod if_match;
 mod numbered;
 mod pipes;
 mod problem;
+mod replayed;
 mod samples;
 mod strangers;
 mod table;
@@ -38,21 +39,20 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use strangers::Strangers;
-use tokio::sync::Semaphore;
 
 pub use problem::{KeyProblem, Problem, ProblemCode};
 pub(crate) use work::WorkResult;
 
 use crate::service::Service;
-use crate::work::Works;
+use crate::work::{Places, Slots, Works};
 
 /// A body may have this many bytes, at most: a pipe file's, and what JSON adds to it.
 const BODY_BYTES_MAX: usize = 8 << 20;
 /// Time for a call until its answer begins, in seconds.
 const CALL_S_MAX: u64 = 30;
 
-/// Streams of events at once.
-const STREAMS_MAX: usize = 256;
+/// Streams of events at once, for all and for one token.
+const STREAMS: Places = Places { what: "streams of events", of_all: 256, of_actor: 32 };
 
 /// Names of this machine under which the service may always be called.
 const HOSTS_HERE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
@@ -64,7 +64,7 @@ pub(crate) struct Api {
     hosts: Arc<[String]>,
     strangers: Arc<Strangers>,
     /// Places for those who listen to events.
-    streams: Arc<Semaphore>,
+    streams: Slots,
     works: Works,
 }
 
@@ -75,7 +75,7 @@ impl Api {
             hosts: hosts.into(),
             strangers: Arc::default(),
             works: Works::default(),
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            streams: Slots::new(STREAMS),
         }
     }
 

@@ -150,6 +150,18 @@ impl Store {
         .await
     }
 
+    /// The number of the oldest event that is kept; none where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn first_event(&self) -> Result<Option<i64>, StoreError> {
+        self.in_time(async {
+            let row = sqlx::query("SELECT MIN(number) FROM events").fetch_one(&self.pool).await?;
+            Ok(row.try_get(0)?)
+        })
+        .await
+    }
+
     /// Tells of something that a pipe came to by itself.
     ///
     /// # Errors

@@ -39,7 +39,7 @@ const CONNECT_S: u64 = 8;
 const CALL_S_MAX: u64 = 10;
 /// Time for the tables to be made, or brought up to date, in seconds.
 const MIGRATE_S_MAX: u64 = 120;
-/// Time for a connection to prove that it works before another call gets it, in seconds.
+/// Time for a connection to prove that it works, behind a call and before the next one, in seconds.
 const PROVE_S_MAX: u64 = 2;
 /// Time for connections to end, in seconds. Whoever is left then is cut off with the process.
 const CLOSE_S_MAX: u64 = 5;
@@ -269,15 +269,18 @@ async fn postgres(url: &str) -> Result<AnyPool, sqlx::Error> {
             let limits = AssertSqlSafe(limits.clone());
             Box::pin(async move { sqlx::raw_sql(limits).execute(connection).await.map(drop) })
         })
-        .after_release(|connection, _| {
-            Box::pin(async move {
-                let proof = tokio::time::timeout(Duration::from_secs(PROVE_S_MAX), connection.ping()).await;
-                // An error has it cut off without a farewell, for which it would be waited as well.
-                proof.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
-            })
-        })
+        // A look of the pool's own would be waited for as long as for a connection.
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(proof(connection)))
+        .after_release(|connection, _| Box::pin(proof(connection)))
         .connect(url)
         .await
+}
+
+/// That a connection works. An error has it cut off without a farewell, for which it would be waited as well.
+async fn proof(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    let proof = tokio::time::timeout(Duration::from_secs(PROVE_S_MAX), connection.ping()).await;
+    proof.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
 }
 
 /// One connection, so that transactions come one after the other; every commit is on the disk before it is acknowledged, as SQLite does it

@@ -23,7 +23,8 @@ use crate::seal::Seal;
 use entry::{Ended, Entry};
 pub(crate) use entry::{Outcome, State};
 pub(crate) use progress::{Progress, Share};
-use slots::Slots;
+pub(crate) use slots::{Places, Slot, Slots};
+use slots::{REPLAYS_MAX, REPLAYS_OF_ACTOR_MAX, RUNNING_MAX, RUNNING_OF_ACTOR_MAX};
 
 /// How long a call waits for a result before it says where to look for it, in milliseconds.
 pub(crate) const WAIT_MS_MAX: u64 = 2_500;
@@ -84,10 +85,22 @@ impl WorkKind {
 }
 
 /// All work of this process.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Works {
     entries: Arc<Mutex<HashMap<String, Entry>>>,
-    slots: Slots,
+    looks: Slots,
+    replays: Slots,
+}
+
+impl Default for Works {
+    fn default() -> Works {
+        let places = |what, of_all, of_actor| Slots::new(Places { what, of_all, of_actor });
+        Works {
+            entries: Arc::default(),
+            looks: places("looks", RUNNING_MAX, RUNNING_OF_ACTOR_MAX),
+            replays: places("replays", REPLAYS_MAX, REPLAYS_OF_ACTOR_MAX),
+        }
+    }
 }
 
 impl Works {
@@ -106,7 +119,8 @@ impl Works {
         T: Serialize,
         F: Future<Output = Result<T, Problem>> + Send + 'static,
     {
-        let slot = self.slots.take(actor)?;
+        let slots = if kind == WorkKind::ReplayErrors { &self.replays } else { &self.looks };
+        let slot = slots.take(actor)?;
         let id = Seal::random_id().map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
         let id = format!("w{id}");
         let progress = Progress::new(waits_for.into());
@@ -254,7 +268,6 @@ mod tests {
 
     use tokio::sync::Notify;
 
-    use super::slots::{RUNNING_MAX, RUNNING_OF_ACTOR_MAX};
     use super::*;
 
     fn code(problem: &Problem) -> String {
@@ -326,15 +339,32 @@ mod tests {
         tokio::task::yield_now().await;
         assert_eq!(code(&begin("ann", WorkKind::Check).unwrap_err()), "too_much_work");
         for number in RUNNING_OF_ACTOR_MAX..RUNNING_MAX {
-            held.push(begin(&format!("actor-{number}"), WorkKind::ReplayErrors).unwrap());
+            held.push(begin(&format!("actor-{number}"), WorkKind::Check).unwrap());
         }
         assert_eq!(code(&begin("bob", WorkKind::Check).unwrap_err()), "too_much_work");
-        // A replay leaves off at once.
-        held.pop();
+        // Replays have places of their own, and leave off at once.
+        let replays = || -> Vec<Begun> {
+            (0..).map_while(|_| begin("bob", WorkKind::ReplayErrors).ok()).take(RUNNING_MAX).collect()
+        };
+        assert_eq!(replays().len(), REPLAYS_OF_ACTOR_MAX);
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }
-        assert!(begin("bob", WorkKind::Check).is_ok());
+        assert_eq!(replays().len(), REPLAYS_OF_ACTOR_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn replays_keep_nobody_from_looking() {
+        let works = Works::default();
+        let begin = |actor: &str, kind| works.begin(actor, kind, "nothing", |_| never());
+        let mut held = Vec::new();
+        for number in 0..REPLAYS_MAX {
+            held.push(begin(&format!("actor-{number}"), WorkKind::ReplayErrors).unwrap());
+        }
+        assert_eq!(code(&begin("ann", WorkKind::ReplayErrors).unwrap_err()), "too_much_work");
+        for number in 0..RUNNING_MAX {
+            held.push(begin(&format!("actor-{number}"), WorkKind::Check).unwrap());
+        }
     }
 
     #[tokio::test(start_paused = true)]

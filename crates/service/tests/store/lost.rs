@@ -1,27 +1,36 @@
 //! Connections that are lost without a word, and locks that somebody holds: each call of the store has an end.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use housepipe_service::{EventKind, Seal, Store, StoreAddress, StoreError};
+use housepipe_service::{
+    EventKind, NewPipe, Seal, Service, ServiceOptions, Store, StoreAddress, StoreError, router, serve,
+};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{AnyConnection, Connection};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::new_pipe;
 use crate::places::{KEY, Place, open, postgres};
 
+fn url_of(place: &Place) -> &SecretString {
+    let StoreAddress::Postgres(url) = &place.address else { unreachable!("a place in a file") };
+    url
+}
+
 /// Stands between a store and its PostgreSQL.
 struct Between {
     url: SecretString,
-    /// Connections of this number and earlier ones are lost.
+    /// How often all connections were lost.
     lost: watch::Sender<u64>,
 }
 
 impl Between {
     async fn new(place: &Place) -> Between {
-        let StoreAddress::Postgres(url) = &place.address else { panic!("a place in a file") };
+        let url = url_of(place);
         let (head, rest) = url.expose_secret().rsplit_once('@').unwrap();
         let (host, database) = rest.split_once('/').unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -29,10 +38,8 @@ impl Between {
         let (lost, host) = (watch::Sender::new(0), host.to_owned());
         let told = lost.clone();
         tokio::spawn(async move {
-            let mut number = 0;
             while let Ok((near, _)) = listener.accept().await {
-                number += 1;
-                tokio::spawn(carry(near, host.clone(), number, told.subscribe()));
+                tokio::spawn(carry(near, host.clone(), told.subscribe()));
             }
         });
         Between { url: url.into(), lost }
@@ -43,31 +50,27 @@ impl Between {
         Arc::new(Store::open(&address, Seal::new(&KEY.into()).unwrap()).await.unwrap())
     }
 
-    /// Nothing comes through any more over the connections that there are, and neither end is told.
+    /// Nothing comes through any more over the connections that there are, and neither end is told. Later ones are well.
     fn lose(&self) {
-        self.lost.send_replace(1_000);
+        self.lost.send_modify(|lost| *lost += 1);
     }
 }
 
-async fn carry(mut near: TcpStream, host: String, number: u64, mut lost: watch::Receiver<u64>) {
+async fn carry(mut near: TcpStream, host: String, mut lost: watch::Receiver<u64>) {
     let mut far = TcpStream::connect(host).await.unwrap();
-    // Those that come later are well.
-    let number = number + if *lost.borrow() > 0 { 1_000 } else { 0 };
-    let is_lost = async { lost.wait_for(|lost| *lost >= number).await.is_ok() };
     let is_lost = tokio::select! {
         _ = tokio::io::copy_bidirectional(&mut near, &mut far) => false,
-        is_lost = is_lost => is_lost,
+        is_lost = lost.changed() => is_lost.is_ok(),
     };
     if is_lost {
         // Neither end hears of it for as long as the test runs.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
 /// Somebody who holds the row that every change needs.
 async fn hold(place: &Place) -> AnyConnection {
-    let StoreAddress::Postgres(url) = &place.address else { panic!("a place in a file") };
-    let mut somebody = AnyConnection::connect(url.expose_secret()).await.unwrap();
+    let mut somebody = AnyConnection::connect(url_of(place).expose_secret()).await.unwrap();
     sqlx::raw_sql("BEGIN; UPDATE housepipe_store SET version = version")
         .execute(&mut somebody)
         .await
@@ -103,6 +106,11 @@ async fn a_connection_that_is_lost_in_a_call_costs_ten_seconds_and_no_more() {
     assert_eq!(store.last_event().await.unwrap(), 0);
     tell(&store).await.unwrap().unwrap();
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    // So are those that nobody used.
+    between.lose();
+    let begun = Instant::now();
+    assert_eq!(store.last_event().await.unwrap(), 1);
+    assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
     let begun = Instant::now();
     store.close().await;
     assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
@@ -140,4 +148,69 @@ async fn a_lock_that_somebody_holds_fails_a_change_and_holds_it_up_for_seconds()
     assert_eq!(store.want(&pipe.id, None, false, "ann").await.unwrap().revision, 2);
     store.close().await;
     somebody.close().await.unwrap();
+}
+
+/// What a service at `address` answers to a call without a body.
+async fn call(address: SocketAddr, token: &SecretString, call: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "{call} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+        token.expose_secret()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_of_the_api_is_answered_while_somebody_holds_the_row_of_all_changes() {
+    let place = postgres();
+    let store = open(&place, KEY).await.unwrap();
+    let token = store.first_token().await.unwrap().unwrap();
+    let pipe = store.create(&NewPipe { runs: false, ..new_pipe("clicks") }, None, "ann").await.unwrap();
+    let service = Arc::new(Service::start(store, ServiceOptions::default()).await.unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(serve(
+        listener,
+        router(Arc::clone(&service), Vec::new()),
+        None,
+        std::future::pending::<()>(),
+    ));
+    let somebody = hold(&place).await;
+    let begun = Instant::now();
+    // The change waits for the row, and so does its line of the audit.
+    let answer = call(address, &token, &format!("POST /api/v1/pipes/{}/resume", pipe.id)).await;
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("store_unavailable"), "{answer}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    somebody.close().await.unwrap();
+    server.abort();
+    service.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_follows_again_and_ends_after_it_has_lost_a_connection_in_its_look() {
+    let place = postgres();
+    let other = open(&place, KEY).await.unwrap();
+    let between = Between::new(&place).await;
+    let store = Arc::into_inner(between.store().await).unwrap();
+    let service = Service::start(store, ServiceOptions::default()).await.unwrap();
+    let mut somebody = AnyConnection::connect(url_of(&place).expose_secret()).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE replicas").execute(&mut somebody).await.unwrap();
+    // It looks each second, and waits for the table.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    between.lose();
+    somebody.close().await.unwrap();
+    let pipe = other.create(&NewPipe { runs: false, ..new_pipe("clicks") }, None, "ann").await.unwrap();
+    let begun = Instant::now();
+    while !service.pipe(&pipe.id).await.is_ok_and(|pipe| pipe.status.is_some()) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it follows no more");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    between.lose();
+    let begun = Instant::now();
+    service.end().await;
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    other.close().await;
 }

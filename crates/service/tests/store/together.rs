@@ -107,6 +107,7 @@ async fn whoever_reads_events_in_order_misses_none() {
             writer.await.unwrap();
         }
         assert_eq!(seen, WRITERS * EACH);
+        assert_eq!(store.first_event().await.unwrap(), Some(1));
         store.close().await;
     })
     .await;
