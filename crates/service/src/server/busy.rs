@@ -13,6 +13,9 @@ use axum::body::{Body, Bytes};
 use hyper::body::{Frame, SizeHint};
 use tokio::time::Instant;
 
+/// Bytes of an answer that are handed over at once, at most (64 KiB): whoever takes a large one slowly is seen to take it.
+const PIECE_BYTES_MAX: usize = 64 << 10;
+
 /// The calls of one connection.
 #[derive(Debug)]
 pub(super) struct Calls(Mutex<Since>);
@@ -68,7 +71,7 @@ impl Busy {
     /// The same body, with which the call ends.
     pub(super) fn until_sent(mut self, body: Body) -> Body {
         self.turn_to_peer();
-        Body::new(Sent { body, busy: self })
+        Body::new(Sent { body, rest: Bytes::new(), busy: self })
     }
 
     fn turn_to_peer(&mut self) {
@@ -96,6 +99,8 @@ impl Drop for Busy {
 /// A body, and the call that it is of.
 struct Sent {
     body: Body,
+    /// What is left of a large piece of it.
+    rest: Bytes,
     busy: Busy,
 }
 
@@ -108,18 +113,38 @@ impl hyper::body::Body for Sent {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         self.busy.turn_to_us();
-        let frame = Pin::new(&mut self.body).poll_frame(context);
-        if frame.is_ready() {
-            self.busy.turn_to_peer();
+        if self.rest.is_empty() {
+            match Pin::new(&mut self.body).poll_frame(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(other) => {
+                        self.busy.turn_to_peer();
+                        return Poll::Ready(Some(Ok(other)));
+                    }
+                },
+                Poll::Ready(end) => {
+                    self.busy.turn_to_peer();
+                    return Poll::Ready(end);
+                }
+            }
         }
-        frame
+        self.busy.turn_to_peer();
+        let length = self.rest.len().min(PIECE_BYTES_MAX);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (rest, of_body) = (self.rest.len() as u64, self.body.size_hint());
+        let mut hint = SizeHint::new();
+        if let Some(upper) = of_body.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint.set_lower(of_body.lower() + rest);
+        hint
     }
 }

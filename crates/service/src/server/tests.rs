@@ -13,6 +13,9 @@ const NEVER_MS: u64 = 600_000;
 /// Short enough to be waited for, in milliseconds.
 const SOON_MS: u64 = 250;
 
+/// More than the buffers of both ends take at once (32 MiB).
+const LARGE_BYTES: usize = 32 << 20;
+
 const LIMITS: Limits = Limits { connections: 2, idle_ms: NEVER_MS, connection_ms: None, ..API };
 
 async fn listening(limits: Limits) -> SocketAddr {
@@ -26,7 +29,10 @@ async fn listening(limits: Limits) -> SocketAddr {
         });
         Body::from_stream(parts)
     };
-    let router = Router::new().route("/", get(|| async { "ok\n" })).route("/slow", get(slow));
+    let router = Router::new()
+        .route("/", get(|| async { "ok\n" }))
+        .route("/slow", get(slow))
+        .route("/large", get(|| async { vec![b'x'; LARGE_BYTES] }));
     tokio::spawn(serve_within(limits, listener, router, None, pending()));
     address
 }
@@ -93,6 +99,22 @@ async fn an_answer_that_nobody_takes_keeps_no_connection() {
     assert!(!heard.contains("ok\n"), "{heard:?}");
     let heard = answer(address, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     assert!(heard.ends_with("ok\n"), "{heard}");
+}
+
+#[tokio::test]
+async fn a_large_answer_may_be_taken_slowly() {
+    let address = listening(Limits { idle_ms: 4 * SOON_MS, ..LIMITS }).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let (mut taken, mut piece) = (0, vec![0; 1 << 20]);
+    loop {
+        match stream.read(&mut piece).await.unwrap() {
+            0 => break,
+            length => taken += length,
+        }
+        tokio::time::sleep(Duration::from_millis(SOON_MS / 2)).await;
+    }
+    assert!(taken > LARGE_BYTES, "{taken} bytes with the head");
 }
 
 #[tokio::test]
