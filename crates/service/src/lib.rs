@@ -19,7 +19,7 @@ pub use server::{Tls, TlsError, serve};
 pub use service::{Drafted, PipeView, Service, ServiceError, ServiceOptions};
 pub use store::{
     AUDIT_AT_ONCE_MAX, Asked, AuditEntry, CleanUp, Consumer, EVENTS_AT_ONCE_MAX, Edit, Event, EventKind,
-    FIRST_ADMIN, IdempotencyKey, NewPipe, Role, Secrets, Store, StoreAddress, StoreError, StoredPipe,
-    StoredToken, TokenOwner, Wanted,
+    FIRST_ADMIN, IdempotencyKey, NewPipe, PAGE_BYTES_MAX, Role, Secrets, Store, StoreAddress, StoreError,
+    StoredPipe, StoredToken, TokenOwner, Wanted,
 };
 pub use watch::{Watched, metric_families, serve_metrics};

@@ -72,6 +72,13 @@ pub(super) fn check(resources: &Value) -> anyhow::Result<()> {
             ensure!(labels[key] == *value, "{name} selects {key}={value}, and the label is {}", labels[key]);
         }
     }
+    // What takes longer than a call is in the memory of one replica.
+    let replicas = resources["deployment.yaml"]["spec"]["replicas"].as_u64();
+    let affinity = &spec("service.yaml")["sessionAffinity"];
+    ensure!(
+        replicas.is_none_or(|replicas| replicas <= 1) || affinity == "ClientIP",
+        "service.yaml spreads the calls of one caller over {replicas:?} replicas: its affinity is {affinity}"
+    );
     for name in ["service.yaml", "metrics-service.yaml"] {
         for port in list(&spec(name)["ports"]) {
             ensure!(has_port(&port["targetPort"]), "{name} leads to the port {}", port["targetPort"]);
@@ -118,7 +125,7 @@ mod tests {
         let probe = json!({ "httpGet": { "path": "/healthz", "port": "http" } });
         let labels = json!({ "app": "housepipe", "version": "1" });
         json!({
-            "deployment.yaml": { "spec": {
+            "deployment.yaml": { "spec": { "replicas": 3,
                 "selector": { "matchLabels": { "app": "housepipe" } },
                 "template": { "metadata": { "labels": labels }, "spec": {
                     "volumes": [{ "name": "state" }],
@@ -131,7 +138,7 @@ mod tests {
                     }]
                 } }
             } },
-            "service.yaml": { "metadata": { "name": "pipes" }, "spec": {
+            "service.yaml": { "metadata": { "name": "pipes" }, "spec": { "sessionAffinity": "ClientIP",
                 "selector": { "app": "housepipe" }, "ports": [{ "name": "http", "targetPort": "http" }] } },
             "metrics-service.yaml": { "metadata": { "labels": { "part": "metrics" } }, "spec": {
                 "selector": { "app": "housepipe" }, "ports": [{ "name": "metrics", "targetPort": "metrics" }] } },
@@ -159,6 +166,7 @@ mod tests {
             (format!("{container}/volumeMounts/0/name"), "stat", "there is no volume"),
             ("/deployment.yaml/spec/selector/matchLabels/app".into(), "x", "deployment.yaml selects app"),
             ("/service.yaml/spec/selector/app".into(), "x", "service.yaml selects app"),
+            ("/service.yaml/spec/sessionAffinity".into(), "None", "spreads the calls of one caller"),
             ("/service.yaml/spec/ports/0/targetPort".into(), "htpp", "service.yaml leads to the port"),
             ("/metrics-service.yaml/spec/ports/0/name".into(), "m", "servicemonitor.yaml scrapes"),
             (

@@ -68,7 +68,7 @@ pub(crate) struct PageQuery {
     /// The name behind which the page begins.
     #[serde(default)]
     after: String,
-    /// Pipes on the page, at most.
+    /// Pipes on the page, at most; fewer where their pipe files have more than 16 MiB together.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
 }
@@ -103,16 +103,10 @@ pub(crate) async fn list(
     if page.after.contains('\0') {
         return Err(Problem::new(ProblemCode::InvalidRequest, "`after` is the name of a pipe"));
     }
-    // One more shows whether there is another page.
-    let mut pipes: Vec<PipeView> =
-        api.service.pipes(&page.after, limit + 1).await?.into_iter().map(PipeView::from).collect();
-    let size = usize::try_from(limit).unwrap_or(usize::MAX);
-    let next = if pipes.len() > size {
-        pipes.truncate(size);
-        pipes.last().map(|pipe| pipe.name.clone())
-    } else {
-        None
-    };
+    let (size, has_more) = api.service.store().page(&page.after, limit).await?;
+    let pipes: Vec<PipeView> =
+        api.service.pipes(&page.after, size).await?.into_iter().map(PipeView::from).collect();
+    let next = pipes.last().filter(|_| has_more).map(|pipe| pipe.name.clone());
     Ok(Json(PipePage { pipes, next }))
 }
 

@@ -24,7 +24,7 @@ use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection};
 
 pub use audit::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry};
 pub use events::{EVENTS_AT_ONCE_MAX, Event, EventKind};
-pub use pipes::{CleanUp, Consumer, Edit, NewPipe, Secrets, StoredPipe, Wanted};
+pub use pipes::{CleanUp, Consumer, Edit, NewPipe, PAGE_BYTES_MAX, Secrets, StoredPipe, Wanted};
 pub use repeats::IdempotencyKey;
 pub use tokens::{FIRST_ADMIN, Role, StoredToken, TokenOwner};
 

@@ -15,6 +15,9 @@ use super::repeats::IdempotencyKey;
 use super::{Store, StoreError, damaged, now_ms};
 use crate::seal::{Seal, SealError};
 
+/// Bytes of the pipe files on one page, at most (16 MiB).
+pub const PAGE_BYTES_MAX: i64 = 16 << 20;
+
 /// Who acts where nobody else does.
 pub(super) const HOUSEPIPE: &str = "housepipe";
 
@@ -238,6 +241,33 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
             rows.iter().map(stored).collect()
+        })
+        .await
+    }
+
+    /// How many pipes behind `after` fit on a page: `limit` at most, and those whose pipe files have [`PAGE_BYTES_MAX`] together, but one in any case.
+    /// And whether there are more.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn page(&self, after: &str, limit: i64) -> Result<(i64, bool), StoreError> {
+        self.in_time(async {
+            let rows = sqlx::query(
+                "SELECT CAST(OCTET_LENGTH(document) AS BIGINT) FROM pipes WHERE name > $1 ORDER BY name LIMIT $2",
+            )
+            .bind(after.to_owned())
+            .bind(limit.max(0).saturating_add(1))
+            .fetch_all(&self.pool)
+            .await?;
+            let (mut fit, mut bytes) = (0_i64, 0_i64);
+            for row in &rows {
+                bytes = bytes.saturating_add(row.try_get(0)?);
+                if fit >= limit || (fit > 0 && bytes > PAGE_BYTES_MAX) {
+                    return Ok((fit, true));
+                }
+                fit += 1;
+            }
+            Ok((fit, false))
         })
         .await
     }

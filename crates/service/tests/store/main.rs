@@ -10,7 +10,7 @@ mod together;
 use expect_test::expect;
 use housepipe_runtime::{Document, Generation, ThisMachine};
 use housepipe_service::{
-    CleanUp, Consumer, Edit, IdempotencyKey, NewPipe, Role, Secrets, StoreError, Wanted,
+    CleanUp, Consumer, Edit, IdempotencyKey, NewPipe, PAGE_BYTES_MAX, Role, Secrets, StoreError, Wanted,
 };
 use places::{KEY, Place, each_place, open};
 use secrecy::ExposeSecret;
@@ -309,6 +309,33 @@ async fn a_removed_pipe_is_waited_for_wherever_it_runs() {
         assert!(!store.is_ended(&pipe.id).await.unwrap());
         store.tell_gone("two").await.unwrap();
         assert!(store.is_ended(&pipe.id).await.unwrap());
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_has_as_many_pipes_as_fit_and_one_in_any_case() {
+    each_place(async |place: &Place| {
+        let store = open(place, KEY).await.unwrap();
+        let large = usize::try_from(PAGE_BYTES_MAX / 5 * 2).unwrap();
+        for (name, bytes) in [("a", large), ("b", large), ("c", large), ("d", large * 3), ("e", 1)] {
+            let mut new = new_pipe(name);
+            let text = format!("{{ name: {name}, note: '{}' }}", "x".repeat(bytes));
+            new.document = Document::parse(&text, name).unwrap();
+            store.create(&new, None, "ann").await.unwrap();
+        }
+        for (after, limit, page) in [
+            ("", 1, (1, true)),
+            ("", 2, (2, true)),
+            ("", 1_000, (2, true)),
+            ("b", 1_000, (1, true)),
+            ("c", 1_000, (1, true)),
+            ("d", 1_000, (1, false)),
+            ("e", 1_000, (0, false)),
+        ] {
+            assert_eq!(store.page(after, limit).await.unwrap(), page, "behind `{after}`");
+        }
         store.close().await;
     })
     .await;

@@ -48,6 +48,23 @@ async fn one_row_that_cannot_be_read_keeps_the_process_from_nothing() {
 }
 
 #[tokio::test]
+async fn pipes_of_one_look_start_with_the_memory_that_they_can_keep() {
+    const PIPES: u64 = 32;
+    let folder = tempfile::tempdir().unwrap();
+    let (inner, _) = inner(&folder).await;
+    for number in 0..PIPES {
+        let new = NewPipe { runs: true, ..new_pipe(&format!("pipe-{number}")) };
+        inner.store.create(&new, None, "ann").await.unwrap();
+    }
+    inner.follow().await.unwrap();
+    let shares = || inner.supervisor.metrics().into_values().map(|pipe| pipe.memory_bytes).max();
+    while shares() == Some(0) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(shares(), Some(inner.supervisor.memory_bytes_max() as u64 / PIPES));
+}
+
+#[tokio::test]
 async fn a_process_that_does_not_follow_the_store_is_not_ready() {
     let folder = tempfile::tempdir().unwrap();
     let (inner, _) = inner(&folder).await;
