@@ -93,8 +93,14 @@ step 'Topics, the fastest first'
 call POST /api/v1/topics "{\"pipe\": $connections, \"name_contains\": \"$TOPIC\", \"order\": \"rate\"}" |
   json '"\n".join("%s: %s partition(s), %s records, %s a second" % (t["name"], t["partitions"], t["records"], t["records_per_second"]) for t in d["topics"])'
 
+step 'Databases of the destination, the tables that are there, and the roles that a user of the pipe could have'
+call POST /api/v1/databases "{\"pipe\": $connections}" | json '"databases: " + ", ".join(d["databases"])'
+call POST /api/v1/tables "{\"pipe\": $connections, \"limit\": 3}" |
+  json '"\n".join(["%d table(s) in %s" % (d["total"], d["database"])] + ["%s: %s, %s rows" % (t["name"], t["engine"], t["rows"]) for t in d["tables"]])'
+call POST /api/v1/roles "{\"pipe\": $connections}" | json '"roles: " + (", ".join(d["roles"]) or "none")'
+
 # The pipe so far: its name, its topic and its table are known now.
-so_far=$(json 'json.dumps({"name": os.environ["PIPE"], **d, "source": {**d["source"], "topic": os.environ["TOPIC"]}, "destination": {**d["destination"], "table": os.environ["TABLE"]}})' <<< "$connections")
+so_far=$(json 'json.dumps({"name": os.environ["PIPE"], "description": "made by wizard.sh", **d, "source": {**d["source"], "topic": os.environ["TOPIC"]}, "destination": {**d["destination"], "table": os.environ["TABLE"]}})' <<< "$connections")
 
 step 'Sample documents, the newest first, and the page before them'
 samples=$(call POST /api/v1/samples/source "{\"pipe\": $so_far, \"limit\": 2}")

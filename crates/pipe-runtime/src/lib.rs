@@ -30,6 +30,7 @@ mod readme {}
 pub mod delivery;
 pub mod metrics;
 
+mod catalog;
 mod check;
 mod connection;
 mod error;
@@ -57,6 +58,7 @@ mod target;
 mod topics;
 mod usage;
 
+pub use catalog::{DatabaseList, RoleList, TablePage, TableQuery, TableReport, databases, roles, tables};
 pub use check::{Check, CheckReport, Verdict, check, check_telling};
 pub use connection::{ConnectionReport, End, EndReport, test_connections};
 pub use error::PipeError;

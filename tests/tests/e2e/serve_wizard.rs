@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use housepipe_local_stack::{
-    DATABASE, Registry, RegistryOptions, Silent, Stack, USER_APP, USER_PLAIN, USER_REGISTRY, Wanted,
-    prepare_wanted,
+    DATABASE, ROLE_LOADERS, Registry, RegistryOptions, Silent, Stack, USER_APP, USER_PLAIN, USER_REGISTRY,
+    Wanted, prepare_wanted,
 };
 use housepipe_tests::{
     Answer, Served, create_topic, expect_identity_in, produce, query_number, scrape, shared_stack, unique,
@@ -131,6 +131,24 @@ fn a_pipe_is_set_up_step_by_step() {
     let sizes: Vec<u64> =
         list(&all["topics"]).iter().map(|topic| topic["records"].as_u64().unwrap()).collect();
     assert!(sizes.is_sorted_by(|a, b| a >= b), "{all}");
+
+    let databases = served.post("/api/v1/databases", &json!({ "pipe": pipe }));
+    assert!(list(&databases["databases"]).contains(&DATABASE.into()), "{databases}");
+    stack.clickhouse.query(&format!("CREATE TABLE {topic}_there (n UInt8) ENGINE = Memory")).unwrap();
+    let tables =
+        served.post("/api/v1/tables", &json!({ "pipe": pipe, "name_contains": topic.to_uppercase() }));
+    assert_eq!(
+        (tables["database"].as_str(), tables["total"].as_u64()),
+        (Some(DATABASE), Some(1)),
+        "{tables}"
+    );
+    assert_eq!(tables["tables"][0]["engine"], "Memory", "{tables}");
+    let roles = served.post("/api/v1/roles", &json!({ "pipe": pipe }));
+    assert_eq!(roles["are_all"], true, "{roles}");
+    assert!(list(&roles["roles"]).contains(&ROLE_LOADERS.into()), "{roles}");
+    let nowhere =
+        json!({ "pipe": { "destination": { "url": stack.clickhouse.url(), "database": "nowhere" } } });
+    assert_eq!(served.refused("/api/v1/tables", &nowhere).1, "destination_refused");
 
     let first = served.post("/api/v1/samples/source", &json!({ "pipe": pipe, "limit": 3 }));
     let second =

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
 mod aftermath;
+mod catalog;
 mod deduplication;
 mod error_log;
 mod error_system;

@@ -19,6 +19,8 @@ use super::{Problem, WORD_LETTERS_MAX, units};
 
 /// Letters of a pipe's name, at most.
 const NAME_LENGTH_MAX: usize = 63;
+/// Letters of a pipe's description, at most.
+const DESCRIPTION_LETTERS_MAX: usize = 1_000;
 /// Days that an error row may be kept, at most.
 const TTL_DAYS_MOST: u64 = 3_650;
 /// The longest time a record may wait for its batch, in milliseconds.
@@ -61,6 +63,7 @@ fn pipe(
     problems: &mut Vec<Problem>,
 ) -> Option<PipeFile> {
     let name = fields.require("name", problems).and_then(|v| v.parsed(problems, pipe_name));
+    let description = fields.take("description").and_then(|v| v.parsed(problems, description));
     let source = fields.require("source", problems).and_then(|v| source(&v, name.as_ref(), problems));
     if let Some(format) = fields.take("format") {
         format.choice(&[("json", ())], problems);
@@ -99,6 +102,7 @@ fn pipe(
     Some(PipeFile {
         name: name?,
         id: None,
+        description,
         source: source?,
         schema_registry: schema_registry?,
         destination: destination?,
@@ -120,6 +124,16 @@ fn pipe_name(text: &str) -> Result<PipeName, String> {
             "`{}` is no pipe name: up to {NAME_LENGTH_MAX} of a-z, 0-9, `_` and `-`, starting with a letter or digit",
             cut(text, WORD_LETTERS_MAX)
         ))
+    }
+}
+
+fn description(text: &str) -> Result<String, String> {
+    if text.chars().count() > DESCRIPTION_LETTERS_MAX {
+        return Err(format!("a description has up to {DESCRIPTION_LETTERS_MAX} letters"));
+    }
+    match text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+        Some(c) => Err(format!("a description has no control characters, and here is {c:?}")),
+        None => Ok(text.to_owned()),
     }
 }
 

@@ -190,6 +190,28 @@ fn a_user_that_could_not_be_made_is_refused() {
 }
 
 #[test]
+fn a_description_is_text_for_people() {
+    let described = |description: &str| {
+        let text = MINIMAL.replacen('\n', &format!("\ndescription: {description}\n"), 1);
+        PipeFile::parse(&text, "p.yaml").map(|pipe| pipe.description)
+    };
+    assert_eq!(
+        described("Clicks of the \u{fc}ber shop").unwrap().as_deref(),
+        Some("Clicks of the über shop")
+    );
+    assert_eq!(described("\"two\\nlines\"").unwrap().as_deref(), Some("two\nlines"));
+    assert_eq!(described(&"ü".repeat(1_000)).unwrap().map(|text| text.chars().count()), Some(1_000));
+    for (wrong, words) in [
+        ("\"a\\u001b[2J\"", "no control characters, and here is '\\u{1b}'"),
+        ("[a]", "expected text"),
+        (&"ü".repeat(1_001), "up to 1000 letters"),
+    ] {
+        let error = described(wrong).unwrap_err().to_string();
+        assert!(error.contains("`description`") && error.contains(words), "{error}");
+    }
+}
+
+#[test]
 fn settings_of_the_table_are_names_and_values() {
     let read = |settings: &str| {
         let lines = format!("  managed_table: {{ settings: {settings} }}\n  columns: 'id UInt8'\n");

@@ -20,6 +20,8 @@ pub struct PipeFile {
     pub name: PipeName,
     /// The id by which a service keeps the pipe, which no other pipe has anywhere; none of a file alone.
     pub id: Option<String>,
+    /// What it is for, in its owner's words.
+    pub description: Option<String>,
     /// The Kafka topic and how to reach it.
     pub source: SourceSpec,
     /// Where the schemas of records are; none where records are not checked.

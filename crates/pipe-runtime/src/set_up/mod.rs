@@ -20,6 +20,13 @@ pub(crate) fn maker(file: &PipeFile) -> Result<Sink, SinkError> {
     Sink::new(&maker_config(file))
 }
 
+/// The same for a look, which may take so many milliseconds.
+pub(crate) fn maker_within(file: &PipeFile, ms_max: u64) -> Result<Sink, SinkError> {
+    let mut config = maker_config(file);
+    config.request_timeout_ms = ms_max;
+    Sink::new(&config)
+}
+
 fn maker_config(file: &PipeFile) -> SinkConfig {
     let mut config = sink_config(file);
     if let Some(set_up) = &file.destination.set_up {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod auth;
+mod catalog;
 mod count;
 mod docs;
 mod errors;
@@ -144,6 +145,9 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(errors::replay))
         .routes(routes!(wizard::connections))
         .routes(routes!(wizard::list_topics))
+        .routes(routes!(catalog::list_databases))
+        .routes(routes!(catalog::list_tables))
+        .routes(routes!(catalog::list_roles))
         .routes(routes!(samples::source))
         .routes(routes!(samples::destination))
         .routes(routes!(wizard::infer))

@@ -51,6 +51,12 @@ pub(crate) enum WorkKind {
     TestConnections,
     /// Topics are listed and measured.
     ListTopics,
+    /// Databases are listed.
+    ListDatabases,
+    /// Tables are listed.
+    ListTables,
+    /// Roles are listed.
+    ListRoles,
     /// Records of a topic are read.
     SampleSource,
     /// Rows of a table are read.

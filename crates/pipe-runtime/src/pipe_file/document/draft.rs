@@ -9,7 +9,7 @@ use crate::pipe_file::{PipeDraft, PipeFileError, draft, parse};
 const UNNAMED: &str = "draft";
 
 /// Keys of the whole that only a run or its preview needs.
-const OF_A_RUN: [&str; 5] = ["error_table", "batch", "semantics", "delivery", "deadlines"];
+const OF_A_RUN: [&str; 6] = ["description", "error_table", "batch", "semantics", "delivery", "deadlines"];
 
 /// Which part of a draft a look needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub enum Need {
     NewTable,
     /// Only what it says of a table that is to be: documents are at hand.
     NewTableAlone,
+    /// How ClickHouse is reached, and the database.
+    Destination,
     /// The table and how it is reached.
     Table,
     /// How records become rows: the topic, the registry, and the table with its columns.
@@ -96,7 +98,7 @@ fn reduce(root: &mut Vec<Entry>, need: Need) {
                 fill_in(root, "source", "topic", text(UNNAMED));
             }
         }
-        Need::NewTableAlone | Need::Table => root.retain(|entry| entry.key != "source"),
+        Need::NewTableAlone | Need::Destination | Need::Table => root.retain(|entry| entry.key != "source"),
         Need::Columns => fill_in(root, "source", "topic", text(UNNAMED)),
         Need::Topic | Need::NewTable | Need::Rows | Need::Whole => {}
     }
@@ -107,9 +109,9 @@ fn reduce(root: &mut Vec<Entry>, need: Need) {
         root.retain(|entry| entry.key != "schema_registry");
     }
     match need {
-        Need::Connections | Need::Table => {
+        Need::Connections | Need::Destination | Need::Table => {
             without(root, "destination", &["columns", "managed_table"]);
-            if need == Need::Connections {
+            if need != Need::Table {
                 without(root, "destination", &["table"]);
                 fill_in(root, "destination", "table", text(UNNAMED));
             }
@@ -198,6 +200,10 @@ mod tests {
         }
         let table = part("destination: { url: 'http://b:8123', table: t, columns: [7] }", Need::Table);
         assert_eq!(table.unwrap().file.destination.table, "t");
+        let destination =
+            part("destination: { url: 'http://b:8123', database: d, table: [] }", Need::Destination);
+        assert_eq!(destination.unwrap().file.destination.database, "d");
+        assert!(part("{}", Need::Destination).unwrap_err().contains("`destination`: missing"));
         assert_eq!(part("{}", Need::NewTableAlone).unwrap().file.name.as_str(), UNNAMED);
         let alone = part("source: { topic: t, brokers: 7 }", Need::NewTableAlone).unwrap().file;
         assert_eq!(alone.destination.table, "t");

@@ -1,0 +1,111 @@
+//! What a server has, as far as the user may see it: databases, tables, and roles.
+
+use crate::error::SinkError;
+use crate::grants::ACCESS_DENIED;
+use crate::quote::quote_string;
+use crate::sink::Sink;
+
+/// Names of one list, at most.
+const NAMES_MAX: u32 = 10_000;
+
+/// Databases that the server has for itself.
+const OF_THE_SERVER: &str = "('system', 'INFORMATION_SCHEMA', 'information_schema')";
+
+/// What tables of materialized views that name none are called; they are theirs alone.
+const OF_VIEWS: &str = ".inner";
+
+/// A table among those of its database.
+#[derive(Debug, Clone, PartialEq, Eq, clickhouse::Row, serde::Deserialize)]
+#[non_exhaustive]
+pub struct ListedTable {
+    /// Its name.
+    pub name: String,
+    /// Its engine, such as `MergeTree`.
+    pub engine: String,
+    /// Rows in it; absent where the engine does not count them.
+    pub rows: Option<u64>,
+    /// Bytes of them as they are stored; absent where the engine does not count them.
+    pub bytes: Option<u64>,
+    /// Its comment.
+    pub comment: String,
+}
+
+/// Roles that a server has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListedRoles {
+    /// Their names, sorted.
+    pub names: Vec<String>,
+    /// Whether these are all of the server's. Who may not see those has its own.
+    pub are_all: bool,
+}
+
+#[derive(clickhouse::Row, serde::Deserialize)]
+struct Named {
+    name: String,
+}
+
+impl Sink {
+    /// The databases that this user may see, by name, without those that the server has for itself; up to 10,000.
+    ///
+    /// # Errors
+    /// Any [`SinkError`] of a request.
+    pub async fn databases(&self) -> Result<Vec<String>, SinkError> {
+        let sql = format!(
+            "SELECT name FROM system.databases WHERE name NOT IN {OF_THE_SERVER} ORDER BY name LIMIT {NAMES_MAX}"
+        );
+        self.names("the list of databases", &sql).await
+    }
+
+    /// Tables of the database that this user may see and whose names have `part` in them, small and capital letters being the same: `limit` of them
+    /// by name behind the first `skip`, and how many there are altogether.
+    ///
+    /// # Errors
+    /// Any [`SinkError`] of a request; code 81 where there is no such database.
+    pub async fn tables(
+        &self,
+        part: Option<&str>,
+        skip: u32,
+        limit: u32,
+    ) -> Result<(u64, Vec<ListedTable>), SinkError> {
+        let database = quote_string(&self.config().database);
+        let named = part.map_or_else(String::new, |part| {
+            format!(" AND positionCaseInsensitiveUTF8(name, {}) > 0", quote_string(part))
+        });
+        let from = format!(
+            "FROM system.tables WHERE database = {database} AND NOT startsWith(name, {}){named}",
+            quote_string(OF_VIEWS)
+        );
+        let total = self.read_one("the number of tables", &format!("SELECT count() {from}")).await?;
+        let sql = format!(
+            "SELECT name, engine, total_rows, total_bytes, comment {from} ORDER BY name LIMIT {limit} OFFSET {skip}"
+        );
+        Ok((total, self.read_all("the list of tables", &sql).await?))
+    }
+
+    /// The server's roles, or this user's own where it may not see those; up to 10,000.
+    ///
+    /// # Errors
+    /// Any [`SinkError`] of a request.
+    pub async fn roles(&self) -> Result<ListedRoles, SinkError> {
+        let sql = format!("SELECT name FROM system.roles ORDER BY name LIMIT {NAMES_MAX}");
+        match self.names("the list of roles", &sql).await {
+            Ok(names) => Ok(ListedRoles { names, are_all: true }),
+            Err(error) if error.code() == Some(ACCESS_DENIED) => {
+                let sql = format!(
+                    "SELECT DISTINCT role_name AS name FROM system.enabled_roles ORDER BY name LIMIT {NAMES_MAX}"
+                );
+                Ok(ListedRoles {
+                    names: self.names("the list of one's own roles", &sql).await?,
+                    are_all: false,
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn names(&self, operation: &str, sql: &str) -> Result<Vec<String>, SinkError> {
+        let rows: Vec<Named> = self.read_all(operation, sql).await?;
+        Ok(rows.into_iter().map(|row| row.name).collect())
+    }
+}
