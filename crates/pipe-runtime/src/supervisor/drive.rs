@@ -13,7 +13,7 @@ use super::division::Division;
 use super::entry::Entry;
 use super::lifecycle::{Action, Doing, Ended, Generation, Wanted};
 use super::options::SupervisorOptions;
-use super::starts::{Starts, Turn};
+use super::starts::{Ends, Starts, Turn};
 use super::status::{PipeEvent, PipeId};
 use crate::error::explain;
 use crate::pipe::{Pipe, RunOptions};
@@ -185,7 +185,12 @@ impl Inner {
     }
 
     /// Waits until the pipe may start, and has the memory for it; none where something else is wanted by then.
-    async fn may_start(self: &Arc<Self>, pipe: &PipeId, generation: Generation) -> Option<(Turn<'_>, Share)> {
+    async fn may_start(
+        self: &Arc<Self>,
+        pipe: &PipeId,
+        generation: Generation,
+        ends: Ends,
+    ) -> Option<(Turn<'_>, Share)> {
         let (wishes, is_again) = {
             let state = self.lock();
             let entry = state.pipes.get(pipe)?;
@@ -193,7 +198,7 @@ impl Inner {
         };
         // Memory last: what waits for its turn, behind pipes that cannot start, keeps it from nobody.
         let taken = async {
-            let turn = self.starts.turn(is_again).await;
+            let turn = self.starts.turn(ends, is_again).await;
             Some((turn, self.take_share(pipe).await?))
         };
         tokio::select! {
@@ -312,7 +317,7 @@ impl Drop for Share {
 
 /// One run of a pipe, from its start to its end.
 async fn run(inner: Arc<Inner>, pipe: PipeId, generation: Generation, file: Arc<PipeFile>) {
-    let Some((turn, share)) = inner.may_start(&pipe, generation).await else {
+    let Some((turn, share)) = inner.may_start(&pipe, generation, Ends::of(&file)).await else {
         return inner.tell(&pipe, |entry| entry.life.refused());
     };
     let options = RunOptions { memory_bytes_max: share.bytes, ..inner.options.pipe.clone() };

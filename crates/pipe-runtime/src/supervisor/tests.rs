@@ -77,14 +77,26 @@ async fn all_pipes_that_there_is_no_memory_for_say_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn starts_that_nobody_answers_let_the_next_begin() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+async fn starts_that_nobody_answers_let_the_next_begin_and_others_go_first() {
+    const PIPES: usize = 20;
+    let (silent, other) =
+        (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
     let supervisor =
         Supervisor::new(SupervisorOptions { starts_at_once_max: 2, ..SupervisorOptions::default() });
     supervisor.apply(
-        (0..8).map(|number| (id(number), Generation::of(1), Intent::Run(Arc::new(pipe(number, &silent))))),
+        (0..PIPES)
+            .map(|number| (id(number), Generation::of(1), Intent::Run(Arc::new(pipe(number, &silent)))))
+            // With ends of its own, and the last of all.
+            .chain([(id(PIPES), Generation::of(1), Intent::Run(Arc::new(pipe(PIPES, &other))))]),
     );
-    tokio::time::sleep(Duration::from_millis(TURN_MS_MAX * 3 + TURN_MS_MAX / 2)).await;
-    assert_eq!(holding(&supervisor), 8);
+    let holds = |number| supervisor.metrics().get(&id(number)).is_some_and(|pipe| pipe.memory_bytes > 0);
+    while !holds(PIPES) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let gone_before = holding(&supervisor) - 1;
+    assert!((2..PIPES / 2).contains(&gone_before), "{gone_before}");
+    while holding(&supervisor) <= gone_before + 2 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     drop(supervisor);
 }
