@@ -17,6 +17,12 @@ pub(crate) fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(program);
     command.current_dir(root());
+    // What cargo has set for this program. The build script of ring asks for it, so that each change between `cargo build` and `cargo xtask` would
+    // build ring anew, and all that needs it.
+    let of_this_program = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_this_program)) {
+        command.env_remove(name);
+    }
     command
 }
 
@@ -32,10 +38,9 @@ pub(crate) fn succeed(command: &mut Command) -> anyhow::Result<()> {
 /// The command line as one would type it, with the environment that it sets.
 pub(crate) fn show(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_stem().unwrap_or_default();
-    let environment = command.get_envs().map(|(name, value)| match value {
-        Some(value) => format!("{}={}", name.to_string_lossy(), quoted(value)),
-        None => format!("{}=", name.to_string_lossy()),
-    });
+    let environment = command
+        .get_envs()
+        .filter_map(|(name, value)| Some(format!("{}={}", name.to_string_lossy(), quoted(value?))));
     let words = std::iter::once(program).chain(command.get_args()).map(quoted);
     environment.chain(words).collect::<Vec<_>>().join(" ")
 }
