@@ -78,7 +78,7 @@ pub(crate) fn run(examples: u64, seed: u64) -> anyhow::Result<()> {
 
 /// Some have fewer ways to be called than are asked for, which the others make up for.
 fn asked_of_each(examples: u64, calls: u64) -> u64 {
-    (examples + examples / 10).div_ceil(calls)
+    (examples + examples / 4).div_ceil(calls)
 }
 
 /// Calls that the description has, those left out that have no end.

@@ -1,7 +1,6 @@
 //! What a server has, as far as the user may see it: databases, tables, and roles.
 
 use crate::error::SinkError;
-use crate::grants::ACCESS_DENIED;
 use crate::quote::quote_string;
 use crate::sink::Sink;
 
@@ -91,7 +90,7 @@ impl Sink {
         let sql = format!("SELECT name FROM system.roles ORDER BY name LIMIT {NAMES_MAX}");
         match self.names("the list of roles", &sql).await {
             Ok(names) => Ok(ListedRoles { names, are_all: true }),
-            Err(error) if error.code() == Some(ACCESS_DENIED) => {
+            Err(error) if error.is_denied() => {
                 let sql = format!(
                     "SELECT DISTINCT role_name AS name FROM system.enabled_roles ORDER BY name LIMIT {NAMES_MAX}"
                 );

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::failure::{FailureClass, class_of_code, class_of_status};
+use crate::grants::ACCESS_DENIED;
 
 /// Whose fault an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +171,14 @@ pub enum SinkError {
         /// Its name.
         user: String,
     },
+    /// What was created is not there.
+    #[error(
+        "{what} was created and is not there yet: a cluster carries statements out one after another, so it may come; or somebody has dropped it meanwhile"
+    )]
+    NotThereYet {
+        /// What it is, such as ``the user `loader` ``.
+        what: String,
+    },
     /// A condition that is not one expression which is true or false.
     #[error("it {problem}; give one expression over the columns of the error table, such as `offset > 5`")]
     Condition {
@@ -184,6 +193,11 @@ impl SinkError {
         matches!(self, SinkError::Server { error, .. } if error.code == 159)
     }
 
+    /// Whether the server does not allow it to this user (error 497, ACCESS_DENIED).
+    pub fn is_denied(&self) -> bool {
+        self.code() == Some(ACCESS_DENIED)
+    }
+
     /// What to do about it.
     pub fn class(&self) -> FailureClass {
         match self {
@@ -194,7 +208,9 @@ impl SinkError {
                 class => class,
             },
             SinkError::NotClickhouse { status, .. } => status.map_or(FailureClass::Hold, class_of_status),
-            SinkError::Network { .. } | SinkError::TimedOut { .. } => FailureClass::Retry,
+            SinkError::Network { .. } | SinkError::TimedOut { .. } | SinkError::NotThereYet { .. } => {
+                FailureClass::Retry
+            }
             SinkError::Url { .. }
             | SinkError::TrustStore { .. }
             | SinkError::Answer { .. }

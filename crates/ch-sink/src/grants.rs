@@ -74,7 +74,7 @@ impl Sink {
             Ok(()) => Ok(None),
             Err(error) if error.code() == Some(UNKNOWN_TABLE) => self.creation_check(table).await,
             Err(error) if error.class() == FailureClass::Retry || error.code().is_none() => Err(error),
-            Err(error) if error.code() == Some(ACCESS_DENIED) => {
+            Err(error) if error.is_denied() => {
                 Ok(Some(self.missing("INSERT", table, &place, error.to_string())))
             }
             Err(error) => Ok(Some(GrantProblem {

@@ -255,7 +255,8 @@ impl Sink {
     /// Creates `user` with this password, unless it is there.
     ///
     /// # Errors
-    /// [`SinkError::ForeignUser`] where the name is somebody else's; any [`SinkError`] of a request.
+    /// [`SinkError::ForeignUser`] where the name is somebody else's; [`SinkError::NotThereYet`] where a cluster has not come to it; any
+    /// [`SinkError`] of a request.
     pub async fn create_user(&self, user: &PipeUser, password: &SecretString) -> Result<(), SinkError> {
         let foreign = || SinkError::ForeignUser { user: user.name.clone() };
         match self.run(&user.create(password)).await {
@@ -264,7 +265,13 @@ impl Sink {
             other => other?,
         }
         // One that was there is left as it was.
-        if self.owner(user).await? == Owner::ThisPipe { Ok(()) } else { Err(foreign()) }
+        match self.owner(user).await? {
+            Owner::ThisPipe => Ok(()),
+            Owner::SomebodyElse => Err(foreign()),
+            Owner::Nobody => {
+                Err(SinkError::NotThereYet { what: format!("the user {}", quote_identifier(&user.name)) })
+            }
+        }
     }
 
     /// Drops `user` where it is this pipe's, and says whose it was.

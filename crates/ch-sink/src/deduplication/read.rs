@@ -7,6 +7,7 @@ use super::facts::{DeduplicationFacts, TableFacts, TableName, ViewFacts};
 use crate::ddl::CreateTable;
 use crate::error::SinkError;
 use crate::error_table::ErrorTable;
+use crate::grants::ACCESS_DENIED;
 use crate::quote::quote_string;
 use crate::sink::Sink;
 
@@ -34,8 +35,6 @@ const VOLATILE: [&str; 12] = [
 
 /// Code of ClickHouse's UNKNOWN_IDENTIFIER: a server that lacks a column.
 const UNKNOWN_IDENTIFIER: i32 = 47;
-/// Code of ClickHouse's ACCESS_DENIED.
-const ACCESS_DENIED: i32 = 497;
 
 impl Sink {
     /// What deduplication of inserts into `table` depends on; `None` where there is no such table, or where this user

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use housepipe_ch_sink::{ColumnDef, CreateTable, DefaultKind as TableDefault, ErrorTable, Sink, TableColumn};
+use housepipe_ch_sink::{
+    ColumnDef, CreateTable, DefaultKind as TableDefault, ErrorTable, Sink, SinkError, TableColumn,
+    quote_identifier,
+};
 use housepipe_transform::{
     Column, Columns, DataType, DefaultKind, Plan, PlanOptions, RowFormat, Source, TimeZone,
 };
@@ -53,9 +56,8 @@ pub(super) async fn provision(
             maker.create_table(&create).await?;
             failpoint("set_up_table");
             tracing::info!(table = destination.table, "table created");
-            maker.describe(&destination.table).await?.ok_or_else(|| PipeError::NoTable {
-                database: destination.database.clone(),
-                table: destination.table.clone(),
+            maker.describe(&destination.table).await?.ok_or_else(|| SinkError::NotThereYet {
+                what: format!("the table {}", quote_identifier(&destination.table)),
             })?
         }
     };

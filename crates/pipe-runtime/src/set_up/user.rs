@@ -6,7 +6,7 @@ use housepipe_ch_sink::{Access, LookBack, Owner, PipeUser, Sink, SinkError, Tabl
 use secrecy::SecretString;
 
 use super::maker;
-use crate::error::PipeError;
+use crate::error::{PipeError, explain};
 use crate::failpoint::failpoint;
 use crate::pipe::provision::error_table;
 use crate::pipe_file::{AccessSpec, DeliveryMode, PipeFile};
@@ -76,15 +76,33 @@ impl OwnUser {
         }
         failpoint("set_up_user");
         let access = self.access_by_views(maker).await?;
-        if owner == Owner::ThisPipe && maker.has_exactly(&self.user, &access).await? {
+        // Of a cluster one server alone would be asked, and another one may lack what that one has.
+        let is_known = owner == Owner::ThisPipe && self.user.on_cluster.is_none();
+        if is_known && maker.has_exactly(&self.user, &access).await? {
             return Ok(());
         }
-        maker.run(&self.user.grant(&access)).await?;
+        self.give(maker, &access).await?;
         failpoint("set_up_grants");
         if owner == Owner::ThisPipe {
             maker.run(&self.user.revoke_others(&access)).await?;
         }
         Ok(())
+    }
+
+    /// Gives it `access`; what it is to see of other databases only where `maker` may grant it. Anybody may hang a view onto the pipe's table.
+    async fn give(&self, maker: &Sink, access: &Access) -> Result<(), SinkError> {
+        match maker.run(&self.user.grant(access)).await {
+            Err(error) if error.is_denied() && *access != self.access => {
+                maker.run(&self.user.grant(&self.access)).await?;
+                tracing::warn!(
+                    user = self.user.name,
+                    error = explain(&error),
+                    "the user cannot be shown where views of other databases lead"
+                );
+                Ok(())
+            }
+            granted => granted,
+        }
     }
 
     /// What it may do, with the tables of other databases whose memory of inserts it has to see: views pass the pipe's rows on to them.

@@ -232,7 +232,9 @@ pub(crate) async fn replay(
         api.works.begin(actor.name(), WorkKind::ReplayErrors, "the error table", |progress| async move {
             let told = match options.dry_run {
                 true => None,
-                false => Some(Replaying::begin(service, name, (stored.id, stored.name)).await?),
+                false => {
+                    Some(Replaying::begin(service, name, (stored.id, stored.name), progress.id()).await?)
+                }
             };
             progress.waits_for("records of the error table, encoded once more and loaded");
             let replay = replay_errors(&file, &options, |report| {
@@ -254,7 +256,7 @@ pub(crate) async fn replay(
                     Ok(report) => words(report),
                     Err(error) => crate::service::explain(error),
                 };
-                told.end(&words).await?;
+                told.end(words).await;
             }
             Ok(replayed?)
         })?;

@@ -153,6 +153,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(wizard::infer))
         .routes(routes!(wizard::preview_rows))
         .routes(routes!(wizard::check))
+        .routes(routes!(work::list))
         .routes(routes!(work::show, work::cancel))
         .routes(routes!(table::compose))
         .routes(routes!(table::map))

@@ -2,11 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::service::{Service, explain};
 use crate::store::{EventKind, StoreError};
+
+/// How often the store is told of an end that it does not take, at most, and the pause between, in milliseconds: for five minutes or more.
+const TELL_TRIES_MAX: u32 = 60;
+const TELL_PAUSE_MS: u64 = 5_000;
+/// How long the answer of a replay waits for its event, in milliseconds.
+const TELL_WAIT_MS_MAX: u64 = 2_000;
 
 /// A replay that is told of as begun, and has to be told of as ended.
 pub(super) struct Replaying {
@@ -21,7 +29,7 @@ pub(super) struct Replaying {
 }
 
 impl Replaying {
-    /// Tells that it begins.
+    /// Tells that it begins, as the work of this id, by which it may be ended.
     ///
     /// # Errors
     /// [`StoreError`] where the store does not answer; nothing is begun then.
@@ -29,10 +37,19 @@ impl Replaying {
         service: Arc<Service>,
         actor: String,
         pipe: (String, String),
+        work: &str,
     ) -> Result<Replaying, StoreError> {
-        service.store().tell_by(&actor, (&pipe.0, &pipe.1), EventKind::Replaying, None).await?;
         let (examined, runtime) = (AtomicU64::new(0), Handle::current());
-        Ok(Replaying { service, actor, pipe, examined, runtime, is_told: false })
+        // Made first: where this is broken off it may be told already, and has an end then.
+        let mut replaying = Replaying { service, actor, pipe, examined, runtime, is_told: false };
+        let Replaying { service, actor, pipe, .. } = &replaying;
+        let reason = format!("work {work}");
+        let begun = service.store().tell_by(actor, (&pipe.0, &pipe.1), EventKind::Replaying, Some(&reason));
+        if let Err(error) = begun.await {
+            replaying.is_told = true;
+            return Err(error);
+        }
+        Ok(replaying)
     }
 
     /// Notes how far it has come.
@@ -40,35 +57,46 @@ impl Replaying {
         self.examined.store(records, Ordering::Relaxed);
     }
 
-    /// Tells what has come of it.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the store does not answer.
-    pub(super) async fn end(mut self, words: &str) -> Result<(), StoreError> {
-        let (store, pipe) = (self.service.store(), (self.pipe.0.as_str(), self.pipe.1.as_str()));
-        store.tell_by(&self.actor, pipe, EventKind::Replayed, Some(words)).await?;
+    /// Tells what has come of it: at once, or once the store takes it, whatever becomes of whoever waits here.
+    pub(super) async fn end(mut self, words: String) {
+        let told = self.tell(words);
+        // What was loaded is loaded, and no reason to call the replay a failure where the store is late.
+        let _ = tokio::time::timeout(Duration::from_millis(TELL_WAIT_MS_MAX), told).await;
+    }
+
+    fn tell(&mut self, words: String) -> JoinHandle<()> {
         self.is_told = true;
-        Ok(())
+        let (service, actor, (id, name)) =
+            (Arc::clone(&self.service), std::mem::take(&mut self.actor), std::mem::take(&mut self.pipe));
+        self.runtime.spawn(async move {
+            for tries in 1.. {
+                let told =
+                    service.store().tell_by(&actor, (&id, &name), EventKind::Replayed, Some(&words)).await;
+                let Err(error) = told else { return };
+                if tries >= TELL_TRIES_MAX {
+                    tracing::error!(
+                        pipe = name,
+                        words,
+                        error = explain(&error),
+                        "the end of a replay is not told"
+                    );
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(TELL_PAUSE_MS)).await;
+            }
+        })
     }
 }
 
 impl Drop for Replaying {
     fn drop(&mut self) {
-        if self.is_told {
-            return;
+        if !self.is_told {
+            let words = format!(
+                "broken off behind {} records: cancelled, out of time, or its token was forgotten; what was loaded is loaded",
+                self.examined.load(Ordering::Relaxed)
+            );
+            self.tell(words);
         }
-        let words = format!(
-            "broken off behind {} records: cancelled, out of time, or nobody waited for it; what was loaded is loaded",
-            self.examined.load(Ordering::Relaxed)
-        );
-        let (service, actor, (id, name)) =
-            (Arc::clone(&self.service), std::mem::take(&mut self.actor), std::mem::take(&mut self.pipe));
-        self.runtime.spawn(async move {
-            let told = service.store().tell_by(&actor, (&id, &name), EventKind::Replayed, Some(&words));
-            if let Err(error) = told.await {
-                tracing::warn!(pipe = name, error = explain(&error), "the end of a replay cannot be told");
-            }
-        });
     }
 }
 
@@ -90,9 +118,9 @@ mod tests {
         let service = Arc::new(Service::start(store, ServiceOptions::default()).await.unwrap());
         let begin = || {
             let pipe = ("p1".to_owned(), "clicks".to_owned());
-            Replaying::begin(Arc::clone(&service), "ann".to_owned(), pipe)
+            Replaying::begin(Arc::clone(&service), "ann".to_owned(), pipe, "w7")
         };
-        begin().await.unwrap().end("3 loaded").await.unwrap();
+        begin().await.unwrap().end("3 loaded".to_owned()).await;
         let cancelled = begin().await.unwrap();
         let work = tokio::spawn(async move {
             cancelled.has_examined(7);
@@ -109,8 +137,8 @@ mod tests {
             .iter()
             .map(|event| (event.kind.as_str(), event.actor.as_str(), event.reason.as_deref()))
             .collect();
-        assert_eq!(told[..2], [("replaying", "ann", None), ("replayed", "ann", Some("3 loaded"))]);
-        assert_eq!((told[2], told[3].0), (("replaying", "ann", None), "replayed"));
+        assert_eq!(told[..2], [("replaying", "ann", Some("work w7")), ("replayed", "ann", Some("3 loaded"))]);
+        assert_eq!((told[2], told[3].0), (("replaying", "ann", Some("work w7")), "replayed"));
         assert!(told[3].2.unwrap().starts_with("broken off behind 7 records"), "{told:?}");
         service.end().await;
     }

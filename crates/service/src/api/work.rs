@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use housepipe_runtime::{
-    CheckReport, ConnectionReport, ErrorSummary, InferReport, PreviewReport, ReplayReport, SamplePage,
-    TableRows, TopicPage,
+    CheckReport, ConnectionReport, DatabaseList, ErrorSummary, InferReport, PreviewReport, ReplayReport,
+    RoleList, SamplePage, TablePage, TableRows, TopicPage,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
@@ -17,7 +17,7 @@ use super::errors::ErrorPage;
 use super::extract::{At, Params, bounded};
 use super::problem::Problem;
 use super::table::MappingView;
-use crate::work::{Begun, State as Work, WAIT_MS_MAX};
+use crate::work::{Begun, Line, State as Work, WAIT_MS_MAX};
 
 /// What the work of each kind comes to.
 #[derive(Serialize, ToSchema)]
@@ -26,6 +26,9 @@ use crate::work::{Begun, State as Work, WAIT_MS_MAX};
 pub(crate) enum WorkResult {
     Connections(ConnectionReport),
     Topics(TopicPage),
+    Databases(DatabaseList),
+    Tables(TablePage),
+    Roles(RoleList),
     SourceSamples(SamplePage),
     DestinationSamples(TableRows),
     Columns(InferReport),
@@ -82,6 +85,23 @@ pub(crate) struct WaitQuery {
     /// How long to wait for its end before it is shown, in milliseconds.
     #[param(minimum = 0, maximum = 2500)]
     wait_ms: Option<u32>,
+}
+
+/// Pieces of work.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WorkList {
+    /// One by one, by their ids.
+    work: Vec<Line>,
+}
+
+/// Lists the work that the token has begun in this process, also where the answer that told its id was lost. What has ended is kept for 300 s.
+#[utoipa::path(
+    get, path = "/api/v1/work", tag = "work", operation_id = "list_work",
+    responses((status = 200, body = WorkList), super::docs::Failures)
+)]
+pub(crate) async fn list(State(api): State<Api>, Operator(actor): Operator) -> Response {
+    let work = api.works.of(actor.name());
+    ([(header::CACHE_CONTROL, "no-store")], Json(WorkList { work })).into_response()
 }
 
 /// Shows a piece of work, and its result once that is there. It is of the token that has begun it, and of this process.

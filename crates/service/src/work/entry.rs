@@ -85,6 +85,23 @@ impl Entry {
         Some(Ended { at: *at, bytes: result.as_ref().map_or(0, |result| result.get().len()) })
     }
 
+    pub(super) fn line(&self, id: &str) -> Line {
+        let state = match self.outcome.borrow().as_ref().map(|outcome| outcome.result.is_ok()) {
+            None => Stand::Running,
+            Some(true) => Stand::Done,
+            Some(false) => Stand::Failed,
+        };
+        let (waits_for, progress) = self.progress.now();
+        let is_running = state == Stand::Running;
+        Line {
+            id: id.to_owned(),
+            kind: self.kind,
+            state,
+            waits_for: is_running.then_some(waits_for),
+            progress: progress.filter(|_| is_running),
+        }
+    }
+
     pub(super) fn state(&self, id: &str) -> State {
         let (waits_for, progress) = self.progress.now();
         let (id, kind) = (id.to_owned(), self.kind);
@@ -157,6 +174,22 @@ pub(crate) enum Stand {
     Done,
     /// It has come to nothing, for the problem's reason.
     Failed,
+}
+
+/// A piece of work in a list.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = WorkLine)]
+pub(crate) struct Line {
+    /// Its id: it is looked for, and cancelled, at `/api/v1/work/ID`.
+    pub(super) id: String,
+    /// What is done.
+    kind: WorkKind,
+    /// How it stands.
+    state: Stand,
+    /// What it waits for, while it is under way.
+    waits_for: Option<String>,
+    /// How much is done, while it is under way and where that can be counted.
+    progress: Option<Share>,
 }
 
 /// A piece of work, as it is shown.

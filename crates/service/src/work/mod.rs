@@ -21,7 +21,7 @@ use crate::api::{Problem, ProblemCode};
 use crate::seal::Seal;
 
 use entry::{Ended, Entry};
-pub(crate) use entry::{Outcome, State};
+pub(crate) use entry::{Line, Outcome, State};
 pub(crate) use progress::{Progress, Share};
 pub(crate) use slots::{Places, Slot, Slots};
 use slots::{REPLAYS_MAX, REPLAYS_OF_ACTOR_MAX, RUNNING_MAX, RUNNING_OF_ACTOR_MAX};
@@ -129,7 +129,7 @@ impl Works {
         let slot = slots.take(actor)?;
         let id = Seal::random_id().map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
         let id = format!("w{id}");
-        let progress = Progress::new(waits_for.into());
+        let progress = Progress::new(&id, waits_for.into());
         let doing = work(progress.clone());
         let inner = tokio::spawn(async move {
             let _slot = slot;
@@ -154,6 +154,16 @@ impl Works {
         let entries = self.entries();
         let entry = entries.get(id).filter(|entry| entry.is_of(actor)).ok_or_else(none)?;
         Ok(entry.state(id))
+    }
+
+    /// All work of `actor` by its id, without what has come of it.
+    pub(crate) fn of(&self, actor: &str) -> Vec<Line> {
+        self.forget_old();
+        let entries = self.entries();
+        let of_actor = entries.iter().filter(|(_, entry)| entry.is_of(actor));
+        let mut lines: Vec<Line> = of_actor.map(|(id, entry)| entry.line(id)).collect();
+        lines.sort_by(|a, b| a.id.cmp(&b.id));
+        lines
     }
 
     /// Waits until it has ended, or for as long as a call may.
@@ -235,7 +245,7 @@ fn shown(result: &impl Serialize) -> Result<Box<RawValue>, Problem> {
     }
 }
 
-/// Work that was begun just now, and that ends where nobody waits for it.
+/// Work that was begun just now. Where it is dropped before somebody was told where to look for it, it is forgotten, and a replay is broken off.
 #[derive(Debug)]
 pub(crate) struct Begun {
     works: Works,

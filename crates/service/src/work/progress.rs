@@ -17,11 +17,19 @@ pub(crate) struct Share {
 
 /// Told by whoever does the work, and looked at by whoever waits for it. Clones are of the same work.
 #[derive(Debug, Clone)]
-pub(crate) struct Progress(Arc<Mutex<(String, Option<Share>)>>);
+pub(crate) struct Progress {
+    id: Arc<str>,
+    now: Arc<Mutex<(String, Option<Share>)>>,
+}
 
 impl Progress {
-    pub(super) fn new(waits_for: String) -> Progress {
-        Progress(Arc::new(Mutex::new((waits_for, None))))
+    pub(super) fn new(id: &str, waits_for: String) -> Progress {
+        Progress { id: id.into(), now: Arc::new(Mutex::new((waits_for, None))) }
+    }
+
+    /// The work's id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Says what is waited for from now on.
@@ -41,6 +49,6 @@ impl Progress {
 
     fn lock(&self) -> MutexGuard<'_, (String, Option<Share>)> {
         // Nothing that panics is done with the lock held.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
