@@ -184,6 +184,7 @@ fn memory_is_divided_anew_where_more_pipes_run() {
     let pipe = RunOptions { memory_bytes_max: 32 << 20, ..RunOptions::default() };
     let mut supervised = Supervised::new(SupervisorOptions {
         memory_bytes_max: 64 << 20,
+        left_over_after: Duration::from_secs(1),
         pipe,
         ..SupervisorOptions::default()
     });
@@ -210,5 +211,16 @@ fn memory_is_divided_anew_where_more_pipes_run() {
     let stopped = stages.iter().position(|stage| *stage == Stage::Stopping);
     let again = stages.iter().rposition(|stage| *stage == Stage::Running);
     assert!(stopped.is_some() && stopped < again, "the first ones have given back a part: {stages:?}");
+
+    // Of 8 MiB each, until one is left, for which there is four times as much.
+    for id in &ids[1..] {
+        supervised.rest(id, 1);
+        supervised.wait_for(id, Stage::Paused);
+    }
+    wait_until("the last one to get more", || supervised.stages(&ids[0]).contains(&Stage::Stopping));
+    supervised.wait_for(&ids[0], Stage::Running);
+    topics[0].produce(stack, 1_000);
+    wait_until("its records", || topics[0].settled(stack) == topics[0].expected());
+    assert!(topics[0].verdict(stack).is_once(), "{:?}", topics[0].verdict(stack));
     supervised.end();
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex as Gate, Notify, broadcast, watch};
 
 use super::Intent;
-use super::division::Division;
+use super::division::{Division, SHARE_BYTES_MIN};
 use super::entry::Entry;
 use super::lifecycle::{Action, Doing, Ended, Generation, Wanted};
 use super::options::SupervisorOptions;
@@ -25,6 +25,8 @@ const PAUSE_MS: u64 = 1_000;
 const PAUSE_MS_MAX: u64 = 60_000;
 /// How often the states of running pipes are looked at, in milliseconds.
 const LOOK_MS: u64 = 500;
+/// A pipe starts anew with more memory where there is so many times as much for it as it has.
+const LEFT_OVER_FACTOR: usize = 4;
 
 /// What the tasks of all pipes share.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ pub(super) struct State {
     pub(super) pipes: BTreeMap<PipeId, Entry>,
     /// In bytes.
     held: usize,
+    /// Since when there is much more for some pipe than it has.
+    has_left_over_since: Option<Instant>,
 }
 
 impl Inner {
@@ -171,17 +175,20 @@ impl Inner {
         }
     }
 
-    /// The share of a pipe that starts now, in bytes.
-    fn share(&self, state: &State) -> usize {
-        let pipes = state.pipes.values().filter(|entry| entry.is_active()).count();
+    /// The share of each of those that count, and of `more`, in bytes.
+    fn share(&self, state: &State, more: usize) -> usize {
+        let pipes = state.pipes.values().filter(|entry| entry.counts()).count() + more;
         // Not more than there is, so that one pipe always has room.
         let share = self.division.share(pipes).min(self.options.pipe.memory_bytes_max);
         share.min(self.options.memory_bytes_max)
     }
 
-    /// Whether there is a share for one more.
-    fn has_room(&self, state: &State) -> bool {
-        state.held + self.share(state) <= self.options.memory_bytes_max
+    /// What a pipe that starts now gets, in bytes; none where there is no room for it.
+    fn share_to_start(&self, state: &State, is_tried_again: bool) -> Option<usize> {
+        let free = self.options.memory_bytes_max.saturating_sub(state.held);
+        let share = self.share(state, usize::from(is_tried_again));
+        let least = if is_tried_again { share.min(SHARE_BYTES_MIN) } else { share };
+        (free >= least).then_some(share.min(free))
     }
 
     /// Waits until the pipe may start, and has the memory for it; none where something else is wanted by then.
@@ -194,9 +201,9 @@ impl Inner {
         let (wishes, is_again) = {
             let state = self.lock();
             let entry = state.pipes.get(pipe)?;
-            (Arc::clone(&entry.wishes), entry.life.tries() > 0)
+            (Arc::clone(&entry.wishes), entry.is_tried_again())
         };
-        // Memory last: what waits for its turn, behind pipes that cannot start, keeps it from nobody.
+        // Memory last: what waits for its turn, behind pipes that cannot start, holds none.
         let taken = async {
             let turn = self.starts.turn(ends, is_again).await;
             Some((turn, self.take_share(pipe).await?))
@@ -217,13 +224,37 @@ impl Inner {
 
     /// Has those pipes start anew that hold more than there is for each by now.
     fn take_back(self: &Arc<Self>, state: &mut State) {
-        let share = self.share(state);
+        let share = self.share(state, 0);
         for (pipe, entry) in &mut state.pipes {
-            if entry.share > share && entry.may_renew() {
+            if entry.counts() && entry.share > share && entry.may_renew() {
                 tracing::info!(%pipe, share, "the pipe starts anew with less memory, since more pipes run");
                 let action = entry.life.renew();
                 self.act(entry, pipe, action);
             }
+        }
+    }
+
+    /// Has a pipe start anew that has much less than there is for it, once that has been so for a while: pipes that come and go make none.
+    fn give_back(self: &Arc<Self>, state: &mut State) {
+        let (share, now) = (self.share(state, 0), Instant::now());
+        let is_short = |entry: &Entry| {
+            let has_little = entry.share.saturating_mul(LEFT_OVER_FACTOR) <= share;
+            entry.share > 0 && has_little && entry.may_renew()
+        };
+        if !state.pipes.values().any(is_short) {
+            state.has_left_over_since = None;
+            return;
+        }
+        let since = *state.has_left_over_since.get_or_insert(now);
+        let free = self.options.memory_bytes_max.saturating_sub(state.held);
+        if now.duration_since(since) < self.options.left_over_after {
+            return;
+        }
+        let short = state.pipes.iter_mut().find(|(_, entry)| is_short(entry) && free + entry.share >= share);
+        if let Some((pipe, entry)) = short {
+            tracing::info!(%pipe, share, "the pipe starts anew with more memory, since fewer pipes run");
+            let action = entry.life.renew();
+            self.act(entry, pipe, action);
         }
     }
 
@@ -235,11 +266,12 @@ impl Inner {
             changed.mark_unchanged();
             {
                 let mut state = self.lock();
-                let (share, has_room) = (self.share(&state), self.has_room(&state));
+                let is_tried_again = state.pipes.get(pipe)?.is_tried_again();
+                let share = self.share_to_start(&state, is_tried_again);
                 let entry = state.pipes.get_mut(pipe)?;
-                entry.lacks_memory = !has_room;
+                entry.lacks_memory = share.is_none();
                 self.announce(entry, pipe);
-                if has_room {
+                if let Some(share) = share {
                     entry.share = share;
                     state.held += share;
                     return Some(Share { inner: Arc::clone(self), pipe: pipe.clone(), bytes: share });
@@ -383,7 +415,7 @@ pub(super) fn watch_states(inner: &Arc<Inner>) {
             tick.tick().await;
             let Some(inner) = inner.upgrade() else { return };
             let mut state = inner.lock();
-            let has_room = inner.has_room(&state);
+            let has_room = inner.share_to_start(&state, false).is_some();
             for (pipe, entry) in &mut state.pipes {
                 let is_about_to = matches!(entry.life.doing(), Doing::Starting(_));
                 // Those behind the one that waits for memory are told here.
@@ -394,6 +426,7 @@ pub(super) fn watch_states(inner: &Arc<Inner>) {
             }
             // One that could not give back its memory may be able to by now.
             inner.take_back(&mut state);
+            inner.give_back(&mut state);
         }
     });
 }

@@ -70,12 +70,19 @@ impl Entry {
         is_well && matches!(self.life.doing(), Doing::Running(_))
     }
 
-    /// Whether it has, or is about to take, a share of what is divided.
-    pub(super) fn is_active(&self) -> bool {
+    /// Whether it is one of those that memory is divided among. One that was refused, and is tried again, makes nobody give back a part of
+    /// what he has: it takes what is left over until it has started.
+    pub(super) fn counts(&self) -> bool {
         match self.life.doing() {
-            Doing::Starting(_) | Doing::Running(_) | Doing::Stopping => true,
+            Doing::Starting(_) => !self.is_tried_again(),
+            Doing::Running(_) | Doing::Stopping => true,
             Doing::Resting | Doing::Waiting(_) | Doing::Failed(_) => false,
         }
+    }
+
+    /// Whether its last start was refused, and nothing else is wanted of it since.
+    pub(super) fn is_tried_again(&self) -> bool {
+        self.life.tries() > 0
     }
 
     /// Its stage, and why.
@@ -83,12 +90,12 @@ impl Entry {
         let run = self.handle.as_ref().map(PipeHandle::state);
         match (self.life.doing(), run) {
             (Doing::Resting, _) => (Stage::Paused, self.last_reason.clone()),
+            // What was refused is tried again, and somebody has to mend it still: the stage stays, for whoever waits for it to last.
+            (Doing::Starting(_), _) if self.is_tried_again() && self.last_reason.is_some() => {
+                (Stage::Misconfigured, self.last_reason.clone())
+            }
             (Doing::Starting(_), _) if self.lacks_memory => {
                 (Stage::Provisioning, Some(LACKS_MEMORY.to_owned()))
-            }
-            // What was refused is tried again, and somebody has to mend it still: the stage stays, for whoever waits for it to last.
-            (Doing::Starting(_), _) if self.life.tries() > 0 && self.last_reason.is_some() => {
-                (Stage::Misconfigured, self.last_reason.clone())
             }
             (Doing::Starting(_), _) => (Stage::Provisioning, None),
             (Doing::Running(_), Some(PipeState::Misconfigured { reason })) => {
@@ -171,6 +178,10 @@ mod tests {
             told(&mut entry);
             entry.life.elapsed();
             told(&mut entry);
+            // It waits for memory as well, which is not what has to be mended.
+            entry.lacks_memory = true;
+            told(&mut entry);
+            entry.lacks_memory = false;
             assert_eq!(entry.metrics().stage, Stage::Misconfigured);
         }
         // An edit may have mended it.
