@@ -71,7 +71,7 @@ SETTINGS non_replicated_deduplication_window = 10000;
 -- the creation of the user `housepipe_clicks`, by admin
 CREATE USER IF NOT EXISTS `housepipe_clicks`
 IDENTIFIED WITH sha256_hash BY '…' SALT '…'
-SETTINGS log_comment = 'housepipe: pipe clicks, topic clicks at localhost:9092';
+SETTINGS log_comment = 'housepipe: pipe clicks, topic clicks at localhost:9092 into analytics.clicks';
 
 -- the grants of the user `housepipe_clicks`, by admin
 GRANT INSERT, SELECT ON `analytics`.`clicks`, INSERT, SELECT ON `analytics`.`clicks_clickpipes_error` TO `housepipe_clicks` WITH REPLACE OPTION;
@@ -107,7 +107,7 @@ SETTINGS non_replicated_deduplication_window = 10000;
 -- the creation of the user `housepipe_clicks`, by admin
 CREATE USER IF NOT EXISTS `housepipe_clicks`
 IDENTIFIED WITH sha256_hash BY '…' SALT '…'
-SETTINGS log_comment = 'housepipe: pipe clicks, topic clicks at localhost:9092';
+SETTINGS log_comment = 'housepipe: pipe clicks, topic clicks at localhost:9092 into analytics.clicks';
 
 -- the grants of the user `housepipe_clicks`, by admin
 GRANT INSERT, SELECT ON `analytics`.`clicks`, INSERT, SELECT ON `analytics`.`clicks_clickpipes_error`, SHOW TABLES, SHOW COLUMNS ON `analytics`.*, SELECT ON system.parts, SELECT ON system.merge_tree_settings, SELECT ON system.replicated_merge_tree_settings, CREATE TEMPORARY TABLE ON *.* TO `housepipe_clicks` WITH REPLACE OPTION;
@@ -117,7 +117,7 @@ GRANT INSERT, SELECT ON `analytics`.`clicks`, INSERT, SELECT ON `analytics`.`cli
 -- the creation of the user `housepipe_clicks`, by admin
 CREATE USER IF NOT EXISTS `housepipe_clicks`
 IDENTIFIED WITH sha256_hash BY '…' SALT '…'
-SETTINGS log_comment = 'housepipe: pipe clicks, topic clicks at localhost:9092';
+SETTINGS log_comment = 'housepipe: pipe clicks, topic clicks at localhost:9092 into analytics.clicks';
 
 -- the grants of the user `housepipe_clicks`, by admin
 GRANT ALL ON `analytics`.* TO `housepipe_clicks` WITH REPLACE OPTION;
@@ -127,7 +127,7 @@ GRANT ALL ON `analytics`.* TO `housepipe_clicks` WITH REPLACE OPTION;
 -- the creation of the user `housepipe_clicks`, by admin
 CREATE USER IF NOT EXISTS `housepipe_clicks`
 IDENTIFIED WITH sha256_hash BY '…' SALT '…'
-SETTINGS log_comment = 'housepipe: pipe clicks, topic clicks at localhost:9092';
+SETTINGS log_comment = 'housepipe: pipe clicks, topic clicks at localhost:9092 into analytics.clicks';
 
 -- the grants of the user `housepipe_clicks`, by admin
 GRANT `loaders` TO `housepipe_clicks` WITH REPLACE OPTION;
@@ -175,7 +175,7 @@ SETTINGS non_replicated_deduplication_window = 10000;
 -- the creation of the user `housepipe_clicks`, by admin
 CREATE USER IF NOT EXISTS `housepipe_clicks` ON CLUSTER `{cluster}`
 IDENTIFIED WITH sha256_hash BY '…' SALT '…'
-SETTINGS log_comment = 'housepipe: pipe clicks, topic clicks at localhost:9092';
+SETTINGS log_comment = 'housepipe: pipe clicks, topic clicks at localhost:9092 into analytics.clicks';
 
 -- the grants of the user `housepipe_clicks`, by admin
 GRANT ON CLUSTER `{cluster}` INSERT, SELECT ON `analytics`.`clicks`, INSERT, SELECT ON `analytics`.`clicks_clickpipes_error` TO `housepipe_clicks` WITH REPLACE OPTION;
@@ -185,7 +185,7 @@ GRANT ON CLUSTER `{cluster}` INSERT, SELECT ON `analytics`.`clicks`, INSERT, SEL
 -- the creation of the user `housepipe_clicks`, by admin
 CREATE USER IF NOT EXISTS `housepipe_clicks` ON CLUSTER `{cluster}`
 IDENTIFIED WITH sha256_hash BY '…' SALT '…'
-SETTINGS log_comment = 'housepipe: pipe clicks, topic clicks at localhost:9092';
+SETTINGS log_comment = 'housepipe: pipe clicks, topic clicks at localhost:9092 into analytics.clicks';
 
 -- the grants of the user `housepipe_clicks`, by admin
 GRANT ON CLUSTER `{cluster}` `loaders` TO `housepipe_clicks` WITH REPLACE OPTION;

@@ -165,7 +165,7 @@ pub enum SinkError {
     },
     /// A user of this name is there, and was not made for the pipe that wants one.
     #[error(
-        "the user `{user}` is there already and was not made for this pipe, so it is left as it is; choose another name, or drop it where nobody needs it (without a service, a pipe is another one once its name, topic or brokers are changed)"
+        "the user `{user}` is there already and was not made for this pipe, so it is left as it is; choose another name, or drop it where nobody needs it (without a service, a pipe is another one once its name, topic, brokers or table are changed)"
     )]
     ForeignUser {
         /// Its name.

@@ -53,12 +53,12 @@ pub(super) async fn persist(
             }
             FailureClass::Retry => {
                 let since = *failing_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= Duration::from_millis(shared.setup.destination_deadline_ms) {
+                let Some(left_ms) = left_ms(shared, since) else {
                     shared.fail(PipeError::Destination { source: Box::new(error), after: since.elapsed() });
                     return Err(Undelivered::Abandoned);
-                }
+                };
                 shared.state.set(PipeState::Retrying { reason: explain(&error) });
-                backoff.next_delay_ms(jitter())
+                backoff.next_delay_ms(jitter()).min(left_ms)
             }
         };
         shared.progress.lock().retried(&error);
@@ -68,6 +68,12 @@ pub(super) async fn persist(
             () = tokio::time::sleep(Duration::from_millis(delay_ms)) => {}
         }
     }
+}
+
+/// What is left of `deadlines.destination` where nothing has been taken `since`, in milliseconds; none where that is over. The last try is made then.
+pub(super) fn left_ms(shared: &Shared, since: Instant) -> Option<u64> {
+    let elapsed_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+    shared.setup.destination_deadline_ms.checked_sub(elapsed_ms).filter(|left_ms| *left_ms > 0)
 }
 
 /// A number in `[0, 1)` that differs from pipe to pipe and from try to try, so that they do not retry in step.

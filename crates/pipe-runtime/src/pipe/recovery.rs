@@ -9,7 +9,7 @@ use housepipe_kafka_source::{Offset, PartitionId};
 
 use super::blocks;
 use super::look_back::{Quiet, can_look_back};
-use super::persist::{HOLD_RETRY_MS, jitter};
+use super::persist::{HOLD_RETRY_MS, jitter, left_ms};
 use super::shared::Shared;
 use super::state::{Phase, PipeState};
 use super::windows::{TokenWindow, Windows};
@@ -174,12 +174,12 @@ where
         let delay_ms = match ask()?.await {
             Ok(answer) => return Some(answer),
             Err(error) if error.class() == FailureClass::Retry => {
-                if since.elapsed() >= Duration::from_millis(shared.setup.destination_deadline_ms) {
+                let Some(left_ms) = left_ms(shared, since) else {
                     shared.fail(PipeError::Destination { source: Box::new(error), after: since.elapsed() });
                     return None;
-                }
+                };
                 shared.state.set(PipeState::Retrying { reason: explain(&error) });
-                backoff.next_delay_ms(jitter())
+                backoff.next_delay_ms(jitter()).min(left_ms)
             }
             Err(error) if shared.setup.until_caught_up => {
                 shared.fail(PipeError::Insert(Box::new(error)));

@@ -130,10 +130,13 @@ impl OwnUser {
 /// By what the user is known as this pipe's, and no other's. A service keeps the pipe by an id that no other has, wherever else its name
 /// is taken, and whatever is edited; of a file alone nothing is known but what it says.
 fn mark(file: &PipeFile) -> String {
-    let PipeFile { name, source, .. } = file;
+    let PipeFile { name, source, destination, .. } = file;
     match &file.id {
         Some(id) => format!("housepipe: pipe {name}, id {id}"),
-        None => format!("housepipe: pipe {name}, topic {} at {}", source.topic, source.brokers),
+        None => format!(
+            "housepipe: pipe {name}, topic {} at {} into {}.{}",
+            source.topic, source.brokers, destination.database, destination.table
+        ),
     }
 }
 
@@ -170,6 +173,8 @@ mod tests {
         let read = |text: &str| PipeFile::parse(text, "p.yaml").unwrap();
         let staging = text.replace("kafka:9092", "staging:9092");
         assert_ne!(mark(&read(text)), mark(&read(&staging)), "the same names of another cluster");
+        let copy = text.replace("table: clicks", "table: clicks, database: copy");
+        assert_ne!(mark(&read(text)), mark(&read(&copy)), "the same names into another database");
         let grouped = text.replace("topic: clicks }", "topic: clicks, consumer_group: other }");
         assert_eq!(mark(&read(text)), mark(&read(&grouped)));
         let kept = |text: &str, id: &str| PipeFile { id: Some(id.to_owned()), ..read(text) };
