@@ -1,5 +1,7 @@
 //! From nodes to typed values, one function per block of the file.
 
+use std::collections::HashSet;
+
 use housepipe_ch_sink::{Compression, TableSetting, check_settings};
 use housepipe_transform::{Column, Columns, Semantics, Source, Virtual};
 use secrecy::ExposeSecret;
@@ -21,6 +23,8 @@ use super::{Problem, WORD_LETTERS_MAX, units};
 const NAME_LENGTH_MAX: usize = 63;
 /// Letters of a pipe's description, at most.
 const DESCRIPTION_LETTERS_MAX: usize = 1_000;
+/// Columns of a pipe, at most.
+const COLUMNS_MAX: usize = 10_000;
 /// Days that an error row may be kept, at most.
 const TTL_DAYS_MOST: u64 = 3_650;
 /// The longest time a record may wait for its batch, in milliseconds.
@@ -237,10 +241,14 @@ fn columns(at: &Located<'_>, problems: &mut Vec<Problem>) -> Vec<ColumnSpec> {
     if let Value::Text(_) | Value::Plain(_) = at.node.value {
         return column_text(at, problems);
     }
-    let mut columns: Vec<ColumnSpec> = Vec::new();
-    for item in at.items() {
+    let items = at.items();
+    if !are_few_enough(items.len(), at, problems) {
+        return Vec::new();
+    }
+    let (mut columns, mut names) = (Vec::new(), HashSet::new());
+    for item in items {
         let Some(column) = column(&item, problems) else { continue };
-        if columns.iter().any(|earlier| earlier.name == column.name) {
+        if !names.insert(column.name.clone()) {
             problems.push(item.problem(format!("the column `{}` is listed twice", column.name)));
             continue;
         }
@@ -250,6 +258,14 @@ fn columns(at: &Located<'_>, problems: &mut Vec<Problem>) -> Vec<ColumnSpec> {
         problems.push(at.problem("no columns").mend("list them as `- { name: id, type: UInt64 }`"));
     }
     columns
+}
+
+/// Whether there are not more columns than a table may have here.
+fn are_few_enough(columns: usize, at: &Located<'_>, problems: &mut Vec<Problem>) -> bool {
+    if columns > COLUMNS_MAX {
+        problems.push(at.problem(format!("{columns} columns, and a pipe has {COLUMNS_MAX} at most")));
+    }
+    columns <= COLUMNS_MAX
 }
 
 /// Columns as one text, in ClickHouse's words: `id UInt64, tags Array(String)`.
@@ -263,6 +279,7 @@ fn column_text(at: &Located<'_>, problems: &mut Vec<Problem>) -> Vec<ColumnSpec>
         data_type: column.ty.clone(),
         from: Source::of_column(&column.name),
     };
+    let parsed = parsed.filter(|columns| are_few_enough(columns.as_slice().len(), at, problems));
     parsed.map_or_else(Vec::new, |columns| columns.iter().map(spec).collect())
 }
 

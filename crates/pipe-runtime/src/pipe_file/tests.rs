@@ -190,6 +190,23 @@ fn a_user_that_could_not_be_made_is_refused() {
 }
 
 #[test]
+fn columns_are_as_many_as_a_table_may_have() {
+    let listed = |count: usize| -> String {
+        let lines = (0..count).map(|number| format!("    - {{ name: c{number}, type: UInt8 }}\n"));
+        format!("{MINIMAL}  columns:\n{}", lines.collect::<String>())
+    };
+    let as_text = |count: usize| -> String {
+        let columns: Vec<String> = (0..count).map(|number| format!("c{number} UInt8")).collect();
+        format!("{MINIMAL}  columns: '{}'\n", columns.join(", "))
+    };
+    for text in [&listed as &dyn Fn(usize) -> String, &as_text] {
+        assert_eq!(PipeFile::parse(&text(10_000), "p.yaml").unwrap().destination.columns.len(), 10_000);
+        let error = PipeFile::parse(&text(10_001), "p.yaml").unwrap_err().to_string();
+        assert!(error.contains("10001 columns, and a pipe has 10000 at most"), "{error}");
+    }
+}
+
+#[test]
 fn a_description_is_text_for_people() {
     let described = |description: &str| {
         let text = MINIMAL.replacen('\n', &format!("\ndescription: {description}\n"), 1);

@@ -17,6 +17,8 @@ const EXACT_MAX: u64 = 1 << 53;
 
 /// Keys that one mapping may have, at most.
 const KEYS_MAX: usize = 10_000;
+/// Items that one list may have, at most.
+const ITEMS_MAX: usize = 10_000;
 
 impl Serialize for Document {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -119,6 +121,9 @@ impl<'de> Visitor<'de> for Level {
         let below = self.below()?;
         let mut nodes = Vec::new();
         while let Some(item) = items.next_element_seed(below)? {
+            if nodes.len() == ITEMS_MAX {
+                return Err(de::Error::custom(format!("more than {ITEMS_MAX} items in one list")));
+            }
             nodes.push(item);
         }
         node(Value::List(nodes))
