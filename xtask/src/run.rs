@@ -89,7 +89,7 @@ pub(crate) fn test_binary_with_failpoints() -> anyhow::Result<PathBuf> {
 }
 
 /// A binary out of the build of the tests, and where it is.
-fn built_with_tests(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn built_with_tests(name: &str) -> anyhow::Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--locked", "--workspace", "--all-features", "--exclude", "housepipe-fuzz"]);
     // With a test among them the dependencies are those that all tests have.

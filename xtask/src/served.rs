@@ -11,10 +11,8 @@ pub(crate) struct Served {
     process: Child,
     /// Where its API is, such as `http://127.0.0.1:8080`.
     pub(crate) url: String,
-    /// The first admin's.
-    pub(crate) token: String,
     /// The folder with its state, gone with this value.
-    pub(crate) folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Served {
@@ -33,20 +31,14 @@ impl Served {
             .take()
             .map(|output| serde_json::Deserializer::from_reader(output).into_iter::<Value>().next());
         let told = told.flatten().and_then(Result::ok).unwrap_or_default();
-        let text = |key: &str| told[key].as_str().map(str::to_owned);
-        match (text("url"), text("token")) {
-            (Some(url), Some(token)) => Ok(Served { process, url, token, folder }),
-            _ => {
+        match told["url"].as_str() {
+            Some(url) => Ok(Served { process, url: url.to_owned(), _folder: folder }),
+            None => {
                 let _ = process.kill();
                 let _ = process.wait();
                 bail!("`housepipe serve` does not say where it listens")
             }
         }
-    }
-
-    /// `host:port` of the API.
-    pub(crate) fn address(&self) -> &str {
-        self.url.split_once("://").map_or("", |(_, address)| address)
     }
 
     /// Kills it.

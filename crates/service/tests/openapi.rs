@@ -35,3 +35,27 @@ fn every_call_says_who_may_and_how_it_fails() {
     }
     assert!(calls >= 11, "{calls}");
 }
+
+#[test]
+fn a_call_says_no_answer_that_it_never_gives() {
+    let description = description();
+    let says = |method: &str, path: &str, status: &str| {
+        let responses = &description["paths"][path][method]["responses"];
+        assert!(responses.is_object(), "{method} {path}");
+        responses[status].is_object()
+    };
+    for (method, path, has, has_not) in [
+        ("get", "/api/v1/pipes", vec!["400"], vec!["404", "409", "412", "415", "422", "428", "429"]),
+        ("post", "/api/v1/pipes", vec!["409", "415", "422"], vec!["412", "428"]),
+        ("put", "/api/v1/pipes/{id}", vec!["404", "409", "412", "422", "428"], vec![]),
+        ("delete", "/api/v1/pipes/{id}", vec!["404", "409", "412"], vec!["415", "422", "428"]),
+        ("get", "/api/v1/pipes/{id}/samples/source", vec!["404", "422", "429"], vec!["409", "412", "415"]),
+        ("delete", "/api/v1/work/{id}", vec!["404"], vec!["409", "412", "422"]),
+    ] {
+        assert!(has.iter().all(|status| says(method, path, status)), "{method} {path} lacks one of {has:?}");
+        assert!(
+            !has_not.iter().any(|status| says(method, path, status)),
+            "{method} {path} has one of {has_not:?}"
+        );
+    }
+}

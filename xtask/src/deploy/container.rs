@@ -50,7 +50,7 @@ pub(super) fn check_health(binary: &Path) -> anyhow::Result<()> {
     let words = Containerfile::parse(&text(NAME)?).health;
     ensure!(words.join(" ").contains(&format!("/{PORT} ")), "{NAME}: its health check asks no port {PORT}");
     let mut service = Served::start(binary)?;
-    let port = service.address().rsplit(':').next().unwrap_or_default().to_owned();
+    let port = service.url.rsplit(':').next().unwrap_or_default().to_owned();
     let looks = || {
         let words: Vec<String> =
             words.iter().map(|word| word.replace(&format!("/{PORT} "), &format!("/{port} "))).collect();

@@ -107,6 +107,9 @@ impl Default for RunOptions {
     }
 }
 
+/// Told what a start is about to wait for.
+type Telling<'a> = dyn Fn(&'static str) + Send + Sync + 'a;
+
 /// A pipe that runs until it is told to stop.
 pub struct Pipe {
     shared: Arc<Shared>,
@@ -136,12 +139,24 @@ impl Pipe {
     /// # Errors
     /// [`PipeError`], within about 10 seconds, where the topic, the table, the credentials or the columns are wrong.
     pub async fn start(file: &PipeFile, options: RunOptions) -> Result<Pipe, PipeError> {
+        Pipe::start_telling(file, options, |_| ()).await
+    }
+
+    /// The same, and tells what it is about to wait for. Where it is dropped, a statement that was sent may be carried out still.
+    ///
+    /// # Errors
+    /// As [`Pipe::start`].
+    pub async fn start_telling(
+        file: &PipeFile,
+        options: RunOptions,
+        tell: impl Fn(&'static str) + Send + Sync,
+    ) -> Result<Pipe, PipeError> {
         // Whatever is logged of it names it, also where only errors are: several may run in one process.
-        Pipe::started(file, options).instrument(tracing::error_span!("pipe", name = %file.name)).await
+        Pipe::started(file, options, &tell).instrument(tracing::error_span!("pipe", name = %file.name)).await
     }
 
     /// The same within its span, which all its threads and tasks take over from whoever starts them.
-    async fn started(file: &PipeFile, options: RunOptions) -> Result<Pipe, PipeError> {
+    async fn started(file: &PipeFile, options: RunOptions, tell: &Telling<'_>) -> Result<Pipe, PipeError> {
         let started = Instant::now();
         let sink = Sink::new(&sink_config(file))?;
         let source = source_config(file, &options);
@@ -151,15 +166,20 @@ impl Pipe {
             tracing::warn!(brokers = file.source.brokers, "{risk}");
         }
         // The topic and the schema first: a mistake in their names must not leave tables behind.
+        tell("the brokers and the topic");
         let topic = starts::check(&source, Duration::from_millis(TOPIC_TIMEOUT_MS)).await?;
         let schemas = match &file.schema_registry {
-            Some(registry) => Some(Schemas::open(registry).await?),
+            Some(registry) => {
+                tell("the schema registry");
+                Some(Schemas::open(registry).await?)
+            }
             None => None,
         };
-        let provisioned = provision::provision(file, &sink, schemas.as_ref()).await?;
+        let provisioned = provision::provision(file, &sink, schemas.as_ref(), tell).await?;
         let (terms, windows) = match file.delivery {
             DeliveryMode::AtLeastOnce => (None, Windows::default()),
             DeliveryMode::ExactlyOnce => {
+                tell("what clickhouse says of the inserts that it remembers");
                 let windows = provision::token_windows(file, &sink).await?;
                 provision::look_back(file, &sink, &provisioned).await?;
                 (
@@ -204,6 +224,7 @@ impl Pipe {
             windows,
             Handle::current(),
         );
+        tell("clickhouse to have run for long enough");
         know_server(&shared).await?;
         if shared.is_exactly_once() {
             blocks::look(&shared).await?;
@@ -216,6 +237,7 @@ impl Pipe {
         }
         let dispatcher = Dispatcher::new(Arc::clone(&shared));
         let assignment = Arc::clone(&dispatcher);
+        tell("the consumer group");
         let opened = tokio::task::spawn_blocking(move || Source::open(&source, assignment)).await;
         let source = opened.map_err(|_| PipeError::WorkerPanicked)??;
         let (for_membership, span) = (Arc::clone(&shared), Span::current());

@@ -10,6 +10,7 @@ use housepipe_transform::{
     Column, Columns, DataType, DefaultKind, Plan, PlanOptions, RowFormat, Source, TimeZone,
 };
 
+use super::Telling;
 use super::windows::Windows;
 use crate::check::exactly_once::obstacles;
 use crate::error::PipeError;
@@ -36,8 +37,10 @@ pub(super) async fn provision(
     file: &PipeFile,
     sink: &Sink,
     schemas: Option<&Schemas>,
+    tell: &Telling<'_>,
 ) -> Result<Provisioned, PipeError> {
     let destination = &file.destination;
+    tell("clickhouse and the table");
     let maker = set_up::maker(file)?;
     let server = maker.server().await?;
     let zone: TimeZone =
@@ -53,6 +56,7 @@ pub(super) async fn provision(
             };
             // Compile before the table exists: a type that cannot be filled must not leave a table behind.
             compile(file, &spec_columns(&destination.columns), zone)?;
+            tell("clickhouse to create the table");
             maker.create_table(&create).await?;
             failpoint("set_up_table");
             tracing::info!(table = destination.table, "table created");
@@ -67,11 +71,13 @@ pub(super) async fn provision(
     if let Some(table) = &error_table
         && maker.describe(table.name()).await?.is_none()
     {
+        tell("clickhouse to create the error table");
         maker.create_error_table(table).await?;
         failpoint("set_up_error_table");
         tracing::info!(table = table.name(), "error table created");
     }
     if let Some(own) = OwnUser::of(file) {
+        tell("clickhouse to make the user of the pipe");
         own.make(&maker, sink).await?;
     }
     if file.destination.set_up.is_some() {

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex as Gate, Notify, broadcast, watch};
+use tokio::sync::{Mutex as Gate, broadcast, watch};
 
 use super::Intent;
 use super::division::{Division, SHARE_BYTES_MIN};
 use super::entry::Entry;
-use super::lifecycle::{Action, Doing, Ended, Generation, Wanted};
+use super::lifecycle::{Action, Doing, Ended, Generation, Lifecycle, Wanted};
 use super::options::SupervisorOptions;
 use super::starts::{Ends, Starts, Turn};
 use super::status::{PipeEvent, PipeId};
@@ -198,27 +198,40 @@ impl Inner {
         generation: Generation,
         ends: Ends,
     ) -> Option<(Turn<'_>, Share)> {
-        let (wishes, is_again) = {
-            let state = self.lock();
-            let entry = state.pipes.get(pipe)?;
-            (Arc::clone(&entry.wishes), entry.is_tried_again())
-        };
+        let is_again = self.lock().pipes.get(pipe)?.is_tried_again();
         // Memory last: what waits for its turn, behind pipes that cannot start, holds none.
         let taken = async {
+            self.note_wait(pipe, Some("its turn"));
             let turn = self.starts.turn(ends, is_again).await;
             Some((turn, self.take_share(pipe).await?))
         };
+        self.while_it(|life| life.is_wanted(generation), pipe, taken).await.flatten()
+    }
+
+    /// What comes of `work`; none where the pipe is not as `is_so` says any more, and the work is dropped.
+    async fn while_it<T>(
+        &self,
+        is_so: impl Fn(&Lifecycle) -> bool,
+        pipe: &PipeId,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let wishes = Arc::clone(&self.lock().pipes.get(pipe)?.wishes);
+        let otherwise = async {
+            while self.lock().pipes.get(pipe).is_some_and(|entry| is_so(&entry.life)) {
+                wishes.notified().await;
+            }
+        };
         tokio::select! {
             biased;
-            () = self.until_unwanted(pipe, generation, &wishes) => None,
-            taken = taken => taken,
+            () = otherwise => None,
+            done = work => Some(done),
         }
     }
 
-    /// Waits until something else is wanted of the pipe than to run as this generation.
-    async fn until_unwanted(&self, pipe: &PipeId, generation: Generation, wishes: &Notify) {
-        while self.lock().pipes.get(pipe).is_some_and(|entry| entry.life.is_wanted(generation)) {
-            wishes.notified().await;
+    /// Notes what the start of a pipe waits for. Whoever looks is told; where it takes long, it becomes news.
+    fn note_wait(&self, pipe: &PipeId, what: Option<&'static str>) {
+        if let Some(entry) = self.lock().pipes.get_mut(pipe) {
+            entry.waits_for = what;
         }
     }
 
@@ -353,9 +366,17 @@ async fn run(inner: Arc<Inner>, pipe: PipeId, generation: Generation, file: Arc<
         return inner.tell(&pipe, |entry| entry.life.refused());
     };
     let options = RunOptions { memory_bytes_max: share.bytes, ..inner.options.pipe.clone() };
-    let started = match turn.of(Pipe::start(&file, options)).await {
-        Ok(started) => started,
-        Err(error) => {
+    let tell = |what| inner.note_wait(&pipe, Some(what));
+    let start = turn.of(Pipe::start_telling(&file, options, tell));
+    let started = inner.while_it(|life| life.is_right(generation), &pipe, start).await;
+    inner.note_wait(&pipe, None);
+    let started = match started {
+        Some(Ok(started)) => started,
+        None => {
+            drop(share);
+            return inner.tell(&pipe, |entry| entry.life.refused());
+        }
+        Some(Err(error)) => {
             drop(share);
             return inner.tell(&pipe, |entry| {
                 entry.last_reason = Some(explain(&error));

@@ -30,6 +30,8 @@ pub(super) struct Entry {
     pub(super) timer: Option<AbortHandle>,
     /// It is about to start, and there is no memory for it.
     pub(super) lacks_memory: bool,
+    /// What its start waits for.
+    pub(super) waits_for: Option<&'static str>,
     /// Told whenever something may be wanted of it while it is about to start, so that it gives up its place in the row.
     pub(super) wishes: Arc<Notify>,
     /// Whether it is forgotten once it rests.
@@ -52,6 +54,7 @@ impl Entry {
             share: 0,
             timer: None,
             lacks_memory: false,
+            waits_for: None,
             wishes: Arc::default(),
             is_leaving: false,
             last_reason: None,
@@ -97,7 +100,9 @@ impl Entry {
             (Doing::Starting(_), _) if self.lacks_memory => {
                 (Stage::Provisioning, Some(LACKS_MEMORY.to_owned()))
             }
-            (Doing::Starting(_), _) => (Stage::Provisioning, None),
+            (Doing::Starting(_), _) => {
+                (Stage::Provisioning, self.waits_for.map(|what| format!("waits for {what}")))
+            }
             (Doing::Running(_), Some(PipeState::Misconfigured { reason })) => {
                 (Stage::Misconfigured, Some(reason))
             }

@@ -185,9 +185,14 @@ impl Lifecycle {
         }
     }
 
+    /// Whether it is to run as it does in this generation: another attempt is the same.
+    pub(super) fn is_right(&self, generation: Generation) -> bool {
+        self.wanted.runs && self.wanted.generation.definition == generation.definition
+    }
+
     /// Ends a pipe that runs otherwise than is wanted.
     fn unless_right(&mut self, generation: Generation) -> Action {
-        if self.wanted.runs && self.wanted.generation.definition == generation.definition {
+        if self.is_right(generation) {
             // It counts as the attempt that is wanted: where it fails, another one has to be asked for.
             self.doing = Doing::Running(self.wanted.generation);
             return Action::None;

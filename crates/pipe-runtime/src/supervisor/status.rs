@@ -41,6 +41,7 @@ impl Serialize for PipeId {
 
 /// How far a pipe has come in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Rests, since that is wanted.

@@ -6,7 +6,7 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::problem::Problem;
 
-/// What every call may answer where it does not do what was asked.
+/// What calls may answer where they do not do what was asked; [`narrow`] takes from each call what it never answers.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it is a description")]
 pub(crate) enum Failures {
@@ -58,6 +58,51 @@ pub(crate) enum Failures {
     /// It took too long.
     #[response(status = 504, content_type = "application/problem+json")]
     TimedOut(Problem),
+}
+
+/// Calls on which `If-Match` may say what is meant.
+const WITH_IF_MATCH: [&str; 4] = ["edit_pipe", "pause_pipe", "resume_pipe", "remove_pipe"];
+
+/// Calls that something else may stand in the way of.
+const WITH_CONFLICTS: [&str; 8] = [
+    "create_pipe",
+    "edit_pipe",
+    "pause_pipe",
+    "resume_pipe",
+    "remove_pipe",
+    "replay_errors",
+    "create_token",
+    "remove_token",
+];
+
+/// Calls without a body that look at the ends of a pipe.
+const LOOKS_OF_PIPE: [&str; 4] =
+    ["sample_pipe_source", "sample_pipe_destination", "list_errors", "summarize_errors"];
+
+/// Leaves to each call the answers that it has.
+pub(crate) fn narrow(api: &mut Description) {
+    for (path, item) in &mut api.paths.paths {
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
+        for (at, operation) in operations.into_iter().enumerate() {
+            let Some(operation) = operation else { continue };
+            let id = operation.operation_id.clone().unwrap_or_default();
+            let is_one_of = |calls: &[&str]| calls.contains(&id.as_str());
+            let has_body = operation.request_body.is_some();
+            let looks = is_one_of(&LOOKS_OF_PIPE);
+            operation.responses.responses.retain(|status, _| match status.as_str() {
+                // A look at a draft may name a pipe.
+                "404" => path.contains('{') || has_body,
+                "409" => is_one_of(&WITH_CONFLICTS),
+                "412" => is_one_of(&WITH_IF_MATCH),
+                "415" => has_body,
+                "422" => has_body || looks,
+                "428" => id == "edit_pipe",
+                // What may change something has places, as work and streams do.
+                "429" => at > 0 || looks || id == "stream_events",
+                _ => true,
+            });
+        }
+    }
 }
 
 /// The description before its paths.

@@ -128,6 +128,7 @@ pub fn openapi() -> OpenApi {
     let mut described = described().into_openapi();
     let streams: OpenApiRouter<Api> = OpenApiRouter::new().routes(routes!(events::stream));
     described.merge(streams.into_openapi());
+    docs::narrow(&mut described);
     described
 }
 

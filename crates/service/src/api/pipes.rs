@@ -27,8 +27,18 @@ const PAGE_MAX: i64 = 1_000;
 /// A pipe that is to be.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "pipe": {
+        "name": "clicks",
+        "source": { "type": "kafka", "brokers": "localhost:9092", "topic": "clicks" },
+        "destination": {
+            "url": "http://localhost:8123", "table": "clicks", "managed_table": { "order_by": ["id"] },
+            "columns": [{ "name": "id", "type": "UInt64" }]
+        }
+    }
+}))]
 pub(crate) struct NewPipe {
-    /// The pipe file. A secret may stand in it; it is kept apart and never shown again.
+    /// The pipe file: docs/reference/pipe-file.schema.json has its schema. A secret may stand in it; it is kept apart and never shown again.
     #[schema(value_type = Object)]
     pipe: Document,
     /// Whether it runs at once.
@@ -44,6 +54,16 @@ fn yes() -> bool {
 /// A pipe as it is to be from now on.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "pipe": {
+        "name": "clicks",
+        "source": { "type": "kafka", "brokers": "localhost:9092", "topic": "clicks" },
+        "destination": {
+            "url": "http://localhost:8123", "table": "clicks", "managed_table": { "order_by": ["id"] },
+            "columns": [{ "name": "id", "type": "UInt64" }]
+        }
+    }
+}))]
 pub(crate) struct EditedPipe {
     /// The whole pipe file. What it shows as `${secret:…}` stays as it is kept; another text there replaces it.
     #[schema(value_type = Object)]
@@ -115,7 +135,10 @@ pub(crate) async fn list(
     post, path = "/api/v1/pipes", tag = "pipes", operation_id = "create_pipe",
     params(("Idempotency-Key" = Option<String>, Header, description = "A text of your choice, of up to 200 letters: the same call with the same key gives the same pipe, for a day")),
     request_body = NewPipe,
-    responses((status = 201, body = PipeView, headers(("etag", description = "The pipe's state"))), super::docs::Failures)
+    responses(
+        (status = 201, body = PipeView, headers(("etag", description = "The pipe's state"), ("location", description = "Where the pipe is"))),
+        super::docs::Failures
+    )
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
@@ -150,7 +173,7 @@ pub(crate) async fn show(
 /// Shows the pipe file as YAML, as `housepipe run` takes it, with references in place of secrets.
 #[utoipa::path(
     get, path = "/api/v1/pipes/{id}/file", tag = "pipes", operation_id = "show_pipe_file", params(PipePath),
-    responses((status = 200, body = String, content_type = "application/yaml"), super::docs::Failures)
+    responses((status = 200, body = Object, content_type = "application/yaml"), super::docs::Failures)
 )]
 pub(crate) async fn file(
     State(api): State<Api>,
@@ -198,7 +221,8 @@ pub(crate) async fn edit(
 
 /// Has a pipe store what it has read, and rest.
 #[utoipa::path(
-    post, path = "/api/v1/pipes/{id}/pause", tag = "pipes", operation_id = "pause_pipe", params(PipePath),
+    post, path = "/api/v1/pipes/{id}/pause", tag = "pipes", operation_id = "pause_pipe",
+    params(PipePath, ("If-Match" = Option<String>, Header, description = "The `ETag` of the state that is meant; without it any")),
     responses((status = 200, body = PipeView, headers(("etag", description = "The pipe's state"))), super::docs::Failures)
 )]
 pub(crate) async fn pause(
@@ -214,7 +238,8 @@ pub(crate) async fn pause(
 
 /// Has a pipe run, also one that has failed.
 #[utoipa::path(
-    post, path = "/api/v1/pipes/{id}/resume", tag = "pipes", operation_id = "resume_pipe", params(PipePath),
+    post, path = "/api/v1/pipes/{id}/resume", tag = "pipes", operation_id = "resume_pipe",
+    params(PipePath, ("If-Match" = Option<String>, Header, description = "The `ETag` of the state that is meant; without it any")),
     responses((status = 200, body = PipeView, headers(("etag", description = "The pipe's state"))), super::docs::Failures)
 )]
 pub(crate) async fn resume(
@@ -230,7 +255,8 @@ pub(crate) async fn resume(
 
 /// Has a pipe end and go, once what was asked for is cleaned up. Its table stays.
 #[utoipa::path(
-    delete, path = "/api/v1/pipes/{id}", tag = "pipes", operation_id = "remove_pipe", params(PipePath, RemoveQuery),
+    delete, path = "/api/v1/pipes/{id}", tag = "pipes", operation_id = "remove_pipe",
+    params(PipePath, RemoveQuery, ("If-Match" = Option<String>, Header, description = "The `ETag` of the state that is meant; without it any")),
     responses((status = 202, body = PipeView, headers(("etag", description = "The pipe's state"))), super::docs::Failures)
 )]
 pub(crate) async fn remove(

@@ -1,7 +1,7 @@
 //! A pipe as the API shows it.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use housepipe_runtime::{Counters, Document, PartitionProgress, PipeStatus};
+use housepipe_runtime::{Counters, Document, PartitionProgress, PipeStatus, Stage};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -16,10 +16,10 @@ pub(crate) struct PipeView {
     pub(crate) id: String,
     /// Its name.
     pub(crate) name: String,
-    /// What is wanted of it: `running`, `paused` or `removed`.
-    #[schema(value_type = String)]
+    /// What is wanted of it.
     pub(crate) wanted: Wanted,
-    /// How far it has come: `provisioning`, `running`, `paused`, `stopping`, `misconfigured` or `failed`.
+    /// How far it has come.
+    #[schema(value_type = Stage)]
     pub(crate) stage: &'static str,
     /// Why, where there is a reason to tell.
     pub(crate) reason: Option<String>,

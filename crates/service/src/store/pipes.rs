@@ -25,7 +25,7 @@ pub(super) const HOUSEPIPE: &str = "housepipe";
 pub type Secrets = BTreeMap<String, SecretString>;
 
 /// What is wanted of a pipe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Wanted {
     /// It runs.

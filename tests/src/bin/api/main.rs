@@ -1,0 +1,146 @@
+//! `cargo xtask api`: Schemathesis calls a running service with whatever its description allows, and with what it forbids.
+//!
+//! What it looks for: server errors, answers, headers and bodies that the description does not have, malformed requests that are taken and
+//! well-formed ones that are refused as malformed, calls without a token that are answered. It looks twice: at a new service with its state in a
+//! file, and at one with its state in PostgreSQL whose pipes load a topic of a real Kafka into a real ClickHouse.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program of developers, its terminal is its output"
+)]
+
+mod pipes;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use clap::Parser;
+use housepipe_tests::{Served, own_postgres};
+use pipes::Pipes;
+use serde_json::Value;
+
+/// Calls at once.
+const WORKERS: &str = "2";
+/// Time for an answer, in seconds: longer than any call may take.
+const ANSWER_S_MAX: &str = "40";
+
+/// What it looks for and we do not: that every document of the described form is a pipe file, which the parser alone can say (422); and that a
+/// missing `If-Match` is answered by 400, where RFC 6585 has 428. Both statuses are described.
+const CHECKS_LEFT_OUT: &str = "positive_data_acceptance,missing_required_header";
+
+/// A stream of events has no end, which Schemathesis would wait for.
+const ENDLESS: &str = "/api/v1/events/stream";
+
+/// Has Schemathesis call a service with whatever its description allows and forbids.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask api", max_term_width = 110)]
+struct Cli {
+    /// Calls, at least, of both rounds together.
+    #[arg(long)]
+    examples: u64,
+    /// What decides them.
+    #[arg(long)]
+    seed: u64,
+    /// The folder with Schemathesis.
+    #[arg(long, value_name = "FOLDER")]
+    tools: PathBuf,
+}
+
+/// One of the two looks.
+struct Round<'a> {
+    what: &'static str,
+    service: &'a Served,
+    /// Pipes that are there before.
+    pipes: Option<&'a Pipes>,
+    examples: u64,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let half = cli.examples.div_ceil(2);
+    let mut made = 0;
+    let mut look = |round: &Round<'_>| match run(&cli, round) {
+        Ok(calls) => made += calls,
+        Err(error) => {
+            eprintln!("{}: {error}", round.what);
+            eprintln!("again: cargo xtask api --examples {} --seed {}", cli.examples, cli.seed);
+            std::process::exit(1);
+        }
+    };
+    let new = Served::start();
+    look(&Round { what: "a new service", service: &new, pipes: None, examples: half });
+    drop(new);
+    let postgres = own_postgres();
+    let state = match postgres.new_database() {
+        Ok(state) => state,
+        Err(error) => {
+            eprintln!("PostgreSQL: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let service = Served::start_on(&state, None);
+    let pipes = Pipes::make(&service);
+    look(&Round { what: "a service with pipes", service: &service, pipes: Some(&pipes), examples: half });
+    if let Err(error) = pipes.were_met(&service) {
+        eprintln!("a service with pipes: {error}");
+        return ExitCode::FAILURE;
+    }
+    println!("{made} calls, nothing found");
+    ExitCode::SUCCESS
+}
+
+/// Makes the calls of one round, and tells how many; what was found is an error.
+fn run(cli: &Cli, round: &Round<'_>) -> Result<u64, String> {
+    println!("\n{}", round.what);
+    let folder = tempfile::tempdir().map_err(|error| format!("a folder: {error}"))?;
+    let report = folder.path().join("report.json");
+    let mut command = Command::new("python3");
+    command.args(["-m", "schemathesis.cli"]);
+    if let Some(pipes) = round.pipes {
+        let config = folder.path().join("schemathesis.toml");
+        std::fs::write(&config, pipes.config()).map_err(|error| format!("{}: {error}", config.display()))?;
+        command.arg("--config-file").arg(config);
+    }
+    let calls = calls_described(round.service);
+    command
+        .arg("run")
+        .arg(format!("http://{}/api/v1/openapi.json", round.service.address()))
+        .args(["--exclude-path", ENDLESS, "--workers", WORKERS, "--request-timeout", ANSWER_S_MAX])
+        .args(["--max-examples", &asked_of_each(round.examples, calls).to_string()])
+        .args(["--seed", &cli.seed.to_string(), "--checks", "all", "--exclude-checks", CHECKS_LEFT_OUT])
+        .args(["--continue-on-failure", "--no-shrink", "--report", "json", "--report-json-path"])
+        .arg(&report)
+        .arg("--header")
+        .arg(format!("Authorization: Bearer {}", round.service.token()))
+        .env("PYTHONPATH", &cli.tools)
+        .current_dir(folder.path());
+    let status = command.status().map_err(|error| format!("cannot run python3: {error}"))?;
+    let text = std::fs::read_to_string(&report).map_err(|_| "Schemathesis has written no report")?;
+    let report: Value =
+        serde_json::from_str(&text).map_err(|error| format!("its report is no JSON: {error}"))?;
+    let made = report["test_cases"]["generated"].as_u64().unwrap_or_default();
+    let ready = round.service.call("GET", "/readyz", &[], None).status;
+    match (status.success(), ready, made >= round.examples) {
+        (false, ..) => Err("Schemathesis found something".to_owned()),
+        (_, ready, _) if ready != 200 => Err(format!("the service is not ready any more: {ready}")),
+        (.., false) => Err(format!("Schemathesis made {made} calls of {}", round.examples)),
+        _ => Ok(made),
+    }
+}
+
+/// Some have fewer ways to be called than are asked for, which the others make up for.
+fn asked_of_each(examples: u64, calls: u64) -> u64 {
+    (examples + examples / 4).div_ceil(calls)
+}
+
+/// Calls that the description has, those left out that have no end.
+fn calls_described(service: &Served) -> u64 {
+    let description = service.call("GET", "/api/v1/openapi.json", &[], None).expect(200).body;
+    let paths: BTreeMap<String, BTreeMap<String, Value>> =
+        serde_json::from_value(description["paths"].clone()).unwrap_or_default();
+    let calls: usize =
+        paths.iter().filter(|(path, _)| *path != ENDLESS).map(|(_, methods)| methods.len()).sum();
+    u64::try_from(calls.max(1)).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,102 @@
+//! Pipes that are there before anybody calls, so that calls meet some.
+
+use housepipe_local_stack::{DATABASE, USER_APP};
+use housepipe_tests::{Served, create_topic, produce, shared_stack, unique, wait_until};
+use serde_json::{Value, json};
+
+/// Records of the topic, and how many of them no pipe accepts.
+const RECORDS: usize = 200;
+const REJECTED: usize = 20;
+
+/// Pipes that run, and pipes that may be removed.
+const RUNNING: usize = 2;
+const DOOMED: usize = 20;
+
+/// Of the calls on a pipe so many in a hundred are on one of these.
+const MET_PERCENT: u32 = 70;
+
+pub(crate) struct Pipes {
+    /// Their ids.
+    running: Vec<String>,
+    doomed: Vec<String>,
+}
+
+impl Pipes {
+    /// Makes them, and waits for what they load.
+    pub(crate) fn make(service: &Served) -> Pipes {
+        let stack = shared_stack();
+        let topic = unique("called");
+        create_topic(stack, &topic, 2);
+        let records = (0..RECORDS).map(|number| match number % (RECORDS / REJECTED) {
+            0 => format!("{{\"id\":\"none\",\"at\":{number}}}"),
+            _ => format!("{{\"id\":{number},\"at\":{number}}}"),
+        });
+        produce(stack, &topic, 2, records);
+        let create = |name: &str, run: bool| -> String {
+            let pipe = json!({
+                "name": name, "description": "for calls",
+                "source": { "type": "kafka", "brokers": stack.kafka.bootstrap(), "topic": topic },
+                "destination": {
+                    "url": stack.clickhouse.url(), "database": DATABASE, "table": format!("of_{name}").replace('-', "_"),
+                    "username": USER_APP.name, "password": USER_APP.password,
+                    "managed_table": { "order_by": ["id"] },
+                    "columns": [{ "name": "id", "type": "UInt64" }, { "name": "at", "type": "Int64" }]
+                },
+                "batch": { "max_wait": "200ms" }
+            });
+            let new = json!({ "pipe": pipe, "run": run });
+            let created = service.call("POST", "/api/v1/pipes", &[], Some(&new)).expect(201).body;
+            created["id"].as_str().map(str::to_owned).unwrap_or_else(|| panic!("{created}"))
+        };
+        let running: Vec<String> =
+            (0..RUNNING).map(|number| create(&format!("runs-{number}"), true)).collect();
+        let doomed = (0..DOOMED).map(|number| create(&format!("doomed-{number}"), false)).collect();
+        for id in &running {
+            wait_until("the records to be loaded and rejected", || {
+                let counters = &service.pipe(id)["counters"];
+                counters["loaded"] == RECORDS - REJECTED && counters["rejected"] == REJECTED
+            });
+        }
+        Pipes { running, doomed }
+    }
+
+    /// The configuration that has Schemathesis call them.
+    pub(crate) fn config(&self) -> String {
+        let probability = f64::from(MET_PERCENT) / 100.0;
+        format!(
+            "[dictionaries]\nrunning = {{ values = {:?} }}\ndoomed = {{ values = {:?} }}\n\n\
+             [[operations]]\ninclude-path-regex = \"^/api/v1/pipes/\"\nexclude-operation-id = \"remove_pipe\"\n\
+             parameters = {{ \"path.id\" = {{ dictionary = \"running\", probability = {probability} }} }}\n\n\
+             [[operations]]\ninclude-operation-id = \"remove_pipe\"\n\
+             parameters = {{ \"path.id\" = {{ dictionary = \"doomed\", probability = {probability} }} }}\n",
+            self.running, self.doomed
+        )
+    }
+
+    /// Whether calls were made on them: who asked for which change is in the audit.
+    pub(crate) fn were_met(&self, service: &Served) -> Result<(), String> {
+        let audit = service.call("GET", "/api/v1/audit?limit=1000&order=newest", &[], None).expect(200).body;
+        let entries = audit["entries"].as_array().cloned().unwrap_or_default();
+        let is_met = |method: &str, path: &str, ids: &[String]| {
+            let paths: Vec<String> = ids.iter().map(|id| format!("/api/v1/pipes/{id}{path}")).collect();
+            entries.iter().any(|entry: &Value| {
+                let was_done = entry["status"].as_u64().is_some_and(|status| (200..300).contains(&status));
+                let is_of = paths.iter().any(|path| entry["path"] == path.as_str());
+                was_done && entry["method"] == method && is_of
+            })
+        };
+        for (method, path, ids) in [
+            ("POST", "/pause", &self.running),
+            ("POST", "/resume", &self.running),
+            ("DELETE", "", &self.doomed),
+        ] {
+            if !is_met(method, path, ids) {
+                return Err(format!(
+                    "of {} entries of the audit none is a {method} …{path} that was done",
+                    entries.len()
+                ));
+            }
+        }
+        Ok(())
+    }
+}
