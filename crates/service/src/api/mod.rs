@@ -28,6 +28,7 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -99,10 +100,9 @@ pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
     let (calls, _) = described().split_for_parts();
     let streams = Router::new().route("/api/v1/events/stream", get(events::stream));
     // Texts and numbers: that cannot fail.
-    let description = Arc::<str>::from(serde_json::to_string(&openapi()).unwrap_or_default());
-    let describe = move || async move {
-        ([(header::CONTENT_TYPE, "application/json")], description.to_string()).into_response()
-    };
+    let description = Bytes::from(serde_json::to_string(&openapi()).unwrap_or_default());
+    // Whoever likes may ask, and need not take the answer: all of them have the same bytes.
+    let describe = move || async move { ([(header::CONTENT_TYPE, "application/json")], description) };
     calls
         .route("/api/v1/openapi.json", get(describe))
         .merge(streams)

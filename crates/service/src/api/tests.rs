@@ -184,3 +184,17 @@ async fn the_newest_come_first_where_that_is_asked_for() {
         assert_eq!(numbers(&format!("audit?{wrong}"), "entries").await.0, 400, "{wrong}");
     }
 }
+
+#[tokio::test]
+async fn the_description_is_the_same_bytes_for_all_who_ask() {
+    let scene = Scene::new().await;
+    let ask = async || {
+        let request = scene.request("", "GET /api/v1/openapi.json", &[], &Value::Null);
+        let answer = scene.answer(request).await;
+        assert_eq!(answer.headers()["content-type"], "application/json");
+        to_bytes(answer.into_body(), usize::MAX).await.unwrap()
+    };
+    let (first, second) = (ask().await, ask().await);
+    assert!(first.starts_with(b"{") && first == second);
+    assert_eq!(first.as_ptr(), second.as_ptr(), "it is copied for each who asks");
+}
