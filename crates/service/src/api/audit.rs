@@ -18,7 +18,7 @@ use super::extract::Params;
 use super::numbered::{Begin, Order, begin};
 use super::problem::{Problem, ProblemCode};
 use super::view::moment_of_ms;
-use super::{Api, panicked};
+use super::{Api, masked, panicked};
 use crate::server::Peer;
 use crate::service::explain;
 use crate::store::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry, TokenOwner};
@@ -63,7 +63,7 @@ async fn answer_and_note(api: Api, mut request: Request, next: Next) -> Response
     request.extensions_mut().insert(caller.clone());
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string());
     let method = request.method().as_str().to_owned();
-    let path: String = request.uri().path().chars().take(PATH_LENGTH_MAX).collect();
+    let path: String = masked::path(request.uri().path()).chars().take(PATH_LENGTH_MAX).collect();
     let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| panicked());
     if let Some(TokenOwner { name, role }) = caller.0.get().cloned() {
         let status = response.status().as_u16();

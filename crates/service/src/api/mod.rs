@@ -11,6 +11,7 @@ mod extract;
 mod fault;
 mod health;
 mod if_match;
+mod masked;
 mod numbered;
 mod pipes;
 mod problem;

@@ -7,6 +7,7 @@ use housepipe_runtime::{PipeFileError, Problem as FileProblem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::masked;
 use crate::service::{ServiceError, explain};
 use crate::store::StoreError;
 
@@ -314,7 +315,8 @@ impl From<StoreError> for Problem {
                 return Problem::new(ProblemCode::Internal, "the service's log says more");
             }
         };
-        Problem::new(code, error.to_string())
+        // What was asked for may be a token where a name belongs.
+        Problem::new(code, masked::sentence(&error.to_string()))
     }
 }
 

@@ -198,3 +198,21 @@ async fn the_description_is_the_same_bytes_for_all_who_ask() {
     assert!(first.starts_with(b"{") && first == second);
     assert_eq!(first.as_ptr(), second.as_ptr(), "it is copied for each who asks");
 }
+
+#[tokio::test]
+async fn a_token_in_a_path_is_written_down_and_shown_as_its_beginning() {
+    let scene = Scene::new().await;
+    let token = scene.token("eve", Role::Viewer).await;
+    let encoded = token.replacen('h', "%68", 1);
+    for call in ["DELETE /api/v1/tokens/", "POST /api/v1/pipes/"] {
+        let behind = if call.starts_with("POST") { "/pause" } else { "" };
+        for name in [&token, &encoded] {
+            let (status, problem) = scene.call(&format!("{call}{name}{behind}"), &Value::Null).await;
+            assert_eq!(status, 404, "{problem}");
+            assert!(problem["detail"].as_str().unwrap().contains("`hpt_…`"), "{problem}");
+        }
+    }
+    let entries = json!(audited(&scene, 4).await).to_string();
+    assert!(entries.contains("/api/v1/tokens/hpt_…") && entries.contains("/api/v1/pipes/hpt_…/pause"));
+    assert!(!entries.contains(&token[4..]), "{entries}");
+}
