@@ -12,6 +12,7 @@ mod fault;
 mod health;
 mod if_match;
 mod masked;
+mod now_and_then;
 mod numbered;
 mod pipes;
 mod problem;
