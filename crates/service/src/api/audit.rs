@@ -1,19 +1,20 @@
 //! The audit: each call of a known caller that may change something is written down, and admins read it.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 use utoipa::{IntoParams, ToSchema};
 
-use super::auth::{Admin, Role};
+use super::auth::{Actor, Admin, Found, Role};
 use super::extract::Params;
 use super::numbered::{Begin, Order, begin};
 use super::problem::{Problem, ProblemCode};
@@ -21,7 +22,7 @@ use super::view::moment_of_ms;
 use super::{Api, masked, panicked};
 use crate::server::Peer;
 use crate::service::explain;
-use crate::store::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry, TokenOwner};
+use crate::store::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry};
 
 /// Entries of one page unless the query says otherwise.
 const PAGE: i64 = 100;
@@ -30,18 +31,6 @@ const NOTE_S_MAX: u64 = 10;
 /// Letters of a path that are kept, at most.
 const PATH_LENGTH_MAX: usize = 512;
 
-/// Who was found to be calling. Whoever looks at the token leaves it here.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Caller(Arc<OnceLock<TokenOwner>>);
-
-impl Caller {
-    /// Notes who it is, once.
-    pub(super) fn is(&self, owner: &TokenOwner) {
-        // A second look at the same request finds the same.
-        let _ = self.0.set(owner.clone());
-    }
-}
-
 /// What a call was about, where its path does not say it. Whoever has done it leaves it at the answer.
 #[derive(Debug, Clone)]
 pub(super) struct Detail(pub(super) String);
@@ -49,37 +38,114 @@ pub(super) struct Detail(pub(super) String);
 /// Writes down what a known caller asks for, once it is answered. Looking is not written down, and neither is who is not known: the log
 /// tells of those, and whoever likes could fill the store with them.
 ///
-/// What may change something goes on to its end, and is written down, also where the caller has hung up meanwhile, or it has panicked.
+/// What may change something has a place of a bounded number. From then on it is answered and written down also where its caller has hung up meanwhile, or
+/// it has panicked; the end of the process waits for it, and cuts off what takes longer than that, which the log tells.
 pub(super) async fn note(State(api): State<Api>, request: Request, next: Next) -> Response {
     if [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
         return next.run(request).await;
     }
+    let (mut parts, body) = request.into_parts();
+    let found = Actor::find(&parts, &api).await;
+    parts.extensions.insert(Found(found.clone()));
+    let request = Request::from_parts(parts, body);
+    // Nothing goes on for somebody who is not known.
+    let Ok(actor) = found else { return next.run(request).await };
+    let call = Call::of(&actor, &request);
+    let place = match api.changes.take(actor.name()) {
+        Ok(place) => place,
+        // There are many of them, so each of them would be too many.
+        Err(problem) => return problem.into_response(),
+    };
+    let (answers, answer) = oneshot::channel();
+    let service = Arc::clone(&api.service);
     // A future that the connection holds ends with the connection.
-    tokio::spawn(answer_and_note(api, request, next)).await.unwrap_or_else(|_| panicked())
+    let goes_on = async move {
+        let response = answer_and_note(&api, call, request, next).await;
+        // Whoever is answered may call again at once.
+        drop(place);
+        let _ = answers.send(response);
+    };
+    if !service.unbroken().begin(goes_on) {
+        return Problem::new(ProblemCode::StoreUnavailable, "the service is ending").into_response();
+    }
+    answer.await.unwrap_or_else(|_| panicked())
 }
 
-async fn answer_and_note(api: Api, mut request: Request, next: Next) -> Response {
-    let caller = Caller::default();
-    request.extensions_mut().insert(caller.clone());
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string());
-    let method = request.method().as_str().to_owned();
-    let path: String = masked::path(request.uri().path()).chars().take(PATH_LENGTH_MAX).collect();
+async fn answer_and_note(api: &Api, call: Call, request: Request, next: Next) -> Response {
+    let under_way = UnderWay(Some(call));
     let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| panicked());
-    if let Some(TokenOwner { name, role }) = caller.0.get().cloned() {
-        let status = response.status().as_u16();
-        let detail = response.extensions().get::<Detail>().map(|detail| detail.0.clone());
-        let asked = Asked { actor: name, role, peer, method, path, status, detail };
+    let detail = response.extensions().get::<Detail>().map(|detail| detail.0.clone());
+    if let Some(call) = &under_way.0 {
+        let asked = call.asked(response.status(), detail);
         // It was answered, and has happened.
-        let limit = Duration::from_secs(NOTE_S_MAX);
-        match tokio::time::timeout(limit, api.service.store().note(&asked)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::error!(?asked, error = explain(&error), "the audit cannot be written");
-            }
-            Err(_) => tracing::error!(?asked, "the audit was not written within {NOTE_S_MAX} s"),
+        write(api, &asked).await;
+    }
+    under_way.is_noted();
+    response
+}
+
+async fn write(api: &Api, asked: &Asked) {
+    let written =
+        tokio::time::timeout(Duration::from_secs(NOTE_S_MAX), api.service.store().note(asked)).await;
+    let why = match written {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => explain(&error),
+        Err(_) => format!("it took longer than {NOTE_S_MAX} s"),
+    };
+    // What was done is told each time: nothing else tells of it.
+    let is_done = asked.status < 400;
+    let calls = if is_done { Some(1) } else { api.unwritten.again() };
+    if let Some(calls) = calls {
+        tracing::error!(?asked, calls, why, "the audit cannot be written");
+    }
+}
+
+/// A call, before it is known how it is answered.
+#[derive(Debug)]
+struct Call {
+    actor: String,
+    role: Role,
+    peer: Option<String>,
+    method: String,
+    path: String,
+}
+
+impl Call {
+    fn of(actor: &Actor, request: &Request) -> Call {
+        Call {
+            actor: actor.name().to_owned(),
+            role: actor.role(),
+            peer: request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string()),
+            method: request.method().as_str().to_owned(),
+            path: masked::path(request.uri().path()).chars().take(PATH_LENGTH_MAX).collect(),
         }
     }
-    response
+
+    fn asked(&self, status: StatusCode, detail: Option<String>) -> Asked {
+        let Call { actor, role, peer, method, path } = self;
+        let (actor, method, path) = (actor.clone(), method.clone(), path.clone());
+        Asked { actor, role: *role, peer: peer.clone(), method, path, status: status.as_u16(), detail }
+    }
+}
+
+/// A call until it is written down. Where it comes to no end, the log tells.
+struct UnderWay(Option<Call>);
+
+impl UnderWay {
+    fn is_noted(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(call) = &self.0 {
+            tracing::error!(
+                ?call,
+                "a call was cut off before its end; what it asked for may have come about"
+            );
+        }
+    }
 }
 
 /// A call that was written down.

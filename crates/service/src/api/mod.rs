@@ -42,6 +42,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use now_and_then::NowAndThen;
 use strangers::Strangers;
 
 pub use problem::{KeyProblem, Problem, ProblemCode};
@@ -58,6 +59,9 @@ const CALL_S_MAX: u64 = 30;
 /// Streams of events at once, for all and for one token.
 const STREAMS: Places = Places { what: "streams of events", of_all: 256, of_actor: 32 };
 
+/// Calls that may change something at once, for all and for one token: each goes on where its caller has hung up, with a body of [`BODY_BYTES_MAX`] at most.
+const CHANGES: Places = Places { what: "calls that may change something", of_all: 128, of_actor: 32 };
+
 /// Names of this machine under which the service may always be called.
 const HOSTS_HERE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -69,6 +73,10 @@ pub(crate) struct Api {
     strangers: Arc<Strangers>,
     /// Places for those who listen to events.
     streams: Slots,
+    /// Places for calls that may change something.
+    changes: Slots,
+    /// Entries of the audit that could not be written.
+    unwritten: Arc<NowAndThen>,
     works: Works,
 }
 
@@ -80,6 +88,8 @@ impl Api {
             strangers: Arc::default(),
             works: Works::default(),
             streams: Slots::new(STREAMS),
+            changes: Slots::new(CHANGES),
+            unwritten: Arc::default(),
         }
     }
 

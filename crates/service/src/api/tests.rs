@@ -1,11 +1,12 @@
 //! Calls of the API within one process, of which none reaches the ends of a pipe.
 
+mod changes;
+
 use std::time::Duration;
 
 use axum::body::to_bytes;
 use axum::routing::post;
 use axum::{Router, middleware};
-use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tower_service::Service as _;
 
@@ -34,17 +35,6 @@ async fn audited(scene: &Scene, count: usize) -> Vec<Value> {
         }
     };
     tokio::time::timeout(SOON, entries).await.unwrap()
-}
-
-#[tokio::test]
-async fn a_caller_that_hangs_up_is_in_the_audit() {
-    let scene = Scene::new().await;
-    let request = scene.request("", "POST /api/v1/pipes", &[], &new_pipe());
-    // It waits for the store, and is dropped there, as a connection that is reset drops it.
-    assert!(scene.answer(request).now_or_never().is_none());
-    let entries = audited(&scene, 1).await;
-    assert_eq!((&entries[0]["path"], &entries[0]["status"]), (&json!("/api/v1/pipes"), &json!(201)));
-    assert_eq!(scene.call("GET /api/v1/pipes", &Value::Null).await.1["pipes"][0]["name"], "clicks");
 }
 
 #[tokio::test]
