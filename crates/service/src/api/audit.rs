@@ -18,6 +18,7 @@ use super::auth::{Actor, Admin, Found, Role};
 use super::extract::Params;
 use super::numbered::{Begin, Order, begin};
 use super::problem::{Problem, ProblemCode};
+use super::refusals::{Refused, is_refused};
 use super::view::moment_of_ms;
 use super::{Api, masked, panicked};
 use crate::server::Peer;
@@ -53,8 +54,12 @@ pub(super) async fn note(State(api): State<Api>, request: Request, next: Next) -
     let call = Call::of(&actor, &request);
     let place = match api.changes.take(actor.name()) {
         Ok(place) => place,
-        // There are many of them, so each of them would be too many.
-        Err(problem) => return problem.into_response(),
+        Err(problem) => {
+            let response = problem.into_response();
+            // There are many of them, so each of them would be too many.
+            count_refused(&api, &call.asked(response.status(), None), false);
+            return response;
+        }
     };
     let (answers, answer) = oneshot::channel();
     let service = Arc::clone(&api.service);
@@ -77,11 +82,38 @@ async fn answer_and_note(api: &Api, call: Call, request: Request, next: Next) ->
     let detail = response.extensions().get::<Detail>().map(|detail| detail.0.clone());
     if let Some(call) = &under_way.0 {
         let asked = call.asked(response.status(), detail);
-        // It was answered, and has happened.
-        write(api, &asked).await;
+        if !is_refused(asked.status) || count_refused(api, &asked, true) {
+            // It was answered, and has happened.
+            write(api, &asked).await;
+        }
     }
     under_way.is_noted();
     response
+}
+
+/// Counts a refused call; whether it is to be written down by itself. Those that are not are written down together once their time has come.
+fn count_refused(api: &Api, asked: &Asked, may_be_alone: bool) -> bool {
+    match api.refusals.came(asked, may_be_alone) {
+        Refused::OneByOne => return true,
+        Refused::Counted => {}
+        Refused::FirstCounted(time) => {
+            let (api, actor, ending) = (api.clone(), asked.actor.clone(), api.service.unbroken().ending());
+            let service = Arc::clone(&api.service);
+            // Where the service has ended, it has refused nothing that matters any more.
+            service.unbroken().begin(async move {
+                let _ = tokio::time::timeout(time, ending).await;
+                if let Some((calls, asked)) = api.refusals.left_out(&actor) {
+                    tracing::warn!(
+                        actor,
+                        calls,
+                        "refused calls of a token are written down as one entry of the audit"
+                    );
+                    write(&api, &asked).await;
+                }
+            });
+        }
+    }
+    false
 }
 
 async fn write(api: &Api, asked: &Asked) {
@@ -168,7 +200,7 @@ pub(crate) struct AuditView {
     /// The status of the answer.
     status: u16,
     /// What it was about, where the path does not say it and it was done: the pipe or the token that was made, and what goes with a pipe that
-    /// is removed.
+    /// is removed. Where the entry stands for several refused calls: how many they are, of which it is the last.
     detail: Option<String>,
 }
 
@@ -207,7 +239,8 @@ pub(crate) struct AuditQuery {
     limit: Option<i64>,
 }
 
-/// Lists who asked for which change, and how it was answered. The last 100,000 are kept.
+/// Lists who asked for which change, and how it was answered. The last 100,000 are kept. Of a token's refused calls 10 a minute have an entry each, and the
+/// others one together.
 #[utoipa::path(
     get, path = "/api/v1/audit", tag = "tokens", operation_id = "list_audit", params(AuditQuery),
     responses((status = 200, body = AuditPage), super::docs::Failures)

@@ -16,6 +16,7 @@ mod now_and_then;
 mod numbered;
 mod pipes;
 mod problem;
+mod refusals;
 mod replayed;
 mod samples;
 mod strangers;
@@ -43,6 +44,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use now_and_then::NowAndThen;
+use refusals::Refusals;
 use strangers::Strangers;
 
 pub use problem::{KeyProblem, Problem, ProblemCode};
@@ -75,6 +77,7 @@ pub(crate) struct Api {
     streams: Slots,
     /// Places for calls that may change something.
     changes: Slots,
+    refusals: Arc<Refusals>,
     /// Entries of the audit that could not be written.
     unwritten: Arc<NowAndThen>,
     works: Works,
@@ -89,6 +92,7 @@ impl Api {
             works: Works::default(),
             streams: Slots::new(STREAMS),
             changes: Slots::new(CHANGES),
+            refusals: Arc::default(),
             unwritten: Arc::default(),
         }
     }

@@ -97,3 +97,22 @@ async fn the_end_waits_for_what_is_under_way() {
     assert_eq!(store.pipes("", 10).await.unwrap().len(), 1);
     store.close().await;
 }
+
+#[tokio::test]
+async fn whoever_is_refused_time_and_again_has_one_entry_for_most_of_it() {
+    let scene = Scene::new().await;
+    let token = scene.token("eve", Role::Viewer).await;
+    for _ in 0..50 {
+        assert_eq!(scene.call_as(&token, "POST /api/v1/pipes", &[], &new_pipe()).await.0, 403);
+    }
+    assert_eq!(scene.call("POST /api/v1/pipes", &new_pipe()).await.0, 201);
+    assert_eq!(audited(&scene, 11).await.len(), 11, "ten of hers, and one of the admin");
+    // The end does not wait for the minute.
+    let store = tokio::time::timeout(SOON, scene.ended()).await.unwrap();
+    let entries = store.audit(0, 1_000).await.unwrap();
+    assert_eq!(entries.len(), 12, "{entries:?}");
+    let last = &entries[11].asked;
+    assert_eq!((last.actor.as_str(), last.status), ("eve", 403));
+    assert!(last.detail.as_ref().unwrap().contains("40 refused calls"), "{last:?}");
+    store.close().await;
+}
