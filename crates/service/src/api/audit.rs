@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::{Actor, Admin, Found, Role};
+use super::count::Count;
 use super::extract::Params;
 use super::numbered::{Begin, Order, begin};
 use super::problem::{Problem, ProblemCode};
@@ -77,6 +78,7 @@ pub(super) async fn note(State(api): State<Api>, request: Request, next: Next) -
 }
 
 async fn answer_and_note(api: &Api, call: Call, request: Request, next: Next) -> Response {
+    let count = request.extensions().get::<Count>().cloned();
     let under_way = UnderWay(Some(call));
     let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| panicked());
     let detail = response.extensions().get::<Detail>().map(|detail| detail.0.clone());
@@ -88,6 +90,9 @@ async fn answer_and_note(api: &Api, call: Call, request: Request, next: Next) ->
         }
     }
     under_way.is_noted();
+    if let Some(count) = count {
+        count.answered(response.status());
+    }
     response
 }
 

@@ -5,14 +5,15 @@ use std::convert::Infallible;
 use axum::body::Body;
 use axum::extract::Request;
 use futures_util::{FutureExt as _, stream};
+use housepipe_runtime::metrics::{Exposition, Format};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::{SOON, audited, new_pipe};
-use crate::Role;
 use crate::api::CHANGES;
 use crate::testing::Scene;
+use crate::{Role, Watched as _};
 
 /// A request whose body comes once it may, a word that it is waited for, and the word that it may.
 fn with_late_body(
@@ -43,13 +44,27 @@ async fn hang_up(scene: &Scene, token: &str, call: &str, body: &Value) -> onesho
 }
 
 #[tokio::test]
-async fn a_caller_that_hangs_up_is_in_the_audit() {
+async fn a_caller_that_hangs_up_is_in_the_audit_and_counted() {
     let scene = Scene::new().await;
     let may = hang_up(&scene, "", "POST /api/v1/pipes", &new_pipe()).await;
     may.send(()).unwrap();
     let entries = audited(&scene, 1).await;
     assert_eq!((&entries[0]["path"], &entries[0]["status"]), (&json!("/api/v1/pipes"), &json!(201)));
     assert_eq!(scene.call("GET /api/v1/pipes", &Value::Null).await.1["pipes"][0]["name"], "clicks");
+    // It is counted behind its entry.
+    let counted = async {
+        loop {
+            let mut exposition = Exposition::new(Format::Text);
+            scene.service.write(&mut exposition).await;
+            let line =
+                "housepipe_api_requests_total{route=\"/api/v1/pipes\",method=\"POST\",status=\"2xx\"} 1\n";
+            if exposition.finish().contains(line) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, counted).await.unwrap();
 }
 
 #[tokio::test]
