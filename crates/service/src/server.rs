@@ -64,8 +64,8 @@ const STREAMS_MAX: u32 = 64;
 const HANDSHAKE_S_MAX: u64 = 10;
 /// How often a connection of HTTP/2 is asked whether somebody is there, and for how long an answer is waited for, in seconds.
 const ALIVE_S: u64 = 30;
-/// Bytes that the system holds of what is sent over one connection (256 KiB; Linux takes twice as many). Where it holds as many as it likes, which is megabytes,
-/// it takes more only once a third of them is gone, and whoever takes a large answer slowly seems to take nothing meanwhile.
+/// Bytes that the system holds of what is sent over one connection (256 KiB; Linux takes twice as many). Where it holds as many as it likes, which
+/// is megabytes, it takes more only once a third of them is gone, and whoever takes a large answer slowly seems to take nothing meanwhile.
 const SEND_BUFFER_BYTES: usize = 256 << 10;
 /// Pause where the system gives no further connection, such as without file descriptors, in milliseconds.
 const ACCEPT_AGAIN_MS: u64 = 500;

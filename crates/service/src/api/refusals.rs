@@ -1,5 +1,5 @@
-//! Refused calls of one token: the first ones of a minute are written down one by one, and the others as one entry with their number. Whoever may do nothing
-//! would otherwise push what was done out of the audit.
+//! Refused calls of one token: the first ones of a minute are written down one by one, and the others as one entry with their number. Whoever
+//! may do nothing would otherwise push what was done out of the audit.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

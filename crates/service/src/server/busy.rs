@@ -1,9 +1,9 @@
 //! Whether a connection is used: calls that are under way, where it is the service's turn.
 //!
 //! The timeouts of HTTP begin with the first byte of a request, and a connection that sends none would be kept for ever. So would one that takes
-//! nothing of an answer: HTTP/2 asks for the body once the peer has room for it, and a peer may say that it never has. So a call is the service's until
-//! it hands something over, and then the peer's until all of that has gone into the connection and more is asked for. Each answer has a time of its own, since
-//! a peer that takes one of them may leave the others.
+//! nothing of an answer: HTTP/2 sends the body once the peer has room for it, and a peer may say that it never has. So a call is the service's
+//! until it hands something over, and then the peer's until all of that has gone into the connection and more is asked for. Each answer has a time
+//! of its own, since a peer that takes one of them may leave the others.
 
 use std::collections::HashMap;
 use std::pin::Pin;
