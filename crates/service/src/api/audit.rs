@@ -21,13 +21,15 @@ use super::numbered::{Begin, Order, begin};
 use super::problem::{Problem, ProblemCode};
 use super::refusals::{Refused, is_refused};
 use super::view::moment_of_ms;
-use super::{Api, masked, panicked};
+use super::{Api, late, masked, panicked};
 use crate::server::Peer;
 use crate::service::explain;
 use crate::store::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry};
 
 /// Entries of one page unless the query says otherwise.
 const PAGE: i64 = 100;
+/// Time for a call that may change something, in seconds, also where its caller does not wait for so long: a body may never come.
+const CHANGE_S_MAX: u64 = if cfg!(test) { 5 } else { 60 };
 /// Time to write an entry, in seconds: the caller waits for it.
 const NOTE_S_MAX: u64 = 10;
 /// Letters of a path that are kept, at most.
@@ -40,8 +42,8 @@ pub(super) struct Detail(pub(super) String);
 /// Writes down what a known caller asks for, once it is answered. Looking is not written down, and neither is who is not known: the log
 /// tells of those, and whoever likes could fill the store with them.
 ///
-/// What may change something has a place of a bounded number. From then on it is answered and written down also where its caller has hung up meanwhile, or
-/// it has panicked; the end of the process waits for it, and cuts off what takes longer than that, which the log tells.
+/// What may change something has a place of a bounded number. From then on it is answered and written down also where its caller has hung up
+/// meanwhile, it has panicked, or took too long; the end of the process waits for it, and cuts off what takes longer than that, which the log tells.
 pub(super) async fn note(State(api): State<Api>, request: Request, next: Next) -> Response {
     if [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
         return next.run(request).await;
@@ -80,7 +82,12 @@ pub(super) async fn note(State(api): State<Api>, request: Request, next: Next) -
 async fn answer_and_note(api: &Api, call: Call, request: Request, next: Next) -> Response {
     let count = request.extensions().get::<Count>().cloned();
     let under_way = UnderWay(Some(call));
-    let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| panicked());
+    let limit = Duration::from_secs(CHANGE_S_MAX);
+    let response = match tokio::time::timeout(limit, AssertUnwindSafe(next.run(request)).catch_unwind()).await
+    {
+        Ok(response) => response.unwrap_or_else(|_| panicked()),
+        Err(_) => late(CHANGE_S_MAX),
+    };
     let detail = response.extensions().get::<Detail>().map(|detail| detail.0.clone());
     if let Some(call) = &under_way.0 {
         let asked = call.asked(response.status(), detail);
@@ -89,7 +96,7 @@ async fn answer_and_note(api: &Api, call: Call, request: Request, next: Next) ->
             write(api, &asked).await;
         }
     }
-    under_way.is_noted();
+    under_way.noted();
     if let Some(count) = count {
         count.answered(response.status());
     }
@@ -169,7 +176,7 @@ impl Call {
 struct UnderWay(Option<Call>);
 
 impl UnderWay {
-    fn is_noted(mut self) {
+    fn noted(mut self) {
         self.0 = None;
     }
 }
@@ -244,8 +251,8 @@ pub(crate) struct AuditQuery {
     limit: Option<i64>,
 }
 
-/// Lists who asked for which change, and how it was answered. The last 100,000 are kept. Of a token's refused calls 10 a minute have an entry each, and the
-/// others one together.
+/// Lists who asked for which change, and how it was answered. The last 100,000 are kept. Of a token's refused calls 10 a minute have an entry
+/// each, and the others one together.
 #[utoipa::path(
     get, path = "/api/v1/audit", tag = "tokens", operation_id = "list_audit", params(AuditQuery),
     responses((status = 200, body = AuditPage), super::docs::Failures)

@@ -61,7 +61,8 @@ const CALL_S_MAX: u64 = 30;
 /// Streams of events at once, for all and for one token.
 const STREAMS: Places = Places { what: "streams of events", of_all: 256, of_actor: 32 };
 
-/// Calls that may change something at once, for all and for one token: each goes on where its caller has hung up, with a body of [`BODY_BYTES_MAX`] at most.
+/// Calls that may change something at once, for all and for one token: each goes on where its caller has hung up, with a body of
+/// [`BODY_BYTES_MAX`] at most.
 const CHANGES: Places = Places { what: "calls that may change something", of_all: 128, of_actor: 32 };
 
 /// Names of this machine under which the service may always be called.
@@ -186,6 +187,12 @@ fn panicked() -> Response {
     Problem::new(ProblemCode::Internal, "the service's log says more").into_response()
 }
 
+/// What is answered where there was no answer within so many seconds.
+fn late(limit_s: u64) -> Response {
+    let detail = format!("no answer within {limit_s} s; what was asked for may come about all the same");
+    Problem::new(ProblemCode::TimedOut, detail).into_response()
+}
+
 /// Refuses a body that says it is too large before it is waited for.
 async fn small_enough(request: axum::extract::Request, next: middleware::Next) -> Response {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
@@ -202,10 +209,6 @@ async fn small_enough(request: axum::extract::Request, next: middleware::Next) -
 async fn in_time(request: axum::extract::Request, next: middleware::Next) -> Response {
     match tokio::time::timeout(Duration::from_secs(CALL_S_MAX), next.run(request)).await {
         Ok(response) => response,
-        Err(_) => {
-            let detail =
-                format!("no answer within {CALL_S_MAX} s; what was asked for may come about all the same");
-            Problem::new(ProblemCode::TimedOut, detail).into_response()
-        }
+        Err(_) => late(CALL_S_MAX),
     }
 }

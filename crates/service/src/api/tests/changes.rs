@@ -98,6 +98,13 @@ async fn a_token_has_so_many_changes_at_once_and_leaves_places_to_others() {
 }
 
 #[tokio::test]
+async fn a_body_that_never_comes_keeps_no_place() {
+    let scene = Scene::new().await;
+    let _never = hang_up(&scene, "", "POST /api/v1/pipes", &new_pipe()).await;
+    assert_eq!(audited(&scene, 1).await[0]["status"], 504);
+}
+
+#[tokio::test]
 async fn the_end_waits_for_what_is_under_way() {
     let scene = Scene::new().await;
     let may = hang_up(&scene, "", "POST /api/v1/pipes", &new_pipe()).await;
