@@ -19,6 +19,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -36,8 +37,8 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
     /// Connections of one address at once; further ones are ended at once.
     pub(crate) connections_of_peer: usize,
-    /// Time that a connection may be without a call under way, the head of the next one included, or without taking anything of an answer, in
-    /// milliseconds.
+    /// Time that a connection may be without a call under way, the head of the next one included, or without taking anything of one of its answers,
+    /// in milliseconds.
     pub(crate) idle_ms: u64,
     /// Bytes of a request's head.
     pub(crate) head_bytes: usize,
@@ -63,6 +64,9 @@ const STREAMS_MAX: u32 = 64;
 const HANDSHAKE_S_MAX: u64 = 10;
 /// How often a connection of HTTP/2 is asked whether somebody is there, and for how long an answer is waited for, in seconds.
 const ALIVE_S: u64 = 30;
+/// Bytes that the system holds of what is sent over one connection (256 KiB; Linux takes twice as many). Where it holds as many as it likes, which
+/// is megabytes, it takes more only once a third of them is gone, and whoever takes a large answer slowly seems to take nothing meanwhile.
+const SEND_BUFFER_BYTES: usize = 256 << 10;
 /// Pause where the system gives no further connection, such as without file descriptors, in milliseconds.
 const ACCEPT_AGAIN_MS: u64 = 500;
 
@@ -74,7 +78,7 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 /// where somebody listens to a stream of events.
 ///
 /// At most 1,024 connections are taken at once, of one address half of them. One without a call under way for 30 s is ended, and so is one that takes
-/// nothing of an answer for as long. The head of a request has 64 KiB at most.
+/// nothing of an answer for as long, whatever else it does. The head of a request has 64 KiB at most.
 pub async fn serve(listener: TcpListener, router: Router, tls: Option<Tls>, ended: impl Future<Output = ()>) {
     serve_within(API, listener, router, tls, ended).await;
 }
@@ -140,6 +144,9 @@ async fn connection(
 ) {
     // Answers are small, and nobody waits for the next one to fill a packet.
     let _ = stream.set_nodelay(true);
+    if let Err(error) = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES) {
+        tracing::debug!(%peer, %error, "the buffer of a connection stays as the system has it");
+    }
     let Some(tls) = tls else { return calls(limits, stream, peer, router, ends).await };
     match tokio::time::timeout(Duration::from_secs(HANDSHAKE_S_MAX), tls.accept(stream)).await {
         Ok(Ok(stream)) => calls(limits, stream, peer, router, ends).await,

@@ -11,6 +11,7 @@ mod own_user;
 mod tell;
 #[cfg(test)]
 mod tests;
+mod unbroken;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::watch::Calls;
 use crate::within::WithoutSecrets;
 pub use draft::Drafted;
 use follow::Inner;
+pub(crate) use unbroken::Unbroken;
 
 /// What messages call a pipe file that came without a name.
 const SENT: &str = "the pipe file";
@@ -54,6 +56,8 @@ pub struct Service {
     tells: JoinHandle<()>,
     /// Calls of the API, for metrics.
     calls: Calls,
+    /// Calls of the API that go on to their end.
+    unbroken: Unbroken,
 }
 
 /// A pipe as it is stored, and how it stands in this process.
@@ -107,12 +111,17 @@ impl Service {
         }
         let follows = tokio::spawn(follow::keep_following(Arc::clone(&inner)));
         let tells = tokio::spawn(tell::keep_telling(Arc::clone(&inner), events));
-        Ok(Service { inner, follows, tells, calls: Calls::default() })
+        Ok(Service { inner, follows, tells, calls: Calls::default(), unbroken: Unbroken::new() })
     }
 
     /// The store.
     pub fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    /// Calls that go on to their end.
+    pub(crate) fn unbroken(&self) -> &Unbroken {
+        &self.unbroken
     }
 
     /// Defines a pipe, which runs at once where `runs` says so. Called again with the same `key` it gives the same pipe.
@@ -254,11 +263,13 @@ impl Service {
         self.inner.follows()
     }
 
-    /// Has all pipes store what they have read, and ends. What is wanted stays as it is stored.
+    /// Has all pipes store what they have read, and ends, once calls of the API that may have changed something are written down. What is wanted stays as it
+    /// is stored.
     pub async fn end(&self) {
         // That the pipes rest now is nobody's wish, and is not told as one.
         self.leave_off();
         self.inner.supervisor.end().await;
+        self.unbroken.end().await;
         if let Err(error) = self.inner.store.tell_gone(&self.inner.replica).await {
             tracing::warn!(%error, "the store was not told of the end");
         }

@@ -29,11 +29,26 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) async fn new() -> Scene {
         let folder = tempfile::tempdir().unwrap();
-        let seal = Seal::new(&"a key that is long enough for a test".into()).unwrap();
-        let store = Store::open(&StoreAddress::Sqlite(folder.path().join("state.db")), seal).await.unwrap();
+        let store = open(&folder).await;
         let token = store.new_token(ADMIN, Role::Admin).await.unwrap().expose_secret().to_owned();
         let service = Arc::new(Service::start(store, ServiceOptions::default()).await.unwrap());
         Scene { router: router(Arc::clone(&service), Vec::new()), service, token, _folder: folder }
+    }
+
+    /// The store as it is once the service has ended.
+    pub(crate) async fn ended(self) -> Store {
+        self.service.end().await;
+        let Scene { service, router, token: _, _folder: folder } = self;
+        // The file is another's only once nothing of the service is left.
+        drop(router);
+        while Arc::strong_count(&service) > 1 {
+            tokio::task::yield_now().await;
+        }
+        drop(service);
+        let store = open(&folder).await;
+        // What is open stays as it is, whatever becomes of its names.
+        drop(folder);
+        store
     }
 
     /// A token of another caller.
@@ -87,6 +102,11 @@ impl Scene {
     pub(crate) async fn call(&self, call: &str, body: &Value) -> (u16, Value) {
         self.call_as("", call, &[], body).await
     }
+}
+
+async fn open(folder: &TempDir) -> Store {
+    let seal = Seal::new(&"a key that is long enough for a test".into()).unwrap();
+    Store::open(&StoreAddress::Sqlite(folder.path().join("state.db")), seal).await.unwrap()
 }
 
 /// A pipe file whose destination has these keys beside its address and its table.

@@ -1,46 +1,39 @@
 //! The audit: each call of a known caller that may change something is written down, and admins read it.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 use utoipa::{IntoParams, ToSchema};
 
-use super::auth::{Admin, Role};
+use super::auth::{Actor, Admin, Found, Role};
+use super::count::Count;
 use super::extract::Params;
 use super::numbered::{Begin, Order, begin};
 use super::problem::{Problem, ProblemCode};
+use super::refusals::{Refused, is_refused};
 use super::view::moment_of_ms;
-use super::{Api, panicked};
+use super::{Api, late, masked, panicked};
 use crate::server::Peer;
 use crate::service::explain;
-use crate::store::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry, TokenOwner};
+use crate::store::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry};
 
 /// Entries of one page unless the query says otherwise.
 const PAGE: i64 = 100;
+/// Time for a call that may change something, in seconds, also where its caller does not wait for so long: a body may never come.
+const CHANGE_S_MAX: u64 = if cfg!(test) { 5 } else { 60 };
 /// Time to write an entry, in seconds: the caller waits for it.
 const NOTE_S_MAX: u64 = 10;
 /// Letters of a path that are kept, at most.
 const PATH_LENGTH_MAX: usize = 512;
-
-/// Who was found to be calling. Whoever looks at the token leaves it here.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Caller(Arc<OnceLock<TokenOwner>>);
-
-impl Caller {
-    /// Notes who it is, once.
-    pub(super) fn is(&self, owner: &TokenOwner) {
-        // A second look at the same request finds the same.
-        let _ = self.0.set(owner.clone());
-    }
-}
 
 /// What a call was about, where its path does not say it. Whoever has done it leaves it at the answer.
 #[derive(Debug, Clone)]
@@ -49,37 +42,154 @@ pub(super) struct Detail(pub(super) String);
 /// Writes down what a known caller asks for, once it is answered. Looking is not written down, and neither is who is not known: the log
 /// tells of those, and whoever likes could fill the store with them.
 ///
-/// What may change something goes on to its end, and is written down, also where the caller has hung up meanwhile, or it has panicked.
+/// What may change something has a place of a bounded number. From then on it is answered and written down also where its caller has hung up
+/// meanwhile, it has panicked, or took too long; the end of the process waits for it, and cuts off what takes longer than that, which the log tells.
 pub(super) async fn note(State(api): State<Api>, request: Request, next: Next) -> Response {
     if [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
         return next.run(request).await;
     }
+    let (mut parts, body) = request.into_parts();
+    let found = Actor::find(&parts, &api).await;
+    parts.extensions.insert(Found(found.clone()));
+    let request = Request::from_parts(parts, body);
+    // Nothing goes on for somebody who is not known.
+    let Ok(actor) = found else { return next.run(request).await };
+    let call = Call::of(&actor, &request);
+    let place = match api.changes.take(actor.name()) {
+        Ok(place) => place,
+        Err(problem) => {
+            let response = problem.into_response();
+            // There are many of them, so each of them would be too many.
+            count_refused(&api, &call.asked(response.status(), None), false);
+            return response;
+        }
+    };
+    let (answers, answer) = oneshot::channel();
+    let service = Arc::clone(&api.service);
     // A future that the connection holds ends with the connection.
-    tokio::spawn(answer_and_note(api, request, next)).await.unwrap_or_else(|_| panicked())
+    let goes_on = async move {
+        let response = answer_and_note(&api, call, request, next).await;
+        // Whoever is answered may call again at once.
+        drop(place);
+        let _ = answers.send(response);
+    };
+    if !service.unbroken().begin(goes_on) {
+        return Problem::new(ProblemCode::StoreUnavailable, "the service is ending").into_response();
+    }
+    answer.await.unwrap_or_else(|_| panicked())
 }
 
-async fn answer_and_note(api: Api, mut request: Request, next: Next) -> Response {
-    let caller = Caller::default();
-    request.extensions_mut().insert(caller.clone());
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string());
-    let method = request.method().as_str().to_owned();
-    let path: String = request.uri().path().chars().take(PATH_LENGTH_MAX).collect();
-    let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| panicked());
-    if let Some(TokenOwner { name, role }) = caller.0.get().cloned() {
-        let status = response.status().as_u16();
-        let detail = response.extensions().get::<Detail>().map(|detail| detail.0.clone());
-        let asked = Asked { actor: name, role, peer, method, path, status, detail };
-        // It was answered, and has happened.
-        let limit = Duration::from_secs(NOTE_S_MAX);
-        match tokio::time::timeout(limit, api.service.store().note(&asked)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::error!(?asked, error = explain(&error), "the audit cannot be written");
-            }
-            Err(_) => tracing::error!(?asked, "the audit was not written within {NOTE_S_MAX} s"),
+async fn answer_and_note(api: &Api, call: Call, request: Request, next: Next) -> Response {
+    let count = request.extensions().get::<Count>().cloned();
+    let under_way = UnderWay(Some(call));
+    let limit = Duration::from_secs(CHANGE_S_MAX);
+    let response = match tokio::time::timeout(limit, AssertUnwindSafe(next.run(request)).catch_unwind()).await
+    {
+        Ok(response) => response.unwrap_or_else(|_| panicked()),
+        Err(_) => late(CHANGE_S_MAX),
+    };
+    let detail = response.extensions().get::<Detail>().map(|detail| detail.0.clone());
+    if let Some(call) = &under_way.0 {
+        let asked = call.asked(response.status(), detail);
+        if !is_refused(asked.status) || count_refused(api, &asked, true) {
+            // It was answered, and has happened.
+            write(api, &asked).await;
         }
     }
+    under_way.noted();
+    if let Some(count) = count {
+        count.answered(response.status());
+    }
     response
+}
+
+/// Counts a refused call; whether it is to be written down by itself. Those that are not are written down together once their time has come.
+fn count_refused(api: &Api, asked: &Asked, may_be_alone: bool) -> bool {
+    match api.refusals.came(asked, may_be_alone) {
+        Refused::OneByOne => return true,
+        Refused::Counted => {}
+        Refused::FirstCounted(time) => {
+            let (api, actor, ending) = (api.clone(), asked.actor.clone(), api.service.unbroken().ending());
+            let service = Arc::clone(&api.service);
+            // Where the service has ended, it has refused nothing that matters any more.
+            service.unbroken().begin(async move {
+                let _ = tokio::time::timeout(time, ending).await;
+                if let Some((calls, asked)) = api.refusals.left_out(&actor) {
+                    tracing::warn!(
+                        actor,
+                        calls,
+                        "refused calls of a token are written down as one entry of the audit"
+                    );
+                    write(&api, &asked).await;
+                }
+            });
+        }
+    }
+    false
+}
+
+async fn write(api: &Api, asked: &Asked) {
+    let written =
+        tokio::time::timeout(Duration::from_secs(NOTE_S_MAX), api.service.store().note(asked)).await;
+    let why = match written {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => explain(&error),
+        Err(_) => format!("it took longer than {NOTE_S_MAX} s"),
+    };
+    // What was done is told each time: nothing else tells of it.
+    let is_done = asked.status < 400;
+    let calls = if is_done { Some(1) } else { api.unwritten.again() };
+    if let Some(calls) = calls {
+        tracing::error!(?asked, calls, why, "the audit cannot be written");
+    }
+}
+
+/// A call, before it is known how it is answered.
+#[derive(Debug)]
+struct Call {
+    actor: String,
+    role: Role,
+    peer: Option<String>,
+    method: String,
+    path: String,
+}
+
+impl Call {
+    fn of(actor: &Actor, request: &Request) -> Call {
+        Call {
+            actor: actor.name().to_owned(),
+            role: actor.role(),
+            peer: request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string()),
+            method: request.method().as_str().to_owned(),
+            path: masked::path(request.uri().path()).chars().take(PATH_LENGTH_MAX).collect(),
+        }
+    }
+
+    fn asked(&self, status: StatusCode, detail: Option<String>) -> Asked {
+        let Call { actor, role, peer, method, path } = self;
+        let (actor, method, path) = (actor.clone(), method.clone(), path.clone());
+        Asked { actor, role: *role, peer: peer.clone(), method, path, status: status.as_u16(), detail }
+    }
+}
+
+/// A call until it is written down. Where it comes to no end, the log tells.
+struct UnderWay(Option<Call>);
+
+impl UnderWay {
+    fn noted(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(call) = &self.0 {
+            tracing::error!(
+                ?call,
+                "a call was cut off before its end; what it asked for may have come about"
+            );
+        }
+    }
 }
 
 /// A call that was written down.
@@ -102,7 +212,7 @@ pub(crate) struct AuditView {
     /// The status of the answer.
     status: u16,
     /// What it was about, where the path does not say it and it was done: the pipe or the token that was made, and what goes with a pipe that
-    /// is removed.
+    /// is removed. Where the entry stands for several refused calls: how many they are, of which it is the last.
     detail: Option<String>,
 }
 
@@ -141,7 +251,8 @@ pub(crate) struct AuditQuery {
     limit: Option<i64>,
 }
 
-/// Lists who asked for which change, and how it was answered. The last 100,000 are kept.
+/// Lists who asked for which change, and how it was answered. The last 100,000 are kept. Of a token's refused calls 10 a minute have an entry
+/// each, and the others one together.
 #[utoipa::path(
     get, path = "/api/v1/audit", tag = "tokens", operation_id = "list_audit", params(AuditQuery),
     responses((status = 200, body = AuditPage), super::docs::Failures)

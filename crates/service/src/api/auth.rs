@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Api;
-use super::audit::Caller;
 use super::health;
 use super::problem::{Problem, ProblemCode};
 pub(crate) use crate::store::Role;
@@ -22,13 +21,30 @@ use crate::store::TokenOwner;
 const TOKEN_LOOK_MS: u64 = if cfg!(test) { 50 } else { 10_000 };
 
 /// Whoever sent the request, by its token.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Actor {
     owner: TokenOwner,
     token: SecretString,
 }
 
+/// What was found of whoever sent a request, where that was looked for before.
+#[derive(Debug, Clone)]
+pub(super) struct Found(pub(super) Result<Actor, Problem>);
+
 impl Actor {
+    /// Who has sent a request with this head.
+    pub(super) async fn find(parts: &Parts, api: &Api) -> Result<Actor, Problem> {
+        let unknown = |detail: &str| Problem::new(ProblemCode::Unauthenticated, detail);
+        let token = bearer(&parts.headers).ok_or_else(|| {
+            unknown("send `Authorization: Bearer` with a token; the first one was printed at the first start")
+        })?;
+        let Some(owner) = api.service.store().token_owner(token).await? else {
+            api.strangers.came(parts.extensions.get());
+            return Err(unknown("the token is not known"));
+        };
+        Ok(Actor { owner, token: token.into() })
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.owner.name
     }
@@ -70,18 +86,10 @@ impl FromRequestParts<Api> for Actor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Actor, Problem> {
-        let unknown = |detail: &str| Problem::new(ProblemCode::Unauthenticated, detail);
-        let token = bearer(&parts.headers).ok_or_else(|| {
-            unknown("send `Authorization: Bearer` with a token; the first one was printed at the first start")
-        })?;
-        let Some(owner) = api.service.store().token_owner(token).await? else {
-            api.strangers.came(parts.extensions.get());
-            return Err(unknown("the token is not known"));
-        };
-        if let Some(caller) = parts.extensions.get::<Caller>() {
-            caller.is(&owner);
+        match parts.extensions.get() {
+            Some(Found(found)) => found.clone(),
+            None => Actor::find(parts, api).await,
         }
-        Ok(Actor { owner, token: token.into() })
     }
 }
 

@@ -11,9 +11,12 @@ mod extract;
 mod fault;
 mod health;
 mod if_match;
+mod masked;
+mod now_and_then;
 mod numbered;
 mod pipes;
 mod problem;
+mod refusals;
 mod replayed;
 mod samples;
 mod strangers;
@@ -28,6 +31,7 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -39,6 +43,8 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use now_and_then::NowAndThen;
+use refusals::Refusals;
 use strangers::Strangers;
 
 pub use problem::{KeyProblem, Problem, ProblemCode};
@@ -55,6 +61,10 @@ const CALL_S_MAX: u64 = 30;
 /// Streams of events at once, for all and for one token.
 const STREAMS: Places = Places { what: "streams of events", of_all: 256, of_actor: 32 };
 
+/// Calls that may change something at once, for all and for one token: each goes on where its caller has hung up, with a body of
+/// [`BODY_BYTES_MAX`] at most.
+const CHANGES: Places = Places { what: "calls that may change something", of_all: 128, of_actor: 32 };
+
 /// Names of this machine under which the service may always be called.
 const HOSTS_HERE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -66,6 +76,11 @@ pub(crate) struct Api {
     strangers: Arc<Strangers>,
     /// Places for those who listen to events.
     streams: Slots,
+    /// Places for calls that may change something.
+    changes: Slots,
+    refusals: Arc<Refusals>,
+    /// Entries of the audit that could not be written.
+    unwritten: Arc<NowAndThen>,
     works: Works,
 }
 
@@ -77,6 +92,9 @@ impl Api {
             strangers: Arc::default(),
             works: Works::default(),
             streams: Slots::new(STREAMS),
+            changes: Slots::new(CHANGES),
+            refusals: Arc::default(),
+            unwritten: Arc::default(),
         }
     }
 
@@ -99,10 +117,9 @@ pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
     let (calls, _) = described().split_for_parts();
     let streams = Router::new().route("/api/v1/events/stream", get(events::stream));
     // Texts and numbers: that cannot fail.
-    let description = Arc::<str>::from(serde_json::to_string(&openapi()).unwrap_or_default());
-    let describe = move || async move {
-        ([(header::CONTENT_TYPE, "application/json")], description.to_string()).into_response()
-    };
+    let description = Bytes::from(serde_json::to_string(&openapi()).unwrap_or_default());
+    // Whoever likes may ask, and need not take the answer: all of them have the same bytes.
+    let describe = move || async move { ([(header::CONTENT_TYPE, "application/json")], description) };
     calls
         .route("/api/v1/openapi.json", get(describe))
         .merge(streams)
@@ -172,6 +189,12 @@ fn panicked() -> Response {
     Problem::new(ProblemCode::Internal, "the service's log says more").into_response()
 }
 
+/// What is answered where there was no answer within so many seconds.
+fn late(limit_s: u64) -> Response {
+    let detail = format!("no answer within {limit_s} s; what was asked for may come about all the same");
+    Problem::new(ProblemCode::TimedOut, detail).into_response()
+}
+
 /// Refuses a body that says it is too large before it is waited for.
 async fn small_enough(request: axum::extract::Request, next: middleware::Next) -> Response {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
@@ -188,10 +211,6 @@ async fn small_enough(request: axum::extract::Request, next: middleware::Next) -
 async fn in_time(request: axum::extract::Request, next: middleware::Next) -> Response {
     match tokio::time::timeout(Duration::from_secs(CALL_S_MAX), next.run(request)).await {
         Ok(response) => response,
-        Err(_) => {
-            let detail =
-                format!("no answer within {CALL_S_MAX} s; what was asked for may come about all the same");
-            Problem::new(ProblemCode::TimedOut, detail).into_response()
-        }
+        Err(_) => late(CALL_S_MAX),
     }
 }

@@ -7,6 +7,8 @@ use housepipe_runtime::{PipeFileError, Problem as FileProblem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::masked;
+use super::now_and_then::NowAndThen;
 use crate::service::{ServiceError, explain};
 use crate::store::StoreError;
 
@@ -15,6 +17,9 @@ pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// When to come again where too much is under way, in seconds.
 const RETRY_AFTER_S: &str = "5";
+
+/// Calls that failed since the store does not answer.
+static STORE_SILENT: NowAndThen = NowAndThen::new();
 
 /// Problems of a pipe file that one answer has, at most.
 const ERRORS_MAX: usize = 100;
@@ -303,7 +308,9 @@ impl From<StoreError> for Problem {
             StoreError::Changed(_) => ProblemCode::PipeChanged,
             StoreError::Database(_) | StoreError::Late => {
                 // What the database says may name its host and user.
-                tracing::error!(error = explain(&error), "the store does not answer as it should");
+                if let Some(calls) = STORE_SILENT.again() {
+                    tracing::error!(calls, error = explain(&error), "the store does not answer as it should");
+                }
                 return Problem::new(
                     ProblemCode::StoreUnavailable,
                     "try again in a moment; the service's log says more",
@@ -314,7 +321,8 @@ impl From<StoreError> for Problem {
                 return Problem::new(ProblemCode::Internal, "the service's log says more");
             }
         };
-        Problem::new(code, error.to_string())
+        // What was asked for may be a token where a name belongs.
+        Problem::new(code, masked::sentence(&error.to_string()))
     }
 }
 

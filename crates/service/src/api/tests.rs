@@ -1,11 +1,12 @@
 //! Calls of the API within one process, of which none reaches the ends of a pipe.
 
+mod changes;
+
 use std::time::Duration;
 
 use axum::body::to_bytes;
 use axum::routing::post;
 use axum::{Router, middleware};
-use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use tower_service::Service as _;
 
@@ -34,17 +35,6 @@ async fn audited(scene: &Scene, count: usize) -> Vec<Value> {
         }
     };
     tokio::time::timeout(SOON, entries).await.unwrap()
-}
-
-#[tokio::test]
-async fn a_caller_that_hangs_up_is_in_the_audit() {
-    let scene = Scene::new().await;
-    let request = scene.request("", "POST /api/v1/pipes", &[], &new_pipe());
-    // It waits for the store, and is dropped there, as a connection that is reset drops it.
-    assert!(scene.answer(request).now_or_never().is_none());
-    let entries = audited(&scene, 1).await;
-    assert_eq!((&entries[0]["path"], &entries[0]["status"]), (&json!("/api/v1/pipes"), &json!(201)));
-    assert_eq!(scene.call("GET /api/v1/pipes", &Value::Null).await.1["pipes"][0]["name"], "clicks");
 }
 
 #[tokio::test]
@@ -183,4 +173,36 @@ async fn the_newest_come_first_where_that_is_asked_for() {
         assert_eq!(numbers(&format!("events?{wrong}"), "events").await.0, 400, "{wrong}");
         assert_eq!(numbers(&format!("audit?{wrong}"), "entries").await.0, 400, "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn the_description_is_the_same_bytes_for_all_who_ask() {
+    let scene = Scene::new().await;
+    let ask = async || {
+        let request = scene.request("", "GET /api/v1/openapi.json", &[], &Value::Null);
+        let answer = scene.answer(request).await;
+        assert_eq!(answer.headers()["content-type"], "application/json");
+        to_bytes(answer.into_body(), usize::MAX).await.unwrap()
+    };
+    let (first, second) = (ask().await, ask().await);
+    assert!(first.starts_with(b"{") && first == second);
+    assert_eq!(first.as_ptr(), second.as_ptr(), "it is copied for each who asks");
+}
+
+#[tokio::test]
+async fn a_token_in_a_path_is_written_down_and_shown_as_its_beginning() {
+    let scene = Scene::new().await;
+    let token = scene.token("eve", Role::Viewer).await;
+    let encoded = token.replacen('h', "%68", 1);
+    for call in ["DELETE /api/v1/tokens/", "POST /api/v1/pipes/"] {
+        let behind = if call.starts_with("POST") { "/pause" } else { "" };
+        for name in [&token, &encoded] {
+            let (status, problem) = scene.call(&format!("{call}{name}{behind}"), &Value::Null).await;
+            assert_eq!(status, 404, "{problem}");
+            assert!(problem["detail"].as_str().unwrap().contains("`hpt_…`"), "{problem}");
+        }
+    }
+    let entries = json!(audited(&scene, 4).await).to_string();
+    assert!(entries.contains("/api/v1/tokens/hpt_…") && entries.contains("/api/v1/pipes/hpt_…/pause"));
+    assert!(!entries.contains(&token[4..]), "{entries}");
 }

@@ -1,9 +1,11 @@
 //! Whether a connection is used: calls that are under way, where it is the service's turn.
 //!
 //! The timeouts of HTTP begin with the first byte of a request, and a connection that sends none would be kept for ever. So would one that takes
-//! nothing of an answer: HTTP/2 asks for the body once the peer has room for it, and a peer may say that it never has. So a call is the service's until
-//! it hands something over, and then the peer's until something is asked for again.
+//! nothing of an answer: HTTP/2 sends the body once the peer has room for it, and a peer may say that it never has. So a call is the service's
+//! until it hands something over, and then the peer's until all of that has gone into the connection and more is asked for. Each answer has a time
+//! of its own, since a peer that takes one of them may leave the others.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -22,38 +24,64 @@ pub(super) struct Calls(Mutex<Since>);
 
 #[derive(Debug)]
 struct Since {
-    /// Calls in which it is the service's turn.
-    under_way: usize,
-    /// When the peer's turn began, or the last call ended; at first, when the connection began.
+    /// Those that are under way, by their number.
+    under_way: HashMap<u64, Turn>,
+    /// The number of the next one.
+    next: u64,
+    /// When the last of them ended; at first, when the connection began.
     quiet: Instant,
+}
+
+/// Whose turn it is in one call.
+#[derive(Debug)]
+struct Turn {
+    /// The call is being answered, or was asked for more of its answer and has none yet.
+    is_asked: bool,
+    /// Pieces that were handed over, and have not gone into the connection.
+    pieces: usize,
+    /// Nothing more is handed over.
+    has_ended: bool,
+    /// When the peer's turn began, or it took a piece last.
+    taken: Instant,
+}
+
+impl Turn {
+    fn is_peers(&self) -> bool {
+        self.pieces > 0 || !self.is_asked
+    }
 }
 
 /// A call for as long as this lives.
 #[derive(Debug)]
 pub(super) struct Busy {
     calls: Arc<Calls>,
-    /// Whether it is the service's turn.
-    is_ours: bool,
+    number: u64,
 }
 
 impl Calls {
     pub(super) fn new() -> Arc<Calls> {
-        Arc::new(Calls(Mutex::new(Since { under_way: 0, quiet: Instant::now() })))
+        Arc::new(Calls(Mutex::new(Since { under_way: HashMap::new(), next: 0, quiet: Instant::now() })))
     }
 
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
-        self.lock().under_way += 1;
-        Busy { calls: Arc::clone(self), is_ours: true }
+        let mut since = self.lock();
+        let number = since.next;
+        since.next += 1;
+        let turn = Turn { is_asked: true, pieces: 0, has_ended: false, taken: Instant::now() };
+        since.under_way.insert(number, turn);
+        Busy { calls: Arc::clone(self), number }
     }
 
-    /// Returns once no call has been under way for so long.
+    /// Returns once no call has been under way for so long, or nothing was taken of an answer.
     pub(super) async fn idle_for(&self, time: Duration) {
         loop {
-            let left = {
+            let idle = {
                 let since = self.lock();
-                let quiet = if since.under_way == 0 { since.quiet.elapsed() } else { Duration::ZERO };
-                time.saturating_sub(quiet)
+                let waits = since.under_way.values().filter(|turn| turn.is_peers()).map(|turn| turn.taken);
+                let nobody = since.under_way.is_empty().then_some(since.quiet);
+                waits.chain(nobody).min().map_or(Duration::ZERO, |first| first.elapsed())
             };
+            let left = time.saturating_sub(idle);
             if left.is_zero() {
                 return;
             }
@@ -61,38 +89,73 @@ impl Calls {
         }
     }
 
+    /// Changes whose turn it is in a call, which ends where nothing is left of it.
+    fn turn(&self, number: u64, change: impl FnOnce(&mut Turn)) {
+        let mut since = self.lock();
+        let Some(turn) = since.under_way.get_mut(&number) else { return };
+        let (was_peers, pieces) = (turn.is_peers(), turn.pieces);
+        change(turn);
+        if !was_peers || turn.pieces < pieces {
+            turn.taken = Instant::now();
+        }
+        if turn.has_ended && turn.pieces == 0 {
+            since.under_way.remove(&number);
+            since.quiet = Instant::now();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Since> {
-        // Each change is of numbers, and whole.
+        // Nothing that panics is done with the lock held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Busy {
     /// The same body, with which the call ends.
-    pub(super) fn until_sent(mut self, body: Body) -> Body {
-        self.turn_to_peer();
+    pub(super) fn until_sent(self, body: Body) -> Body {
+        self.turn(|turn| turn.is_asked = false);
         Body::new(Sent { body, rest: Bytes::new(), busy: self })
     }
 
-    fn turn_to_peer(&mut self) {
-        if std::mem::take(&mut self.is_ours) {
-            let mut since = self.calls.lock();
-            since.under_way -= 1;
-            since.quiet = Instant::now();
-        }
+    /// `data` as a piece that is the peer's until it is dropped, as HTTP does once the connection has taken it.
+    fn piece(&self, data: Bytes) -> Bytes {
+        self.turn(|turn| {
+            turn.is_asked = false;
+            turn.pieces += 1;
+        });
+        Bytes::from_owner(Piece { data, calls: Arc::clone(&self.calls), number: self.number })
     }
 
-    fn turn_to_us(&mut self) {
-        if !std::mem::replace(&mut self.is_ours, true) {
-            self.calls.lock().under_way += 1;
-        }
+    fn turn(&self, change: impl FnOnce(&mut Turn)) {
+        self.calls.turn(self.number, change);
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.turn_to_peer();
-        self.calls.lock().quiet = Instant::now();
+        self.turn(|turn| {
+            turn.is_asked = false;
+            turn.has_ended = true;
+        });
+    }
+}
+
+/// A part of an answer that was handed over.
+struct Piece {
+    data: Bytes,
+    calls: Arc<Calls>,
+    number: u64,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.calls.turn(self.number, |turn| turn.pieces -= 1);
     }
 }
 
@@ -112,26 +175,26 @@ impl hyper::body::Body for Sent {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.busy.turn_to_us();
+        self.busy.turn(|turn| turn.is_asked = true);
         if self.rest.is_empty() {
             match Pin::new(&mut self.body).poll_frame(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => self.rest = data,
                     Err(other) => {
-                        self.busy.turn_to_peer();
+                        self.busy.turn(|turn| turn.is_asked = false);
                         return Poll::Ready(Some(Ok(other)));
                     }
                 },
                 Poll::Ready(end) => {
-                    self.busy.turn_to_peer();
+                    self.busy.turn(|turn| turn.is_asked = false);
                     return Poll::Ready(end);
                 }
             }
         }
-        self.busy.turn_to_peer();
         let length = self.rest.len().min(PIECE_BYTES_MAX);
-        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
+        let piece = self.rest.split_to(length);
+        Poll::Ready(Some(Ok(Frame::data(self.busy.piece(piece)))))
     }
 
     fn is_end_stream(&self) -> bool {

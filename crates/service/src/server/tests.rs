@@ -16,7 +16,18 @@ const SOON_MS: u64 = 250;
 /// More than the buffers of both ends take at once (32 MiB).
 const LARGE_BYTES: usize = 32 << 20;
 
+/// More than the system and hyper hold of an answer (6 MiB).
+const MEDIUM_BYTES: usize = 6 << 20;
+
 const LIMITS: Limits = Limits { connections: 2, idle_ms: NEVER_MS, connection_ms: None, ..API };
+
+/// Something now and then, for ever.
+fn open() -> impl futures_util::Stream<Item = Result<&'static str, Infallible>> {
+    futures_util::stream::unfold((), |()| async {
+        tokio::time::sleep(Duration::from_millis(SOON_MS / 5)).await;
+        Some((Ok("x"), ()))
+    })
+}
 
 async fn listening(limits: Limits) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -32,6 +43,8 @@ async fn listening(limits: Limits) -> SocketAddr {
     let router = Router::new()
         .route("/", get(|| async { "ok\n" }))
         .route("/slow", get(slow))
+        .route("/open", get(|| async { Body::from_stream(open()) }))
+        .route("/medium", get(|| async { vec![b'x'; MEDIUM_BYTES] }))
         .route("/large", get(|| async { vec![b'x'; LARGE_BYTES] }));
     tokio::spawn(serve_within(limits, listener, router, None, pending()));
     address
@@ -99,6 +112,68 @@ async fn an_answer_that_nobody_takes_keeps_no_connection() {
     assert!(!heard.contains("ok\n"), "{heard:?}");
     let heard = answer(address, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     assert!(heard.ends_with("ok\n"), "{heard}");
+}
+
+/// `METHOD path` of HTTP/2 on `stream`, its headers and its end (RFC 7541).
+fn call(method: &str, path: &str, stream: u8) -> Vec<u8> {
+    let text =
+        |index: u8, text: &str| [&[index, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    frame(1, 5, stream, &[text(2, method), vec![0x86], text(4, path), text(1, "x")].concat())
+}
+
+/// The peer takes nothing of `/large`, or one byte of it, and goes on to call and to take other answers.
+#[tokio::test]
+async fn an_answer_that_nobody_takes_is_kept_by_no_other_call() {
+    for (room, other) in [(0, "HEAD /"), (1, "HEAD /"), (0, "GET /open"), (1, "GET /open")] {
+        let address = listening(Limits { idle_ms: 2 * SOON_MS, ..LIMITS }).await;
+        let mut greedy = TcpStream::connect(address).await.unwrap();
+        // Room for a body is given to each stream when it is opened.
+        let rooms = |room| frame(4, 0, 0, &[0, 4, 0, 0, 0, room]);
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        greedy.write_all(&[preface, rooms(room), call("GET", "/large", 1)].concat()).await.unwrap();
+        let (mut reads, mut writes) = greedy.into_split();
+        let ended = async {
+            let mut answers = Vec::new();
+            let _ = reads.read_to_end(&mut answers).await;
+        };
+        let goes_on = async {
+            let (method, path) = other.split_once(' ').unwrap();
+            for stream in (3..=255).step_by(2) {
+                if method == "HEAD" || stream == 3 {
+                    let _ = writes.write_all(&call(method, path, stream)).await;
+                }
+                if method == "GET" {
+                    // Room for 100 bytes more of it, and of the connection.
+                    let more = |stream| frame(8, 0, stream, &[0, 0, 0, 100]);
+                    let _ = writes.write_all(&[more(3), more(0)].concat()).await;
+                }
+                tokio::time::sleep(Duration::from_millis(SOON_MS / 2)).await;
+            }
+        };
+        tokio::select! {
+            () = ended => {}
+            () = goes_on => panic!("room for {room}, and {other}: the connection is kept for as long as the peer likes"),
+        }
+    }
+}
+
+/// As 30 kB/s are to 30 s, on a scale of 1 to 30: less than what the system holds of an answer where it may hold what it likes.
+#[tokio::test]
+async fn a_slow_taker_is_seen_to_take_an_answer() {
+    let address = listening(Limits { idle_ms: 4 * SOON_MS, ..LIMITS }).await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 << 10).unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    stream.write_all(b"GET /medium HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let (mut taken, mut piece) = (0, vec![0; 45 << 10]);
+    loop {
+        match stream.read(&mut piece).await.unwrap() {
+            0 => break,
+            length => taken += length,
+        }
+        tokio::time::sleep(Duration::from_millis(SOON_MS / 5)).await;
+    }
+    assert!(taken > MEDIUM_BYTES, "{taken} bytes with the head");
 }
 
 #[tokio::test]

@@ -1,0 +1,140 @@
+//! Calls that may change something: whose they are, how many there are at once, to which end they come, and what is written down of them.
+
+use std::convert::Infallible;
+
+use axum::body::Body;
+use axum::extract::Request;
+use futures_util::{FutureExt as _, stream};
+use housepipe_runtime::metrics::{Exposition, Format};
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::{SOON, audited, new_pipe};
+use crate::api::CHANGES;
+use crate::testing::Scene;
+use crate::{Role, Watched as _};
+
+/// A request whose body comes once it may, a word that it is waited for, and the word that it may.
+fn with_late_body(
+    scene: &Scene,
+    token: &str,
+    call: &str,
+    body: &Value,
+) -> (Request, oneshot::Receiver<()>, oneshot::Sender<()>) {
+    let (asks, asked) = oneshot::channel();
+    let (may, may_come) = oneshot::channel::<()>();
+    let text = body.to_string();
+    let late = stream::once(async move {
+        let _ = asks.send(());
+        let _ = may_come.await;
+        Ok::<_, Infallible>(text)
+    });
+    (scene.request(token, call, &[], &Value::Null).map(|_| Body::from_stream(late)), asked, may)
+}
+
+/// Begins a call whose caller hangs up while its body is waited for; the word that the body may come.
+async fn hang_up(scene: &Scene, token: &str, call: &str, body: &Value) -> oneshot::Sender<()> {
+    let (request, asked, may) = with_late_body(scene, token, call, body);
+    tokio::select! {
+        answer = scene.answer(request) => unreachable!("{answer:?}"),
+        asked = asked => asked.unwrap(),
+    }
+    may
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_is_in_the_audit_and_counted() {
+    let scene = Scene::new().await;
+    let may = hang_up(&scene, "", "POST /api/v1/pipes", &new_pipe()).await;
+    may.send(()).unwrap();
+    let entries = audited(&scene, 1).await;
+    assert_eq!((&entries[0]["path"], &entries[0]["status"]), (&json!("/api/v1/pipes"), &json!(201)));
+    assert_eq!(scene.call("GET /api/v1/pipes", &Value::Null).await.1["pipes"][0]["name"], "clicks");
+    // It is counted behind its entry.
+    let counted = async {
+        loop {
+            let mut exposition = Exposition::new(Format::Text);
+            scene.service.write(&mut exposition).await;
+            let line =
+                "housepipe_api_requests_total{route=\"/api/v1/pipes\",method=\"POST\",status=\"2xx\"} 1\n";
+            if exposition.finish().contains(line) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, counted).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_goes_on_for_a_caller_that_is_not_known() {
+    let scene = Scene::new().await;
+    let alive = || Handle::current().metrics().num_alive_tasks();
+    let before = alive();
+    for _ in 0..200 {
+        let request = scene.request("hpt_unknown", "POST /api/v1/pipes", &[], &new_pipe());
+        // It waits for the store, and is dropped there, as a stream that is reset drops it.
+        let _ = scene.answer(request).now_or_never();
+    }
+    assert!(alive() < before + 10, "{} tasks, and {before} before", alive());
+}
+
+#[tokio::test]
+async fn a_token_has_so_many_changes_at_once_and_leaves_places_to_others() {
+    let scene = Scene::new().await;
+    let token = scene.token("eve", Role::Operator).await;
+    let mut under_way = Vec::new();
+    for _ in 0..CHANGES.of_actor {
+        under_way.push(hang_up(&scene, &token, "POST /api/v1/pipes", &json!({})).await);
+    }
+    let again = async || scene.call_as(&token, "POST /api/v1/pipes", &[], &json!({})).await;
+    let (status, problem) = again().await;
+    assert_eq!((status, &problem["code"]), (429, &json!("too_much_work")), "{problem}");
+    assert_eq!(scene.call("POST /api/v1/pipes", &new_pipe()).await.0, 201);
+    drop(under_way);
+    let free = async { while again().await.0 == 429 {} };
+    tokio::time::timeout(SOON, free).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_body_that_never_comes_keeps_no_place() {
+    let scene = Scene::new().await;
+    let _never = hang_up(&scene, "", "POST /api/v1/pipes", &new_pipe()).await;
+    assert_eq!(audited(&scene, 1).await[0]["status"], 504);
+}
+
+#[tokio::test]
+async fn the_end_waits_for_what_is_under_way() {
+    let scene = Scene::new().await;
+    let may = hang_up(&scene, "", "POST /api/v1/pipes", &new_pipe()).await;
+    let service = scene.service.clone();
+    let ended = tokio::spawn(async move { service.end().await });
+    while scene.call("POST /api/v1/pipes", &Value::Null).await.0 != 503 {}
+    may.send(()).unwrap();
+    tokio::time::timeout(SOON, ended).await.unwrap().unwrap();
+    let store = scene.ended().await;
+    let entries = store.audit(0, 1_000).await.unwrap();
+    assert!(entries.iter().any(|entry| entry.asked.status == 201), "{entries:?}");
+    assert_eq!(store.pipes("", 10).await.unwrap().len(), 1);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn whoever_is_refused_time_and_again_has_one_entry_for_most_of_it() {
+    let scene = Scene::new().await;
+    let token = scene.token("eve", Role::Viewer).await;
+    for _ in 0..50 {
+        assert_eq!(scene.call_as(&token, "POST /api/v1/pipes", &[], &new_pipe()).await.0, 403);
+    }
+    assert_eq!(scene.call("POST /api/v1/pipes", &new_pipe()).await.0, 201);
+    assert_eq!(audited(&scene, 11).await.len(), 11, "ten of hers, and one of the admin");
+    // The end does not wait for the minute.
+    let store = tokio::time::timeout(SOON, scene.ended()).await.unwrap();
+    let entries = store.audit(0, 1_000).await.unwrap();
+    assert_eq!(entries.len(), 12, "{entries:?}");
+    let last = &entries[11].asked;
+    assert_eq!((last.actor.as_str(), last.status), ("eve", 403));
+    assert!(last.detail.as_ref().unwrap().contains("40 refused calls"), "{last:?}");
+    store.close().await;
+}
