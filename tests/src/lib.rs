@@ -32,7 +32,9 @@ pub use network::Network;
 pub use oracle::{Numbered, Verdict};
 pub use pipe::PipeText;
 pub use proxy::{Held, Proxy};
-pub use served::{Answer, SESSION_S, Served, document, expect_identity, expect_identity_in, scrape};
+pub use served::{
+    Answer, SESSION_S, Served, document, expect_identity, expect_identity_in, scrape, while_identity_holds,
+};
 pub(crate) use stack::create_topic_with;
 pub use stack::{
     create_topic, fill, own_cluster, own_postgres, own_registry, own_stack, own_stack_with, produce, query,

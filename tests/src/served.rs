@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -14,6 +15,9 @@ use crate::{Housepipe, PipeText, housepipe_serving, wait_until};
 
 /// Time for an answer, at most.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
+
+/// The pause between two scrapes.
+const SCRAPE_PAUSE: Duration = Duration::from_millis(5);
 
 /// The key that seals the secrets of services that share a state.
 const KEY: &str = "a key that is long enough for a test";
@@ -360,19 +364,53 @@ pub fn document(pipe: &PipeText) -> Value {
 /// # Panics
 /// Where they are not answered.
 pub fn scrape(url: &str) -> String {
+    try_scrape(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
+fn try_scrape(url: &str) -> std::io::Result<String> {
     let (_, rest) = url.split_once("://").unwrap_or_else(|| panic!("no metrics: `{url}`"));
     let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(ANSWER_MAX))?;
-        stream.write_all(
-            format!("GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().unwrap_or_else(|error| panic!("{url}: {error}"))
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    stream.write_all(
+        format!("GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// Does `work`, and scrapes the metrics at `urls` again and again meanwhile: a process that is away then is passed over. Fails the test unless the identity
+/// holds for every pipe of every scrape, and each of the urls has told of one.
+///
+/// # Panics
+/// With the line that breaks it; where the work panics.
+pub fn while_identity_holds<T>(urls: &[&str], work: impl FnOnce() -> T) -> T {
+    struct Ends<'a>(&'a AtomicBool);
+    impl Drop for Ends<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let has_ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // Also where the work panics: the threads would go on for ever.
+        let ends = Ends(&has_ended);
+        let watch = |url: &str| {
+            let mut pipes = 0;
+            while !has_ended.load(Ordering::Relaxed) {
+                pipes += try_scrape(url).map_or(0, |scraped| expect_identity_in(&scraped));
+                std::thread::sleep(SCRAPE_PAUSE);
+            }
+            assert!(pipes > 0, "{url} has told of no pipe");
+        };
+        for url in urls {
+            scope.spawn(move || watch(url));
+        }
+        let done = work();
+        drop(ends);
+        done
+    })
 }
 
 /// Fails the test unless the identity holds for every pipe of this scrape. Returns the number of pipes.

@@ -4,16 +4,14 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
 
 use housepipe_local_stack::{
     DATABASE, ROLE_LOADERS, Registry, RegistryOptions, Silent, Stack, USER_APP, USER_PLAIN, USER_REGISTRY,
     Wanted, prepare_wanted,
 };
 use housepipe_tests::{
-    Answer, Served, create_topic, expect_identity_in, produce, query_number, scrape, shared_stack, unique,
-    wait_until,
+    Answer, Served, create_topic, produce, query_number, shared_stack, unique, wait_until,
+    while_identity_holds,
 };
 use serde_json::{Value, json};
 
@@ -465,20 +463,7 @@ fn the_script_of_the_documentation_walks_through_everything() {
     let (stack, served) = (shared_stack(), Served::start());
     let topic = topic(stack, "walk");
     // The identity holds in every scrape for as long as it runs.
-    let has_ended = AtomicBool::new(false);
-    let scrapes = AtomicUsize::new(0);
-    let output = thread::scope(|scope| {
-        let (url, has_ended, scrapes) = (served.metrics_url(), &has_ended, &scrapes);
-        scope.spawn(move || {
-            while !has_ended.load(Ordering::Relaxed) {
-                scrapes.fetch_add(expect_identity_in(&scrape(url)), Ordering::Relaxed);
-            }
-        });
-        let output = walk(stack, &served, &topic);
-        has_ended.store(true, Ordering::Relaxed);
-        output
-    });
-    assert!(scrapes.into_inner() > 0, "the pipe was among the metrics");
+    let output = while_identity_holds(&[served.metrics_url()], || walk(stack, &served, &topic));
     let (told, errors) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{told}\n{errors}");
