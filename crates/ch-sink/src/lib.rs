@@ -82,7 +82,8 @@ pub use deduplication::{
 };
 pub use error::{ErrorDomain, NetworkFault, ServerError, SinkError};
 pub use error_log::{
-    Claim, ClaimConflict, ErrorFilter, ErrorGroup, KeptRecord, ListedError, RecordId, RecordPage, ReplayMark,
+    Claim, ClaimConflict, ErrorFilter, ErrorGroup, ErrorPlace, KeptRecord, ListedError, RecordId, RecordPage,
+    ReplayMark,
 };
 pub use error_row::{ErrorRow, RowKind};
 pub use error_table::{ErrorBlock, ErrorTable};

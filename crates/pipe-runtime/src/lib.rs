@@ -69,7 +69,7 @@ pub use errors::{
 #[doc(hidden)]
 pub use failpoint::failpoint;
 pub use fault::Fault;
-pub use housepipe_ch_sink::{ErrorGroup, ListedError, RowKind, RowsOf, TableSetting};
+pub use housepipe_ch_sink::{ErrorGroup, ErrorPlace, ListedError, RowKind, RowsOf, TableSetting};
 pub use housepipe_kafka_source::GroupEnd;
 pub use housepipe_transform::Semantics;
 pub use infer::{

@@ -47,6 +47,30 @@ pub struct ListedError {
     pub replayed: bool,
 }
 
+/// A place in the order in which rows are listed: behind some of those with this time, partition and offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorPlace {
+    /// When the row was written, in milliseconds since 1970.
+    pub time_ms: i64,
+    /// Its partition; -1 where there is none.
+    pub partition: i32,
+    /// Its offset; -1 where there is none.
+    pub offset: i64,
+    /// Rows with all of these that stand before the place.
+    pub skip: u32,
+}
+
+impl ErrorPlace {
+    /// The condition for rows that are not before it, but for those that are skipped.
+    fn sql(self) -> String {
+        let ErrorPlace { time_ms, partition, offset, .. } = self;
+        let time = format!("fromUnixTimestamp64Milli(toInt64({time_ms}))");
+        format!(
+            " AND (_time < {time} OR (_time = {time} AND (partition, offset) >= ({partition}, {offset})))"
+        )
+    }
+}
+
 /// Rows with the same code, column and shape of message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, clickhouse::Row)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -78,14 +102,17 @@ pub struct ErrorGroup {
     pub example_offset: i64,
 }
 
+/// The order of the list: the first three are what a place is known by.
+const ORDER: &str = "_time DESC, partition, offset, topic, code, column, batch_token";
+
 /// `time` as RFC 3339.
 fn rfc3339(time: &str) -> String {
     format!("concat(replaceOne(toString(toTimeZone({time}, 'UTC')), ' ', 'T'), 'Z')")
 }
 
 impl Sink {
-    /// The newest rows of the error table that `filter` lets through, newest first; `skip` of them are left out, and then there are at most
-    /// `limit`, each with at most `raw_bytes` of its value.
+    /// The rows of the error table that `filter` lets through, newest first, from the place `from` on; at most `limit`, each with at most `raw_bytes`
+    /// of its value. Rows that come or go before the place change nothing behind it.
     ///
     /// # Errors
     /// Any [`SinkError`] of a request; [`SinkError::Condition`] for a condition that is none.
@@ -93,7 +120,8 @@ impl Sink {
         &self,
         table: &str,
         filter: &ErrorFilter,
-        (skip, limit): (u32, u32),
+        from: Option<ErrorPlace>,
+        limit: u32,
         raw_bytes: u32,
     ) -> Result<Vec<ListedError>, SinkError> {
         let replayed = super::claims::replayed_sql(table, &filter.pipe);
@@ -107,8 +135,9 @@ impl Sink {
              kind = 'record' AND {replayed} \
              FROM (SELECT _time, kind, code, column, message, topic, partition, offset, timestamp, key, \
              substring(raw_message, 1, {raw_bytes}) AS raw, raw_length, headers, schema_id, batch_token \
-             FROM {table} WHERE {filter} ORDER BY _time DESC, topic, partition, offset LIMIT {limit} OFFSET {skip}) \
-             ORDER BY _time DESC, topic, partition, offset",
+             FROM {table} WHERE {filter}{from} ORDER BY {ORDER} LIMIT {limit} OFFSET {skip}) ORDER BY {ORDER}",
+            from = from.map_or_else(String::new, ErrorPlace::sql),
+            skip = from.map_or(0, |place| place.skip),
             time = rfc3339("_time"),
             filter = filter.sql(table)?,
             table = quote_identifier(table),

@@ -11,7 +11,7 @@ mod replayable;
 
 pub use claims::{Claim, ClaimConflict, ReplayMark};
 pub use filter::ErrorFilter;
-pub use list::{ErrorGroup, ListedError};
+pub use list::{ErrorGroup, ErrorPlace, ListedError};
 pub use replayable::{KeptRecord, RecordId, RecordPage};
 
 /// What makes a record the same record, as a tuple: where it stood and when it was written. A topic that was made anew

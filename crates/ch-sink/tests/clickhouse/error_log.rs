@@ -141,10 +141,10 @@ async fn marks_say_what_is_under_way_and_what_was_loaded() {
     let filter = ErrorFilter::of_pipe("p");
     assert_eq!(pages(&sink, &filter, 10, 1 << 20).await, [[3]], "what was dropped can be replayed");
     let listed =
-        sink.list_errors("e", &ErrorFilter { is_open: true, ..filter.clone() }, (0, 100), 10).await.unwrap();
+        sink.list_errors("e", &ErrorFilter { is_open: true, ..filter.clone() }, None, 100, 10).await.unwrap();
     let records = listed.iter().filter(|row| row.kind == "record");
     assert_eq!(records.map(|row| row.offset).collect::<Vec<_>>(), [3]);
-    let listed = sink.list_errors("e", &filter, (0, 100), 10).await.unwrap();
+    let listed = sink.list_errors("e", &filter, None, 100, 10).await.unwrap();
     assert_eq!(listed.iter().filter(|row| row.replayed).count(), 2);
     assert_eq!(listed.len(), 3 + 4 * 3, "each mark is a row for the batch and one for each record");
 }

@@ -1,6 +1,6 @@
 //! What stands in the error table.
 
-use housepipe_ch_sink::{ErrorFilter, ErrorGroup, ListedError, RowKind};
+use housepipe_ch_sink::{ErrorFilter, ErrorGroup, ErrorPlace, ListedError, RowKind};
 use serde::{Deserialize, Serialize};
 
 use super::error::ErrorsError;
@@ -24,8 +24,8 @@ pub struct ErrorQuery {
     pub condition: Option<String>,
     /// Also records that a replay has loaded.
     pub with_replayed: bool,
-    /// How many of the newest are left out of a list.
-    pub skip: u32,
+    /// Where a list begins, where that is not with the newest.
+    pub from: Option<ErrorPlace>,
 }
 
 impl ErrorQuery {
@@ -92,7 +92,7 @@ pub async fn list_errors(
     let (sink, table) = errors_of(file).await?;
     let filter = query.filter(file);
     check_condition(&sink, &table, &filter).await?;
-    let errors = sink.list_errors(table.name(), &filter, (query.skip, limit), raw_bytes).await?;
+    let errors = sink.list_errors(table.name(), &filter, query.from, limit, raw_bytes).await?;
     Ok(ErrorList { pipe: file.name.to_string(), error_table: table.name().to_owned(), errors })
 }
 

@@ -1,12 +1,13 @@
 //! The error table of a pipe: what could not be loaded, and loading it once it is mended.
 
+use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::response::Response;
 use housepipe_runtime::{
-    ErrorList, ErrorQuery, ErrorSummary, ListedError, ReplayOptions, ReplayReport, RowKind, list_errors,
-    parse_moment, replay_errors, summarize_errors,
+    ErrorList, ErrorPlace, ErrorQuery, ErrorSummary, ListedError, ReplayOptions, ReplayReport, RowKind,
+    list_errors, parse_moment, replay_errors, summarize_errors,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -25,6 +26,9 @@ const PAGE_MAX: u32 = 200;
 /// Groups unless the query says otherwise, and at most.
 const GROUPS: u32 = 50;
 const GROUPS_MAX: u32 = 1_000;
+
+/// The latest time of a row that a place may name, in milliseconds since 1970: the end of ClickHouse's DateTime64, in the year 2299.
+const TIME_MS_MAX: i64 = 10_413_791_999_999;
 
 /// Bytes of a record's value that are shown, at most (16 KiB).
 const RAW_BYTES_MAX: u32 = 16 << 10;
@@ -103,12 +107,9 @@ pub(crate) async fn list(
     Params(wanted): Params<ListQuery>,
 ) -> Result<Response, Problem> {
     let limit = bounded("limit", wanted.limit, PAGE, 1..=PAGE_MAX)?;
-    let after = wanted.after.as_deref().map(Place::parse).transpose()?;
+    let after = wanted.after.as_deref().map(parse_place).transpose()?;
     let mut query = query(wanted)?;
-    if let Some(Place { until_ms, skip }) = after {
-        query.until_ms = Some(query.until_ms.map_or(until_ms, |before| before.min(until_ms)));
-        query.skip = skip;
-    }
+    query.from = after;
     let (_, file) = api.service.whole(&path.id).await?;
     let begun = api.works.begin(actor.name(), WorkKind::ListErrors, "the error table", |_| async move {
         // One more shows whether there is another page.
@@ -285,52 +286,55 @@ fn query(wanted: ListQuery) -> Result<ErrorQuery, Problem> {
         until_ms: moment("until", wanted.until)?,
         condition: condition(wanted.condition)?,
         with_replayed: wanted.with_replayed,
-        skip: 0,
+        from: None,
     })
 }
 
-fn page(listed: ErrorList, limit: u32, after: Option<Place>) -> ErrorPage {
+fn page(listed: ErrorList, limit: u32, after: Option<ErrorPlace>) -> ErrorPage {
     let ErrorList { pipe, error_table, mut errors } = listed;
     let size = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = errors.len() > size;
     errors.truncate(size);
-    let place = after.or_else(|| {
-        // What comes from now on is not of these pages: they end at their newest row.
-        let newest_ms = parse_moment(&errors.first()?.time, 0).ok()?;
-        Some(Place { until_ms: newest_ms.saturating_add(1), skip: 0 })
-    });
-    let next = place.filter(|_| has_more).map(|place| place.behind(limit).text());
+    let next = if has_more { behind(&errors, after).map(place_text) } else { None };
     ErrorPage { pipe, error_table, errors, next }
 }
 
-/// Where a page of errors ends: so many behind a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    until_ms: i64,
-    skip: u32,
+/// The place behind these errors, which begin at `after`.
+fn behind(errors: &[ListedError], after: Option<ErrorPlace>) -> Option<ErrorPlace> {
+    // Rows have milliseconds, as the text of their time.
+    let key = |error: &ListedError| Some((parse_moment(&error.time, 0).ok()?, error.partition, error.offset));
+    let last = key(errors.last()?)?;
+    let alike = errors.iter().rev().take_while(|error| key(error) == Some(last)).count();
+    let before =
+        after.filter(|place| alike == errors.len() && (place.time_ms, place.partition, place.offset) == last);
+    let skip = u32::try_from(alike).unwrap_or(u32::MAX).saturating_add(before.map_or(0, |place| place.skip));
+    let (time_ms, partition, offset) = last;
+    Some(ErrorPlace { time_ms, partition, offset, skip })
 }
 
-impl Place {
-    fn parse(text: &str) -> Result<Place, Problem> {
-        let refuse = || malformed("after", "is what the page before has as `next`");
-        let (until, skip) = text.split_once('.').ok_or_else(refuse)?;
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        if !digits(until) || !digits(skip) {
-            return Err(refuse());
-        }
-        Ok(Place {
-            until_ms: until.parse().map_err(|_| refuse())?,
-            skip: skip.parse().map_err(|_| refuse())?,
+fn place_text(ErrorPlace { time_ms, partition, offset, skip }: ErrorPlace) -> String {
+    format!("{time_ms}.{partition}.{offset}.{skip}")
+}
+
+/// Where a page of errors begins.
+fn parse_place(text: &str) -> Result<ErrorPlace, Problem> {
+    fn number<T: FromStr + ToString>(text: &str) -> Option<T> {
+        // As it is written here, and in no other way.
+        text.parse().ok().filter(|number: &T| number.to_string() == text)
+    }
+    let parts: Vec<&str> = text.split('.').collect();
+    let place = match parts[..] {
+        [time_ms, partition, offset, skip] => (|| {
+            let (time_ms, partition) = (number(time_ms)?, number(partition)?);
+            Some(ErrorPlace { time_ms, partition, offset: number(offset)?, skip: number(skip)? })
+        })(),
+        _ => None,
+    };
+    place
+        .filter(|place| {
+            (0..=TIME_MS_MAX).contains(&place.time_ms) && place.partition >= -1 && place.offset >= -1
         })
-    }
-
-    fn behind(self, rows: u32) -> Place {
-        Place { skip: self.skip.saturating_add(rows), ..self }
-    }
-
-    fn text(self) -> String {
-        format!("{}.{}", self.until_ms, self.skip)
-    }
+        .ok_or_else(|| malformed("after", "is what the page before has as `next`"))
 }
 
 fn malformed(key: &str, what: &str) -> Problem {
@@ -360,15 +364,51 @@ fn condition(text: Option<String>) -> Result<Option<String>, Problem> {
 mod tests {
     use super::*;
 
+    fn error(time: &str, partition: i32, offset: i64) -> ListedError {
+        serde_json::from_value(serde_json::json!({
+            "time": time, "kind": "record", "code": "c", "column": "", "message": "m", "topic": "t", "partition": partition,
+            "offset": offset, "timestamp": null, "key": null, "raw_message": "", "raw_length": 0, "headers": [],
+            "schema_id": null, "batch_token": "", "replayed": false
+        }))
+        .unwrap()
+    }
+
     #[test]
     fn a_page_goes_on_behind_the_one_before() {
-        let place = Place { until_ms: 1_767_225_600_001, skip: 0 };
-        assert_eq!(place.behind(50).text(), "1767225600001.50");
-        assert_eq!(Place::parse("1767225600001.50").unwrap(), place.behind(50));
-        for text in
-            ["", "1", ".", "1.", ".1", "-1.0", "1.-0", "1.99999999999", "99999999999999999999.0", "1.0.0"]
-        {
-            assert!(Place::parse(text).is_err(), "{text}");
+        let (late, early) = ("2026-01-01T00:00:00.001Z", "2026-01-01T00:00:00.000Z");
+        let errors = [error(late, 0, 7), error(early, 1, 5), error(early, 1, 5)];
+        let place = behind(&errors, None).unwrap();
+        assert_eq!(place_text(place), "1767225600000.1.5.2");
+        assert_eq!(
+            behind(&errors[2..], Some(place)).unwrap(),
+            ErrorPlace { skip: 3, ..place },
+            "all of them alike"
+        );
+        assert_eq!(behind(&errors[..2], Some(place)).unwrap(), ErrorPlace { skip: 1, ..place });
+        assert_eq!(behind(&[], Some(place)), None);
+    }
+
+    #[test]
+    fn a_place_is_read_as_it_was_written() {
+        let place = ErrorPlace { time_ms: 1_767_225_600_001, partition: -1, offset: -1, skip: 3 };
+        assert_eq!(parse_place(&place_text(place)).unwrap(), place);
+        for text in [
+            "",
+            "1",
+            ".",
+            "1.0.0",
+            "1.0.0.",
+            "1.0.0.-1",
+            "-1.0.0.0",
+            "1.-2.0.0",
+            "1.0.-2.0",
+            "+1.0.0.0",
+            "1.0.0.0.0",
+            "1.00.0.0",
+            "1.0.0.99999999999",
+            "99999999999999999.0.0.0",
+        ] {
+            assert!(parse_place(text).is_err(), "{text}");
         }
     }
 }

@@ -62,16 +62,24 @@ impl Pipes {
         Pipes { running, doomed }
     }
 
-    /// The configuration that has Schemathesis call them.
+    /// The configuration that has Schemathesis call them, in whichever state they are.
     pub(crate) fn config(&self) -> String {
         let probability = f64::from(MET_PERCENT) / 100.0;
+        let on = |dictionary: &str| {
+            let bound = |dictionary: &str| {
+                format!("{{ dictionary = \"{dictionary}\", probability = {probability} }}")
+            };
+            let (id, state) = (bound(dictionary), bound("any"));
+            format!("parameters = {{ \"path.id\" = {id}, \"header.If-Match\" = {state} }}\n")
+        };
         format!(
-            "[dictionaries]\nrunning = {{ values = {:?} }}\ndoomed = {{ values = {:?} }}\n\n\
-             [[operations]]\ninclude-path-regex = \"^/api/v1/pipes/\"\nexclude-operation-id = \"remove_pipe\"\n\
-             parameters = {{ \"path.id\" = {{ dictionary = \"running\", probability = {probability} }} }}\n\n\
-             [[operations]]\ninclude-operation-id = \"remove_pipe\"\n\
-             parameters = {{ \"path.id\" = {{ dictionary = \"doomed\", probability = {probability} }} }}\n",
-            self.running, self.doomed
+            "[dictionaries]\nany = {{ values = [\"*\"] }}\nrunning = {{ values = {:?} }}\ndoomed = {{ values = {:?} }}\n\n\
+             [[operations]]\ninclude-path-regex = \"^/api/v1/pipes/\"\nexclude-operation-id = \"remove_pipe\"\n{}\n\
+             [[operations]]\ninclude-operation-id = \"remove_pipe\"\n{}",
+            self.running,
+            self.doomed,
+            on("running"),
+            on("doomed")
         )
     }
 
