@@ -39,8 +39,10 @@ pub(crate) enum PipesCommand {
     /// Replace the definition of a pipe by a pipe file; its `name:` says which pipe.
     ///
     /// Shows what changes, with secrets masked, and asks. A pipe that runs stores what it has read, and goes on as it is
-    /// edited. Where somebody else has changed the pipe since the file was printed, nothing is done. `${secret:…}`, which `pipes file`
-    /// shows in place of a secret, leaves that secret as it is.
+    /// edited. Where somebody else has edited the pipe since the file was printed, nothing is done. `${secret:…}`, which `pipes file`
+    /// shows in place of a secret, leaves that secret as it is. Exit code 2 where the pipe file is wrong, or does not say what it
+    /// was made from and nobody is asked; 1 where it is out of date, where the service refuses, or with --wait where the pipe does
+    /// not come to run as it was edited.
     #[command(
         after_help = "Examples:\n  housepipe pipes file clicks > clicks.yaml\n  $EDITOR clicks.yaml\n  housepipe pipes edit clicks.yaml"
     )]
@@ -55,7 +57,8 @@ pub(crate) enum PipesCommand {
     Remove(RemoveArgs),
     /// Print the pipe file of a pipe, with references in place of its secrets.
     ///
-    /// Its first line has the revision of the pipe: `pipes edit` refuses the file once the pipe is at another one.
+    /// Its first line says which definition of the pipe it was made from: `pipes edit` refuses the file once somebody has edited the
+    /// pipe. A pause is no edit.
     File(PipeArg),
     /// Show what has happened, and who did it; with --follow as it happens.
     ///
@@ -205,9 +208,17 @@ pub(crate) struct EditArgs {
     #[arg(long, short)]
     pub(crate) yes: bool,
 
+    /// Write over what others may have edited since the file was made: where it has no line `# definition: N` above its first key,
+    /// as `pipes file` prints it, and where that N is out of date. For files that have the last word, such as those of a repository.
+    #[arg(long)]
+    pub(crate) force: bool,
+
     /// Show what would change, and change nothing.
     #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::revision;
+use super::made_from::MadeFrom;
 use super::wait::words;
 use crate::exit::Exit;
 use crate::remote::{PipeView, Remote};
@@ -183,8 +183,9 @@ struct File<'a> {
 
 pub(super) async fn file(remote: &Remote, name: &str, ui: &Ui) -> Result<ExitCode, Exit> {
     let pipe = remote.find(name).await?;
-    // Where somebody edits the pipe between these two calls, the line is of the revision before, and an edit of the file is refused.
-    let text = [revision::line(pipe.view.revision).as_bytes(), &remote.file(&pipe.view.id).await?].concat();
+    // Where somebody edits the pipe between these two calls, the line is of the definition before, and an edit of the file is refused.
+    let line = MadeFrom::of_pipe(&pipe.view).line();
+    let text = [line.as_bytes(), &remote.file(&pipe.view.id).await?].concat();
     if ui.json() {
         let text = std::str::from_utf8(&text)?;
         ui.document(&File { name: &pipe.view.name, file: text })?;
