@@ -141,9 +141,10 @@ fn details(pipe: &PipeView, now: DateTime<Utc>) -> Vec<String> {
     let last = run
         .last_insert_age_seconds
         .map_or_else(|| "none yet".to_owned(), |age| format!("{} ago", seconds(age)));
-    lines.push(format!("  runs for    {}; last insert {last}", seconds(run.seconds)));
+    // Beside counts over all runs.
+    lines.push(format!("  this run    for {}; last insert {last}", seconds(run.seconds)));
     for (code, records) in &run.rejected_by_code {
-        lines.push(format!("  rejected    {} × {code}", count(*records)));
+        lines.push(format!("  rejected    {} × {code} in this run", count(*records)));
     }
     if run.partitions.is_empty() {
         lines.push("  no partition is read by the process that answers".to_owned());
@@ -228,8 +229,8 @@ mod tests {
               defined     2026-01-01T00:00:00.000Z, changed 2026-01-02T00:00:00.000Z (revision 3)
               records     read 1,200 = loaded 1,000 + rejected 100 + in flight 100 + given back 0
               inserts     7, tried again 1; 2.0 KiB of JSON
-              runs for    60.0 s; last insert none yet
-              rejected    100 × invalid_number
+              this run    for 60.0 s; last insert none yet
+              rejected    100 × invalid_number in this run
               partition  position  end  lag  lag age
                       0        10   12    2   1.50 s
                       1         -    -    3   4.00 s"#]]
