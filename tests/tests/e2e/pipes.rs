@@ -172,8 +172,10 @@ fn a_pipe_lives_by_commands() {
 
     let refused = service.pipes(&["remove", &name], None);
     assert!(refused.code == Some(2) && refused.stderr.contains("--yes"), "{}", refused.stderr);
-    let removed =
-        service.pipes(&["remove", &name, "--yes", "--consumer-group", "--wait"], None).expect_success();
+    let removed = service
+        .pipes(&["remove", &name, "--yes", "--consumer-group", "--user", "--wait"], None)
+        .expect_success();
+    assert!(removed.stderr.contains("No ClickHouse user was made for"), "{}", removed.stderr);
     assert!(text(&removed).contains(": gone"), "{}", text(&removed));
     let gone = service.pipes(&["show", &name], None);
     assert!(
@@ -220,10 +222,24 @@ fn errors_are_looked_at_and_replayed_by_commands() {
     let wrong = service.pipes(&["errors", &name, "--since", "yesterday", "--json"], None);
     assert_eq!(
         (wrong.code, wrong.json()["code"].as_str()),
-        (Some(1), Some("invalid_request")),
+        (Some(2), Some("invalid_request")),
         "{}",
         wrong.stderr
     );
+    // Page by page, each row once.
+    let page = |also: &[&str]| {
+        service
+            .pipes(&[&["errors", &name, "--kind", "record", "--limit", "1"], also].concat(), None)
+            .expect_success()
+    };
+    let first = page(&["--json"]).json();
+    let next = first["next"].as_str().unwrap();
+    assert!(page(&[]).stderr.contains(&format!("--after {next}")), "{first}");
+    let last = page(&["--json", "--after", next]).json();
+    assert!(last["next"].is_null() && last["errors"][0] != first["errors"][0], "{first} {last}");
+    let system =
+        service.pipes(&["errors", &name, "--kind", "system", "--json"], None).expect_success().json();
+    assert!(system["errors"].as_array().unwrap().iter().all(|row| row["kind"] == "system"), "{system}");
 
     let lenient = pipe.with("semantics: clickhouse");
     service.pipes(&["edit", "pipe.yaml", "--yes", "--force"], Some(&lenient)).expect_success();
@@ -261,7 +277,6 @@ fn tokens_are_made_and_forgotten_by_commands() {
     assert_eq!(names, ["grafana", "me"]);
     for (arguments, code) in [
         (&["create", "me", "--role", "viewer"][..], "name_taken"),
-        (&["create", "M e", "--role", "viewer"], "invalid_request"),
         (&["remove", "me"], "last_admin"),
         (&["remove", "nobody"], "no_such_token"),
     ] {
@@ -272,7 +287,10 @@ fn tokens_are_made_and_forgotten_by_commands() {
             "{}",
             refused.stderr
         );
+        assert!(!refused.stderr.contains("housepipe pipes"), "{}", refused.stderr);
     }
+    let wrong = tokens(&mine, &["create", "M e", "--role", "viewer"]);
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("invalid_request"), "{}", wrong.stderr);
 }
 
 #[test]
@@ -383,6 +401,7 @@ fn mistakes_are_told_with_their_mend() {
         ("pipes.example.com", "x", list, 2, "write it as http://"),
         ("http://x:hunter2@127.0.0.1:1", "x", list, 2, "HOUSEPIPE_TOKEN"),
         (stack.clickhouse.url(), "x", list, 1, "is no service of housepipe"),
+        (url, "x", &["show", ""], 2, "the pipe's name is empty"),
     ] {
         let outcome = call(server, token, arguments, None);
         assert_eq!(outcome.code, Some(code), "{server} {arguments:?}: {}", outcome.stderr);

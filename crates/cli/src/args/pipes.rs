@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::ServerArgs;
 
@@ -73,7 +73,7 @@ pub(crate) enum PipesCommand {
     /// What `housepipe errors list` shows of a pipe file, without its passwords: the service has them. It takes the role of an
     /// operator, since errors show what is in records. Records that a replay has loaded are left out, unless --all is given.
     #[command(
-        after_help = "Examples:\n  housepipe pipes errors clicks --summary\n  housepipe pipes errors clicks --code invalid_number --column price --since 2h"
+        after_help = "Examples:\n  housepipe pipes errors clicks --summary\n  housepipe pipes errors clicks --code invalid_number --column price --since 2h\n  housepipe pipes errors clicks --kind system --limit 5"
     )]
     Errors(PipeErrorsArgs),
     /// Load records of a pipe's error table that the pipe accepts by now, each once.
@@ -125,9 +125,17 @@ pub(crate) struct PipeErrorsArgs {
     #[command(flatten)]
     pub(crate) filter: PipeErrorsFilter,
 
+    /// What kind of rows. Default: both.
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) kind: Option<PipeKindArg>,
+
     /// How many errors, or groups of errors, at most.
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
     pub(crate) limit: u32,
+
+    /// Go on behind these: what the page before has said, which is its `next` with --json.
+    #[arg(long, value_name = "PLACE", conflicts_with = "summary")]
+    pub(crate) after: Option<String>,
 
     /// Count errors by code, column and the shape of their message.
     #[arg(long)]
@@ -136,6 +144,26 @@ pub(crate) struct PipeErrorsArgs {
     /// Also records that a replay has loaded.
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+/// Spelled as in the column `kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum PipeKindArg {
+    /// Records that could not be loaded.
+    Record,
+    /// What has happened to the pipe itself.
+    System,
+}
+
+impl PipeKindArg {
+    /// As the API has it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            PipeKindArg::Record => "record",
+            PipeKindArg::System => "system",
+        }
+    }
 }
 
 #[derive(Debug, Args)]
