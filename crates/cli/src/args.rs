@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use completions::CompletionsArgs;
-pub(crate) use errors::{ErrorsCommand, ErrorsFilter, ErrorsListArgs, ErrorsReplayArgs, KindArg};
+pub(crate) use errors::{ERRORS_MAX, ErrorsCommand, ErrorsFilter, ErrorsListArgs, ErrorsReplayArgs, KindArg};
 pub(crate) use infer::InferArgs;
 pub(crate) use metrics::{METRICS_OF_SERVE, MetricsListen};
 pub(crate) use new::NewArgs;
@@ -170,10 +170,12 @@ pub(crate) enum Command {
     Tokens(TokensArgs),
     /// Watch the pipes of a running service on a terminal.
     ///
-    /// A table of pipes, the furthest behind first, with rates, the last minute, lag and rejects; it is looked at each second.
+    /// A table of pipes with rates, the last minute, lag and rejects, which is looked at each second: those that have failed or whose lag
+    /// is not known come first, then the furthest behind, and those that rest last.
     /// Keys: arrows or j and k select, enter opens a pipe with its partitions, rejects and events, p pauses or resumes it, s sorts
-    /// by something else, / filters, q ends. Without a terminal, with --once and with --json the pipes are printed once. With
-    /// --metrics it watches what metrics in Prometheus text tell.
+    /// by something else, / filters, q ends. Without a terminal, with --once and with --json the pipes are printed once, by
+    /// name. With --json `totals.lag_records` is null where the lag of a pipe is not known; `lag_records_known` is that of the others, and
+    /// `lag_unknown` counts them. With --metrics it watches what metrics in Prometheus text tell.
     #[command(
         after_help = "Examples:\n  housepipe top\n  housepipe top --server https://pipes.example.com --ca ca.pem --token-file ~/.housepipe-token\n  housepipe top --json | jq '.pipes[] | select(.stage != \"running\")'\n  housepipe top --metrics http://127.0.0.1:9464"
     )]

@@ -16,7 +16,7 @@ use args::{Cli, Command, ErrorsCommand, OffsetsCommand};
 use exit::Exit;
 
 fn main() -> std::process::ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| exit::not_parsed(&error));
     let json = cli.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         // Inserts are network work: two threads carry them, and the cores stay free for the pipe's own workers.

@@ -123,7 +123,7 @@ pub enum PipeError {
     },
     /// So many rows of a batch were refused that the set-up must be wrong.
     #[error(
-        "clickhouse refused {refused} and more rows of one batch, so the pipe stops with its offsets kept; it said: {last}"
+        "clickhouse refused {refused} and more rows of one batch, so that something else must be wrong than a row; it said: {last}"
     )]
     TooManyRefused {
         /// Rows refused when the search was given up.
@@ -133,7 +133,7 @@ pub enum PipeError {
     },
     /// So many records were rejected that the set-up must be wrong.
     #[error(
-        "{rejected}{example}; the pipe stops with its offsets kept: mend the columns or the producer, or raise `error_table.stop_ratio`, or set it to off"
+        "{rejected}{example}; mend the columns or the producer, or raise `error_table.stop_ratio`, or set it to off"
     )]
     TooManyRejected {
         /// How many of how many.

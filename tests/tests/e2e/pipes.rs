@@ -138,17 +138,22 @@ fn a_pipe_lives_by_commands() {
     // What the service shows as the pipe file may be sent back as it is.
     let shown = text(&service.pipes(&["file", &name], None).expect_success());
     assert!(shown.contains("${secret:destination.password}"), "{shown}");
-    assert!(shown.starts_with("# revision: 1\n"), "{shown}");
+    assert!(shown.starts_with("# definition: 1\n"), "{shown}");
     let edited = pipe.clone().replacing("200ms", "100ms");
-    let asked = service.pipes(&["edit", "pipe.yaml"], Some(&edited));
+    let asked = service.pipes(&["edit", "pipe.yaml", "--json"], Some(&edited));
     assert!(asked.code == Some(2) && asked.stderr.contains("--yes"), "{}", asked.stderr);
+    assert_eq!(asked.json()["code"], "needs_yes");
     let planned = service.pipes(&["edit", "pipe.yaml", "--dry-run"], Some(&edited)).expect_success();
     let diff = text(&planned);
     assert!(diff.contains("-  max_wait: \"200ms\"") && diff.contains("+  max_wait: \"100ms\""), "{diff}");
     assert!(diff.contains("sent anew: destination.password") && diff.contains("stays as it is"), "{diff}");
-    let done =
-        service.pipes(&["edit", "pipe.yaml", "--yes", "--json"], Some(&edited)).expect_success().json();
+    // Nobody knows whose changes a file would undo that does not say what it was made from.
+    let unsaid = service.pipes(&["edit", "pipe.yaml", "--yes", "--json"], Some(&edited));
+    assert_eq!((unsaid.code, unsaid.json()["code"].as_str()), (Some(2), Some("needs_force")));
+    let arguments = ["edit", "pipe.yaml", "--yes", "--force", "--wait", "--json"];
+    let done = service.pipes(&arguments, Some(&edited)).expect_success().json();
     assert_eq!((&done["written"], &done["pipe"]["revision"]), (&true.into(), &2.into()), "{done}");
+    assert_eq!((&done["pipe"]["stage"], &done["pipe"]["stage_definition"]), (&"running".into(), &2.into()));
     load(stack, &topic, 100..200);
 
     let paused = service.pipes(&["pause", &name, "--wait"], None).expect_success();
@@ -167,8 +172,10 @@ fn a_pipe_lives_by_commands() {
 
     let refused = service.pipes(&["remove", &name], None);
     assert!(refused.code == Some(2) && refused.stderr.contains("--yes"), "{}", refused.stderr);
-    let removed =
-        service.pipes(&["remove", &name, "--yes", "--consumer-group", "--wait"], None).expect_success();
+    let removed = service
+        .pipes(&["remove", &name, "--yes", "--consumer-group", "--user", "--wait"], None)
+        .expect_success();
+    assert!(removed.stderr.contains("No ClickHouse user was made for"), "{}", removed.stderr);
     assert!(text(&removed).contains(": gone"), "{}", text(&removed));
     let gone = service.pipes(&["show", &name], None);
     assert!(
@@ -215,13 +222,27 @@ fn errors_are_looked_at_and_replayed_by_commands() {
     let wrong = service.pipes(&["errors", &name, "--since", "yesterday", "--json"], None);
     assert_eq!(
         (wrong.code, wrong.json()["code"].as_str()),
-        (Some(1), Some("invalid_request")),
+        (Some(2), Some("invalid_request")),
         "{}",
         wrong.stderr
     );
+    // Page by page, each row once.
+    let page = |also: &[&str]| {
+        service
+            .pipes(&[&["errors", &name, "--kind", "record", "--limit", "1"], also].concat(), None)
+            .expect_success()
+    };
+    let first = page(&["--json"]).json();
+    let next = first["next"].as_str().unwrap();
+    assert!(page(&[]).stderr.contains(&format!("--after {next}")), "{first}");
+    let last = page(&["--json", "--after", next]).json();
+    assert!(last["next"].is_null() && last["errors"][0] != first["errors"][0], "{first} {last}");
+    let system =
+        service.pipes(&["errors", &name, "--kind", "system", "--json"], None).expect_success().json();
+    assert!(system["errors"].as_array().unwrap().iter().all(|row| row["kind"] == "system"), "{system}");
 
     let lenient = pipe.with("semantics: clickhouse");
-    service.pipes(&["edit", "pipe.yaml", "--yes"], Some(&lenient)).expect_success();
+    service.pipes(&["edit", "pipe.yaml", "--yes", "--force"], Some(&lenient)).expect_success();
     let dry = text(&service.pipes(&["replay", &name, "--dry-run"], None).expect_success());
     assert!(dry.contains("examined 2 = would be loaded 1 + still refused 1"), "{dry}");
     let done =
@@ -256,7 +277,6 @@ fn tokens_are_made_and_forgotten_by_commands() {
     assert_eq!(names, ["grafana", "me"]);
     for (arguments, code) in [
         (&["create", "me", "--role", "viewer"][..], "name_taken"),
-        (&["create", "M e", "--role", "viewer"], "invalid_request"),
         (&["remove", "me"], "last_admin"),
         (&["remove", "nobody"], "no_such_token"),
     ] {
@@ -267,7 +287,10 @@ fn tokens_are_made_and_forgotten_by_commands() {
             "{}",
             refused.stderr
         );
+        assert!(!refused.stderr.contains("housepipe pipes"), "{}", refused.stderr);
     }
+    let wrong = tokens(&mine, &["create", "M e", "--role", "viewer"]);
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("invalid_request"), "{}", wrong.stderr);
 }
 
 #[test]
@@ -285,9 +308,10 @@ fn who_edits_what_somebody_else_has_changed_is_told() {
     let arguments = ["pipes", "edit", &file, "--server", &url, "--token-file", &token_file];
     let mut mine = Terminal::start(&arguments);
     mine.wait_for("+  max_wait: \"300ms\"");
+    mine.wait_for("does not say which definition");
     mine.wait_for("[y/N] ");
     let theirs = pipe.replacing("200ms", "400ms");
-    service.pipes(&["edit", "pipe.yaml", "--yes"], Some(&theirs)).expect_success();
+    service.pipes(&["edit", "pipe.yaml", "--yes", "--force"], Some(&theirs)).expect_success();
     mine.type_keys("y\n");
     mine.wait_for("pipe_changed, 412");
     mine.wait_for("make the edit anew");
@@ -301,17 +325,31 @@ fn who_edits_what_somebody_else_has_changed_is_told() {
     let shown = text(&service.pipes(&["file", &topic.replace('_', "-")], None).expect_success());
     assert!(shown.contains("400ms"), "{shown}");
 
-    // A file of an earlier revision would undo what others have done since.
-    let printed = folder.path().join("printed.yaml");
-    std::fs::write(&printed, shown.replace("400ms", "500ms")).unwrap();
-    let edit = || service.pipes(&["edit", &printed.display().to_string(), "--yes", "--json"], None);
-    assert_eq!(edit().expect_success().json()["pipe"]["revision"], 3);
-    let stale = edit();
+    // A resume and a pause are no edit. A file of an earlier definition would undo what others have done since, whatever stands above its line.
+    let printed = folder.path().join("printed.yaml").display().to_string();
+    std::fs::write(
+        &printed,
+        format!("# yaml-language-server: $schema=x\n---\n{}", shown.replace("400ms", "500ms")),
+    )
+    .unwrap();
+    service.pipes(&["resume", &topic.replace('_', "-")], None).expect_success();
+    service.pipes(&["pause", &topic.replace('_', "-")], None).expect_success();
+    let edit = |also: &[&str]| service.pipes(&[&["edit", &printed, "--yes", "--json"], also].concat(), None);
+    let done = edit(&["--wait"]).expect_success().json();
+    assert_eq!(
+        (&done["pipe"]["definition"], &done["pipe"]["wanted"]),
+        (&3.into(), &"paused".into()),
+        "{done}"
+    );
+    std::fs::write(&printed, std::fs::read_to_string(&printed).unwrap().replace("500ms", "600ms")).unwrap();
+    let stale = edit(&[]);
     assert!(
-        stale.code == Some(1) && stale.stderr.contains("from revision 2 of the pipe"),
+        stale.code == Some(1) && stale.stderr.contains("from definition 2 of the pipe"),
         "{}",
         stale.stderr
     );
+    assert_eq!(stale.json()["code"], "pipe_changed");
+    edit(&["--force"]).expect_success();
 }
 
 #[test]
@@ -320,7 +358,16 @@ fn a_pipe_that_does_not_come_to_run_is_told_with_its_reason() {
     let service = Service::start();
     // Nobody has made the topic.
     let pipe = PipeText::new(stack, &unique("absent")).with_new_table("id UInt64", "id");
-    let outcome = service.pipes(&["create", "pipe.yaml", "--wait"], Some(&pipe));
+    let outcome = service.pipes(&["create", "pipe.yaml", "--wait", "--json"], Some(&pipe));
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    let told = outcome.json();
+    assert_eq!(
+        (&told["code"], &told["pipe"]["stage"]),
+        (&"misconfigured".into(), &"misconfigured".into()),
+        "{told}"
+    );
+    let edited = pipe.with("batch: { max_wait: 200ms }");
+    let outcome = service.pipes(&["edit", "pipe.yaml", "--yes", "--force", "--wait"], Some(&edited));
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     assert!(
         outcome.stderr.contains("misconfigured: ") && outcome.stderr.contains("topic"),
@@ -354,6 +401,7 @@ fn mistakes_are_told_with_their_mend() {
         ("pipes.example.com", "x", list, 2, "write it as http://"),
         ("http://x:hunter2@127.0.0.1:1", "x", list, 2, "HOUSEPIPE_TOKEN"),
         (stack.clickhouse.url(), "x", list, 1, "is no service of housepipe"),
+        (url, "x", &["show", ""], 2, "the pipe's name is empty"),
     ] {
         let outcome = call(server, token, arguments, None);
         assert_eq!(outcome.code, Some(code), "{server} {arguments:?}: {}", outcome.stderr);
@@ -367,6 +415,15 @@ fn mistakes_are_told_with_their_mend() {
     let unset = call(url, "x", &["create", "pipe.yaml"], Some(&pipe));
     assert!(unset.code == Some(2) && unset.stderr.contains("pipe.yaml:"), "{}", unset.stderr);
     assert!(unset.stderr.contains(&format!("`{PASSWORD_VARIABLE}` is not set")), "{}", unset.stderr);
+    let unset = call(url, "x", &["create", "pipe.yaml", "--json"], Some(&pipe));
+    assert_eq!(unset.json()["code"], "invalid_pipe");
+    let unnamed = call(url, "x", &["show", "--json"], None);
+    let told = unnamed.json();
+    assert_eq!(
+        (unnamed.code, &told["code"], &told["exit_code"]),
+        (Some(2), &"usage".into(), &2.into()),
+        "{told}"
+    );
     // What the service alone refuses comes with its key, and as a document for programs.
     let raw = pipe.clone().replacing("  topic:", "  unsafe_librdkafka: { client.rack: a }\n  topic:");
     let refused = service.pipes(&["create", "pipe.yaml", "--json"], Some(&raw));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use housepipe_local_stack::{Stack, USER_APP, USER_LIMITED, USER_NARROW, USER_WRITER, User, UserKeeper};
 use housepipe_tests::{
-    Answer, PipeText, Served, create_topic, document, housepipe, housepipe_at, own_stack, produce, query,
-    query_number, shared_stack, unique, wait_until,
+    Answer, PipeText, Served, create_topic, document, housepipe, housepipe_at, housepipe_with, own_stack,
+    produce, query, query_number, shared_stack, unique, wait_until,
 };
 use serde_json::{Value, json};
 
@@ -231,6 +231,28 @@ fn a_service_that_is_killed_at_any_step_of_a_set_up_finishes_it_when_it_comes_ba
         assert!(stage.keeper.knows(&user).unwrap(), "{step}");
         served.stop();
     }
+}
+
+#[test]
+fn a_command_may_leave_the_user_to_the_service_and_has_it_dropped_with_the_pipe() {
+    let stage = Stage::set();
+    let topic = stage.topic("commanded", 10);
+    let name = topic.replace('_', "-");
+    let pipe = stage.pipe(&topic, "  access: only_destination\n");
+    let user = format!("housepipe_{}", document(&pipe)["name"].as_str().unwrap());
+    let mut served = Served::start();
+    let address = format!("http://{}", served.address());
+    let variables = [("HOUSEPIPE_SERVER", address.as_str()), ("HOUSEPIPE_TOKEN", served.token())];
+    let pipes = |arguments: &[&str], pipe: Option<&PipeText>| {
+        housepipe_with(&variables, &[&["pipes"], arguments].concat(), pipe).wait().expect_success()
+    };
+    pipes(&["create", "pipe.yaml", "--wait"], Some(&pipe));
+    wait_until("the records", || stage.rows(&topic) == 10);
+    assert!(stage.keeper.knows(&user).unwrap());
+    let removed = pipes(&["remove", &name, "--user", "--yes", "--wait"], None);
+    assert!(!removed.stderr.contains("No ClickHouse user"), "{}", removed.stderr);
+    assert!(!stage.keeper.knows(&user).unwrap());
+    served.stop();
 }
 
 #[test]

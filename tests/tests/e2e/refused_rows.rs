@@ -68,9 +68,12 @@ fn refuses_too_many(mode: &str) {
     let running = housepipe(&["run", "pipe.yaml", "--json", "--session-timeout", "2"], Some(&pipe), b"");
     let outcome = wait_for_the_end(running, &topic);
     assert_eq!(outcome.code, Some(1), "{mode}: {}", outcome.stderr);
-    for words in ["clickhouse refused 100", "offsets kept", "Constraint `only`"] {
+    for words in ["clickhouse refused 100", "offsets are kept", "Constraint `only`"] {
         assert!(outcome.stderr.contains(words), "{mode}: no `{words}` in:\n{}", outcome.stderr);
     }
+    let told =
+        query(stack, &format!("SELECT message FROM {topic}_clickpipes_error WHERE code = 'pipe_failed'"));
+    assert_eq!(told.matches("offsets").count(), 1, "{mode}: {told}");
     query(stack, &format!("ALTER TABLE {topic} DROP CONSTRAINT only"));
     run(&pipe).expect_success();
     // Exactly once each refused row is settled by itself, and waits for a replay.

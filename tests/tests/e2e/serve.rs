@@ -1,7 +1,7 @@
 //! `housepipe serve`: pipes over the API, and what is left of them after a kill.
 
 use housepipe_tests::{
-    Numbered, Served, committed, document, expect_identity, shared_stack, unique, wait_until,
+    Numbered, Served, committed, document, expect_identity, housepipe, shared_stack, unique, wait_until,
 };
 use serde_json::{Value, json};
 
@@ -145,5 +145,28 @@ fn what_is_wrong_is_a_problem_with_a_code() {
     ] {
         let answer = served.call(method, path, headers, None);
         assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_first_start_that_fails_says_what_to_change_and_leaves_nothing_behind() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().display().to_string();
+    let state = folder.path().join("state.db").display().to_string();
+    for (arguments, code, says) in [
+        (&["--state", &state, "--listen", &address][..], 1, "which --listen changes"),
+        (
+            &["--state", &state, "--listen", "127.0.0.1:0", "--metrics-listen", &address],
+            1,
+            "which --metrics-listen changes",
+        ),
+        (&["--state", &here, "--listen", "127.0.0.1:0"], 2, "is a folder"),
+    ] {
+        let outcome = housepipe(&[&["serve"], arguments].concat(), None, b"").wait();
+        assert_eq!(outcome.code, Some(code), "{arguments:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(says), "{arguments:?}: {}", outcome.stderr);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{arguments:?}");
     }
 }

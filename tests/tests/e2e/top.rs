@@ -68,6 +68,7 @@ fn pipes_are_watched_opened_and_paused_on_a_terminal_that_is_given_back() {
 fn a_service_that_is_not_there_is_told_before_the_screen_is_taken() {
     let mut top = Terminal::start(&["top", "--metrics", "http://127.0.0.1:1"]);
     top.wait_for("no service answers at http://127.0.0.1:1");
+    top.wait_for("say by --metrics");
     assert_eq!(top.wait(), Some(1));
     assert!(!top.shown().contains(LEAVES), "{}", top.shown());
 }

@@ -6,6 +6,7 @@
 mod api;
 mod codes;
 mod links;
+mod versions;
 
 use std::path::PathBuf;
 

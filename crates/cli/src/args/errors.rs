@@ -5,6 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand, ValueEnum};
 
+/// Errors, or groups of errors, that are shown at once, at most.
+pub(crate) const ERRORS_MAX: u32 = 10_000;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ErrorsCommand {
     /// Show the newest errors of a pipe, or with --summary what kinds of them there are.
@@ -64,7 +67,7 @@ pub(crate) struct ErrorsListArgs {
     pub(crate) kinds: Vec<KindArg>,
 
     /// How many errors, or groups of errors, at most.
-    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(ERRORS_MAX)))]
     pub(crate) limit: u32,
 
     /// Count errors by code, column and the shape of their message.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::ServerArgs;
 
@@ -39,8 +39,10 @@ pub(crate) enum PipesCommand {
     /// Replace the definition of a pipe by a pipe file; its `name:` says which pipe.
     ///
     /// Shows what changes, with secrets masked, and asks. A pipe that runs stores what it has read, and goes on as it is
-    /// edited. Where somebody else has changed the pipe since the file was printed, nothing is done. `${secret:…}`, which `pipes file`
-    /// shows in place of a secret, leaves that secret as it is.
+    /// edited. Where somebody else has edited the pipe since the file was printed, nothing is done. `${secret:…}`, which `pipes file`
+    /// shows in place of a secret, leaves that secret as it is. Exit code 2 where the pipe file is wrong, or does not say what it
+    /// was made from and nobody is asked; 1 where it is out of date, where the service refuses, or with --wait where the pipe does
+    /// not come to run as it was edited.
     #[command(
         after_help = "Examples:\n  housepipe pipes file clicks > clicks.yaml\n  $EDITOR clicks.yaml\n  housepipe pipes edit clicks.yaml"
     )]
@@ -55,7 +57,8 @@ pub(crate) enum PipesCommand {
     Remove(RemoveArgs),
     /// Print the pipe file of a pipe, with references in place of its secrets.
     ///
-    /// Its first line has the revision of the pipe: `pipes edit` refuses the file once the pipe is at another one.
+    /// Its first line says which definition of the pipe it was made from: `pipes edit` refuses the file once somebody has edited the
+    /// pipe. A pause is no edit.
     File(PipeArg),
     /// Show what has happened, and who did it; with --follow as it happens.
     ///
@@ -70,7 +73,7 @@ pub(crate) enum PipesCommand {
     /// What `housepipe errors list` shows of a pipe file, without its passwords: the service has them. It takes the role of an
     /// operator, since errors show what is in records. Records that a replay has loaded are left out, unless --all is given.
     #[command(
-        after_help = "Examples:\n  housepipe pipes errors clicks --summary\n  housepipe pipes errors clicks --code invalid_number --column price --since 2h"
+        after_help = "Examples:\n  housepipe pipes errors clicks --summary\n  housepipe pipes errors clicks --code invalid_number --column price --since 2h\n  housepipe pipes errors clicks --kind system --limit 5"
     )]
     Errors(PipeErrorsArgs),
     /// Load records of a pipe's error table that the pipe accepts by now, each once.
@@ -122,9 +125,17 @@ pub(crate) struct PipeErrorsArgs {
     #[command(flatten)]
     pub(crate) filter: PipeErrorsFilter,
 
+    /// What kind of rows. Default: both.
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub(crate) kind: Option<PipeKindArg>,
+
     /// How many errors, or groups of errors, at most.
     #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
     pub(crate) limit: u32,
+
+    /// Go on behind these: what the page before has said, which is its `next` with --json.
+    #[arg(long, value_name = "PLACE", conflicts_with = "summary")]
+    pub(crate) after: Option<String>,
 
     /// Count errors by code, column and the shape of their message.
     #[arg(long)]
@@ -133,6 +144,26 @@ pub(crate) struct PipeErrorsArgs {
     /// Also records that a replay has loaded.
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+/// Spelled as in the column `kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum PipeKindArg {
+    /// Records that could not be loaded.
+    Record,
+    /// What has happened to the pipe itself.
+    System,
+}
+
+impl PipeKindArg {
+    /// As the API has it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            PipeKindArg::Record => "record",
+            PipeKindArg::System => "system",
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -205,9 +236,17 @@ pub(crate) struct EditArgs {
     #[arg(long, short)]
     pub(crate) yes: bool,
 
+    /// Write over what others may have edited since the file was made: where it has no line `# definition: N` above its first key,
+    /// as `pipes file` prints it, and where that N is out of date. For files that have the last word, such as those of a repository.
+    #[arg(long)]
+    pub(crate) force: bool,
+
     /// Show what would change, and change nothing.
     #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
 }
 
 #[derive(Debug, Args)]

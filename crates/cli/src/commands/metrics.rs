@@ -52,7 +52,8 @@ pub(crate) async fn listen(
             Ok(None)
         }
         Err(error) => {
-            Err(error).with_context(|| format!("cannot serve metrics on {address}")).map_err(Exit::failed)
+            let what = || format!("cannot serve metrics on {address}, which --metrics-listen changes");
+            Err(error).with_context(what).map_err(Exit::failed)
         }
     }
 }

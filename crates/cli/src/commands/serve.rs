@@ -47,12 +47,13 @@ pub(crate) async fn run(args: ServeArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     if let Some(folder) = args.secrets_folder.as_deref().filter(|folder| !folder.is_dir()) {
         return Err(Exit::usage(anyhow!("--secrets-folder {} is no folder that is there", folder.display())));
     }
-    let seal = Seal::new(&key(&args, &address)?).map_err(|error| Exit::usage(error.into()))?;
-    // Before anything else: another process that listens there may be using the same state.
-    let listener =
-        TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
+    // Before anything else: another process that listens there may be using the same state. And a first start that fails here makes no key.
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}, which --listen changes", args.listen))?;
     let listens = listener.local_addr()?;
     let for_metrics = metrics::listen(args.metrics_listen, Some(METRICS_OF_SERVE)).await?;
+    let seal = Seal::new(&key(&args, &address)?).map_err(|error| Exit::usage(error.into()))?;
     let store = Store::open(&address, seal).await?;
     let service = Arc::new(Service::start(store, options(&args)).await?);
     let metrics = for_metrics.map(|listener| metrics::serve(listener, Arc::clone(&service))).transpose()?;

@@ -118,6 +118,11 @@ impl Remote {
 
     /// The pipe of this name or id.
     pub(crate) async fn find(&self, name: &str) -> Result<Shown, RemoteError> {
+        if name.trim().is_empty() {
+            return Err(RemoteError::Setting(
+                "the pipe's name is empty; `housepipe pipes list` shows the names".to_owned(),
+            ));
+        }
         if is_id(name) {
             match self.pipe(name).await {
                 Err(RemoteError::Refused(problem)) if problem.code == "no_such_pipe" => {}

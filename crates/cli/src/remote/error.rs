@@ -49,7 +49,9 @@ impl RemoteError {
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             RemoteError::Setting(_) => true,
-            RemoteError::Refused(problem) => problem.code == "invalid_pipe",
+            RemoteError::Refused(problem) => {
+                matches!(problem.code.as_str(), "invalid_pipe" | "invalid_request")
+            }
             _ => false,
         }
     }
@@ -79,12 +81,50 @@ impl RemoteError {
         }
     }
 
+    /// The same of a call for metrics, which are where another flag says.
+    pub(crate) fn of_metrics(self) -> RemoteError {
+        const MEND: &str = "say by --metrics where they are: where `housepipe serve` or `housepipe run` has its --metrics-listen";
+        match self {
+            RemoteError::Unreachable { server, why, .. } => {
+                RemoteError::Unreachable { server, why, mend: MEND }
+            }
+            RemoteError::Foreign { server, why } => RemoteError::NoMetrics { server, why },
+            other => other,
+        }
+    }
+
     /// Whether the same call may do better in a moment: it got no answer, or the service's store gave none.
     pub(super) fn may_pass(&self) -> bool {
         match self {
             RemoteError::Lost { .. } => true,
             RemoteError::Refused(problem) => problem.code == "store_unavailable",
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_wrong_with_metrics_is_mended_by_their_flag() {
+        let (server, why) = ("http://127.0.0.1:1".to_owned(), "refused".to_owned());
+        let unreachable =
+            RemoteError::Unreachable { server: server.clone(), why: why.clone(), mend: "--server" };
+        for error in [unreachable, RemoteError::Foreign { server, why }] {
+            let told = error.of_metrics().to_string();
+            assert!(told.contains("--metrics") && !told.contains("--server"), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_the_service_cannot_read_is_wrong_usage() {
+        for (code, is_usage) in
+            [("invalid_pipe", true), ("invalid_request", true), ("name_taken", false), ("forbidden", false)]
+        {
+            let problem: Problem = serde_json::from_value(serde_json::json!({ "code": code })).unwrap();
+            assert_eq!(RemoteError::Refused(Box::new(problem)).is_usage(), is_usage, "{code}");
         }
     }
 }

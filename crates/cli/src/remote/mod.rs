@@ -18,6 +18,7 @@ pub(crate) use address::ServerUrl;
 pub(crate) use calls::{Remote, Shown};
 pub(crate) use error::RemoteError;
 pub(crate) use errors::Replay;
+pub(crate) use problem::Problem;
 pub(crate) use stream::Happening;
 #[cfg(test)]
 pub(crate) use view::Counters;

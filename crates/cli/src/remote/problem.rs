@@ -18,6 +18,9 @@ pub(crate) struct Problem {
     /// What is wrong with a pipe file, key by key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) errors: Vec<KeyProblem>,
+    /// Whether it is about a token, and no pipe: some codes are of both.
+    #[serde(skip)]
+    pub(crate) of_token: bool,
 }
 
 /// What is wrong with one key.
@@ -45,6 +48,9 @@ impl Problem {
             }
             "pipe_changed" => {
                 "somebody was faster: look at what it is now (`housepipe pipes file NAME`), and make the edit anew"
+            }
+            "name_taken" if self.of_token => {
+                "give another name, or have the service forget that one first (`housepipe tokens remove NAME`)"
             }
             "name_taken" => "`housepipe pipes edit` changes a pipe that is there",
             "pipe_renamed" => "name it as it is, or create another one",
@@ -100,6 +106,14 @@ mod tests {
               `source.topik`: unknown key; did you mean `topic`?
               empty"#]]
         .assert_eq(&of_file.to_string());
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_mended_by_what_it_is_the_name_of() {
+        let of_pipe = problem(r#"{"code":"name_taken","title":"taken","status":409,"detail":"x"}"#);
+        assert!(of_pipe.to_string().contains("`housepipe pipes edit`"), "{of_pipe}");
+        let of_token = Problem { of_token: true, ..of_pipe };
+        assert!(of_token.to_string().contains("`housepipe tokens remove NAME`"), "{of_token}");
     }
 
     #[test]

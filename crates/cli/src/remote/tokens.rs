@@ -59,7 +59,7 @@ impl Remote {
     pub(crate) async fn create_token(&self, name: &str, role: RoleArg) -> Result<Made, RemoteError> {
         let call = Call::new(Method::POST, self.server().call(&["api", "v1", "tokens"], &[]));
         let body = self.body(&NewToken { name, role })?;
-        let answer = self.http.ask(&Call { body: Some(body), ..call }).await?;
+        let answer = self.http.ask(&Call { body: Some(body), ..call }).await.map_err(of_token)?;
         let MadeToken { name, token } = self.parse(&answer)?;
         Ok(Made { name, token, document: self.parse(&answer)? })
     }
@@ -68,5 +68,16 @@ impl Remote {
     pub(crate) async fn remove_token(&self, name: &str) -> Result<(), RemoteError> {
         let url = self.server().call(&["api", "v1", "tokens", name], &[]);
         self.http.ask(&Call::new(Method::DELETE, url)).await.map(drop)
+    }
+}
+
+/// A refusal that is about a token.
+fn of_token(error: RemoteError) -> RemoteError {
+    match error {
+        RemoteError::Refused(mut problem) => {
+            problem.of_token = true;
+            RemoteError::Refused(problem)
+        }
+        other => other,
     }
 }

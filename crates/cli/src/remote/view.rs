@@ -17,6 +17,12 @@ pub(crate) struct PipeView {
     pub(crate) since: Option<String>,
     #[serde(default)]
     pub(crate) revision: i64,
+    /// Counts edits; services of before did not tell it.
+    #[serde(default)]
+    pub(crate) definition: Option<u64>,
+    /// The definition that the stage is of.
+    #[serde(default)]
+    pub(crate) stage_definition: Option<u64>,
     #[serde(default)]
     pub(crate) created_at: String,
     #[serde(default)]

@@ -60,12 +60,13 @@ pub(super) struct Beside<'a> {
 
 /// Refuses a user of the pipe's own that could not be made.
 pub(super) fn check_own_user(at: &Located<'_>, beside: &Beside<'_>, problems: &mut Vec<Problem>) {
+    let is_named_later = at.outside.surroundings().names_own_user();
     let (message, mend) = match beside {
-        Beside { username: None, .. } => (
+        Beside { username: None, .. } if !is_named_later => (
             "it is about a user that is made for the pipe, and there is no `username`",
             "add `username:` beside it",
         ),
-        Beside { has_password: false, .. } => {
+        Beside { has_password: false, .. } if !is_named_later => {
             ("the pipe's user is made with a password, and there is none", "add `password:` beside it")
         }
         Beside { set_up: None, .. } => {

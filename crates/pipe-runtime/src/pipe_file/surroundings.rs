@@ -40,6 +40,11 @@ pub trait Surroundings {
     fn allows_host(&self, _host: &str) -> Result<(), String> {
         Ok(())
     }
+
+    /// Whether a user of the pipe's own gets the name and the password that the file leaves out from whoever runs the pipe.
+    fn names_own_user(&self) -> bool {
+        false
+    }
 }
 
 /// A key of the pipe file.

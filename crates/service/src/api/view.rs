@@ -27,6 +27,11 @@ pub(crate) struct PipeView {
     pub(crate) since: Option<String>,
     /// Counts its changes.
     pub(crate) revision: i64,
+    /// Counts its definitions: 1 as it is created, and one more with each edit. A pause or a resume leaves it as it is.
+    pub(crate) definition: u64,
+    /// The definition that `stage` is of: a lower one until the process that answers has come to an edit, and absent until it has come to the
+    /// pipe.
+    pub(crate) stage_definition: Option<u64>,
     /// When it was defined.
     pub(crate) created_at: String,
     /// When it was changed last.
@@ -110,6 +115,8 @@ impl From<service::PipeView> for PipeView {
             reason,
             since: status.as_ref().map(|status| moment(DateTime::<Utc>::from(status.since))),
             revision: stored.revision,
+            definition: stored.generation.definition,
+            stage_definition: status.as_ref().map(|status| status.definition),
             created_at: moment_of_ms(stored.created_ms),
             changed_at: moment_of_ms(stored.changed_ms),
             counters: status.as_ref().map(|status| CountersView::from(status.counters)).unwrap_or_default(),

@@ -7,7 +7,7 @@ use housepipe_runtime::{
 };
 
 use super::{exit, query};
-use crate::args::{ErrorsListArgs, KindArg};
+use crate::args::{ERRORS_MAX, ErrorsListArgs, KindArg};
 use crate::exit::Exit;
 use crate::ui::{Ui, count, shown};
 
@@ -45,15 +45,26 @@ pub(crate) async fn run(args: ErrorsListArgs, ui: &Ui) -> Result<ExitCode, Exit>
         ui.document(&list)?;
         return Ok(ExitCode::SUCCESS);
     }
-    show_errors(&list.error_table, &list.errors, list.errors.len() == args.limit as usize, ui)?;
+    let is_full = list.errors.len() == args.limit as usize;
+    show_errors(&list.error_table, &list.errors, is_full.then(|| how_to_see_more(args.limit)), ui)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows errors of a table, for people.
+/// What to do where there may be more than `limit`.
+fn how_to_see_more(limit: u32) -> String {
+    let how = if limit < ERRORS_MAX {
+        "--limit shows them"
+    } else {
+        "--until with a time before the last of these shows them"
+    };
+    format!("There may be more; {how}, --summary counts them.")
+}
+
+/// Shows errors of a table, for people, and how to see more where there are.
 pub(crate) fn show_errors(
     table: &str,
     errors: &[ListedError],
-    may_have_more: bool,
+    more: Option<String>,
     ui: &Ui,
 ) -> std::io::Result<()> {
     if errors.is_empty() {
@@ -62,8 +73,8 @@ pub(crate) fn show_errors(
     for error in errors {
         show(error, ui)?;
     }
-    if may_have_more {
-        ui.note("There may be more; --limit shows them, --summary counts them.");
+    if let Some(more) = more {
+        ui.note(&more);
     }
     Ok(())
 }

@@ -31,7 +31,8 @@ pub(crate) async fn run(args: OffsetsSetArgs, ui: &Ui) -> Result<ExitCode, Exit>
         return Err(Exit::usage(anyhow!(
             "nobody can be asked here whether the offsets are to be set: add `--yes` to set them, or `--dry-run` to see \
              first what that would do"
-        )));
+        ))
+        .in_a_word("needs_yes"));
     }
     let request = OffsetsRequest {
         to: args.to,

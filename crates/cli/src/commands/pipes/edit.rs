@@ -8,12 +8,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use similar::TextDiff;
 
+use super::made_from::MadeFrom;
+use super::must_be_asked;
 use super::send::{self, Sent};
-use super::wait::words;
-use super::{must_be_asked, revision};
+use super::wait::{Until, stay, words};
 use crate::args::EditArgs;
 use crate::exit::Exit;
-use crate::remote::{Remote, Shown};
+use crate::remote::{PipeView, Remote, Shown};
 use crate::ui::{Ui, shown_lines};
 
 /// Lines around a change that are shown with it.
@@ -34,29 +35,66 @@ struct Edited<'a> {
 pub(super) async fn run(remote: &Remote, args: &EditArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     must_be_asked(args.yes || args.dry_run, "the pipe is to be edited", ui)?;
     let sent = send::read(&args.sent)?;
-    let made_from = revision::of_file(&args.sent.file)?;
+    let made_from = MadeFrom::of_file(&args.sent.file)?;
     let pipe = remote.find(&sent.name).await?;
-    if let Some(made_from) = made_from.filter(|revision| *revision != pipe.view.revision) {
-        return Err(Exit::failed(anyhow!(
-            "the file was made from revision {made_from} of the pipe, which is at revision {} by now; take `housepipe pipes file {}` anew, or \
-             remove the file's first line to write over what others have changed",
-            pipe.view.revision,
-            sent.name
-        )));
+    if let Some(made_from) = made_from.filter(|made_from| !args.force && !made_from.is_of(&pipe.view)) {
+        return Err(is_stale(made_from, &pipe));
     }
     let diff = diff(pipe.pipe_file()?.as_ref(), &sent)?;
     if !ui.json() {
         show(&diff, &sent, ui)?;
     }
     let changes = !diff.is_empty() || !sent.secrets.is_empty();
+    if made_from.is_none() && changes && !args.dry_run && !args.force {
+        if args.yes {
+            return Err(is_of_nothing(&pipe));
+        }
+        ui.note(&shown_lines(&format!(
+            "The file does not say which definition of the pipe it was made from: what others have changed since then is undone. \
+             `housepipe pipes file {}` prints one that says it.",
+            pipe.view.name
+        )));
+    }
     let is_agreed = changes
         && !args.dry_run
         && (args.yes || ui.ask(&shown_lines(&format!("Edit the pipe {}?", pipe.view.name)))?);
     let edited =
         if is_agreed { Some(remote.edit(&pipe.view.id, &pipe.etag, &sent.document).await?) } else { None };
-    told(ui, &sent, &diff, edited.as_ref().unwrap_or(&pipe), edited.is_some())?;
-    let is_declined = changes && !args.dry_run && edited.is_none();
-    Ok(if is_declined { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let Some(edited) = edited else {
+        told(ui, &sent, &diff, &pipe, None)?;
+        let is_declined = changes && !args.dry_run;
+        return Ok(if is_declined { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+    };
+    if !args.wait.wait || edited.view.wanted != "running" {
+        told(ui, &sent, &diff, &edited, Some(""))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    // The stage of before is as old as the pipe that was found, also where the service was faster than its answer.
+    let begun = Shown { view: PipeView { since: pipe.view.since, ..edited.view }, ..edited };
+    let pipe = stay(remote, &begun, Until::RunsAnew, args.wait, ui).await?.unwrap_or(begun);
+    told(ui, &sent, &diff, &pipe, Some(&format!(", {}", words(&pipe.view))))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Others have edited the pipe since the file was made.
+fn is_stale(made_from: MadeFrom, pipe: &Shown) -> Exit {
+    Exit::failed(anyhow!(
+        "the file was made from {made_from} of the pipe {name}, which is at {} by now: somebody has edited it meanwhile; take \
+         `housepipe pipes file {name}` anew, and make the change in that",
+        MadeFrom::of_pipe(&pipe.view),
+        name = pipe.view.name
+    ))
+    .in_a_word("pipe_changed")
+}
+
+/// Whether others have edited the pipe since the file was made, nobody knows, and nobody is asked.
+fn is_of_nothing(pipe: &Shown) -> Exit {
+    Exit::usage(anyhow!(
+        "the file does not say which definition of the pipe {name} it was made from, so that the edit could undo what others have changed; \
+         make the change in what `housepipe pipes file {name}` prints and keep its first line, or add `--force` where the file has the last word",
+        name = pipe.view.name
+    ))
+    .in_a_word("needs_force")
 }
 
 /// What changes, as a unified diff; empty where nothing does. Secrets are masked on both sides.
@@ -81,18 +119,17 @@ fn show(diff: &str, sent: &Sent, ui: &Ui) -> std::io::Result<()> {
     Ok(())
 }
 
-fn told(ui: &Ui, sent: &Sent, diff: &str, pipe: &Shown, written: bool) -> std::io::Result<()> {
+/// Tells the result: none where nothing was written, else what has come of it.
+fn told(ui: &Ui, sent: &Sent, diff: &str, pipe: &Shown, done: Option<&str>) -> std::io::Result<()> {
     if ui.json() {
+        let written = done.is_some();
         return ui.document(&Edited { diff, secrets: &sent.secrets, written, pipe: &pipe.document });
     }
     let name = &pipe.view.name;
-    ui.line(&shown_lines(&match written {
-        true => format!(
-            "{name}: edited (revision {}), and {} at the moment",
-            pipe.view.revision,
-            words(&pipe.view)
-        ),
-        false => format!("{name}: stays as it is"),
+    ui.line(&shown_lines(&match done {
+        // The stage would be the one of before.
+        Some(how) => format!("{name}: edited (revision {}){how}", pipe.view.revision),
+        None => format!("{name}: stays as it is"),
     }))
 }
 

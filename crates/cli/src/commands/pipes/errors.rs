@@ -8,7 +8,10 @@ use crate::args::{PipeErrorsArgs, PipeErrorsFilter, PipeReplayArgs};
 use crate::commands::errors::{list, replay};
 use crate::exit::Exit;
 use crate::remote::{Remote, Replay};
-use crate::ui::{Ui, shown_lines};
+use crate::ui::{Ui, shown, shown_lines};
+
+/// Letters of the place of a page, at most.
+const PLACE_WIDTH: usize = 100;
 
 pub(super) async fn list(remote: &Remote, args: &PipeErrorsArgs, ui: &Ui) -> Result<ExitCode, Exit> {
     let pipe = remote.find(&args.pipe.pipe).await?;
@@ -31,7 +34,11 @@ pub(super) async fn list(remote: &Remote, args: &PipeErrorsArgs, ui: &Ui) -> Res
     if ui.json() {
         ui.document(&page.document)?;
     } else {
-        list::show_errors(&page.result.error_table, &page.result.errors, page.result.next.is_some(), ui)?;
+        let more = page.result.next.as_deref().map(|next| {
+            let next = shown(next, PLACE_WIDTH);
+            format!("There are more: the same with `--after {next}` shows them, and --summary counts them.")
+        });
+        list::show_errors(&page.result.error_table, &page.result.errors, more, ui)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -70,6 +77,7 @@ pub(super) async fn replay(remote: &Remote, args: &PipeReplayArgs, ui: &Ui) -> R
 fn query<'a>(args: &'a PipeErrorsArgs, limit: &'a str) -> Vec<(&'static str, &'a str)> {
     let PipeErrorsFilter { since, until, condition } = &args.filter;
     let given = [
+        ("after", &args.after),
         ("code", &args.code),
         ("column", &args.column),
         ("since", since),
@@ -78,6 +86,9 @@ fn query<'a>(args: &'a PipeErrorsArgs, limit: &'a str) -> Vec<(&'static str, &'a
     ];
     let mut query: Vec<_> =
         given.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?))).collect();
+    if let Some(kind) = args.kind {
+        query.push(("kind", kind.word()));
+    }
     if args.all {
         query.push(("with_replayed", "true"));
     }

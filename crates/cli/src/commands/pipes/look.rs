@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::revision;
+use super::made_from::MadeFrom;
 use super::wait::words;
 use crate::exit::Exit;
 use crate::remote::{PipeView, Remote};
@@ -141,9 +141,10 @@ fn details(pipe: &PipeView, now: DateTime<Utc>) -> Vec<String> {
     let last = run
         .last_insert_age_seconds
         .map_or_else(|| "none yet".to_owned(), |age| format!("{} ago", seconds(age)));
-    lines.push(format!("  runs for    {}; last insert {last}", seconds(run.seconds)));
+    // Beside counts over all runs.
+    lines.push(format!("  this run    for {}; last insert {last}", seconds(run.seconds)));
     for (code, records) in &run.rejected_by_code {
-        lines.push(format!("  rejected    {} × {code}", count(*records)));
+        lines.push(format!("  rejected    {} × {code} in this run", count(*records)));
     }
     if run.partitions.is_empty() {
         lines.push("  no partition is read by the process that answers".to_owned());
@@ -183,8 +184,9 @@ struct File<'a> {
 
 pub(super) async fn file(remote: &Remote, name: &str, ui: &Ui) -> Result<ExitCode, Exit> {
     let pipe = remote.find(name).await?;
-    // Where somebody edits the pipe between these two calls, the line is of the revision before, and an edit of the file is refused.
-    let text = [revision::line(pipe.view.revision).as_bytes(), &remote.file(&pipe.view.id).await?].concat();
+    // Where somebody edits the pipe between these two calls, the line is of the definition before, and an edit of the file is refused.
+    let line = MadeFrom::of_pipe(&pipe.view).line();
+    let text = [line.as_bytes(), &remote.file(&pipe.view.id).await?].concat();
     if ui.json() {
         let text = std::str::from_utf8(&text)?;
         ui.document(&File { name: &pipe.view.name, file: text })?;
@@ -227,8 +229,8 @@ mod tests {
               defined     2026-01-01T00:00:00.000Z, changed 2026-01-02T00:00:00.000Z (revision 3)
               records     read 1,200 = loaded 1,000 + rejected 100 + in flight 100 + given back 0
               inserts     7, tried again 1; 2.0 KiB of JSON
-              runs for    60.0 s; last insert none yet
-              rejected    100 × invalid_number
+              this run    for 60.0 s; last insert none yet
+              rejected    100 × invalid_number in this run
               partition  position  end  lag  lag age
                       0        10   12    2   1.50 s
                       1         -    -    3   4.00 s"#]]

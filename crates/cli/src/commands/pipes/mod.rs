@@ -7,8 +7,8 @@ mod edit;
 mod errors;
 mod events;
 mod look;
+mod made_from;
 mod remove;
-mod revision;
 mod send;
 mod wait;
 
@@ -31,7 +31,7 @@ fn must_be_asked(is_agreed: bool, what: &str, ui: &Ui) -> Result<(), Exit> {
     if is_agreed || may_ask {
         return Ok(());
     }
-    Err(Exit::usage(anyhow!("nobody can be asked here whether {what}: add `--yes`")))
+    Err(Exit::usage(anyhow!("nobody can be asked here whether {what}: add `--yes`")).in_a_word("needs_yes"))
 }
 
 pub(crate) async fn run(args: PipesArgs, ui: &Ui) -> Result<ExitCode, Exit> {

@@ -13,12 +13,14 @@ pub(super) async fn run(remote: &Remote, args: &RemoveArgs, ui: &Ui) -> Result<E
     must_be_asked(args.yes, "the pipe is to be removed", ui)?;
     let pipe = remote.find(&args.pipe.pipe).await?;
     let name = &pipe.view.name;
-    let goes = match (args.consumer_group, args.user) {
-        (true, true) => "Its consumer group and its ClickHouse user go with it; the table stays.",
-        (true, false) => "Its consumer group goes with it; the table stays.",
-        (false, true) => "Its ClickHouse user goes with it; the table and the consumer group stay.",
-        (false, false) => "The table and the consumer group stay.",
-    };
+    // Where the service cannot read the pipe file, nobody knows.
+    let has_user = pipe.pipe_file()?.is_none_or(|file| file.has("destination.access"));
+    let goes = goes(args.consumer_group, args.user && has_user);
+    if args.user && !has_user {
+        ui.note(&shown_lines(&format!(
+            "No ClickHouse user was made for {name}, whose pipe file has no `destination.access`: none is dropped."
+        )));
+    }
     if !args.yes && !ui.ask(&shown_lines(&format!("Remove the pipe {name}? {goes}")))? {
         ui.line("Nothing was removed.")?;
         return Ok(ExitCode::FAILURE);
@@ -32,6 +34,16 @@ pub(super) async fn run(remote: &Remote, args: &RemoveArgs, ui: &Ui) -> Result<E
         ui.line(&shown_lines(&format!("{name}: {words}")))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What goes with the pipe, and what stays.
+fn goes(consumer_group: bool, user: bool) -> &'static str {
+    match (consumer_group, user) {
+        (true, true) => "Its consumer group and its ClickHouse user go with it; the table stays.",
+        (true, false) => "Its consumer group goes with it; the table stays.",
+        (false, true) => "Its ClickHouse user goes with it; the table and the consumer group stay.",
+        (false, false) => "The table and the consumer group stay.",
+    }
 }
 
 /// What goes with the pipe, as the API's query says it.

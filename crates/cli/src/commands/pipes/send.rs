@@ -25,6 +25,11 @@ impl Surroundings for Sender {
         // The pipe runs on another machine, and nothing is sent there that the file does not name.
         None
     }
+
+    fn names_own_user(&self) -> bool {
+        // The service fills in what is left out.
+        true
+    }
 }
 
 /// What is sent.
@@ -68,6 +73,25 @@ mod tests {
         )
         .unwrap();
         read(&SentFile { file: file.path().to_owned(), keep_references })
+    }
+
+    #[test]
+    fn the_name_and_the_password_of_the_pipes_own_user_are_left_to_the_service() {
+        let sent = |beside: &str| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            write!(
+                file,
+                "name: clicks\nsource: {{ type: kafka, brokers: 'b:9092', topic: t }}\n\
+                 destination: {{ url: 'http://localhost:8123', table: t, access: only_destination, {beside} }}\n"
+            )
+            .unwrap();
+            read(&SentFile { file: file.path().to_owned(), keep_references: false })
+        };
+        let left = sent("setup: { username: admin, password: x }").unwrap();
+        assert_eq!((left.name.as_str(), left.secrets.len()), ("clicks", 1));
+        assert!(!left.document.has("destination.username") && !left.document.has("destination.password"));
+        let nobody = sent("username: u, password: p").err().unwrap().to_string();
+        assert!(nobody.contains("nothing says who makes the pipe's user"), "{nobody}");
     }
 
     fn json(sent: &Sent) -> String {

@@ -19,6 +19,8 @@ const REASON_WIDTH: usize = 160;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Until {
     Runs,
+    /// It runs as it was edited.
+    RunsAnew,
     Rests,
     Gone,
 }
@@ -35,11 +37,19 @@ enum Seen {
 impl Until {
     /// `before` is since when the pipe was at its stage as it was asked for: an old failure is none of the new try.
     fn judge(self, pipe: &PipeView, before: Option<&str>) -> Seen {
-        let is_old = before.is_some() && pipe.since.as_deref() == before;
+        let is_same = before.is_some() && pipe.since.as_deref() == before;
+        let is_old = match (self, pipe.definition) {
+            (Until::RunsAnew, Some(definition)) => pipe.stage_definition != Some(definition),
+            _ => is_same,
+        };
         match (self, pipe.stage.as_str()) {
-            (Until::Runs, "running") | (Until::Rests, "paused") => Seen::Done,
-            (Until::Runs, "failed" | "misconfigured") if !is_old => Seen::Never,
+            (Until::Rests, "paused") => Seen::Done,
             // Somebody else wants something else by now.
+            (Until::RunsAnew, _) if pipe.wanted != "running" => Seen::Never,
+            (Until::RunsAnew, _) if is_old => Seen::NotYet,
+            // What is told of one that runs keeps it from loading, for now.
+            (Until::Runs | Until::RunsAnew, "running") if pipe.reason.is_none() => Seen::Done,
+            (Until::Runs | Until::RunsAnew, "failed" | "misconfigured") if !is_old => Seen::Never,
             (Until::Runs, _) if pipe.wanted != "running" => Seen::Never,
             (Until::Rests, _) if pipe.wanted != "paused" => Seen::Never,
             _ => Seen::NotYet,
@@ -75,14 +85,18 @@ pub(super) async fn stay(
         let stage = words(&pipe.view);
         match until.judge(&pipe.view, before) {
             Seen::Done => return Ok(Some(pipe)),
-            Seen::Never => return Err(Exit::failed(anyhow!("{}: {stage}", pipe.view.name))),
+            Seen::Never => {
+                let error = anyhow!("{}: {stage}", pipe.view.name);
+                return Err(Exit::failed(error).in_a_word(never(&pipe.view)).about(pipe.document));
+            }
             Seen::NotYet if began.elapsed() >= limit => {
-                return Err(Exit::failed(anyhow!(
+                let error = anyhow!(
                     "{}: after {} s it is still {stage}; the service goes on, and `housepipe pipes show {}` tells how far it is",
                     pipe.view.name,
                     args.timeout,
                     pipe.view.name
-                )));
+                );
+                return Err(Exit::failed(error).in_a_word("timed_out").about(pipe.document));
             }
             Seen::NotYet => spinner.show(format!("{} is {}", pipe.view.name, shown(&stage, REASON_WIDTH))),
         }
@@ -94,7 +108,16 @@ pub(super) async fn stay(
 }
 
 fn stopped() -> Exit {
-    Exit::failed(anyhow!("stopped waiting; the service goes on with what was asked for"))
+    Exit::failed(anyhow!("stopped waiting; the service goes on with what was asked for")).in_a_word("stopped")
+}
+
+/// Why it will not come about, in a word.
+fn never(pipe: &PipeView) -> &'static str {
+    match pipe.stage.as_str() {
+        "misconfigured" => "misconfigured",
+        "failed" => "failed",
+        _ => "wanted_otherwise",
+    }
 }
 
 /// The stage with its reason.
@@ -141,5 +164,33 @@ mod tests {
             );
         }
         assert_eq!(Until::Runs.judge(&pipe("running", "failed", "1"), None), Seen::Never);
+        let hampered =
+            PipeView { reason: Some("connection refused".to_owned()), ..pipe("running", "running", "2") };
+        assert_eq!(Until::Runs.judge(&hampered, Some("1")), Seen::NotYet, "it loads nothing");
+    }
+
+    #[test]
+    fn the_stage_of_before_says_nothing_of_an_edit() {
+        let edited = |stage: &str, of: Option<u64>| PipeView {
+            definition: Some(2),
+            stage_definition: of,
+            ..pipe("running", stage, "1")
+        };
+        for (stage, of, seen) in [
+            ("running", Some(1), Seen::NotYet),
+            ("misconfigured", Some(1), Seen::NotYet),
+            ("running", None, Seen::NotYet),
+            ("stopping", Some(2), Seen::NotYet),
+            ("running", Some(2), Seen::Done),
+            ("misconfigured", Some(2), Seen::Never),
+            ("failed", Some(2), Seen::Never),
+        ] {
+            assert_eq!(Until::RunsAnew.judge(&edited(stage, of), Some("1")), seen, "{stage} {of:?}");
+        }
+        let of_an_older_service = pipe("running", "running", "1");
+        assert_eq!(Until::RunsAnew.judge(&of_an_older_service, Some("1")), Seen::NotYet);
+        assert_eq!(Until::RunsAnew.judge(&of_an_older_service, Some("0")), Seen::Done);
+        let paused = PipeView { wanted: "paused".into(), ..edited("running", Some(1)) };
+        assert_eq!(Until::RunsAnew.judge(&paused, Some("1")), Seen::Never);
     }
 }

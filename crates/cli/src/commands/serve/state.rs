@@ -1,7 +1,7 @@
 //! Where the state is: a file, or a PostgreSQL whose connection says how far it is trusted.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use housepipe_service::StoreAddress;
@@ -21,6 +21,12 @@ pub(super) fn address(state: &str) -> Result<StoreAddress, Exit> {
 
 fn address_beside(state: &str, variable: impl Fn(&str) -> Option<String>) -> Result<StoreAddress, Exit> {
     match state.split_once("://") {
+        None if Path::new(state).is_dir() => {
+            return Err(Exit::usage(anyhow!(
+                "the state `{state}` is a folder; name a file in it, such as `{}`",
+                Path::new(state).join("housepipe.db").display()
+            )));
+        }
         None => return Ok(StoreAddress::Sqlite(PathBuf::from(state))),
         Some(("postgres" | "postgresql", _)) => {}
         Some((scheme, _)) => {
@@ -76,6 +82,14 @@ mod tests {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         };
         address_beside(state, variable).is_ok()
+    }
+
+    #[test]
+    fn a_folder_is_no_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().display().to_string();
+        assert!(!is_taken(&path, &[]));
+        assert!(is_taken(&format!("{path}/state.db"), &[]));
     }
 
     #[test]

@@ -242,10 +242,9 @@ impl App {
         let rate = |row: &Row| row.read_per_second.unwrap_or(0.0);
         let by_name = |a: &Row, b: &Row| a.pipe.name.cmp(&b.pipe.name);
         match self.order {
-            // What is not known may be the worst.
             Order::Lag => self.rows.sort_by(|a, b| {
                 let lag = |row: &Row| row.pipe.lag_records();
-                lag(b).cmp(&lag(a)).then_with(|| by_name(a, b))
+                urgency(a).cmp(&urgency(b)).then_with(|| lag(b).cmp(&lag(a))).then_with(|| by_name(a, b))
             }),
             Order::Rate => self.rows.sort_by(|a, b| rate(b).total_cmp(&rate(a)).then_with(|| by_name(a, b))),
             Order::Rejected => self.rows.sort_by(|a, b| {
@@ -253,5 +252,15 @@ impl App {
             }),
             Order::Name => self.rows.sort_by(by_name),
         }
+    }
+}
+
+/// The order of those that somebody has to look at: what is not known may be the worst, and what rests is to.
+fn urgency(row: &Row) -> u8 {
+    match (row.pipe.stage.as_str(), row.pipe.lag_records()) {
+        ("failed" | "misconfigured", _) => 0,
+        ("paused", _) => 3,
+        (_, None) => 1,
+        (_, Some(_)) => 2,
     }
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::app::{App, View, Wish};
 use super::history::Row;
+use super::lag::Lag;
 use crate::commands::pipes::{cells, event_line, since};
 use crate::ui::{Align, Look, ScreenLine, bytes, count, rate, seconds, shown, spark, table};
 
@@ -38,7 +39,7 @@ fn headline(app: &App) -> String {
         app.server,
         stages(&app.rows),
         rate(rates),
-        count(app.rows.iter().filter_map(|row| row.pipe.lag_records()).sum()),
+        Lag::of(&app.rows).words(),
         count(rejected)
     )
 }
@@ -138,8 +139,10 @@ fn one(app: &App, id: &str, width: usize, room: usize, now: DateTime<Utc>) -> Ve
     if let Some(run) = &row.pipe.run {
         let mut codes: Vec<_> = run.rejected_by_code.iter().collect();
         codes.sort_by_key(|(_, records)| std::cmp::Reverse(**records));
+        // Metrics count over all runs.
+        let since = if app.is_service { " in this run" } else { "" };
         lines.extend(codes.iter().take(CODES_MAX).map(|(code, records)| {
-            plain(format!("rejected    {} × {}", count(**records), shown(code, NAME_WIDTH)))
+            plain(format!("rejected    {} × {}{since}", count(**records), shown(code, NAME_WIDTH)))
         }));
     }
     lines.push(ScreenLine::default());
@@ -244,14 +247,16 @@ fn foot(app: &App) -> ScreenLine {
         return ScreenLine::new(Look::Head, shown(message, TEXT_WIDTH));
     }
     let filter = shown(&app.filter, NAME_WIDTH);
+    // Metrics tell, and cannot be told anything.
+    let tell = if app.is_service { "p pause or resume   " } else { "" };
     let text = match &app.view {
         View::Filter => return ScreenLine::new(Look::Head, format!("/{filter}  (enter: keep, esc: all)")),
-        View::One(_) => "p pause or resume   esc back   q quit".to_owned(),
+        View::One(_) => format!("{tell}esc back   q quit"),
         View::List => {
             let filtered =
                 if filter.is_empty() { String::new() } else { format!("   filter: {filter}, esc: all") };
             format!(
-                "↑↓ select   enter open   p pause or resume   s sort (by {})   / filter   q quit{filtered}",
+                "↑↓ select   enter open   {tell}s sort (by {})   / filter   q quit{filtered}",
                 app.order.word()
             )
         }

@@ -3,6 +3,7 @@
 mod app;
 mod draw;
 mod history;
+mod lag;
 mod live;
 mod metrics;
 mod once;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::draw::list_lines;
 use super::history::Row;
+use super::lag::Lag;
 use crate::ui::Ui;
 
 /// The result as a document.
@@ -23,7 +24,12 @@ struct Document<'a> {
 struct Totals {
     pipes: usize,
     read_per_second: f64,
-    lag_records: u64,
+    /// None where the lag of a pipe is not known.
+    lag_records: Option<u64>,
+    /// That of the pipes whose lag is known.
+    lag_records_known: u64,
+    /// Pipes whose lag is not known.
+    lag_unknown: u64,
     read: u64,
     loaded: u64,
     rejected: u64,
@@ -60,6 +66,7 @@ pub(super) fn print(server: &str, mut rows: Vec<Row>, now: DateTime<Utc>, ui: &U
 }
 
 fn document<'a>(server: &'a str, rows: &'a [Row], now: DateTime<Utc>) -> Document<'a> {
+    let lag = Lag::of(rows);
     let sum = |number: fn(&Row) -> u64| rows.iter().map(number).sum();
     let line = |row: &'a Row| Line {
         id: &row.pipe.id,
@@ -81,11 +88,36 @@ fn document<'a>(server: &'a str, rows: &'a [Row], now: DateTime<Utc>) -> Documen
         totals: Totals {
             pipes: rows.len(),
             read_per_second: rows.iter().filter_map(|row| row.read_per_second).sum(),
-            lag_records: rows.iter().filter_map(|row| row.pipe.lag_records()).sum(),
+            lag_records: lag.records(),
+            lag_records_known: lag.known_records,
+            lag_unknown: lag.unknown_pipes,
             read: sum(|row| row.pipe.counters.read),
             loaded: sum(|row| row.pipe.counters.loaded),
             rejected: sum(|row| row.pipe.counters.rejected),
         },
         pipes: rows.iter().map(line).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remote::PipeView;
+
+    #[test]
+    fn a_lag_that_is_not_known_is_not_taken_for_none() {
+        let row = |told: Option<u64>| Row {
+            pipe: PipeView { told_lag_records: told, ..PipeView::default() },
+            read_per_second: None,
+            past: Vec::new(),
+        };
+        let totals = |rows: &[Row]| {
+            let totals = document("s", rows, DateTime::UNIX_EPOCH).totals;
+            (totals.lag_records, totals.lag_records_known, totals.lag_unknown, Lag::of(rows).words())
+        };
+        assert_eq!(totals(&[]), (Some(0), 0, 0, "0".to_owned()));
+        assert_eq!(totals(&[row(Some(3)), row(Some(4))]), (Some(7), 7, 0, "7".to_owned()));
+        assert_eq!(totals(&[row(Some(3)), row(None)]), (None, 3, 1, "3 + ? of 1 pipe".to_owned()));
+        assert_eq!(totals(&[row(None), row(None)]), (None, 0, 2, "0 + ? of 2 pipes".to_owned()));
     }
 }

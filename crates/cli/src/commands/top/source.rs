@@ -42,7 +42,7 @@ impl Source {
         match self {
             Source::Service(remote) => remote.pipes().await,
             Source::Metrics(remote) => {
-                let text = remote.metrics().await?;
+                let text = remote.metrics().await.map_err(RemoteError::of_metrics)?;
                 metrics::pipes(&String::from_utf8_lossy(&text))
                     .map_err(|why| RemoteError::NoMetrics { server: self.name(), why })
             }

@@ -76,13 +76,13 @@ fn the_list_is_sorted_and_its_worst_is_selected() {
         &app(),
         (120, 10),
         &expect![[r#"
-            # http://127.0.0.1:8080  1 failed, 1 paused, 2 running  92,500 records/s  lag 1,230  rejected 123
+            # http://127.0.0.1:8080  1 failed, 1 paused, 2 running  92,500 records/s  lag 1,230 + ? of 2 pipes  rejected 123
 
             # NAME    STAGE    RECORDS/S    LAG  LAG AGE  LOADED  REJECTED   SINCE  LAST MINUTE           REASON
-            > clicks  running      2,500  1,200   3.50 s   4,000       120  60.0 s                 ▁▃▅█▅
+            > views   failed           0      -        -   4,000         0  60.0 s                 ▁▃▅█▅  clickhouse\u{1b}[2J is away
+              clicks  running      2,500  1,200   3.50 s   4,000       120  60.0 s                 ▁▃▅█▅
               orders  running     90,000     30   3.50 s   4,000         3  60.0 s                 ▁▃▅█▅
             . audit   paused           0      -        -   4,000         0  60.0 s                 ▁▃▅█▅
-            ! views   failed           0      -        -   4,000         0  60.0 s                 ▁▃▅█▅  clickhouse\u{1b}[2J is away
 
 
             . ↑↓ select   enter open   p pause or resume   s sort (by lag)   / filter   q quit
@@ -91,13 +91,35 @@ fn the_list_is_sorted_and_its_worst_is_selected() {
 }
 
 #[test]
+fn who_needs_somebody_comes_first_and_what_rests_last() {
+    let unknown = |name: &str, stage: &str| {
+        let mut row = row(name, stage, 0, 0.0);
+        row.pipe.run = None;
+        row
+    };
+    let rows = vec![
+        row("behind", "running", 9, 0.0),
+        unknown("stopped", "paused"),
+        row("far-behind", "running", 900, 0.0),
+        unknown("starting", "provisioning"),
+        unknown("wrong", "misconfigured"),
+        unknown("broken", "failed"),
+    ];
+    let app = App::new("s".to_owned(), true, rows);
+    let names: Vec<&str> = app.shown().iter().map(|row| row.pipe.name.as_str()).collect();
+    assert_eq!(names, ["broken", "wrong", "starting", "far-behind", "behind", "stopped"]);
+    assert!(draw(&app, 80, 10, now())[0].text.contains("lag 909 + ? of 4 pipes"));
+}
+
+#[test]
 fn keys_move_the_selection_and_it_stays_with_its_pipe() {
     let mut app = app();
     press(&mut app, &[Key::Down, Key::Char('j'), Key::Down, Key::Down, Key::Down, Key::Up]);
-    assert_eq!(app.meant().unwrap().pipe.name, "audit", "after the last there is none");
+    assert_eq!(app.meant().unwrap().pipe.name, "orders", "after the last there is none");
     press(&mut app, &[Key::Char('s')]);
     assert_eq!(app.shown()[0].pipe.name, "orders", "by rate");
-    assert_eq!(app.meant().unwrap().pipe.name, "audit");
+    press(&mut app, &[Key::Down]);
+    assert_eq!(app.meant().unwrap().pipe.name, "clicks");
     press(&mut app, &[Key::Char('s'), Key::Char('s')]);
     let names: Vec<&str> = app.shown().iter().map(|row| row.pipe.name.as_str()).collect();
     assert_eq!(names, ["audit", "clicks", "orders", "views"]);
@@ -136,7 +158,7 @@ fn a_filter_is_typed_and_taken_away() {
         &app,
         (100, 6),
         &expect![[r#"
-            # http://127.0.0.1:8080  1 failed, 1 paused, 2 running  92,500 records/s  lag 1,230  rejected 123
+            # http://127.0.0.1:8080  1 failed, 1 paused, 2 running  92,500 records/s  lag 1,230 + ? of 2 pipes  rejected 123
 
             # NAME    STAGE    RECORDS/S  LAG  LAG AGE  LOADED  REJECTED   SINCE  LAST MINUTE           REASON
             > orders  running     90,000   30   3.50 s   4,000         3  60.0 s                 ▁▃▅█▅
@@ -155,7 +177,7 @@ fn a_filter_is_typed_and_taken_away() {
 #[test]
 fn one_pipe_is_opened_with_its_partitions_rejects_and_events() {
     let mut app = app();
-    press(&mut app, &[Key::Enter]);
+    press(&mut app, &[Key::Down, Key::Enter]);
     let event = |number: i64, kind: &str| EventView {
         number,
         at: "2026-01-01T00:00:00.000Z".to_owned(),
@@ -171,27 +193,27 @@ fn one_pipe_is_opened_with_its_partitions_rejects_and_events() {
         &app,
         (100, 20),
         &expect![[r#"
-        # http://127.0.0.1:8080  1 failed, 1 paused, 2 running  92,500 records/s  lag 1,230  rejected 123
-        ! as it was; no service answers
-        # clicks  running for 60.0 s
-          last minute ▁▃▅█▅
-          rate        2,500 records/s   lag 1,200 records, 3.50 s
-          records     read 5,000   loaded 4,000   rejected 120   in flight 7
-          inserts     0   tried again 0   0 B of JSON
-          rejected    30 × missing_field
-          rejected    3 × invalid_number
+            # http://127.0.0.1:8080  1 failed, 1 paused, 2 running  92,500 records/s  lag 1,230 + ? of 2 pipes  rejected 123
+            ! as it was; no service answers
+            # clicks  running for 60.0 s
+              last minute ▁▃▅█▅
+              rate        2,500 records/s   lag 1,200 records, 3.50 s
+              records     read 5,000   loaded 4,000   rejected 120   in flight 7
+              inserts     0   tried again 0   0 B of JSON
+              rejected    30 × missing_field in this run
+              rejected    3 × invalid_number in this run
 
-        # PARTITION  POSITION   END    LAG  LAG AGE
-                  1         4  1204  1,200   3.50 s
-                  0        10    10      0   0.00 s
-        # EVENTS
-          1  2026-01-01T00:00:00.000Z  clicks  created  by ops
-          2  2026-01-01T00:00:00.000Z  clicks  paused  by ops
-          9  2026-01-01T00:00:00.000Z  clicks  resumed  by ops
+            # PARTITION  POSITION   END    LAG  LAG AGE
+                      1         4  1204  1,200   3.50 s
+                      0        10    10      0   0.00 s
+            # EVENTS
+              1  2026-01-01T00:00:00.000Z  clicks  created  by ops
+              2  2026-01-01T00:00:00.000Z  clicks  paused  by ops
+              9  2026-01-01T00:00:00.000Z  clicks  resumed  by ops
 
 
-        . p pause or resume   esc back   q quit
-    "#]],
+            . p pause or resume   esc back   q quit
+        "#]],
     );
     press(&mut app, &[Key::Escape]);
     assert!(app.opened().is_none() && app.events.is_empty());
@@ -200,6 +222,7 @@ fn one_pipe_is_opened_with_its_partitions_rejects_and_events() {
 #[test]
 fn nothing_is_told_to_a_pipe_before_somebody_says_yes() {
     let mut app = app();
+    app.selected = Some("p-clicks".to_owned());
     assert_eq!(press(&mut app, &[Key::Char('p')]), None);
     assert!(draw(&app, 80, 5, now()).last().unwrap().text.contains("Pause clicks? y/n"));
     assert_eq!(press(&mut app, &[Key::Char('n')]), None);
@@ -213,6 +236,14 @@ fn nothing_is_told_to_a_pipe_before_somebody_says_yes() {
         assert_eq!(press(&mut app, &[Key::Char('p'), Key::Char('y')]), wish(name, false));
     }
     app.is_service = false;
+    press(&mut app, &[Key::Escape]);
+    for keys in [&[][..], &[Key::Enter]] {
+        press(&mut app, keys);
+        assert!(
+            !draw(&app, 80, 5, now()).last().unwrap().text.contains("pause"),
+            "nothing is offered in vain"
+        );
+    }
     assert_eq!(press(&mut app, &[Key::Char('p'), Key::Char('y')]), None, "metrics cannot be told anything");
     for quits in [Key::Char('q'), Key::Interrupt] {
         assert_eq!(app.press(quits), Some(Act::Quit));

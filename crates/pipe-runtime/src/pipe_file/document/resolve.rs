@@ -117,6 +117,10 @@ impl Surroundings for Literal<'_> {
     fn allows_host(&self, host: &str) -> Result<(), String> {
         self.0.allows_host(host)
     }
+
+    fn names_own_user(&self) -> bool {
+        self.0.names_own_user()
+    }
 }
 
 #[cfg(test)]
