@@ -4,6 +4,7 @@
 //! The store holds intents, not progress: where each partition stands is kept by Kafka. So whatever is killed goes on from what is wanted.
 
 mod audit;
+mod connections;
 mod events;
 mod left_user;
 mod pipes;
@@ -21,6 +22,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection};
+
+use connections::Connections;
 
 pub use audit::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry};
 pub use events::{EVENTS_AT_ONCE_MAX, Event, EventKind};
@@ -70,7 +73,7 @@ enum Kind {
 /// The store of a service.
 #[derive(Debug)]
 pub struct Store {
-    pool: AnyPool,
+    connections: Connections,
     kind: Kind,
     seal: Seal,
     /// Keeps other processes out of the file.
@@ -217,21 +220,12 @@ impl Store {
                 (pool, Kind::Postgres, None)
             }
         };
-        Ok(Store { pool, kind, seal, _lock: lock })
+        Ok(Store { connections: Connections::new(pool), kind, seal, _lock: lock })
     }
 
     /// Ends its connections; those that do not answer are left to the end of the process.
     pub async fn close(&self) {
-        if tokio::time::timeout(Duration::from_secs(CLOSE_S_MAX), self.pool.close()).await.is_err() {
-            tracing::warn!("connections to the store did not end within {CLOSE_S_MAX} s, and are cut off");
-        }
-    }
-
-    /// What `work` comes to within the time that a call has. What is broken off gives its connection back, which has to prove then that it works
-    /// ([`postgres`]).
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        let longest = Duration::from_secs(CALL_S_MAX);
-        tokio::time::timeout(longest, work).await.unwrap_or(Err(StoreError::Late))
+        self.connections.close().await;
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod files;
 mod lost;
+mod lost_calls;
 mod places;
 mod together;
 

@@ -1,0 +1,34 @@
+//! Connections to the database, which nobody is given without an end to what is done with them.
+
+use std::time::Duration;
+
+use sqlx::AnyPool;
+
+use super::{CALL_S_MAX, CLOSE_S_MAX, StoreError};
+
+/// The connections of a store.
+#[derive(Debug)]
+pub(super) struct Connections(AnyPool);
+
+impl Connections {
+    pub(super) fn new(pool: AnyPool) -> Connections {
+        Connections(pool)
+    }
+
+    /// What `work` comes to within the time that a call has. What is broken off gives its connection back, which has to
+    /// prove then that it works ([`super::postgres`]).
+    pub(super) async fn in_time<T, W>(&self, work: impl FnOnce(AnyPool) -> W) -> Result<T, StoreError>
+    where
+        W: Future<Output = Result<T, StoreError>>,
+    {
+        let longest = Duration::from_secs(CALL_S_MAX);
+        tokio::time::timeout(longest, work(self.0.clone())).await.unwrap_or(Err(StoreError::Late))
+    }
+
+    /// Ends them; those that do not answer are left to the end of the process.
+    pub(super) async fn close(&self) {
+        if tokio::time::timeout(Duration::from_secs(CLOSE_S_MAX), self.0.close()).await.is_err() {
+            tracing::warn!("connections to the store did not end within {CLOSE_S_MAX} s, and are cut off");
+        }
+    }
+}
