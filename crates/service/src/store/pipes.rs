@@ -200,6 +200,11 @@ impl Store {
         if let Some(other) = other.filter(|other| *other != new.name) {
             return Err(StoreError::GroupTaken(other));
         }
+        // Looked for without its lock: whoever changes that pipe at the moment waits for this transaction.
+        if name_taken(&mut transaction, &new.name).await? {
+            return Err(StoreError::NameTaken(new.name.clone()));
+        }
+        // Names and groups are given under the lock that is held, so that there is nothing left to wait for.
         let inserted = sqlx::query(
             "INSERT INTO pipes (id, name, consumer, document, wanted, clean_up, definition, attempt, revision, created_ms, changed_ms) \
              VALUES ($1, $2, $6, $3, $4, '', 1, 0, 1, $5, $5) ON CONFLICT DO NOTHING",
@@ -543,11 +548,21 @@ async fn changeable(
     }
 }
 
-/// Has whoever else gives a pipe a consumer group wait until this transaction ends. It takes the row that every event takes, so a pipe's row is
-/// taken before it, as everywhere.
+/// Has whoever else gives a pipe a name or a consumer group wait until this transaction ends. It takes the row that every event takes. So whoever
+/// needs the row of a pipe that is there takes that one before, and behind this one waits for none any more: two that wait for each other would be
+/// broken off.
 async fn lock_groups(transaction: &mut Transaction<'_, Any>) -> Result<(), StoreError> {
     sqlx::query("UPDATE housepipe_store SET version = version").execute(&mut **transaction).await?;
     Ok(())
+}
+
+/// Whether there is a pipe of the name, as far as it is known without waiting for anybody.
+async fn name_taken(transaction: &mut Transaction<'_, Any>, name: &str) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT COUNT(*) FROM pipes WHERE name = $1")
+        .bind(name.to_owned())
+        .fetch_one(&mut **transaction)
+        .await?;
+    Ok(row.try_get::<i64, _>(0)? > 0)
 }
 
 /// The consumer group that a pipe has.
