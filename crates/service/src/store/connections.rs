@@ -6,6 +6,15 @@ use sqlx::AnyPool;
 
 use super::{CALL_S_MAX, CLOSE_S_MAX, StoreError};
 
+/// How often a call is begun again that PostgreSQL has broken off for the sake of another one.
+const AGAIN_MAX: u32 = 2;
+/// Pause before that, in milliseconds: the other one gets what it waits for meanwhile.
+const AGAIN_MS: u64 = 100;
+
+/// What PostgreSQL calls it: `serialization_failure` and `deadlock_detected`. Nothing of the transaction has come about then, also where it was at
+/// its end: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+const BROKEN_OFF: [&str; 2] = ["40001", "40P01"];
+
 /// The connections of a store.
 #[derive(Debug)]
 pub(super) struct Connections(AnyPool);
@@ -15,14 +24,26 @@ impl Connections {
         Connections(pool)
     }
 
-    /// What `work` comes to within the time that a call has. What is broken off gives its connection back, which has to
+    /// What `work` comes to within the time that a call has, however often it is begun. What is broken off gives its connection back, which has to
     /// prove then that it works ([`super::postgres`]).
-    pub(super) async fn in_time<T, W>(&self, work: impl FnOnce(AnyPool) -> W) -> Result<T, StoreError>
+    pub(super) async fn in_time<T, W>(&self, work: impl Fn(AnyPool) -> W) -> Result<T, StoreError>
     where
         W: Future<Output = Result<T, StoreError>>,
     {
+        let begun = async {
+            for _ in 0..AGAIN_MAX {
+                match work(self.0.clone()).await {
+                    Err(StoreError::Database(error)) if is_broken_off(&error) => {
+                        tracing::debug!(%error, "a call of the store is begun again");
+                        tokio::time::sleep(Duration::from_millis(AGAIN_MS)).await;
+                    }
+                    other => return other,
+                }
+            }
+            work(self.0.clone()).await
+        };
         let longest = Duration::from_secs(CALL_S_MAX);
-        tokio::time::timeout(longest, work(self.0.clone())).await.unwrap_or(Err(StoreError::Late))
+        tokio::time::timeout(longest, begun).await.unwrap_or(Err(StoreError::Late))
     }
 
     /// Ends them; those that do not answer are left to the end of the process.
@@ -31,4 +52,9 @@ impl Connections {
             tracing::warn!("connections to the store did not end within {CLOSE_S_MAX} s, and are cut off");
         }
     }
+}
+
+fn is_broken_off(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| BROKEN_OFF.contains(&code.as_ref()))
 }

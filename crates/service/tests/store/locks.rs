@@ -1,4 +1,4 @@
-//! The order of locks: of two calls none waits for the other while that one waits for it.
+//! The order of locks: of two calls none waits for the other while that one waits for it, and one that PostgreSQL breaks off is begun again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use housepipe_service::{Asked, CleanUp, Role, Store, StoreError};
 use secrecy::ExposeSecret;
 use sqlx::{AnyConnection, Connection, Row};
 
-use crate::lost::url_of;
+use crate::lost::{until_so_many_wait, url_of};
 use crate::places::{KEY, Place, each_place, open, postgres};
 use crate::{at_brokers, edit, new_pipe};
 
@@ -120,4 +120,42 @@ async fn deadlocks(place: &Place) -> i64 {
     }
     let count = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     sqlx::query(count).fetch_one(&mut somebody).await.unwrap().get(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_postgresql_breaks_off_is_begun_again() {
+    let place = postgres();
+    let store = Arc::new(open(&place, KEY).await.unwrap());
+    let pipe = store.create(&new_pipe("clicks"), None, "ann").await.unwrap();
+    let (mut one, mut two) = (somebody(&place).await, somebody(&place).await);
+
+    // It has the pipe's row, and waits for that of all changes.
+    sqlx::raw_sql("BEGIN; UPDATE housepipe_store SET version = version").execute(&mut one).await.unwrap();
+    let pause = tokio::spawn({
+        let (store, id) = (Arc::clone(&store), pipe.id.clone());
+        async move { store.want(&id, None, false, "ann").await }
+    });
+    until_so_many_wait(&mut two, 1).await;
+    sqlx::raw_sql("UPDATE pipes SET revision = revision; COMMIT").execute(&mut one).await.unwrap();
+    assert_eq!(pause.await.unwrap().unwrap().revision, 2);
+
+    // It has the row of all changes, and waits for the audit's table.
+    sqlx::raw_sql("BEGIN; LOCK TABLE audit").execute(&mut one).await.unwrap();
+    let note = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.note(&asked()).await }
+    });
+    until_so_many_wait(&mut two, 1).await;
+    sqlx::raw_sql("UPDATE housepipe_store SET version = version; COMMIT").execute(&mut one).await.unwrap();
+    note.await.unwrap().unwrap();
+    assert_eq!(store.audit(0, 10).await.unwrap().len(), 1);
+    store.close().await;
+    assert_eq!(deadlocks_but_for(&place, [one, two]).await, 2, "both were broken off");
+}
+
+async fn deadlocks_but_for(place: &Place, ended: [AnyConnection; 2]) -> i64 {
+    for connection in ended {
+        connection.close().await.unwrap();
+    }
+    deadlocks(place).await
 }
