@@ -159,3 +159,27 @@ async fn deadlocks_but_for(place: &Place, ended: [AnyConnection; 2]) -> i64 {
     }
     deadlocks(place).await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_are_brought_up_to_date_while_a_process_of_the_version_before_writes() {
+    let place = Arc::new(postgres());
+    open(&place, KEY).await.unwrap().close().await;
+    let (mut one, mut two) = (somebody(&place).await, somebody(&place).await);
+    let before = "UPDATE housepipe_store SET version = 2; ALTER TABLE audit DROP COLUMN detail";
+    sqlx::raw_sql(before).execute(&mut one).await.unwrap();
+    // A line of the audit, as that version writes it.
+    sqlx::raw_sql("BEGIN; UPDATE housepipe_store SET last_audit = 1").execute(&mut one).await.unwrap();
+    let opened = tokio::spawn({
+        let place = Arc::clone(&place);
+        async move { open(&place, KEY).await }
+    });
+    until_so_many_wait(&mut two, 1).await;
+    let line = "INSERT INTO audit VALUES (1, 1, 'ann', 'admin', NULL, 'POST', '/api/v1/pipes', 201); COMMIT";
+    sqlx::raw_sql(line).execute(&mut one).await.unwrap();
+    let store = opened.await.unwrap().unwrap();
+    assert_eq!(store.audit(0, 10).await.unwrap().len(), 1);
+    store.close().await;
+    for somebody in [one, two] {
+        somebody.close().await.unwrap();
+    }
+}
