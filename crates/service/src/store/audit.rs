@@ -3,7 +3,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Role, Store, StoreError, damaged, now_ms};
+use super::{Role, Store, StoreError, damaged, now_ms, storable};
 
 /// Entries that are kept, at most; the oldest go first.
 const KEPT_MAX: i64 = 100_000;
@@ -57,13 +57,13 @@ impl Store {
             )
             .bind(number)
             .bind(now_ms())
-            .bind(asked.actor.clone())
+            .bind(storable(&asked.actor))
             .bind(asked.role.as_str())
-            .bind(asked.peer.clone())
-            .bind(asked.method.clone())
-            .bind(asked.path.clone())
+            .bind(asked.peer.as_deref().map(storable))
+            .bind(storable(&asked.method))
+            .bind(storable(&asked.path))
             .bind(i64::from(asked.status))
-            .bind(asked.detail.clone())
+            .bind(asked.detail.as_deref().map(storable))
             .execute(&mut *transaction)
             .await?;
             sqlx::query("DELETE FROM audit WHERE number <= $1")

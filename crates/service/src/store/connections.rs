@@ -4,16 +4,13 @@ use std::time::Duration;
 
 use sqlx::AnyPool;
 
+use super::codes::is_broken_off;
 use super::{CALL_S_MAX, CLOSE_S_MAX, StoreError};
 
 /// How often a call is begun again that PostgreSQL has broken off for the sake of another one.
 const AGAIN_MAX: u32 = 2;
 /// Pause before that, in milliseconds: the other one gets what it waits for meanwhile.
 const AGAIN_MS: u64 = 100;
-
-/// What PostgreSQL calls it: `serialization_failure` and `deadlock_detected`. Nothing of the transaction has come about then, also where it was at
-/// its end: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-const BROKEN_OFF: [&str; 2] = ["40001", "40P01"];
 
 /// The connections of a store.
 #[derive(Debug)]
@@ -52,9 +49,4 @@ impl Connections {
             tracing::warn!("connections to the store did not end within {CLOSE_S_MAX} s, and are cut off");
         }
     }
-}
-
-fn is_broken_off(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| BROKEN_OFF.contains(&code.as_ref()))
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
-use super::{Store, StoreError, now_ms};
+use super::{Store, StoreError, now_ms, storable};
 
 /// Events that one answer holds, at most.
 pub const EVENTS_AT_ONCE_MAX: i64 = 1_000;
@@ -245,10 +245,10 @@ async fn add_at(
     .bind(number)
     .bind(at_ms)
     .bind(pipe.to_owned())
-    .bind(name.to_owned())
-    .bind(actor.to_owned())
+    .bind(storable(name))
+    .bind(storable(actor))
     .bind(kind.as_str())
-    .bind(reason.map(str::to_owned))
+    .bind(reason.map(storable))
     .execute(&mut **transaction)
     .await?;
     sqlx::query("DELETE FROM events WHERE number <= $1")

@@ -4,6 +4,7 @@
 //! The store holds intents, not progress: where each partition stands is kept by Kafka. So whatever is killed goes on from what is wanted.
 
 mod audit;
+mod codes;
 mod connections;
 mod events;
 mod left_user;
@@ -170,6 +171,17 @@ pub enum StoreError {
         /// Why.
         why: String,
     },
+}
+
+impl StoreError {
+    /// Whether the same call would be refused however often it is repeated.
+    pub fn is_for_good(&self) -> bool {
+        match self {
+            StoreError::Database(error) => codes::is_for_good(error),
+            StoreError::Late | StoreError::Away { .. } => false,
+            _ => true,
+        }
+    }
 }
 
 impl Store {
@@ -348,6 +360,11 @@ fn percent(path: &Path) -> String {
 
 fn damaged(what: &str, why: &dyn std::fmt::Display) -> StoreError {
     StoreError::Damaged { what: what.to_owned(), why: why.to_string() }
+}
+
+/// A text of somebody else's as both databases keep it: PostgreSQL refuses one with a zero in it.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 /// This moment, in milliseconds since 1970.

@@ -142,6 +142,10 @@ impl Store {
         self.connections
             .in_time(|pool| async move {
                 let mut transaction = pool.begin().await?;
+                // No token has such a name, and PostgreSQL refuses the text.
+                if name.contains('\0') {
+                    return Err(StoreError::NoToken(name.to_owned()));
+                }
                 // Two admins who forget each other at once would otherwise both succeed.
                 sqlx::query("UPDATE housepipe_store SET version = version")
                     .execute(&mut *transaction)
