@@ -117,9 +117,25 @@ impl<'a> Located<'a> {
         }
     }
 
-    /// Text that may not be empty.
+    /// Text that may not be empty, and that has no control characters, as the name of something: not every broker, database and terminal takes
+    /// them for the same.
     pub(super) fn nonempty(&self, problems: &mut Vec<Problem>) -> Option<String> {
-        self.nonempty_as(false, problems)
+        self.without_control(&[], problems)
+    }
+
+    /// The same over as many lines as it takes, as an expression.
+    pub(super) fn nonempty_lines(&self, problems: &mut Vec<Problem>) -> Option<String> {
+        self.without_control(&['\n', '\r', '\t'], problems)
+    }
+
+    fn without_control(&self, but_for: &[char], problems: &mut Vec<Problem>) -> Option<String> {
+        let text = self.nonempty_as(false, problems)?;
+        if let Some(letter) = text.chars().find(|letter| letter.is_control() && !but_for.contains(letter)) {
+            problems
+                .push(self.problem(format!("no control characters may be in it, and here is {letter:?}")));
+            return None;
+        }
+        Some(text)
     }
 
     fn nonempty_as(&self, is_secret: bool, problems: &mut Vec<Problem>) -> Option<String> {

@@ -213,14 +213,14 @@ fn optional<'a, T>(
 pub(super) fn managed_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ManagedTable> {
     let mut fields = Fields::of(at, problems)?;
     let engine = match fields.take("engine") {
-        Some(v) => v.nonempty(problems),
+        Some(v) => v.nonempty_lines(problems),
         None => Some("MergeTree".to_owned()),
     };
-    let order_by = fields
-        .take("order_by")
-        .map_or_else(Vec::new, |v| v.items().iter().filter_map(|item| item.nonempty(problems)).collect());
-    let partition_by = fields.take("partition_by").and_then(|v| v.nonempty(problems));
-    let ttl = fields.take("ttl").and_then(|v| v.nonempty(problems));
+    let order_by = fields.take("order_by").map_or_else(Vec::new, |v| {
+        v.items().iter().filter_map(|item| item.nonempty_lines(problems)).collect()
+    });
+    let partition_by = fields.take("partition_by").and_then(|v| v.nonempty_lines(problems));
+    let ttl = fields.take("ttl").and_then(|v| v.nonempty_lines(problems));
     let settings = fields.take("settings").map_or_else(Vec::new, |v| table_settings(&v, problems));
     fields.finish(problems);
     Some(ManagedTable { engine: engine?, order_by, partition_by, ttl, settings })

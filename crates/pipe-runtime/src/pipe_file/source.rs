@@ -99,7 +99,7 @@ pub(super) fn named_texts(
     let mut texts = BTreeMap::new();
     for entry in entries {
         let value = at.inner(format!("{}.{}", at.path, entry.key), &entry.node);
-        texts.insert(entry.key.clone(), value.nonempty(problems)?);
+        texts.insert(entry.key.clone(), value.nonempty_lines(problems)?);
     }
     Some(texts)
 }
@@ -135,7 +135,9 @@ fn brokers(text: &str) -> Result<String, String> {
         let port = broker.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
         match port {
             Some((host, Ok(1..)))
-                if !host.is_empty() && !host.contains("://") && !host.contains(char::is_whitespace) => {}
+                if !host.is_empty()
+                    && !host.contains("://")
+                    && !host.contains(|c: char| c.is_whitespace() || c.is_control()) => {}
             _ => {
                 return Err(format!(
                     "`{}` is no broker: write `host:port`, separated by commas",

@@ -229,6 +229,60 @@ fn a_description_is_text_for_people() {
 }
 
 #[test]
+fn names_have_no_control_characters() {
+    let read = |source: &str, destination: &str, rest: &str| {
+        let text = format!(
+            "name: clicks\nsource: {{ type: kafka, brokers: 'b:9093', {source} }}\n\
+             destination: {{ url: 'http://localhost:8123', {destination} }}\n{rest}"
+        );
+        PipeFile::parse(&text, "p.yaml")
+    };
+    let nul = "\"a\\u0000b\"";
+    let login = |username: &str, password: &str| {
+        format!(
+            "topic: t, tls: {{}}, auth: {{ mechanism: PLAIN, username: {username}, password: {password} }}"
+        )
+    };
+    for (key, source, destination, rest) in [
+        ("source.topic", format!("topic: {nul}"), "table: t".to_owned(), String::new()),
+        (
+            "source.consumer_group",
+            format!("topic: t, consumer_group: {nul}"),
+            "table: t".to_owned(),
+            String::new(),
+        ),
+        ("source.auth.username", login(nul, "p"), "table: t".to_owned(), String::new()),
+        ("destination.table", "topic: t".to_owned(), format!("table: {nul}"), String::new()),
+        ("destination.database", "topic: t".to_owned(), format!("table: t, database: {nul}"), String::new()),
+        ("destination.username", "topic: t".to_owned(), format!("table: t, username: {nul}"), String::new()),
+        (
+            "error_table.suffix",
+            "topic: t".to_owned(),
+            "table: t".to_owned(),
+            format!("error_table: {{ suffix: {nul} }}"),
+        ),
+    ] {
+        let error = read(&source, &destination, &rest).unwrap_err().to_string();
+        assert!(error.contains(&format!("`{key}`")) && error.contains("here is '\\0'"), "{key}: {error}");
+    }
+    for letter in ["\\n", "\\e", "\\u0085"] {
+        let error = read(&format!("topic: \"a{letter}b\""), "table: t", "").unwrap_err().to_string();
+        assert!(error.contains("no control characters"), "{error}");
+    }
+    // A secret is whatever it is, and an expression has as many lines as it takes.
+    read(&login("u", "\"a\\u0001b\""), "table: t", "").unwrap();
+    let lines = "\"toDate(at),\\n\\tid\"";
+    let managed = format!(
+        "table: t, columns: 'id UInt8', managed_table: {{ partition_by: {lines}, order_by: [{lines}] }}"
+    );
+    read("topic: t", &managed, "").unwrap();
+    let error = read("topic: t", &managed.replace("\\n", "\\u0000"), "").unwrap_err().to_string();
+    assert!(error.contains("no control characters"), "{error}");
+    let broker = "name: c\nsource: { type: kafka, brokers: \"a\\u0000b:1\", topic: t }\ndestination: { url: 'http://h:1', table: t }\n";
+    assert!(PipeFile::parse(broker, "p.yaml").unwrap_err().to_string().contains("is no broker"));
+}
+
+#[test]
 fn settings_of_the_table_are_names_and_values() {
     let read = |settings: &str| {
         let lines = format!("  managed_table: {{ settings: {settings} }}\n  columns: 'id UInt8'\n");

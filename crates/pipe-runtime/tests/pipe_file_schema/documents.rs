@@ -95,6 +95,9 @@ fn what_the_parser_refuses_the_schema_refuses() {
     for wrong in [
         format!("name: clicks\n{source}"),
         format!("name: Clicks\n{source}{destination}"),
+        format!(
+            "name: clicks\n{destination}source: {{ type: kafka, brokers: 'localhost:9092', topic: t, consumer_group: \"g\\u0000x\" }}\n"
+        ),
         format!("name: clicks\nsuorce: {{}}\n{destination}"),
         format!("name: clicks\n{source}{destination}delivery: twice\n"),
         format!("name: clicks\n{source}{destination}batch: {{ max_rows: 0 }}\n"),

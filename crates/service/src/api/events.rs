@@ -123,7 +123,9 @@ pub(crate) struct StreamQuery {
 
 /// Sends what happens, as it happens: server-sent events, whose ids are the events' numbers. `Last-Event-ID` goes on where a connection broke off.
 /// The stream ends where its token is forgotten. The last 100,000 events are kept: where some behind that number are not any more, an event `gap`
-/// comes first, with `from` and `to`, the numbers of those that are missed.
+/// comes first, with `from` and `to`, the numbers of those that are missed. Where that number is above the newest event's, as after a state was
+/// restored from a backup, the stream begins behind the newest event, and the `gap` has `"anew": true`: `from` and `to` are the numbers that are
+/// given once more, to other events. Whoever shows what the events are about looks at it anew in both cases.
 #[utoipa::path(
     get, path = "/api/v1/events/stream", tag = "events", operation_id = "stream_events",
     params(StreamQuery, ("Last-Event-ID" = Option<i64>, Header, description = "The number behind which it begins; without it, what happens from now on")),
@@ -135,16 +137,18 @@ pub(crate) async fn stream(
     Params(query): Params<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Problem> {
+    let last = api.service.store().last_event().await?;
     let after = match headers.get("last-event-id") {
         Some(value) => {
             value.to_str().ok().and_then(|text| text.parse::<i64>().ok()).filter(|n| *n >= 0).ok_or_else(
                 || Problem::new(ProblemCode::InvalidRequest, "`Last-Event-ID` is the number of an event"),
             )?
         }
-        None => api.service.store().last_event().await?,
+        None => last,
     };
     let place = api.streams.take(actor.name())?;
-    let gap = gap(after, api.service.store().first_event().await?);
+    let gap = gap(after, api.service.store().first_event().await?, last);
+    let after = after.min(last);
     let forgotten = Box::pin(actor.forgotten(&api));
     let follow = Follow { _place: place, api, pipe: query.pipe, after, gap, ready: Vec::new().into_iter() };
     let events = stream::unfold(follow, |mut follow| async move {
@@ -167,19 +171,33 @@ struct Follow {
     ready: std::vec::IntoIter<Event>,
 }
 
-/// Events that are not kept any more.
+/// Events that a listener does not know as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 struct Gap {
     /// The first of them.
     from: i64,
     /// The last of them.
     to: i64,
+    /// The listener knows others of these numbers, which this state does not have, and they are given anew. Otherwise those of these numbers are not
+    /// kept any more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    anew: bool,
 }
 
-/// What is missing behind `after` where `first` is the oldest event that is kept.
-fn gap(after: i64, first: Option<i64>) -> Option<Gap> {
+impl Gap {
+    /// The number behind which the stream goes on.
+    fn goes_on_behind(self) -> i64 {
+        if self.anew { self.from - 1 } else { self.to }
+    }
+}
+
+/// What is missing behind `after` where `first` is the oldest event that is kept, and `last` the newest that there was.
+fn gap(after: i64, first: Option<i64>, last: i64) -> Option<Gap> {
+    if after > last {
+        return Some(Gap { from: last + 1, to: after, anew: true });
+    }
     let (from, to) = (after.saturating_add(1), first?.saturating_sub(1));
-    (from <= to).then_some(Gap { from, to })
+    (from <= to).then_some(Gap { from, to, anew: false })
 }
 
 impl Follow {
@@ -187,7 +205,7 @@ impl Follow {
     async fn next(&mut self) -> Message {
         if let Some(gap) = self.gap.take() {
             let text = serde_json::to_string(&gap).unwrap_or_default();
-            return Message::default().id(gap.to.to_string()).event("gap").data(text);
+            return Message::default().id(gap.goes_on_behind().to_string()).event("gap").data(text);
         }
         loop {
             if let Some(event) = self.ready.next() {
@@ -215,10 +233,22 @@ mod tests {
 
     #[test]
     fn what_is_not_kept_any_more_is_told_as_a_gap() {
-        assert_eq!(gap(0, Some(4)), Some(Gap { from: 1, to: 3 }));
-        assert_eq!(gap(2, Some(4)), Some(Gap { from: 3, to: 3 }));
-        for (after, first) in [(3, Some(4)), (9, Some(4)), (0, Some(1)), (0, None), (i64::MAX, Some(4))] {
-            assert_eq!(gap(after, first), None, "{after} {first:?}");
+        let missed = |from, to| Some(Gap { from, to, anew: false });
+        assert_eq!(gap(0, Some(4), 9), missed(1, 3));
+        assert_eq!(gap(2, Some(4), 9), missed(3, 3));
+        for (after, first, last) in
+            [(3, Some(4), 9), (9, Some(4), 9), (0, Some(1), 9), (0, None, 0), (i64::MAX, Some(4), i64::MAX)]
+        {
+            assert_eq!(gap(after, first, last), None, "{after} {first:?} {last}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_given_anew_are_told_as_a_gap() {
+        for (after, first, last) in [(10, Some(4), 9), (i64::MAX, Some(1), 1), (7, None, 0)] {
+            let gap = gap(after, first, last).unwrap();
+            assert_eq!(gap, Gap { from: last + 1, to: after, anew: true });
+            assert_eq!(gap.goes_on_behind(), last);
         }
     }
 }

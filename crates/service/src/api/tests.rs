@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::body::to_bytes;
 use axum::routing::post;
 use axum::{Router, middleware};
+use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tower_service::Service as _;
 
@@ -65,6 +66,25 @@ async fn a_stream_ends_with_its_token() {
     assert!(early.is_err(), "it goes on while the token is there");
     assert_eq!(scene.call("DELETE /api/v1/tokens/eve", &Value::Null).await.0, 204);
     assert!(tokio::time::timeout(SOON, body).await.is_ok(), "whoever was locked out listens on");
+}
+
+#[tokio::test]
+async fn a_stream_begins_at_the_newest_event_where_its_listener_knows_later_ones() {
+    let scene = Scene::new().await;
+    let behind = [("last-event-id", "1000")];
+    let request = scene.request("", "GET /api/v1/events/stream", &behind, &Value::Null);
+    let mut body = scene.answer(request).await.into_body().into_data_stream();
+    scene.call("POST /api/v1/pipes", &new_pipe()).await;
+    let mut told = String::new();
+    // As a whole: a line comes also where nothing happens.
+    let listen = async {
+        while !told.contains("event: created") {
+            told += std::str::from_utf8(&body.next().await.unwrap().unwrap()).unwrap();
+        }
+    };
+    tokio::time::timeout(SOON, listen).await.unwrap();
+    let gap = "id: 0\nevent: gap\ndata: {\"from\":1,\"to\":1000,\"anew\":true}\n\nid: 1\nevent: created\n";
+    assert!(told.starts_with(gap), "{told}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Tells the supervisor what is stored.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -122,7 +122,7 @@ impl Inner {
         let revisions = self.store.revisions().await?;
         let known: HashMap<String, Option<i64>> =
             self.told().iter().map(|(id, told)| (id.clone(), told.revision)).collect();
-        let (mut news, mut damage, mut failure) = (Vec::new(), None, None);
+        let (mut news, mut damage, mut failure, mut may_run) = (Vec::new(), None, None, false);
         for (id, _) in revisions.iter().filter(|(id, revision)| known.get(*id) != Some(&Some(**revision))) {
             if told_alive.elapsed() > Duration::from_secs(ALIVE_S) {
                 if let Err(error) = self.tell_alive().await {
@@ -135,8 +135,11 @@ impl Inner {
                 Ok(new) => news.push(new),
                 // It went between the two questions.
                 Err(StoreError::NoPipe(_)) => {}
-                // The others can be read.
-                Err(error @ StoreError::Damaged { .. }) => damage = Some((id, error)),
+                // The others can be read. One that runs here may be one that was removed.
+                Err(error @ StoreError::Damaged { .. }) => {
+                    may_run |= known.contains_key(id);
+                    damage = Some(error);
+                }
                 Err(error) => {
                     failure = Some(error);
                     break;
@@ -153,15 +156,13 @@ impl Inner {
         if let Some(error) = failure {
             return Err(error);
         }
-        // One that cannot be read and runs here may be one that was removed.
-        let may_run = damage.as_ref().is_some_and(|(id, _)| known.contains_key(*id));
         let has_ended = !may_run && self.told().values().all(|told| !told.leaves || told.has_ended);
         let ended_to = if has_ended { last_event } else { 0 };
         if self.ended_to.swap(ended_to, Ordering::Relaxed) != ended_to {
             self.tell_alive().await?;
         }
         *self.followed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        damage.map_or(Ok(()), |(_, error)| Err(error))
+        damage.map_or(Ok(()), Err)
     }
 
     async fn tell_alive(&self) -> Result<(), StoreError> {

@@ -53,6 +53,16 @@ async fn tell(inner: &Inner, last: &mut HashMap<PipeId, Stand>, pipe: PipeId, at
         None => stand.0.to_string(),
     };
     while let Err(error) = store(inner, &pipe, &name, at, &words).await {
+        if error.is_for_good() {
+            // Those of all pipes wait behind it.
+            tracing::error!(
+                pipe = name,
+                words,
+                error = explain(&error),
+                "an event cannot be stored, and is left out"
+            );
+            break;
+        }
         tracing::warn!(pipe = name, error = explain(&error), "an event cannot be stored yet");
         tokio::time::sleep(Duration::from_millis(AGAIN_MS)).await;
     }
@@ -81,18 +91,38 @@ async fn store(
 
 #[cfg(test)]
 mod tests {
+    use sqlx::{AnyConnection, Connection};
+
     use super::*;
+    use crate::service::follow::tests::inner;
+
+    fn there(name: &str) -> Told {
+        Told { revision: Some(1), name: name.to_owned(), problem: None, leaves: false, has_ended: false }
+    }
+
+    #[tokio::test]
+    async fn an_event_that_is_refused_for_good_holds_up_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inner, url) = inner(&folder).await;
+        let mut somebody = AnyConnection::connect(&url).await.unwrap();
+        let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON events WHEN NEW.pipe_name = 'refused' \
+                      BEGIN SELECT RAISE(ABORT, 'no'); END";
+        sqlx::raw_sql(refuse).execute(&mut somebody).await.unwrap();
+        let mut last = HashMap::new();
+        for name in ["refused", "well"] {
+            inner.told().insert(name.to_owned(), there(name));
+            let stand = (Stage::Running, Some("a\0b".to_owned()));
+            let told = tell(&inner, &mut last, PipeId::from(name), UNIX_EPOCH, stand);
+            tokio::time::timeout(Duration::from_secs(20), told).await.unwrap();
+        }
+        let events = inner.store.events(None, 0, 10).await.unwrap();
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].reason.as_deref(), Some("running: a\u{fffd}b"));
+    }
 
     #[test]
     fn what_was_told_of_pipes_that_are_gone_does_not_pile_up() {
-        let there = Told {
-            revision: Some(1),
-            name: "clicks".to_owned(),
-            problem: None,
-            leaves: false,
-            has_ended: false,
-        };
-        let told = BTreeMap::from([("p7".to_owned(), there)]);
+        let told = BTreeMap::from([("p7".to_owned(), there("clicks"))]);
         let mut last = HashMap::new();
         for number in 0..1_000 {
             last.insert(PipeId::from(format!("p{number}").as_str()), (Stage::Running, None));

@@ -3,7 +3,7 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Role, Store, StoreError, damaged, now_ms};
+use super::{Role, Store, StoreError, damaged, now_ms, storable};
 
 /// Entries that are kept, at most; the oldest go first.
 const KEPT_MAX: i64 = 100_000;
@@ -46,8 +46,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn note(&self, asked: &Asked) -> Result<(), StoreError> {
-        self.in_time(async {
-            let mut transaction = self.pool.begin().await?;
+        self.connections.in_time(|pool| async move {
+            let mut transaction = pool.begin().await?;
             let row = sqlx::query("UPDATE housepipe_store SET last_audit = last_audit + 1 RETURNING last_audit")
                 .fetch_one(&mut *transaction)
                 .await?;
@@ -57,13 +57,13 @@ impl Store {
             )
             .bind(number)
             .bind(now_ms())
-            .bind(asked.actor.clone())
+            .bind(storable(&asked.actor))
             .bind(asked.role.as_str())
-            .bind(asked.peer.clone())
-            .bind(asked.method.clone())
-            .bind(asked.path.clone())
+            .bind(asked.peer.as_deref().map(storable))
+            .bind(storable(&asked.method))
+            .bind(storable(&asked.path))
             .bind(i64::from(asked.status))
-            .bind(asked.detail.clone())
+            .bind(asked.detail.as_deref().map(storable))
             .execute(&mut *transaction)
             .await?;
             sqlx::query("DELETE FROM audit WHERE number <= $1")
@@ -81,13 +81,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of the database, or of a row that cannot be read.
     pub async fn audit(&self, after: i64, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
-        self.in_time(async {
+        self.connections.in_time(|pool| async move {
             let rows = sqlx::query(
                 "SELECT number, at_ms, actor, role, peer, method, path, status, detail FROM audit WHERE number > $1 ORDER BY number LIMIT $2",
             )
             .bind(after)
             .bind(limit.clamp(0, AUDIT_AT_ONCE_MAX))
-            .fetch_all(&self.pool)
+            .fetch_all(&pool)
             .await?;
             rows.iter().map(entry).collect()
         })
@@ -99,14 +99,17 @@ impl Store {
     /// # Errors
     /// As [`Store::audit`].
     pub async fn audit_before(&self, before: i64, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT number, at_ms, actor, role, peer, method, path, status, detail FROM audit WHERE number < $1 ORDER BY number DESC LIMIT $2",
-        )
-        .bind(before)
-        .bind(limit.clamp(0, AUDIT_AT_ONCE_MAX))
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(entry).collect()
+        self.connections.in_time(|pool| async move {
+            let rows = sqlx::query(
+                "SELECT number, at_ms, actor, role, peer, method, path, status, detail FROM audit WHERE number < $1 ORDER BY number DESC LIMIT $2",
+            )
+            .bind(before)
+            .bind(limit.clamp(0, AUDIT_AT_ONCE_MAX))
+            .fetch_all(&pool)
+            .await?;
+            rows.iter().map(entry).collect()
+        })
+        .await
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
-use super::{Store, StoreError, now_ms};
+use super::{Store, StoreError, now_ms, storable};
 
 /// Events that one answer holds, at most.
 pub const EVENTS_AT_ONCE_MAX: i64 = 1_000;
@@ -78,32 +78,33 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn events(&self, pipe: Option<&str>, after: i64, limit: i64) -> Result<Vec<Event>, StoreError> {
-        self.in_time(async {
-            let limit = limit.clamp(0, EVENTS_AT_ONCE_MAX);
-            let pipe = match pipe {
-                // Such a text is no id, and PostgreSQL refuses it.
-                Some(pipe) if pipe.contains('\0') => return Ok(Vec::new()),
-                pipe => pipe,
-            };
-            let query = match pipe {
-                Some(pipe) => sqlx::query(
-                    "SELECT number, at_ms, pipe, pipe_name, actor, kind, reason FROM events \
+        self.connections
+            .in_time(|pool| async move {
+                let limit = limit.clamp(0, EVENTS_AT_ONCE_MAX);
+                let pipe = match pipe {
+                    // Such a text is no id, and PostgreSQL refuses it.
+                    Some(pipe) if pipe.contains('\0') => return Ok(Vec::new()),
+                    pipe => pipe,
+                };
+                let query = match pipe {
+                    Some(pipe) => sqlx::query(
+                        "SELECT number, at_ms, pipe, pipe_name, actor, kind, reason FROM events \
                      WHERE number > $1 AND pipe = $3 ORDER BY number LIMIT $2",
-                )
-                .bind(after)
-                .bind(limit)
-                .bind(pipe.to_owned()),
-                None => sqlx::query(
-                    "SELECT number, at_ms, pipe, pipe_name, actor, kind, reason FROM events \
+                    )
+                    .bind(after)
+                    .bind(limit)
+                    .bind(pipe.to_owned()),
+                    None => sqlx::query(
+                        "SELECT number, at_ms, pipe, pipe_name, actor, kind, reason FROM events \
                      WHERE number > $1 ORDER BY number LIMIT $2",
-                )
-                .bind(after)
-                .bind(limit),
-            };
-            let rows = query.fetch_all(&self.pool).await?;
-            rows.iter().map(event).collect()
-        })
-        .await
+                    )
+                    .bind(after)
+                    .bind(limit),
+                };
+                let rows = query.fetch_all(&pool).await?;
+                rows.iter().map(event).collect()
+            })
+            .await
     }
 
     /// Events before number `before`, the newest first; of one pipe, or of all. At most [`EVENTS_AT_ONCE_MAX`].
@@ -116,26 +117,30 @@ impl Store {
         before: i64,
         limit: i64,
     ) -> Result<Vec<Event>, StoreError> {
-        let limit = limit.clamp(0, EVENTS_AT_ONCE_MAX);
-        let query = match pipe {
-            // Such a text is no id, and PostgreSQL refuses it.
-            Some(pipe) if pipe.contains('\0') => return Ok(Vec::new()),
-            Some(pipe) => sqlx::query(
-                "SELECT number, at_ms, pipe, pipe_name, actor, kind, reason FROM events \
-                 WHERE number < $1 AND pipe = $3 ORDER BY number DESC LIMIT $2",
-            )
-            .bind(before)
-            .bind(limit)
-            .bind(pipe.to_owned()),
-            None => sqlx::query(
-                "SELECT number, at_ms, pipe, pipe_name, actor, kind, reason FROM events \
-                 WHERE number < $1 ORDER BY number DESC LIMIT $2",
-            )
-            .bind(before)
-            .bind(limit),
-        };
-        let rows = query.fetch_all(&self.pool).await?;
-        rows.iter().map(event).collect()
+        self.connections
+            .in_time(|pool| async move {
+                let limit = limit.clamp(0, EVENTS_AT_ONCE_MAX);
+                let query = match pipe {
+                    // Such a text is no id, and PostgreSQL refuses it.
+                    Some(pipe) if pipe.contains('\0') => return Ok(Vec::new()),
+                    Some(pipe) => sqlx::query(
+                        "SELECT number, at_ms, pipe, pipe_name, actor, kind, reason FROM events \
+                     WHERE number < $1 AND pipe = $3 ORDER BY number DESC LIMIT $2",
+                    )
+                    .bind(before)
+                    .bind(limit)
+                    .bind(pipe.to_owned()),
+                    None => sqlx::query(
+                        "SELECT number, at_ms, pipe, pipe_name, actor, kind, reason FROM events \
+                     WHERE number < $1 ORDER BY number DESC LIMIT $2",
+                    )
+                    .bind(before)
+                    .bind(limit),
+                };
+                let rows = query.fetch_all(&pool).await?;
+                rows.iter().map(event).collect()
+            })
+            .await
     }
 
     /// The number of the last event; 0 before the first.
@@ -143,11 +148,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn last_event(&self) -> Result<i64, StoreError> {
-        self.in_time(async {
-            let row = sqlx::query("SELECT last_event FROM housepipe_store").fetch_one(&self.pool).await?;
-            Ok(row.try_get(0)?)
-        })
-        .await
+        self.connections
+            .in_time(|pool| async move {
+                let row = sqlx::query("SELECT last_event FROM housepipe_store").fetch_one(&pool).await?;
+                Ok(row.try_get(0)?)
+            })
+            .await
     }
 
     /// The number of the oldest event that is kept; none where there is none.
@@ -155,11 +161,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn first_event(&self) -> Result<Option<i64>, StoreError> {
-        self.in_time(async {
-            let row = sqlx::query("SELECT MIN(number) FROM events").fetch_one(&self.pool).await?;
-            Ok(row.try_get(0)?)
-        })
-        .await
+        self.connections
+            .in_time(|pool| async move {
+                let row = sqlx::query("SELECT MIN(number) FROM events").fetch_one(&pool).await?;
+                Ok(row.try_get(0)?)
+            })
+            .await
     }
 
     /// Tells of something that a pipe came to by itself.
@@ -174,13 +181,14 @@ impl Store {
         kind: EventKind,
         reason: Option<&str>,
     ) -> Result<(), StoreError> {
-        self.in_time(async {
-            let mut transaction = self.pool.begin().await?;
-            add_at(&mut transaction, pipe, name, super::pipes::HOUSEPIPE, at_ms, kind, reason).await?;
-            transaction.commit().await?;
-            Ok(())
-        })
-        .await
+        self.connections
+            .in_time(|pool| async move {
+                let mut transaction = pool.begin().await?;
+                add_at(&mut transaction, pipe, name, super::pipes::HOUSEPIPE, at_ms, kind, reason).await?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
     }
 
     /// Tells of something that somebody does with a pipe now, and that changes nothing of what is wanted.
@@ -194,13 +202,14 @@ impl Store {
         kind: EventKind,
         reason: Option<&str>,
     ) -> Result<(), StoreError> {
-        self.in_time(async {
-            let mut transaction = self.pool.begin().await?;
-            add(&mut transaction, pipe.0, pipe.1, actor, kind, reason).await?;
-            transaction.commit().await?;
-            Ok(())
-        })
-        .await
+        self.connections
+            .in_time(|pool| async move {
+                let mut transaction = pool.begin().await?;
+                add(&mut transaction, pipe.0, pipe.1, actor, kind, reason).await?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
     }
 }
 
@@ -236,10 +245,10 @@ async fn add_at(
     .bind(number)
     .bind(at_ms)
     .bind(pipe.to_owned())
-    .bind(name.to_owned())
-    .bind(actor.to_owned())
+    .bind(storable(name))
+    .bind(storable(actor))
     .bind(kind.as_str())
-    .bind(reason.map(str::to_owned))
+    .bind(reason.map(storable))
     .execute(&mut **transaction)
     .await?;
     sqlx::query("DELETE FROM events WHERE number <= $1")

@@ -4,6 +4,8 @@
 //! The store holds intents, not progress: where each partition stands is kept by Kafka. So whatever is killed goes on from what is wanted.
 
 mod audit;
+mod codes;
+mod connections;
 mod events;
 mod left_user;
 mod pipes;
@@ -21,6 +23,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection};
+
+use connections::Connections;
 
 pub use audit::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry};
 pub use events::{EVENTS_AT_ONCE_MAX, Event, EventKind};
@@ -70,7 +74,7 @@ enum Kind {
 /// The store of a service.
 #[derive(Debug)]
 pub struct Store {
-    pool: AnyPool,
+    connections: Connections,
     kind: Kind,
     seal: Seal,
     /// Keeps other processes out of the file.
@@ -169,6 +173,17 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether the same call would be refused however often it is repeated.
+    pub fn is_for_good(&self) -> bool {
+        match self {
+            StoreError::Database(error) => codes::is_for_good(error),
+            StoreError::Late | StoreError::Away { .. } => false,
+            _ => true,
+        }
+    }
+}
+
 impl Store {
     /// A digest of `text` that only this store's key makes, so that it tells nothing of a short secret in it.
     pub fn fingerprint(&self, text: &str) -> String {
@@ -217,21 +232,12 @@ impl Store {
                 (pool, Kind::Postgres, None)
             }
         };
-        Ok(Store { pool, kind, seal, _lock: lock })
+        Ok(Store { connections: Connections::new(pool), kind, seal, _lock: lock })
     }
 
     /// Ends its connections; those that do not answer are left to the end of the process.
     pub async fn close(&self) {
-        if tokio::time::timeout(Duration::from_secs(CLOSE_S_MAX), self.pool.close()).await.is_err() {
-            tracing::warn!("connections to the store did not end within {CLOSE_S_MAX} s, and are cut off");
-        }
-    }
-
-    /// What `work` comes to within the time that a call has. What is broken off gives its connection back, which has to prove then that it works
-    /// ([`postgres`]).
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        let longest = Duration::from_secs(CALL_S_MAX);
-        tokio::time::timeout(longest, work).await.unwrap_or(Err(StoreError::Late))
+        self.connections.close().await;
     }
 }
 
@@ -354,6 +360,11 @@ fn percent(path: &Path) -> String {
 
 fn damaged(what: &str, why: &dyn std::fmt::Display) -> StoreError {
     StoreError::Damaged { what: what.to_owned(), why: why.to_string() }
+}
+
+/// A text of somebody else's as both databases keep it: PostgreSQL refuses one with a zero in it.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 /// This moment, in milliseconds since 1970.

@@ -7,7 +7,7 @@ use housepipe_runtime::{Document, Generation, PipeFile, failpoint};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
+use sqlx::{Any, AnyPool, Row, Transaction};
 
 use super::events::{self, EventKind};
 use super::left_user::left_behind;
@@ -167,27 +167,29 @@ impl Store {
         key: Option<&IdempotencyKey>,
         actor: &str,
     ) -> Result<StoredPipe, StoreError> {
-        self.in_time(async {
-            match self.try_create(new, key, actor).await {
-                // The same call may have been under way, and is done now.
-                Err(StoreError::NameTaken(_) | StoreError::KeyReused) if key.is_some() => {
-                    self.try_create(new, key, actor).await
+        self.connections
+            .in_time(|pool| async move {
+                match self.try_create(&pool, new, key, actor).await {
+                    // The same call may have been under way, and is done now.
+                    Err(StoreError::NameTaken(_) | StoreError::KeyReused) if key.is_some() => {
+                        self.try_create(&pool, new, key, actor).await
+                    }
+                    other => other,
                 }
-                other => other,
-            }
-        })
-        .await
+            })
+            .await
     }
 
     async fn try_create(
         &self,
+        pool: &AnyPool,
         new: &NewPipe,
         key: Option<&IdempotencyKey>,
         actor: &str,
     ) -> Result<StoredPipe, StoreError> {
         let id = new_id()?;
         let wanted = if new.runs { Wanted::Running } else { Wanted::Paused };
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = pool.begin().await?;
         lock_groups(&mut transaction).await?;
         if let Some(key) = key
             && let Some(made) = key.known(&mut transaction, actor).await?
@@ -198,6 +200,11 @@ impl Store {
         if let Some(other) = other.filter(|other| *other != new.name) {
             return Err(StoreError::GroupTaken(other));
         }
+        // Looked for without its lock: whoever changes that pipe at the moment waits for this transaction.
+        if name_taken(&mut transaction, &new.name).await? {
+            return Err(StoreError::NameTaken(new.name.clone()));
+        }
+        // Names and groups are given under the lock that is held, so that there is nothing left to wait for.
         let inserted = sqlx::query(
             "INSERT INTO pipes (id, name, consumer, document, wanted, clean_up, definition, attempt, revision, created_ms, changed_ms) \
              VALUES ($1, $2, $6, $3, $4, '', 1, 0, 1, $5, $5) ON CONFLICT DO NOTHING",
@@ -231,14 +238,14 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of the database, or of a row that cannot be read.
     pub async fn pipes(&self, after: &str, limit: i64) -> Result<Vec<StoredPipe>, StoreError> {
-        self.in_time(async {
+        self.connections.in_time(|pool| async move {
             let rows = sqlx::query(
                 "SELECT id, name, document, wanted, clean_up, definition, attempt, revision, created_ms, changed_ms FROM pipes \
                  WHERE name > $1 ORDER BY name LIMIT $2",
             )
             .bind(after.to_owned())
             .bind(limit.max(0))
-            .fetch_all(&self.pool)
+            .fetch_all(&pool)
             .await?;
             rows.iter().map(stored).collect()
         })
@@ -251,13 +258,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn page(&self, after: &str, limit: i64) -> Result<(i64, bool), StoreError> {
-        self.in_time(async {
+        self.connections.in_time(|pool| async move {
             let rows = sqlx::query(
                 "SELECT CAST(OCTET_LENGTH(document) AS BIGINT) FROM pipes WHERE name > $1 ORDER BY name LIMIT $2",
             )
             .bind(after.to_owned())
             .bind(limit.max(0).saturating_add(1))
-            .fetch_all(&self.pool)
+            .fetch_all(&pool)
             .await?;
             let (mut fit, mut bytes) = (0_i64, 0_i64);
             for row in &rows {
@@ -277,11 +284,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn revisions(&self) -> Result<BTreeMap<String, i64>, StoreError> {
-        self.in_time(async {
-            let rows = sqlx::query("SELECT id, revision FROM pipes").fetch_all(&self.pool).await?;
-            rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
-        })
-        .await
+        self.connections
+            .in_time(|pool| async move {
+                let rows = sqlx::query("SELECT id, revision FROM pipes").fetch_all(&pool).await?;
+                rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+            })
+            .await
     }
 
     /// One pipe.
@@ -289,7 +297,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoPipe`], or as [`Store::pipes`].
     pub async fn pipe(&self, id: &str) -> Result<StoredPipe, StoreError> {
-        self.in_time(async {
+        self.connections.in_time(|pool| async move {
             if !is_id(id) {
                 return Err(StoreError::NoPipe(id.to_owned()));
             }
@@ -297,7 +305,7 @@ impl Store {
                 "SELECT id, name, document, wanted, clean_up, definition, attempt, revision, created_ms, changed_ms FROM pipes WHERE id = $1",
             )
             .bind(id.to_owned())
-            .fetch_optional(&self.pool)
+            .fetch_optional(&pool)
             .await?;
             row.as_ref().map_or_else(|| Err(StoreError::NoPipe(id.to_owned())), stored)
         })
@@ -330,19 +338,20 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of the database, or where one does not open.
     pub async fn secrets(&self, id: &str) -> Result<Secrets, StoreError> {
-        self.in_time(async {
-            let rows = sqlx::query("SELECT path, sealed FROM secrets WHERE pipe = $1")
-                .bind(id.to_owned())
-                .fetch_all(&self.pool)
-                .await?;
-            let open = |row: &AnyRow| {
-                let (path, sealed): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-                let secret = self.seal.open(&place(id, &path), &sealed)?;
-                Ok((path, secret))
-            };
-            rows.iter().map(open).collect()
-        })
-        .await
+        self.connections
+            .in_time(|pool| async move {
+                let rows = sqlx::query("SELECT path, sealed FROM secrets WHERE pipe = $1")
+                    .bind(id.to_owned())
+                    .fetch_all(&pool)
+                    .await?;
+                let open = |row: &AnyRow| {
+                    let (path, sealed): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+                    let secret = self.seal.open(&place(id, &path), &sealed)?;
+                    Ok((path, secret))
+                };
+                rows.iter().map(open).collect()
+            })
+            .await
     }
 
     /// Replaces the definition of a pipe that is at `revision`.
@@ -357,8 +366,8 @@ impl Store {
         edit: &Edit,
         actor: &str,
     ) -> Result<StoredPipe, StoreError> {
-        self.in_time(async {
-            let mut transaction = self.pool.begin().await?;
+        self.connections.in_time(|pool| async move {
+            let mut transaction = pool.begin().await?;
             let found = changeable(&mut transaction, id, Some(revision)).await?;
             lock_groups(&mut transaction).await?;
             if consumer_of(&mut transaction, id).await? != edit.consumer
@@ -414,8 +423,8 @@ impl Store {
         runs: bool,
         actor: &str,
     ) -> Result<StoredPipe, StoreError> {
-        self.in_time(async {
-            let mut transaction = self.pool.begin().await?;
+        self.connections.in_time(|pool| async move {
+            let mut transaction = pool.begin().await?;
             let found = changeable(&mut transaction, id, revision).await?;
             if !runs && found.wanted == Wanted::Paused {
                 return Ok(found);
@@ -453,8 +462,8 @@ impl Store {
         clean_up: CleanUp,
         actor: &str,
     ) -> Result<StoredPipe, StoreError> {
-        self.in_time(async {
-            let mut transaction = self.pool.begin().await?;
+        self.connections.in_time(|pool| async move {
+            let mut transaction = pool.begin().await?;
             let (found, is_new) = match changeable(&mut transaction, id, revision).await {
                 Err(StoreError::Leaving) => {
                     let found = locked(&mut transaction, id).await?;
@@ -494,22 +503,24 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn forget(&self, pipe: &StoredPipe) -> Result<bool, StoreError> {
-        self.in_time(async {
-            let mut transaction = self.pool.begin().await?;
-            let deleted =
-                sqlx::query("DELETE FROM pipes WHERE id = $1 AND wanted = 'removed' AND revision = $2")
-                    .bind(pipe.id.clone())
-                    .bind(pipe.revision)
-                    .execute(&mut *transaction)
-                    .await?;
-            let was_there = deleted.rows_affected() > 0;
-            if was_there {
-                events::add(&mut transaction, &pipe.id, &pipe.name, HOUSEPIPE, EventKind::Gone, None).await?;
-            }
-            transaction.commit().await?;
-            Ok(was_there)
-        })
-        .await
+        self.connections
+            .in_time(|pool| async move {
+                let mut transaction = pool.begin().await?;
+                let deleted =
+                    sqlx::query("DELETE FROM pipes WHERE id = $1 AND wanted = 'removed' AND revision = $2")
+                        .bind(pipe.id.clone())
+                        .bind(pipe.revision)
+                        .execute(&mut *transaction)
+                        .await?;
+                let was_there = deleted.rows_affected() > 0;
+                if was_there {
+                    events::add(&mut transaction, &pipe.id, &pipe.name, HOUSEPIPE, EventKind::Gone, None)
+                        .await?;
+                }
+                transaction.commit().await?;
+                Ok(was_there)
+            })
+            .await
     }
 }
 
@@ -537,11 +548,21 @@ async fn changeable(
     }
 }
 
-/// Has whoever else gives a pipe a consumer group wait until this transaction ends. It takes the row that every event takes, so a pipe's row is
-/// taken before it, as everywhere.
+/// Has whoever else gives a pipe a name or a consumer group wait until this transaction ends. It takes the row that every event takes. So whoever
+/// needs the row of a pipe that is there takes that one before, and behind this one waits for none any more: two that wait for each other would be
+/// broken off.
 async fn lock_groups(transaction: &mut Transaction<'_, Any>) -> Result<(), StoreError> {
     sqlx::query("UPDATE housepipe_store SET version = version").execute(&mut **transaction).await?;
     Ok(())
+}
+
+/// Whether there is a pipe of the name, as far as it is known without waiting for anybody.
+async fn name_taken(transaction: &mut Transaction<'_, Any>, name: &str) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT COUNT(*) FROM pipes WHERE name = $1")
+        .bind(name.to_owned())
+        .fetch_one(&mut **transaction)
+        .await?;
+    Ok(row.try_get::<i64, _>(0)? > 0)
 }
 
 /// The consumer group that a pipe has.

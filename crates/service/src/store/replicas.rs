@@ -3,7 +3,7 @@
 //! A pipe that was removed is cleaned up after once no process runs it any more. So each says up to which event it has ended the pipes that were
 //! removed by then, and is waited for as long as it is heard of.
 
-use sqlx::Row;
+use sqlx::{AnyPool, Row};
 
 use super::{Kind, Store, StoreError, now_ms};
 
@@ -18,19 +18,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`] or [`StoreError::Late`].
     pub async fn tell_alive(&self, replica: &str, ended_to: i64) -> Result<(), StoreError> {
-        self.in_time(async {
-            sqlx::query(
-                "INSERT INTO replicas (id, seen_ms, ended_to) VALUES ($1, $2, $3) \
+        self.connections
+            .in_time(|pool| async move {
+                sqlx::query(
+                    "INSERT INTO replicas (id, seen_ms, ended_to) VALUES ($1, $2, $3) \
                  ON CONFLICT (id) DO UPDATE SET seen_ms = excluded.seen_ms, ended_to = excluded.ended_to",
-            )
-            .bind(replica.to_owned())
-            .bind(self.its_now_ms().await?)
-            .bind(ended_to)
-            .execute(&self.pool)
-            .await?;
-            Ok(())
-        })
-        .await
+                )
+                .bind(replica.to_owned())
+                .bind(self.its_now_ms(&pool).await?)
+                .bind(ended_to)
+                .execute(&pool)
+                .await?;
+                Ok(())
+            })
+            .await
     }
 
     /// Tells that the process `replica` has ended everything.
@@ -38,15 +39,16 @@ impl Store {
     /// # Errors
     /// As [`Store::tell_alive`].
     pub async fn tell_gone(&self, replica: &str) -> Result<(), StoreError> {
-        self.in_time(async {
-            sqlx::query("DELETE FROM replicas WHERE id = $1 OR seen_ms < $2")
-                .bind(replica.to_owned())
-                .bind(self.its_now_ms().await? - GONE_MS)
-                .execute(&self.pool)
-                .await?;
-            Ok(())
-        })
-        .await
+        self.connections
+            .in_time(|pool| async move {
+                sqlx::query("DELETE FROM replicas WHERE id = $1 OR seen_ms < $2")
+                    .bind(replica.to_owned())
+                    .bind(self.its_now_ms(&pool).await? - GONE_MS)
+                    .execute(&pool)
+                    .await?;
+                Ok(())
+            })
+            .await
     }
 
     /// Whether every process that is heard of has ended the pipe, which was removed.
@@ -54,27 +56,28 @@ impl Store {
     /// # Errors
     /// As [`Store::tell_alive`].
     pub async fn is_ended(&self, pipe: &str) -> Result<bool, StoreError> {
-        self.in_time(async {
-            let row = sqlx::query(
-                "SELECT COUNT(*) FROM replicas WHERE seen_ms >= $2 AND ended_to < \
+        self.connections
+            .in_time(|pool| async move {
+                let row = sqlx::query(
+                    "SELECT COUNT(*) FROM replicas WHERE seen_ms >= $2 AND ended_to < \
                  (SELECT COALESCE(MAX(number), 0) FROM events WHERE pipe = $1 AND kind = 'removed')",
-            )
-            .bind(pipe.to_owned())
-            .bind(self.its_now_ms().await? - GONE_MS)
-            .fetch_one(&self.pool)
-            .await?;
-            Ok(row.try_get::<i64, _>(0)? == 0)
-        })
-        .await
+                )
+                .bind(pipe.to_owned())
+                .bind(self.its_now_ms(&pool).await? - GONE_MS)
+                .fetch_one(&pool)
+                .await?;
+                Ok(row.try_get::<i64, _>(0)? == 0)
+            })
+            .await
     }
 
     /// This moment by the clock that all processes share: those of their machines may be minutes apart.
-    async fn its_now_ms(&self) -> Result<i64, StoreError> {
+    async fn its_now_ms(&self, pool: &AnyPool) -> Result<i64, StoreError> {
         match self.kind {
             Kind::Sqlite => Ok(now_ms()),
             Kind::Postgres => {
                 let row = sqlx::query("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)")
-                    .fetch_one(&self.pool)
+                    .fetch_one(pool)
                     .await?;
                 Ok(row.try_get(0)?)
             }

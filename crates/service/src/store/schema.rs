@@ -39,6 +39,11 @@ pub(super) async fn migrate(pool: &AnyPool, kind: Kind, seal: &Seal) -> Result<(
     if found != EMPTY {
         check_key(&mut transaction, seal).await?;
     }
+    if kind == Kind::Postgres && found != EMPTY && !steps.is_empty() {
+        // Whoever writes takes a row of this one before anything else that is changed here. Without this, a process of the version before could
+        // wait for a table while this one waits for that row.
+        sqlx::query("LOCK TABLE housepipe_store IN ACCESS EXCLUSIVE MODE").execute(&mut *transaction).await?;
+    }
     for step in steps {
         sqlx::raw_sql(*step).execute(&mut *transaction).await?;
     }

@@ -73,7 +73,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NameTaken`] where there is one of that name, or the database's.
     pub async fn new_token(&self, name: &str, role: Role) -> Result<SecretString, StoreError> {
-        self.in_time(async {
+        self.connections.in_time(|pool| async move {
             let mut bytes = [0; TOKEN_BYTES];
             SystemRandom::new().fill(&mut bytes).map_err(|_| SealError::NoRandom)?;
             let token = SecretString::from(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)));
@@ -84,7 +84,7 @@ impl Store {
             .bind(role.as_str())
             .bind(digest_of(token.expose_secret()))
             .bind(now_ms())
-            .execute(&self.pool)
+            .execute(&pool)
             .await?;
             match inserted.rows_affected() {
                 0 => Err(StoreError::NameTaken(name.to_owned())),
@@ -99,8 +99,11 @@ impl Store {
     /// # Errors
     /// As [`Store::new_token`].
     pub async fn first_token(&self) -> Result<Option<SecretString>, StoreError> {
-        let row = sqlx::query("SELECT COUNT(*) FROM tokens").fetch_one(&self.pool).await?;
-        if row.try_get::<i64, _>(0)? > 0 {
+        let has_some = self.connections.in_time(|pool| async move {
+            let row = sqlx::query("SELECT COUNT(*) FROM tokens").fetch_one(&pool).await?;
+            Ok(row.try_get::<i64, _>(0)? > 0)
+        });
+        if has_some.await? {
             return Ok(None);
         }
         match self.new_token(FIRST_ADMIN, Role::Admin).await {
@@ -116,18 +119,19 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
-        self.in_time(async {
-            let rows = sqlx::query("SELECT name, role, created_ms FROM tokens ORDER BY name")
-                .fetch_all(&self.pool)
-                .await?;
-            let token = |row: &AnyRow| {
-                let name: String = row.try_get(0)?;
-                let role = role_of(&name, &row.try_get::<String, _>(1)?)?;
-                Ok(StoredToken { name, role, created_ms: row.try_get(2)? })
-            };
-            rows.iter().map(token).collect()
-        })
-        .await
+        self.connections
+            .in_time(|pool| async move {
+                let rows = sqlx::query("SELECT name, role, created_ms FROM tokens ORDER BY name")
+                    .fetch_all(&pool)
+                    .await?;
+                let token = |row: &AnyRow| {
+                    let name: String = row.try_get(0)?;
+                    let role = role_of(&name, &row.try_get::<String, _>(1)?)?;
+                    Ok(StoredToken { name, role, created_ms: row.try_get(2)? })
+                };
+                rows.iter().map(token).collect()
+            })
+            .await
     }
 
     /// Forgets a token, so that it opens nothing any more. The last one of an admin stays: without it nobody could make another.
@@ -135,27 +139,34 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoToken`], [`StoreError::LastAdmin`], or the database's.
     pub async fn forget_token(&self, name: &str) -> Result<(), StoreError> {
-        self.in_time(async {
-            let mut transaction = self.pool.begin().await?;
-            // Two admins who forget each other at once would otherwise both succeed.
-            sqlx::query("UPDATE housepipe_store SET version = version").execute(&mut *transaction).await?;
-            let deleted = sqlx::query("DELETE FROM tokens WHERE name = $1")
-                .bind(name.to_owned())
-                .execute(&mut *transaction)
-                .await?;
-            if deleted.rows_affected() == 0 {
-                return Err(StoreError::NoToken(name.to_owned()));
-            }
-            let row = sqlx::query("SELECT COUNT(*) FROM tokens WHERE role = 'admin'")
-                .fetch_one(&mut *transaction)
-                .await?;
-            if row.try_get::<i64, _>(0)? == 0 {
-                return Err(StoreError::LastAdmin);
-            }
-            transaction.commit().await?;
-            Ok(())
-        })
-        .await
+        self.connections
+            .in_time(|pool| async move {
+                let mut transaction = pool.begin().await?;
+                // No token has such a name, and PostgreSQL refuses the text.
+                if name.contains('\0') {
+                    return Err(StoreError::NoToken(name.to_owned()));
+                }
+                // Two admins who forget each other at once would otherwise both succeed.
+                sqlx::query("UPDATE housepipe_store SET version = version")
+                    .execute(&mut *transaction)
+                    .await?;
+                let deleted = sqlx::query("DELETE FROM tokens WHERE name = $1")
+                    .bind(name.to_owned())
+                    .execute(&mut *transaction)
+                    .await?;
+                if deleted.rows_affected() == 0 {
+                    return Err(StoreError::NoToken(name.to_owned()));
+                }
+                let row = sqlx::query("SELECT COUNT(*) FROM tokens WHERE role = 'admin'")
+                    .fetch_one(&mut *transaction)
+                    .await?;
+                if row.try_get::<i64, _>(0)? == 0 {
+                    return Err(StoreError::LastAdmin);
+                }
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
     }
 
     /// Whose `token` is; nobody's where it is not known.
@@ -163,21 +174,22 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn token_owner(&self, token: &str) -> Result<Option<TokenOwner>, StoreError> {
-        self.in_time(async {
-            if !token.starts_with(PREFIX) {
-                return Ok(None);
-            }
-            // By its digest, so that what is compared tells nothing of the token.
-            let row = sqlx::query("SELECT name, role FROM tokens WHERE digest = $1")
-                .bind(digest_of(token))
-                .fetch_optional(&self.pool)
-                .await?;
-            let Some(row) = row else { return Ok(None) };
-            let (name, word): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            let role = role_of(&name, &word)?;
-            Ok(Some(TokenOwner { name, role }))
-        })
-        .await
+        self.connections
+            .in_time(|pool| async move {
+                if !token.starts_with(PREFIX) {
+                    return Ok(None);
+                }
+                // By its digest, so that what is compared tells nothing of the token.
+                let row = sqlx::query("SELECT name, role FROM tokens WHERE digest = $1")
+                    .bind(digest_of(token))
+                    .fetch_optional(&pool)
+                    .await?;
+                let Some(row) = row else { return Ok(None) };
+                let (name, word): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+                let role = role_of(&name, &word)?;
+                Ok(Some(TokenOwner { name, role }))
+            })
+            .await
     }
 }
 

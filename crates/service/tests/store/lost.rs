@@ -8,7 +8,7 @@ use housepipe_service::{
     EventKind, NewPipe, Seal, Service, ServiceOptions, Store, StoreAddress, StoreError, router, serve,
 };
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::{AnyConnection, Connection};
+use sqlx::{AnyConnection, Connection, Row};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -16,20 +16,20 @@ use tokio::sync::watch;
 use crate::new_pipe;
 use crate::places::{KEY, Place, open, postgres};
 
-fn url_of(place: &Place) -> &SecretString {
+pub(crate) fn url_of(place: &Place) -> &SecretString {
     let StoreAddress::Postgres(url) = &place.address else { unreachable!("a place in a file") };
     url
 }
 
 /// Stands between a store and its PostgreSQL.
-struct Between {
+pub(crate) struct Between {
     url: SecretString,
     /// How often all connections were lost.
     lost: watch::Sender<u64>,
 }
 
 impl Between {
-    async fn new(place: &Place) -> Between {
+    pub(crate) async fn new(place: &Place) -> Between {
         let url = url_of(place);
         let (head, rest) = url.expose_secret().rsplit_once('@').unwrap();
         let (host, database) = rest.split_once('/').unwrap();
@@ -45,13 +45,13 @@ impl Between {
         Between { url: url.into(), lost }
     }
 
-    async fn store(&self) -> Arc<Store> {
+    pub(crate) async fn store(&self) -> Arc<Store> {
         let address = StoreAddress::Postgres(self.url.clone());
         Arc::new(Store::open(&address, Seal::new(&KEY.into()).unwrap()).await.unwrap())
     }
 
     /// Nothing comes through any more over the connections that there are, and neither end is told. Later ones are well.
-    fn lose(&self) {
+    pub(crate) fn lose(&self) {
         self.lost.send_modify(|lost| *lost += 1);
     }
 }
@@ -76,6 +76,22 @@ async fn hold(place: &Place) -> AnyConnection {
         .await
         .unwrap();
     somebody
+}
+
+/// Waits until so many connections to the database wait for a lock.
+pub(crate) async fn until_so_many_wait(somebody: &mut AnyConnection, count: usize) {
+    let waiting = "SELECT COUNT(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IN \
+                   (SELECT pid FROM pg_locks WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
+    let all_wait = async {
+        loop {
+            let row = sqlx::query(waiting).fetch_one(&mut *somebody).await.unwrap();
+            if usize::try_from(row.get::<i64, _>(0)) == Ok(count) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all_wait).await.unwrap();
 }
 
 fn tell(store: &Arc<Store>) -> tokio::task::JoinHandle<Result<(), StoreError>> {

@@ -3,17 +3,21 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
 mod files;
+mod locks;
 mod lost;
+mod lost_calls;
 mod places;
 mod together;
 
 use expect_test::expect;
 use housepipe_runtime::{Document, Generation, ThisMachine};
 use housepipe_service::{
-    CleanUp, Consumer, Edit, IdempotencyKey, NewPipe, PAGE_BYTES_MAX, Role, Secrets, StoreError, Wanted,
+    Asked, CleanUp, Consumer, Edit, EventKind, IdempotencyKey, NewPipe, PAGE_BYTES_MAX, Role, Secrets,
+    StoreAddress, StoreError, Wanted,
 };
 use places::{KEY, Place, each_place, open};
 use secrecy::ExposeSecret;
+use sqlx::{AnyConnection, Connection};
 
 const CANARY: &str = "canary-7f3a";
 
@@ -310,6 +314,68 @@ async fn a_removed_pipe_is_waited_for_wherever_it_runs() {
         store.tell_gone("two").await.unwrap();
         assert!(store.is_ended(&pipe.id).await.unwrap());
         store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn both_databases_make_the_same_of_a_zero_in_a_text() {
+    each_place(async |place: &Place| {
+        let store = open(place, KEY).await.unwrap();
+        assert!(matches!(store.forget_token("\0").await, Err(StoreError::NoToken(_))));
+        store.tell("p1", "clicks", 1, EventKind::Stage, Some("failed: a\0b")).await.unwrap();
+        store.tell_by("a\0n", ("p1", "c\0s"), EventKind::Replayed, None).await.unwrap();
+        let events = store.events(None, 0, 10).await.unwrap();
+        assert_eq!(events[0].reason.as_deref(), Some("failed: a\u{fffd}b"));
+        assert_eq!((&*events[1].actor, &*events[1].pipe_name), ("a\u{fffd}n", "c\u{fffd}s"));
+        let asked = Asked {
+            actor: "ann".to_owned(),
+            role: Role::Admin,
+            peer: None,
+            method: "POST".to_owned(),
+            path: "/api/v1/\0".to_owned(),
+            status: 201,
+            detail: Some("\0".to_owned()),
+        };
+        store.note(&asked).await.unwrap();
+        let noted = store.audit(0, 10).await.unwrap().remove(0).asked;
+        assert_eq!((&*noted.path, noted.detail.as_deref()), ("/api/v1/\u{fffd}", Some("\u{fffd}")));
+        // One that was stored before such names were refused.
+        let of_user = |username: &str| {
+            let text = format!(
+                "{{ name: c, destination: {{ access: full, url: 'http://h:1', username: {username} }} }}"
+            );
+            Document::parse(&text, "c").unwrap()
+        };
+        let new = NewPipe { document: of_user("\"a\\u0000b\""), ..new_pipe("c") };
+        let pipe = store.create(&new, None, "ann").await.unwrap();
+        let edit = Edit { document: of_user("other"), ..edit(&[], &[]) };
+        store.edit(&pipe.id, 1, &edit, "ann").await.unwrap();
+        let told = store.events(Some(&pipe.id), 0, 10).await.unwrap().remove(1).reason.unwrap();
+        assert!(told.contains("`a\u{fffd}b`"), "{told}");
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_refused_for_good_is_known_as_such() {
+    each_place(async |place: &Place| {
+        let store = open(place, KEY).await.unwrap();
+        let refuse = match place.address {
+            StoreAddress::Sqlite(_) => {
+                "CREATE TRIGGER refuse BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'no'); END"
+            }
+            StoreAddress::Postgres(_) => "ALTER TABLE events ADD CHECK (pipe_name <> 'clicks')",
+        };
+        let mut somebody = AnyConnection::connect(&place.url()).await.unwrap();
+        sqlx::raw_sql(refuse).execute(&mut somebody).await.unwrap();
+        let error = store.tell("p1", "clicks", 1, EventKind::Stage, None).await.unwrap_err();
+        assert!(error.is_for_good(), "{error:?}");
+        somebody.close().await.unwrap();
+        store.close().await;
+        let error = store.tell("p1", "clicks", 1, EventKind::Stage, None).await.unwrap_err();
+        assert!(!error.is_for_good(), "{error:?}");
     })
     .await;
 }

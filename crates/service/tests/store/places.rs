@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use housepipe_local_stack::{Postgres, Silent, Wanted, prepare_wanted};
 use housepipe_service::{Seal, Store, StoreAddress, StoreError};
+use secrecy::ExposeSecret;
 
 pub(crate) const KEY: &str = "a key that is long enough for a test";
 
@@ -20,6 +21,18 @@ impl Place {
     /// A file of SQLite.
     pub(crate) fn at(file: PathBuf) -> Place {
         Place { address: StoreAddress::Sqlite(file.clone()), file: Some(file), _folder: None }
+    }
+
+    /// The URL for a connection beside the store's.
+    pub(crate) fn url(&self) -> String {
+        match &self.address {
+            StoreAddress::Sqlite(file) => {
+                let file =
+                    file.display().to_string().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+                format!("sqlite://{file}")
+            }
+            StoreAddress::Postgres(url) => url.expose_secret().to_owned(),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ fn new_pipe(name: &str) -> NewPipe {
 }
 
 /// A service that does nothing by itself, and its file.
-async fn inner(folder: &tempfile::TempDir) -> (Arc<Inner>, String) {
+pub(in crate::service) async fn inner(folder: &tempfile::TempDir) -> (Arc<Inner>, String) {
     let file = folder.path().join("state.db");
     let url = format!("sqlite://{}", file.display());
     let seal = Seal::new(&"a key that is long enough for a test".into()).unwrap();
@@ -45,6 +45,22 @@ async fn one_row_that_cannot_be_read_keeps_the_process_from_nothing() {
     let told = sqlx::query("SELECT ended_to FROM replicas WHERE id = 'here'").fetch_one(&mut somebody).await;
     let last = inner.store.last_event().await.unwrap();
     assert_eq!(told.unwrap().get::<i64, _>(0), last, "others do not wait for this process");
+}
+
+#[tokio::test]
+async fn of_rows_that_cannot_be_read_one_that_runs_here_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (inner, url) = inner(&folder).await;
+    inner.store.create(&new_pipe("runs-here"), None, "ann").await.unwrap();
+    inner.follow().await.unwrap();
+    inner.store.create(&new_pipe("unknown"), None, "ann").await.unwrap();
+    let mut somebody = AnyConnection::connect(&url).await.unwrap();
+    // The one that is not known here is looked at last.
+    let damage = "UPDATE pipes SET definition = -1, revision = revision + 1; UPDATE pipes SET id = 'pz' WHERE name = 'unknown'";
+    sqlx::raw_sql(damage).execute(&mut somebody).await.unwrap();
+    assert!(matches!(inner.follow().await, Err(StoreError::Damaged { .. })));
+    let told = sqlx::query("SELECT ended_to FROM replicas WHERE id = 'here'").fetch_one(&mut somebody).await;
+    assert_eq!(told.unwrap().get::<i64, _>(0), 0, "it may be one that was removed");
 }
 
 #[tokio::test]

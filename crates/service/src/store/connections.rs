@@ -1,0 +1,52 @@
+//! Connections to the database, which nobody is given without an end to what is done with them.
+
+use std::time::Duration;
+
+use sqlx::AnyPool;
+
+use super::codes::is_broken_off;
+use super::{CALL_S_MAX, CLOSE_S_MAX, StoreError};
+
+/// How often a call is begun again that PostgreSQL has broken off for the sake of another one.
+const AGAIN_MAX: u32 = 2;
+/// Pause before that, in milliseconds: the other one gets what it waits for meanwhile.
+const AGAIN_MS: u64 = 100;
+
+/// The connections of a store.
+#[derive(Debug)]
+pub(super) struct Connections(AnyPool);
+
+impl Connections {
+    pub(super) fn new(pool: AnyPool) -> Connections {
+        Connections(pool)
+    }
+
+    /// What `work` comes to within the time that a call has, however often it is begun. What is broken off gives its connection back, which has to
+    /// prove then that it works ([`super::postgres`]).
+    pub(super) async fn in_time<T, W>(&self, work: impl Fn(AnyPool) -> W) -> Result<T, StoreError>
+    where
+        W: Future<Output = Result<T, StoreError>>,
+    {
+        let begun = async {
+            for _ in 0..AGAIN_MAX {
+                match work(self.0.clone()).await {
+                    Err(StoreError::Database(error)) if is_broken_off(&error) => {
+                        tracing::debug!(%error, "a call of the store is begun again");
+                        tokio::time::sleep(Duration::from_millis(AGAIN_MS)).await;
+                    }
+                    other => return other,
+                }
+            }
+            work(self.0.clone()).await
+        };
+        let longest = Duration::from_secs(CALL_S_MAX);
+        tokio::time::timeout(longest, begun).await.unwrap_or(Err(StoreError::Late))
+    }
+
+    /// Ends them; those that do not answer are left to the end of the process.
+    pub(super) async fn close(&self) {
+        if tokio::time::timeout(Duration::from_secs(CLOSE_S_MAX), self.0.close()).await.is_err() {
+            tracing::warn!("connections to the store did not end within {CLOSE_S_MAX} s, and are cut off");
+        }
+    }
+}
