@@ -396,6 +396,10 @@ pub fn while_identity_holds<T>(urls: &[&str], work: impl FnOnce() -> T) -> T {
     std::thread::scope(|scope| {
         // Also where the work panics: the threads would go on for ever.
         let ends = Ends(&has_ended);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a process that is scraped without a pause does little else"
+        )]
         let watch = |url: &str| {
             let mut pipes = 0;
             while !has_ended.load(Ordering::Relaxed) {

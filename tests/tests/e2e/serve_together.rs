@@ -39,6 +39,7 @@ fn partitions_of_a_killed_service_move_to_the_other_one() {
     });
 }
 
+#[expect(clippy::print_stdout, reason = "how long a move takes is worth reading")]
 fn kill_the_first(stack: &Stack, first: &mut Served, second: &Served) {
     let mut once = Numbered::new(stack, &unique("together"), 4, true);
     let mut least = Numbered::new(stack, &unique("together"), 4, true);

@@ -48,7 +48,8 @@ impl Pipes {
             });
             let new = json!({ "pipe": pipe, "run": run });
             let created = service.call("POST", "/api/v1/pipes", &[], Some(&new)).expect(201).body;
-            created["id"].as_str().map(str::to_owned).unwrap_or_else(|| panic!("{created}"))
+            assert!(created["id"].is_string(), "{created}");
+            created["id"].as_str().unwrap_or_default().to_owned()
         };
         let running: Vec<String> =
             (0..RUNNING).map(|number| create(&format!("runs-{number}"), true)).collect();
