@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::to_bytes;
 use axum::routing::post;
 use axum::{Router, middleware};
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tower_service::Service as _;
 
