@@ -25,6 +25,35 @@ const CLAUSES: &[&str] = &[
     "UNION",
 ];
 
+/// Functions that look at something else than the row: files, other tables and dictionaries, the server itself; or that keep the server from
+/// answering. In capital letters.
+const LOOK_ELSEWHERE: &[&str] = &[
+    "ADDRESSTOLINE",
+    "ADDRESSTOLINEWITHINLINES",
+    "ADDRESSTOSYMBOL",
+    "CATBOOSTEVALUATE",
+    "FILE",
+    "FILESYSTEMAVAILABLE",
+    "FILESYSTEMCAPACITY",
+    "FILESYSTEMUNRESERVED",
+    "GETCLIENTHTTPHEADER",
+    "GETMACRO",
+    "GETMERGETREESETTING",
+    "GETOSKERNELVERSION",
+    "GETSERVERSETTING",
+    "GETSETTING",
+    "GETSETTINGORDEFAULT",
+    "HASCOLUMNINTABLE",
+    "JOINGET",
+    "JOINGETORNULL",
+    "SHOWCERTIFICATE",
+    "SLEEP",
+    "SLEEPEACHROW",
+];
+
+/// What the names of functions over dictionaries begin with, in capital letters.
+const OF_DICTIONARIES: &str = "DICT";
+
 /// Engines that keep their rows on the server and reach nothing else. Others (URL, File, S3, MySQL, Executable ...)
 /// would let the author of a pipe reach what the server can reach.
 const PLAIN_ENGINES: &[&str] = &["Null", "Memory", "Log", "StripeLog", "TinyLog"];
@@ -82,7 +111,12 @@ fn scan(text: &str, commas_inside_only: bool, clauses: &[&str], never: &[&str]) 
     while let Some(character) = rest.chars().next() {
         let mut taken = character.len_utf8();
         match character {
-            '\'' | '"' | '`' => taken = quoted(rest).ok_or("has a quote that is not closed")?,
+            '\'' | '"' | '`' => {
+                taken = quoted(rest).ok_or("has a quote that is not closed")?;
+                if character != '\'' && is_called(&rest[taken..]) {
+                    return Err("has a function whose name is quoted");
+                }
+            }
             '(' => depth.push(')'),
             '[' => depth.push(']'),
             ')' | ']' => {
@@ -102,6 +136,11 @@ fn scan(text: &str, commas_inside_only: bool, clauses: &[&str], never: &[&str]) 
                 if (depth.is_empty() && clauses.contains(&word)) || never.contains(&word) {
                     return Err("has a word that begins another clause");
                 }
+                if is_called(&rest[taken..])
+                    && (LOOK_ELSEWHERE.contains(&word) || word.starts_with(OF_DICTIONARIES))
+                {
+                    return Err("calls a function that looks at something else than the row");
+                }
             }
             _ if character.is_ascii() && !character.is_ascii_control() => {}
             '\n' | '\t' => {}
@@ -110,6 +149,11 @@ fn scan(text: &str, commas_inside_only: bool, clauses: &[&str], never: &[&str]) 
         rest = &rest[taken..];
     }
     if depth.is_empty() { Ok(()) } else { Err("has parentheses that do not match") }
+}
+
+/// Whether what stands before `rest` is the name of a function that is called.
+fn is_called(rest: &str) -> bool {
+    rest.trim_start().starts_with('(')
 }
 
 /// Length of the quoted text that `text` begins with, quotes included.
@@ -215,6 +259,25 @@ mod tests {
         assert_eq!(parts("'/t,1', '{r}', f(a, [b, c]), `d,`"), ["'/t,1'", "'{r}'", "f(a, [b, c])", "`d,`"]);
         assert_eq!(parts(""), [""]);
         assert_eq!(parts("a)b, 'c, d"), ["a)b", "'c, d"]);
+    }
+
+    #[test]
+    fn functions_that_look_elsewhere_are_refused() {
+        for text in [
+            "toUInt64(file('/etc/hostname')) = 1",
+            "sleep (3) = 0",
+            "SleepEachRow(1)",
+            "`file`('x') = ''",
+            "\"sleep\" (3)",
+            "dictGet('d', 'a', offset) = 1",
+            "1 = getSetting('max_threads')",
+        ] {
+            assert!(check_condition(text).is_err(), "{text}");
+            assert!(check_expression("order_by", text).is_err(), "{text}");
+        }
+        for text in ["file = 'x'", "length(file) > 3", "`file` = 'sleep(3)'", "(dict) = 1"] {
+            assert!(check_condition(text).is_ok(), "{text}");
+        }
     }
 
     #[test]
