@@ -7,6 +7,9 @@ use crate::sink::Sink;
 /// Code of ClickHouse's UNKNOWN_TABLE.
 pub(crate) const UNKNOWN_TABLE: i32 = 60;
 
+/// Code of ClickHouse's UNKNOWN_FUNCTION.
+const UNKNOWN_FUNCTION: i32 = 46;
+
 /// Where a column's value comes from when an insert leaves it out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DefaultKind {
@@ -114,6 +117,31 @@ impl Sink {
             is_partitioned,
             columns: rows.into_iter().map(TableColumn::from).collect(),
         }))
+    }
+}
+
+impl Sink {
+    /// Whether tables of these names may be in the database, as the server counts their bytes: it makes names of files of them. Those that are there
+    /// already may be, and so may all where the server cannot tell.
+    ///
+    /// # Errors
+    /// [`SinkError::Definition`] for a name that is too long; any [`SinkError`] of a request.
+    pub async fn check_table_names(&self, names: &[&str]) -> Result<(), SinkError> {
+        let sql =
+            format!("SELECT getMaxTableNameLengthForDatabase({})", quote_string(&self.config().database));
+        let bytes_max = match self.read_one::<u64>("a question for the length of names", &sql).await {
+            Ok(bytes_max) => bytes_max,
+            // Servers before 25.2 do not know the function, and refuse such a name when the table is created.
+            Err(error) if error.code() == Some(UNKNOWN_FUNCTION) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        for name in names.iter().filter(|name| u64::try_from(name.len()).unwrap_or(u64::MAX) > bytes_max) {
+            if self.describe(name).await?.is_none() {
+                let problem = "is longer than a table's name may be in this database; shorten the table's name, or what is added to it for the error table";
+                return Err(SinkError::Definition { part: "name", text: (*name).to_owned(), problem });
+            }
+        }
+        Ok(())
     }
 }
 

@@ -13,7 +13,9 @@ use housepipe_transform::TimeZone;
 use serde::Serialize;
 
 use crate::error::explain;
-use crate::pipe::provision::{compile, create_table, error_table, match_columns, spec_columns};
+use crate::pipe::provision::{
+    check_table_names, compile, create_table, error_table, match_columns, spec_columns,
+};
 use crate::pipe::{RunOptions, sink_config, source_config};
 use crate::pipe_file::{AccessSpec, DeliveryMode, PipeFile, Vendor};
 pub(crate) use registry::ask as ask_registry;
@@ -178,6 +180,10 @@ async fn destination(file: &PipeFile, checks: &mut Checks) -> Option<Sink> {
         );
         return Some(sink);
     };
+    if let Err(error) = check_table_names(file, &sink).await {
+        checks.add("table", Verdict::Failed, explain(&error));
+        return Some(sink);
+    }
     let table = &file.destination.table;
     let (engine, columns, known) = match sink.describe(table).await {
         Err(error) => {

@@ -26,6 +26,26 @@ fn table() -> CreateTable {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_that_no_table_can_have_are_known_before() {
+    let server = start();
+    let sink = sink(&server);
+    let named = |bytes: usize| CreateTable { name: "n".repeat(bytes), ..table() };
+    // What is said beforehand is what the server does.
+    let mut longest = 0;
+    for bytes in (150..=250).step_by(2) {
+        let may_be = sink.check_table_names(&["t", &named(bytes).name]).await;
+        let created = sink.create_table(&named(bytes)).await;
+        assert_eq!(may_be.is_ok(), created.is_ok(), "{bytes}: {may_be:?} {created:?}");
+        longest = if created.is_ok() { bytes } else { longest };
+    }
+    assert!((150..250).contains(&longest), "{longest}");
+    // One that is there may be there.
+    assert!(sink.check_table_names(&[&named(longest).name]).await.is_ok());
+    let error = sink.check_table_names(&["t", &named(longest + 10).name]).await.unwrap_err().to_string();
+    assert!(error.contains("is longer than a table's name may be"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_trial_says_is_what_becomes_of_the_table() {
     let server = start();
     let sink = sink(&server);

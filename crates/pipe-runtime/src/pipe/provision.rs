@@ -56,6 +56,7 @@ pub(super) async fn provision(
             };
             // Compile before the table exists: a type that cannot be filled must not leave a table behind.
             compile(file, &spec_columns(&destination.columns), zone)?;
+            check_table_names(file, &maker).await?;
             tell("clickhouse to create the table");
             maker.create_table(&create).await?;
             failpoint("set_up_table");
@@ -87,6 +88,13 @@ pub(super) async fn provision(
     let target = Target::new(&destination.table, existing, plan.columns().as_slice(), plan.options().format);
     let range_hash = range_hash(file, &columns, zone, schemas);
     Ok(Provisioned { target, error_table, plan: Arc::new(plan), columns, range_hash })
+}
+
+/// Whether the pipe's tables may be called as they are to be.
+pub(crate) async fn check_table_names(file: &PipeFile, maker: &Sink) -> Result<(), SinkError> {
+    let errors = file.error_table.enabled.then(|| error_table(file));
+    let names = [Some(file.destination.table.as_str()), errors.as_ref().map(ErrorTable::name)];
+    maker.check_table_names(&names.into_iter().flatten().collect::<Vec<_>>()).await
 }
 
 /// What has to remember the tokens of this pipe's inserts. Refuses what cannot hold.
