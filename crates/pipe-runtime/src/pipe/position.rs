@@ -67,15 +67,14 @@ impl Position {
         self.is_open = false;
     }
 
-    /// Everything below `settled` is stored; `all` says whether that is everything that was read.
-    pub(super) fn settled(&mut self, settled: Option<Offset>, all: bool) {
-        if all {
-            self.begun.clear();
-            return;
-        }
-        while settled.zip(self.begun.get(1)).is_some_and(|(settled, second)| second.offset <= settled) {
-            self.begun.pop_front();
-        }
+    /// Of the batches that are closed, all but the last `unsettled` are stored.
+    ///
+    /// They are counted, since offsets do not tell: behind a gap (compaction, transactions) a batch begins higher than the one before it
+    /// has ended, and in a log that was truncated lower.
+    pub(super) fn settled(&mut self, unsettled: usize) {
+        let left = unsettled + usize::from(self.is_open);
+        let stored = self.begun.len().saturating_sub(left);
+        drop(self.begun.drain(..stored));
     }
 
     /// The reader stands at the end of the log.
@@ -165,10 +164,10 @@ mod tests {
         position.read(&chunk(30, 50));
         position.sealed();
         assert_eq!(lag(&position), (Some(40), Some(90.0)), "read to its end, and nothing of it is stored");
-        position.settled(Some(Offset(30)), false);
+        position.settled(1);
         assert_eq!(lag(&position), (Some(20), Some(70.0)));
         assert_eq!(position.progress(PartitionId(0), NOW_MS).stored, Some(30));
-        position.settled(Some(Offset(50)), true);
+        position.settled(0);
         assert_eq!(lag(&position), (Some(0), Some(0.0)));
     }
 
@@ -182,7 +181,7 @@ mod tests {
         position.read(&chunk(45, 50));
         assert_eq!(lag(&position).0, Some(5), "those before it are gone");
         position.sealed();
-        position.settled(Some(Offset(50)), true);
+        position.settled(0);
         assert!(lag(&position).0 == Some(0) && !position.is_behind());
 
         let mut unknown = Position::from(None);
@@ -200,7 +199,7 @@ mod tests {
         position.reached_end(Offset(10));
         position.ends_at(Offset(10), 20_000);
         position.sealed();
-        position.settled(Some(Offset(10)), true);
+        position.settled(0);
         assert_eq!(lag(&position), (Some(0), Some(0.0)));
         position.ends_at(Offset(11), 98_000);
         assert_eq!(lag(&position), (Some(1), Some(2.0)), "and not as the record before the pause");
@@ -213,7 +212,7 @@ mod tests {
         let mut position = Position::default();
         position.read(&chunk(0, 10));
         position.sealed();
-        position.settled(Some(Offset(10)), true);
+        position.settled(0);
         position.ends_at(Offset(1_000), NOW_MS);
         assert_eq!(
             lag(&position),
@@ -231,6 +230,29 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_behind_a_gap_is_as_old_as_its_own_records() {
+        let mut position = Position::default();
+        position.read(&chunk(0, 50));
+        position.sealed();
+        // The marker of a transaction stands at 50.
+        position.read(&chunk(51, 61));
+        position.ends_at(Offset(62), NOW_MS);
+        assert_eq!(lag(&position), (Some(62), Some(100.0)));
+        position.settled(0);
+        assert_eq!(lag(&position), (Some(11), Some(49.0)));
+        assert_eq!(position.progress(PartitionId(0), NOW_MS).stored, Some(51));
+        position.sealed();
+        position.read(&chunk(70, 80));
+        position.sealed();
+        position.settled(2);
+        assert_eq!(lag(&position).1, Some(49.0), "neither of them is stored");
+        position.settled(1);
+        assert_eq!(position.progress(PartitionId(0), NOW_MS).stored, Some(70));
+        position.settled(0);
+        assert_eq!(lag(&position), (Some(0), Some(0.0)));
+    }
+
+    #[test]
     fn a_log_that_was_truncated_begins_anew() {
         let mut position = Position::default();
         position.ends_at(Offset(100), NOW_MS);
@@ -238,9 +260,9 @@ mod tests {
         position.sealed();
         position.read(&chunk(40, 60));
         position.sealed();
-        position.settled(Some(Offset(100)), false);
+        position.settled(1);
         assert_eq!(position.progress(PartitionId(0), NOW_MS).stored, Some(40));
-        position.settled(Some(Offset(60)), true);
+        position.settled(0);
         assert_eq!(position.progress(PartitionId(0), NOW_MS).stored, Some(60));
     }
 }
