@@ -18,6 +18,8 @@ pub(super) struct Position {
     has_reached_end: bool,
     /// When the log was seen to grow behind a reader that had stood at its end.
     grew_at_ms: Option<i64>,
+    /// Since when the end was seen to be behind what is stored: how old that is at least, where no timestamp tells.
+    behind_since_ms: Option<i64>,
     /// Beginnings of batches that are not stored, in their order: as many as there are batches under way, and the open one.
     begun: VecDeque<Begun>,
     /// The last of them is of a batch that is still open.
@@ -95,19 +97,26 @@ impl Position {
             self.grew_at_ms = Some(now_ms);
         }
         self.end = Some(end);
+        let is_behind = self.stored() < self.end;
+        self.behind_since_ms = is_behind.then(|| self.behind_since_ms.unwrap_or(now_ms));
+    }
+
+    /// The first record that is not stored.
+    fn stored(&self) -> Option<Offset> {
+        self.begun.front().map(|begun| begun.offset).or(self.next).or(self.begins)
     }
 
     /// Where it stands at `now_ms`, in milliseconds since 1970.
     pub(super) fn progress(&self, partition: PartitionId, now_ms: i64) -> PartitionProgress {
-        let oldest = self.begun.front();
-        let stored = oldest.map(|begun| begun.offset).or(self.next).or(self.begins);
+        let stored = self.stored();
         // What was read is not behind an end that was seen before it.
         let end = self.end.max(self.end.and(self.next));
         let lag = stored.zip(end).map(|(stored, end)| u64::try_from(end.0 - stored.0).unwrap_or(0));
-        let since = match oldest {
+        let since = match self.begun.front() {
             Some(begun) => begun.timestamp_ms.or(self.last_timestamp_ms),
             None => self.last_timestamp_ms.max(self.grew_at_ms),
         };
+        let since = since.or(self.behind_since_ms);
         PartitionProgress {
             partition: partition.0,
             position: self.next.map(|offset| offset.0),
@@ -144,7 +153,11 @@ mod tests {
     }
 
     fn lag(position: &Position) -> (Option<u64>, Option<f64>) {
-        let progress = position.progress(PartitionId(0), NOW_MS);
+        lag_at(position, NOW_MS)
+    }
+
+    fn lag_at(position: &Position, now_ms: i64) -> (Option<u64>, Option<f64>) {
+        let progress = position.progress(PartitionId(0), now_ms);
         (progress.lag_records, progress.lag_seconds)
     }
 
@@ -175,8 +188,9 @@ mod tests {
     fn a_partition_that_was_not_read_yet_is_behind_by_all_that_it_has() {
         let mut position = Position::from(Some(Offset(40)));
         assert!(!position.lacks_beginning() && position.is_behind());
-        position.ends_at(Offset(50), NOW_MS);
-        assert_eq!(lag(&position), (Some(10), None), "how old the records are nobody has seen");
+        position.ends_at(Offset(50), NOW_MS - 9_000);
+        position.ends_at(Offset(50), NOW_MS - 1_000);
+        assert_eq!(lag(&position), (Some(10), Some(9.0)), "as old at least as they were seen");
         assert_eq!(position.progress(PartitionId(0), NOW_MS).position, None);
         position.read(&chunk(45, 50));
         assert_eq!(lag(&position).0, Some(5), "those before it are gone");
@@ -190,6 +204,24 @@ mod tests {
         unknown.begins_at(Offset(20));
         unknown.begins_at(Offset(30));
         assert_eq!(lag(&unknown).0, Some(30), "reading begins where the log has begun");
+        assert_eq!(lag_at(&unknown, NOW_MS + 4_000).1, Some(4.0));
+    }
+
+    #[test]
+    fn what_no_timestamp_tells_is_as_old_as_it_was_seen() {
+        let mut position = Position::from(Some(Offset(10)));
+        position.ends_at(Offset(10), 10_000);
+        assert_eq!(lag(&position), (Some(0), Some(0.0)));
+        position.ends_at(Offset(12), 90_000);
+        assert_eq!(lag(&position), (Some(2), Some(10.0)), "it grew while nothing was read of it");
+        let untimed = Chunk { first_timestamp_ms: None, last_timestamp_ms: None, ..chunk(10, 12) };
+        position.read(&untimed);
+        assert_eq!(lag(&position), (Some(2), Some(10.0)));
+        position.sealed();
+        position.settled(0);
+        position.ends_at(Offset(12), 95_000);
+        position.ends_at(Offset(13), 99_000);
+        assert_eq!(lag(&position), (Some(1), Some(1.0)));
     }
 
     #[test]

@@ -113,7 +113,7 @@ pub struct PartitionProgress {
     /// Offsets from [`stored`](PartitionProgress::stored) to the end: what is not read yet, and what is read and not stored.
     pub lag_records: Option<u64>,
     /// Age of the first record that is not stored, in seconds; 0 where all are. One that is not read yet counts as old as the record
-    /// before it, or, where that was the end of the log, from the moment at which the log was seen to grow.
+    /// before it, or, where that was the end of the log or nothing was read yet, from the moment at which it was seen to be there.
     pub lag_seconds: Option<f64>,
 }
 
