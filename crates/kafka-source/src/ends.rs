@@ -20,6 +20,22 @@ const LOOK_EVERY_MS: u64 = 10_000;
 /// Time for each of the two questions of a look, at most, in milliseconds.
 const QUESTION_MS_MAX: u64 = 5_000;
 
+/// Where the log of a partition begins and ends, as its last fetch has told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ToldRange {
+    pub(crate) start: Option<Offset>,
+    /// Open transactions are behind it, as they are where it is asked for: nobody can read them yet.
+    pub(crate) end: Option<Offset>,
+}
+
+impl ToldRange {
+    /// As librdkafka has them; what was not told yet is negative.
+    pub(crate) fn of(start: i64, end: i64) -> ToldRange {
+        let told = |offset: i64| (offset >= 0).then_some(Offset(offset));
+        ToldRange { start: told(start), end: told(end) }
+    }
+}
+
 /// What is known of the ends, beside what fetches tell.
 pub(crate) struct EndWatch {
     known: Arc<Mutex<Known>>,
@@ -85,7 +101,7 @@ impl EndWatch {
         lock(&self.known).end(partition, fetched)
     }
 
-    /// The first offset of its log, where it was asked for.
+    /// The first offset of the log of `partition`, where it was asked for.
     pub(crate) fn start(&self, partition: PartitionId) -> Option<Offset> {
         lock(&self.known).starts.get(&partition).copied()
     }
@@ -166,6 +182,13 @@ impl Questions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_fetched_yet_is_not_told() {
+        assert_eq!(ToldRange::of(-1_001, -1_001), ToldRange::default());
+        assert_eq!(ToldRange::of(0, -1), ToldRange { start: Some(Offset(0)), end: None });
+        assert_eq!(ToldRange::of(3, 7), ToldRange { start: Some(Offset(3)), end: Some(Offset(7)) });
+    }
 
     #[test]
     fn an_end_is_asked_for_where_no_fetch_has_told_another_one() {
