@@ -240,8 +240,10 @@ impl GroupContext {
                 Some(queue) => {
                     let queue = Arc::new(queue);
                     queues.insert(*partition, Arc::downgrade(&queue));
+                    let committed = positions.committed.remove(partition);
+                    let begins = positions.begins.remove(partition);
                     let refused = positions.refused.remove(partition);
-                    readers.push(PartitionReader::new(queue, positions.committed.remove(partition), refused));
+                    readers.push(PartitionReader::new(queue, committed, begins, refused));
                 }
                 None => tracing::error!(partition = partition.0, "librdkafka has no queue for a partition"),
             }

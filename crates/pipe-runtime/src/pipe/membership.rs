@@ -53,8 +53,7 @@ impl Assignment for Dispatcher {
             let partition = reader.partition();
             let mut progress = shared.progress.lock();
             let epoch = progress.ledger.assign(partition);
-            let begins = reader.committed().map(|committed| committed.offset);
-            progress.positions.insert(partition, Position::from(begins));
+            progress.positions.insert(partition, Position::from(reader.begins()));
             progress.halted.remove(&partition);
             progress.tally.moves.assigned += 1;
             drop(progress);

@@ -34,7 +34,7 @@ struct Begun {
 }
 
 impl Position {
-    /// Of a partition that is read from `begins` on: where nothing says otherwise, everything before it is stored.
+    /// Of a partition that is read from `begins` on, so that nothing before it is behind; none says that its whole log is to be read.
     pub(super) fn from(begins: Option<Offset>) -> Position {
         Position { begins, ..Position::default() }
     }
