@@ -277,15 +277,15 @@ impl GroupContext {
     /// Notes where logs begin and end, and tells readers that they have caught up.
     fn look_for_ends(&self, statistics: &Statistics) {
         let Some(topic) = statistics.topics.get(&self.config.topic) else { return };
-        let queues: Vec<_> = lock(&self.queues).values().filter_map(Weak::upgrade).collect();
-        let mut told = HashMap::with_capacity(queues.len());
-        for queue in &queues {
-            if let Some(partition) = topic.partitions.get(&queue.partition().0) {
-                let range = ToldRange::of(partition.lo_offset, partition.ls_offset);
-                told.insert(queue.partition(), range);
-            }
-        }
-        *lock(&self.told) = told;
+        let assigned = lock(&self.queues);
+        // Also of a partition whose reader is gone: the pipe stops, and the log goes on.
+        let ranges = assigned.keys().filter_map(|partition| {
+            let told = topic.partitions.get(&partition.0)?;
+            Some((*partition, ToldRange::of(told.lo_offset, told.ls_offset)))
+        });
+        *lock(&self.told) = ranges.collect();
+        let queues: Vec<_> = assigned.values().filter_map(Weak::upgrade).collect();
+        drop(assigned);
         for queue in queues {
             // `eof_offset` is where the last fetch found nothing more, open transactions left out; the queue was
             // counted later, so an empty one means that all before it was taken.
