@@ -51,7 +51,14 @@ impl Position {
 
     /// Whether there is more in the log than was read, or nobody knows.
     pub(super) fn is_behind(&self) -> bool {
-        self.end.is_none() || self.next < self.end
+        self.known_end().is_none_or(|end| self.next < Some(end))
+    }
+
+    /// The end of the log, once it is known. One before the beginning of the reading is of another time: librdkafka tells what it knew of
+    /// a partition that has come back until it has fetched of it again.
+    fn known_end(&self) -> Option<Offset> {
+        let is_old = |end: &Offset| self.next.is_none() && self.begins.is_some_and(|begins| *end < begins);
+        self.end.filter(|end| !is_old(end))
     }
 
     /// A chunk of records went into the open batch.
@@ -110,7 +117,7 @@ impl Position {
     pub(super) fn progress(&self, partition: PartitionId, now_ms: i64) -> PartitionProgress {
         let stored = self.stored();
         // What was read is not behind an end that was seen before it.
-        let end = self.end.max(self.end.and(self.next));
+        let end = self.known_end().map(|end| self.next.map_or(end, |next| end.max(next)));
         let lag = stored.zip(end).map(|(stored, end)| u64::try_from(end.0 - stored.0).unwrap_or(0));
         let since = match self.begun.front() {
             Some(begun) => begun.timestamp_ms.or(self.last_timestamp_ms),
@@ -282,6 +289,21 @@ mod tests {
         assert_eq!(position.progress(PartitionId(0), NOW_MS).stored, Some(70));
         position.settled(0);
         assert_eq!(lag(&position), (Some(0), Some(0.0)));
+    }
+
+    #[test]
+    fn an_end_before_the_beginning_is_none() {
+        let mut position = Position::from(Some(Offset(40)));
+        position.ends_at(Offset(30), NOW_MS);
+        assert!(position.is_behind());
+        let progress = position.progress(PartitionId(0), NOW_MS);
+        assert_eq!((progress.end, progress.lag_records, progress.lag_seconds), (None, None, None));
+        position.ends_at(Offset(70), NOW_MS);
+        assert_eq!(lag(&position).0, Some(30));
+        let mut truncated = Position::from(Some(Offset(40)));
+        truncated.ends_at(Offset(30), NOW_MS);
+        truncated.reached_end(Offset(30));
+        assert_eq!(lag(&truncated), (Some(0), Some(0.0)), "the reader is there");
     }
 
     #[test]
