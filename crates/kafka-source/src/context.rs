@@ -14,6 +14,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::commit::{CommitOutcome, outcome};
+use crate::ends::ToldRange;
 use crate::gone::Gone;
 use crate::health::HealthTracker;
 use crate::queue::{LogQueue, PartitionQueue, commit_later, commit_now};
@@ -62,6 +63,8 @@ pub(crate) struct GroupContext {
     log: OnceLock<Weak<LogQueue>>,
     /// The queues of the present assignment; each is kept alive by its reader.
     queues: Mutex<HashMap<PartitionId, Weak<PartitionQueue>>>,
+    /// What the last statistics told of the logs of these partitions.
+    told: Mutex<HashMap<PartitionId, ToldRange>>,
     /// Partitions that are assigned and not started, because their committed offsets could not be asked for.
     waiting: Mutex<Vec<PartitionId>>,
     /// Positions to be set anew by the thread that polls.
@@ -93,6 +96,7 @@ impl GroupContext {
             consumer: OnceLock::new(),
             log: OnceLock::new(),
             queues: Mutex::default(),
+            told: Mutex::default(),
             waiting: Mutex::default(),
             repositions: Mutex::default(),
             last_words: Mutex::default(),
@@ -152,6 +156,11 @@ impl GroupContext {
         let mut partitions: Vec<_> = lock(&self.queues).keys().copied().collect();
         partitions.sort_unstable();
         partitions
+    }
+
+    /// What is known of the log of `partition`, where fetches have told it; no request is made.
+    pub(crate) fn told_range(&self, partition: PartitionId) -> ToldRange {
+        lock(&self.told).get(&partition).copied().unwrap_or_default()
     }
 
     /// Asks the thread that polls to set a position anew, unless the partition is gone meanwhile.
@@ -231,8 +240,10 @@ impl GroupContext {
                 Some(queue) => {
                     let queue = Arc::new(queue);
                     queues.insert(*partition, Arc::downgrade(&queue));
+                    let committed = positions.committed.remove(partition);
+                    let begins = positions.begins.remove(partition);
                     let refused = positions.refused.remove(partition);
-                    readers.push(PartitionReader::new(queue, positions.committed.remove(partition), refused));
+                    readers.push(PartitionReader::new(queue, committed, begins, refused));
                 }
                 None => tracing::error!(partition = partition.0, "librdkafka has no queue for a partition"),
             }
@@ -263,10 +274,18 @@ impl GroupContext {
         .map_err(|error| SourceError::Internal { reason: format!("an assignment was refused: {error}") })
     }
 
-    /// Tells readers that they have caught up.
+    /// Notes where logs begin and end, and tells readers that they have caught up.
     fn look_for_ends(&self, statistics: &Statistics) {
         let Some(topic) = statistics.topics.get(&self.config.topic) else { return };
-        let queues: Vec<_> = lock(&self.queues).values().filter_map(Weak::upgrade).collect();
+        let assigned = lock(&self.queues);
+        // Also of a partition whose reader is gone: the pipe stops, and the log goes on.
+        let ranges = assigned.keys().filter_map(|partition| {
+            let told = topic.partitions.get(&partition.0)?;
+            Some((*partition, ToldRange::of(told.lo_offset, told.ls_offset)))
+        });
+        *lock(&self.told) = ranges.collect();
+        let queues: Vec<_> = assigned.values().filter_map(Weak::upgrade).collect();
+        drop(assigned);
         for queue in queues {
             // `eof_offset` is where the last fetch found nothing more, open transactions left out; the queue was
             // counted later, so an empty one means that all before it was taken.
@@ -287,6 +306,7 @@ impl GroupContext {
         let closed: Vec<_> =
             partitions.iter().filter_map(|partition| queues.remove(partition)?.upgrade()).collect();
         drop(queues);
+        lock(&self.told).retain(|partition, _| !partitions.contains(partition));
         for queue in &closed {
             queue.close();
         }

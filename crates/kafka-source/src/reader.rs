@@ -33,6 +33,7 @@ pub struct PartitionReader {
     position: Option<Offset>,
     told_end: Option<Offset>,
     committed: Option<Committed>,
+    begins: Option<Offset>,
 }
 
 /// What the group had committed for a partition when it was assigned.
@@ -53,6 +54,7 @@ impl PartitionReader {
     pub(crate) fn new(
         queue: Arc<PartitionQueue>,
         committed: Option<Committed>,
+        begins: Option<Offset>,
         refused: Option<SourceError>,
     ) -> PartitionReader {
         if refused.is_some() {
@@ -66,6 +68,7 @@ impl PartitionReader {
             position: None,
             told_end: None,
             committed,
+            begins,
         }
     }
 
@@ -74,6 +77,12 @@ impl PartitionReader {
     /// where an offset of a former topic of the same name was there, at the first record.
     pub fn committed(&self) -> Option<&Committed> {
         self.committed.as_ref()
+    }
+
+    /// The offset at which the reading begins: what was committed, or what [`SourceConfig::start`](crate::SourceConfig::start) has come to.
+    /// `None` where it begins at the first record that the log has, and where nothing may be read.
+    pub fn begins(&self) -> Option<Offset> {
+        self.begins
     }
 
     /// The partition.

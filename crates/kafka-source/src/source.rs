@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use crate::certificate::diagnose;
 use crate::context::{GroupConsumer, GroupContext, commit};
 use crate::ends::EndWatch;
-use crate::queue::{LogQueue, PartitionQueue};
+use crate::queue::LogQueue;
 use crate::reason::{meaning_to_member, of_call};
 use crate::token::{TokenKeeper, passing_refusal};
 use crate::topic_watch::TopicWatch;
@@ -256,14 +256,15 @@ impl Source {
     }
 
     /// The end of `partition` as the last fetch told it, or as it was asked for by [`Source::look_at_ends`]; no request is made. `None`
-    /// before the first of them.
+    /// before the first of them. Open transactions are behind it, as in [`LogRange`](crate::LogRange). What fetches tell is known within half
+    /// a second, while [`Source::poll`] is called.
     pub fn end_offset(&self, partition: PartitionId) -> Option<Offset> {
         self.ends.end(partition, self.fetched_end(partition))
     }
 
-    /// The first offset that is left of `partition`, where it was asked for by [`Source::look_at_ends`].
+    /// The first offset that is left of `partition`, where a fetch has told it, or it was asked for by [`Source::look_at_ends`].
     pub fn start_offset(&self, partition: PartitionId) -> Option<Offset> {
-        self.ends.start(partition)
+        self.context().told_range(partition).start.or_else(|| self.ends.start(partition))
     }
 
     /// Has the brokers asked where the logs of `behind` end, which are not read to their ends, and where those of `unread` begin, of which
@@ -274,7 +275,7 @@ impl Source {
     }
 
     fn fetched_end(&self, partition: PartitionId) -> Option<Offset> {
-        PartitionQueue::cached_end(&self.consumer, &self.config().topic, partition)
+        self.context().told_range(partition).end
     }
 
     /// The partitions that this member owns, in order.

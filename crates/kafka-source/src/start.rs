@@ -29,6 +29,8 @@ pub(crate) struct Positions {
     pub(crate) list: TopicPartitionList,
     /// What the group had committed.
     pub(crate) committed: HashMap<PartitionId, Committed>,
+    /// The offsets from which partitions are read; those that are read from the beginning of their logs are not among them.
+    pub(crate) begins: HashMap<PartitionId, Offset>,
     /// Partitions that may not be read, and why.
     pub(crate) refused: HashMap<PartitionId, SourceError>,
 }
@@ -52,6 +54,7 @@ pub(crate) fn positions(
         .map_err(|error| of_call(config, &error, "a question for the committed offsets"))?;
     let texts: HashMap<PartitionId, Vec<u8>> = metadata(&list).into_iter().collect();
     let mut committed = HashMap::new();
+    let mut begins = HashMap::new();
     let mut refused = HashMap::new();
     let mut absent = Vec::new();
     let mut anew = Vec::new();
@@ -68,7 +71,10 @@ pub(crate) fn positions(
                         anew.push((partition, offset));
                         continue;
                     }
+                    // Nothing of this topic is read, and so nothing of it is behind that offset.
                     refused.insert(partition, made_anew(config));
+                } else {
+                    begins.insert(partition, Offset(offset));
                 }
                 let is_marked = of.is_some();
                 committed.insert(partition, Committed { offset: Offset(offset), metadata, is_marked });
@@ -97,6 +103,7 @@ pub(crate) fn positions(
         } else {
             let offset = resolve(consumer, config, partition, start)?;
             pinned.push((partition, offset));
+            begins.insert(partition, offset);
             Raw::Offset(offset.0)
         };
         list.set_partition_offset(&config.topic, partition.0, raw)
@@ -105,7 +112,7 @@ pub(crate) fn positions(
     if !pinned.is_empty() {
         commit(consumer, config, &pinned, CommitMode::Sync)?;
     }
-    Ok(Positions { list, committed, refused })
+    Ok(Positions { list, committed, begins, refused })
 }
 
 /// The offsets are of a former topic.

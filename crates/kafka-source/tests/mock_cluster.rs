@@ -2,11 +2,14 @@
 //! when it is asked to.
 #![allow(clippy::unwrap_used, reason = "a test that panics says where")]
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use housepipe_kafka_source::seed::{Producer, SeedRecord};
-use housepipe_kafka_source::{Offset, PartitionId, SourceConfig, SourceError, fetch, sample};
-use rdkafka::mocking::MockCluster;
+use housepipe_kafka_source::{
+    Assignment, Offset, PartitionId, PartitionReader, Source, SourceConfig, SourceError, fetch, sample,
+};
+use rdkafka::mocking::{MockCluster, MockCoordinator};
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
@@ -111,4 +114,61 @@ fn damaged_records_are_told_at_once_with_their_partition() {
         assert!(matches!(error, SourceError::DamagedRecords { partition: PartitionId(1), .. }), "{error:?}");
     }
     assert!(started.elapsed() < TOLD_WITHIN, "{:?}", started.elapsed());
+}
+
+/// Keeps readers and reads nothing.
+#[derive(Default)]
+struct Keeper(Mutex<Vec<PartitionReader>>);
+
+impl Assignment for Keeper {
+    fn assigned(&self, readers: Vec<PartitionReader>) {
+        self.0.lock().unwrap().extend(readers);
+    }
+
+    fn revoked(&self, _: &[PartitionId]) -> Vec<(PartitionId, Offset)> {
+        self.0.lock().unwrap().clear();
+        Vec::new()
+    }
+
+    fn lost(&self, _: &[PartitionId]) {
+        self.0.lock().unwrap().clear();
+    }
+}
+
+#[test]
+fn a_broker_that_does_not_answer_keeps_no_end_of_another_one_from_being_known() {
+    let cluster = MockCluster::new(2).unwrap();
+    cluster.create_topic(TOPIC, 2, 1).unwrap();
+    cluster.coordinator(MockCoordinator::Group("g".to_owned()), 1).unwrap();
+    cluster.partition_leader(TOPIC, 0, Some(2)).unwrap();
+    cluster.partition_leader(TOPIC, 1, Some(1)).unwrap();
+    let mut config = SourceConfig::new(cluster.bootstrap_servers(), TOPIC, "g");
+    config.prefetch_bytes_max = 1;
+    let producer = Producer::connect(&config).unwrap();
+    let fill = |records: usize| {
+        for _ in 0..records {
+            let (partition, payload) = (Some(PartitionId(1)), Some(&b"{}"[..]));
+            producer.send(SeedRecord { partition, payload, ..SeedRecord::default() }).unwrap();
+        }
+        producer.flush(LONG).unwrap();
+    };
+    fill(5_000);
+    let source = Source::open(&config, Arc::new(Keeper::default())).unwrap();
+    let all = [0, 1].map(PartitionId);
+    let end_comes = |end: i64| {
+        let deadline = Instant::now() + 3 * LONG;
+        while source.end_offset(PartitionId(1)) != Some(Offset(end)) {
+            let last = source.end_offset(PartitionId(1));
+            assert!(Instant::now() < deadline, "{end} is not told, but {last:?}");
+            // The broker that does not answer is told of as well.
+            let _ = source.poll(Duration::from_millis(20));
+            source.look_at_ends(&all, &[]);
+        }
+    };
+    end_comes(5_000);
+    // It takes longer than anybody waits.
+    cluster.broker_round_trip_time(2, LONG).unwrap();
+    // As much is fetched ahead as may be, so fetches tell no more ends.
+    fill(10);
+    end_comes(5_010);
 }

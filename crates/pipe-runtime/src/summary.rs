@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::pipe::{Counters, PartitionProgress, PipeState, Recoveries};
+use crate::pipe::{Counters, PartitionProgress, PipeState, Recoveries, lag};
 use crate::usage::Usage;
 
 /// How a pipe stands at one moment. Its counters agree with each other: they were read under one lock.
@@ -31,13 +31,13 @@ pub struct Snapshot {
 impl Snapshot {
     /// Records that are not stored, over all partitions; absent until every end is known, and where there is no partition.
     pub fn lag_records(&self) -> Option<u64> {
-        let lags: Option<u64> = self.partitions.iter().map(|partition| partition.lag_records).sum();
-        lags.filter(|_| !self.partitions.is_empty())
+        lag::records(&self.partitions)
     }
 
-    /// Age of the oldest record that is not stored, in seconds.
+    /// Age of the oldest record that is not stored, in seconds; 0 where all are, and absent where that is not known of a partition and
+    /// no other tells an age.
     pub fn lag_seconds(&self) -> Option<f64> {
-        self.partitions.iter().filter_map(|partition| partition.lag_seconds).reduce(f64::max)
+        lag::seconds(&self.partitions)
     }
 }
 

@@ -11,6 +11,7 @@ mod existing_table;
 mod faults;
 mod halts;
 mod infer;
+mod lag;
 mod load;
 mod look_back;
 mod metrics;

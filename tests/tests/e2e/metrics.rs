@@ -29,7 +29,7 @@ fn get(address: &str, path: &str, accept: &str) -> (u16, String) {
 }
 
 /// The value of each series, by its name and labels as they are written.
-type Series = BTreeMap<String, f64>;
+pub(crate) type Series = BTreeMap<String, f64>;
 
 fn series(text: &str) -> Series {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -45,7 +45,7 @@ fn series(text: &str) -> Series {
 }
 
 /// Looks at metrics again and again, and at what has to hold in each scrape.
-struct Watcher {
+pub(crate) struct Watcher {
     address: String,
     last: Series,
     scrapes: u32,
@@ -84,7 +84,7 @@ impl Watcher {
     }
 
     /// Looks until `holds` does.
-    fn until(&mut self, what: &str, mut holds: impl FnMut(&Series) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, mut holds: impl FnMut(&Series) -> bool) {
         wait_until(what, || {
             self.look();
             holds(&self.last)
@@ -99,7 +99,7 @@ fn pipes(series: &Series) -> BTreeSet<String> {
 }
 
 /// All series of a family that are of a pipe, together.
-fn sum(series: &Series, family: &str, pipe: &str) -> f64 {
+pub(crate) fn sum(series: &Series, family: &str, pipe: &str) -> f64 {
     let own = format!("{family}{{pipe=\"{pipe}\"");
     series.iter().filter(|(series, _)| series.starts_with(&own)).map(|(_, value)| value).sum()
 }
@@ -261,7 +261,7 @@ fn every_scrape_adds_up_over_all_that_happens_to_pipes() {
 }
 
 /// A run of the pipe that serves metrics, once it does.
-fn scraped(pipe: &PipeText) -> (Housepipe, Watcher) {
+pub(crate) fn scraped(pipe: &PipeText) -> (Housepipe, Watcher) {
     let arguments = ["run", "pipe.yaml", "--metrics-listen", "127.0.0.1:0", "--json"];
     let process = housepipe(&arguments, Some(pipe), b"");
     let mut url = None;

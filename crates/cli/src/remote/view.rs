@@ -84,17 +84,15 @@ impl PipeView {
         self.told_lag_records.or_else(of_partitions)
     }
 
-    /// Age of the oldest record that was read last, in seconds.
+    /// Age of the oldest record that is not stored, in seconds, as far as it is known; 0 only where that is so of every partition.
     pub(crate) fn lag_seconds(&self) -> Option<f64> {
-        let lags = || {
-            self.run
-                .as_ref()?
-                .partitions
-                .iter()
-                .filter_map(|partition| partition.lag_seconds)
-                .reduce(f64::max)
+        let of_partitions = || {
+            let partitions = &self.run.as_ref()?.partitions;
+            let oldest = partitions.iter().filter_map(|partition| partition.lag_seconds).reduce(f64::max);
+            let is_whole = partitions.iter().all(|partition| partition.lag_seconds.is_some());
+            oldest.filter(|oldest| is_whole || *oldest > 0.0)
         };
-        self.told_lag_seconds.or_else(lags)
+        self.told_lag_seconds.or_else(of_partitions)
     }
 }
 
@@ -110,4 +108,24 @@ pub(crate) struct EventView {
     pub(crate) kind: String,
     #[serde(default)]
     pub(crate) reason: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_that_is_not_known_is_not_taken_for_none() {
+        for (ages, expected) in [
+            (vec![Some(0.0), Some(0.0)], Some(0.0)),
+            (vec![Some(0.0), None], None),
+            (vec![Some(2.5), None, Some(0.0)], Some(2.5)),
+            (vec![], None),
+        ] {
+            let of_age = |lag_seconds| PartitionView { lag_seconds, ..PartitionView::default() };
+            let partitions = ages.into_iter().map(of_age).collect();
+            let run = RunView { partitions, ..RunView::default() };
+            assert_eq!(PipeView { run: Some(run), ..PipeView::default() }.lag_seconds(), expected);
+        }
+    }
 }

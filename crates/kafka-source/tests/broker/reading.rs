@@ -24,8 +24,11 @@ fn every_record_of_four_partitions_comes_in_order() {
             assert_eq!(record.timestamp_ms, Some(timestamp_ms(number)));
         }
         assert_eq!(member.ends[&PartitionId(partition)], Offset(5_000));
-        assert_eq!(member.source.end_offset(PartitionId(partition)), Some(Offset(5_000)));
     }
+    let tells_end = |member: &Member, it| member.source.end_offset(PartitionId(it)) == Some(Offset(5_000));
+    member.until("the ends of their logs", |member| (0..4).all(|it| tells_end(member, it)));
+    let starts = (0..4).map(|it| member.source.start_offset(PartitionId(it)));
+    assert_eq!(starts.collect::<Vec<_>>(), [Some(Offset(0)); 4], "fetches have told, and nobody was asked");
     assert_eq!(member.positions(), (0..4).map(|n| (PartitionId(n), Offset(5_000))).collect::<Vec<_>>());
 }
 
@@ -57,6 +60,36 @@ fn the_end_of_a_log_is_known_where_nothing_is_fetched() {
         partitions.iter().all(|it| member.source.start_offset(*it) == Some(Offset(0)))
     });
     assert!(member.seen.is_empty());
+}
+
+/// What is in an open transaction can be read by nobody yet.
+#[test]
+fn a_log_ends_before_an_open_transaction() {
+    let config = topic(1);
+    fill(&config, 1, 0..5);
+    let producer = Producer::transactional(&config, &config.topic).unwrap();
+    let write = |records: usize| {
+        producer.begin().unwrap();
+        for number in 0..records {
+            let (partition, payload) = (Some(PartitionId(0)), payload(0, number));
+            let record = SeedRecord { partition, payload: Some(&payload), ..SeedRecord::default() };
+            producer.send(record).unwrap();
+        }
+        producer.flush(PATIENCE).unwrap();
+    };
+    write(77);
+    let mut member = Member::join(&config);
+    let end = |member: &Member| member.source.end_offset(PartitionId(0)).map(|end| end.0);
+    member.until("an end", |member| end(member).is_some());
+    assert_eq!(end(&member), Some(5));
+    producer.commit().unwrap();
+    // Behind its records is its marker.
+    member.until("the end behind it", |member| end(member) == Some(83));
+    write(3);
+    member.until("its records", |member| member.count() == 82);
+    assert_eq!(end(&member), Some(83));
+    producer.abort().unwrap();
+    member.until("the end behind what was aborted", |member| end(member) == Some(87));
 }
 
 #[test]

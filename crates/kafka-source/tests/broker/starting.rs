@@ -9,6 +9,9 @@ use housepipe_kafka_source::{
     GonePolicy, GroupOffsets, Offset, PartitionCommit, PartitionId, Source, SourceConfig, SourceError,
     StartOffset, group_committed,
 };
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::harness::{Journal, Member, PATIENCE, fill, timestamp_ms, topic};
 
@@ -78,6 +81,8 @@ fn each_partition_may_start_elsewhere() {
     member.until("all ends", |member| member.ends.len() == 4);
     let read: Vec<Vec<i64>> = (0..4).map(|partition| member.offsets(partition)).collect();
     assert_eq!(read, [33..100, 100..100, 0..100, 80..100].map(Iterator::collect::<Vec<_>>));
+    let begins = [Some(33), Some(100), None, Some(80)].map(|begins| begins.map(Offset));
+    assert_eq!(begins_of(&member), begins, "each reader tells where it has begun");
     // It ends without having stored anything, and the file says something else by then: the group goes on where it began.
     member.journal.positions.lock().unwrap().clear();
     member.source.close();
@@ -85,6 +90,49 @@ fn each_partition_may_start_elsewhere() {
     let mut next = Member::join(&config);
     next.until("all ends", |member| member.ends.len() == 4);
     assert_eq!(next.offsets(0), (33..100).collect::<Vec<_>>());
+    let begins = [33, 100, 80, 80].map(|begins| Some(Offset(begins)));
+    assert_eq!(begins_of(&next), begins, "as it was committed, and where nothing was, as the file says now");
+}
+
+/// Where the readers begin, in the order of the partitions.
+fn begins_of(member: &Member) -> Vec<Option<Offset>> {
+    let readers = member.journal.readers.lock().unwrap();
+    let begins: BTreeMap<PartitionId, Option<Offset>> =
+        readers.iter().map(|reader| (reader.partition(), reader.begins())).collect();
+    begins.into_values().collect()
+}
+
+/// Of another topic with the same name, nothing is behind the offset that the group has.
+#[test]
+fn a_reader_that_is_refused_begins_nowhere() {
+    let mut config = starting(StartOffset::Earliest);
+    config.gone = GonePolicy::Fail;
+    let committer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &config.brokers)
+        .set("group.id", &config.group)
+        .create()
+        .unwrap();
+    let mut offsets = TopicPartitionList::new();
+    let mut of_partition = offsets.add_partition(&config.topic, 0);
+    of_partition.set_offset(rdkafka::Offset::Offset(100)).unwrap();
+    // As a member of a former topic has written it.
+    of_partition.set_metadata("@00000000000000000000000000000001:100");
+    committer.commit(&offsets, CommitMode::Sync).unwrap();
+    let next = Member::join(&config);
+    let deadline = Instant::now() + PATIENCE;
+    while begins_of(&next).len() < 2 {
+        assert!(Instant::now() < deadline);
+        if let Err(error) = next.source.poll(Duration::from_millis(20)) {
+            assert!(error.retryable(), "{error}");
+        }
+    }
+    assert_eq!(begins_of(&next), [None, None]);
+    let mut readers = next.journal.readers.lock().unwrap();
+    let refused = readers.iter_mut().find(|reader| reader.partition() == PartitionId(0)).unwrap();
+    assert_eq!(refused.committed().map(|committed| committed.offset), Some(Offset(100)));
+    let error = refused.read(10).map(drop);
+    drop(readers);
+    assert!(matches!(error, Err(SourceError::TopicMadeAnew { .. })), "{error:?}");
 }
 
 #[test]

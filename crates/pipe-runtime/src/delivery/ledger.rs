@@ -144,9 +144,14 @@ impl Ledger {
         self.partitions.remove(&partition).and_then(|owned| owned.settled)
     }
 
-    /// Everything of `partition` below this offset is stored; absent before the first batch is.
-    pub fn settled(&self, partition: PartitionId) -> Option<Offset> {
-        self.partitions.get(&partition)?.settled
+    /// Batches of `partition` that are sealed and not settled: those that are stored behind one that is not are among them.
+    pub fn unsettled(&self, partition: PartitionId) -> usize {
+        self.partitions.get(&partition).map_or(0, |owned| owned.open.len())
+    }
+
+    /// Whether `partition` is owned by the assignment `epoch`.
+    pub fn is_current(&self, partition: PartitionId, epoch: Epoch) -> bool {
+        self.partitions.get(&partition).is_some_and(|owned| owned.epoch == epoch)
     }
 
     /// Whether everything that was read of `partition` is settled; true for a partition that is not owned.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::exposition::{Exposition, Samples};
 use super::family::Family;
 use super::{PipeMetrics, RunMetrics};
-use crate::pipe::PartitionProgress;
+use crate::pipe::{PartitionProgress, lag};
 use crate::supervisor::Stage;
 
 /// Partitions of a pipe whose lag is told one by one, at most; of a pipe with more only the sums are told.
@@ -213,10 +213,7 @@ static OF_RUNS: [(Family, Take); 29] = [
         ),
         |pipe, samples| {
             of_run(pipe, |run| {
-                let lags: Option<u64> = run.partitions.iter().map(|partition| partition.lag_records).sum();
-                lags.filter(|_| !run.partitions.is_empty())
-                    .into_iter()
-                    .for_each(|lag| samples.value(&[], lag));
+                lag::records(&run.partitions).into_iter().for_each(|lag| samples.value(&[], lag));
             });
         },
     ),
@@ -224,12 +221,12 @@ static OF_RUNS: [(Family, Take); 29] = [
         Family::gauge(
             "housepipe_lag_seconds",
             &["pipe"],
-            "Age of the oldest record that is not stored yet, of all partitions that this process reads; 0 where all are stored.",
+            "Age of the oldest record that is not stored yet, of all partitions that this process reads; 0 where all are stored. Absent where \
+             that is not known of a partition, and no other tells an age.",
         ),
         |pipe, samples| {
             of_run(pipe, |run| {
-                let lags = run.partitions.iter().filter_map(|partition| partition.lag_seconds);
-                lags.reduce(f64::max).into_iter().for_each(|lag| samples.value(&[], lag));
+                lag::seconds(&run.partitions).into_iter().for_each(|lag| samples.value(&[], lag));
             });
         },
     ),

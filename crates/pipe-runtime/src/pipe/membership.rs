@@ -53,8 +53,7 @@ impl Assignment for Dispatcher {
             let partition = reader.partition();
             let mut progress = shared.progress.lock();
             let epoch = progress.ledger.assign(partition);
-            let begins = reader.committed().map(|committed| committed.offset);
-            progress.positions.insert(partition, Position::from(begins));
+            progress.positions.insert(partition, Position::from(reader.begins()));
             progress.halted.remove(&partition);
             progress.tally.moves.assigned += 1;
             drop(progress);
@@ -323,6 +322,7 @@ fn hand_in(shared: &Shared, source: &Source, commits: &mut Commits) -> End {
         if let Some(end) = poll(shared, source, Duration::ZERO) {
             return end;
         }
+        look_at_all_ends(shared, source);
         look_at_brokers(shared, source);
     }
     End::Outgrown
@@ -347,6 +347,7 @@ fn settle(shared: &Shared, source: &Source, workers: &[JoinHandle<()>]) {
         if let Err(error) = source.poll(Duration::ZERO) {
             tracing::warn!(error = explain(&error), "the source reports an error while the pipe stops");
         }
+        look_at_ends(shared, source);
     }
 }
 
@@ -401,11 +402,21 @@ fn look_at_brokers(shared: &Shared, source: &Source) {
     }
 }
 
+/// Of partitions that are read to their ends, the next fetch tells.
 fn look_at_ends(shared: &Shared, source: &Source) {
+    look_at_ends_of(shared, source, Position::is_behind);
+}
+
+/// The same while nothing is fetched.
+fn look_at_all_ends(shared: &Shared, source: &Source) {
+    look_at_ends_of(shared, source, |_| true);
+}
+
+fn look_at_ends_of(shared: &Shared, source: &Source, is_asked_for: impl Fn(&Position) -> bool) {
     let now_ms = now_unix_ms();
     let mut progress = shared.progress.lock();
     let partitions: Vec<PartitionId> = progress.ledger.partitions().collect();
-    let (mut behind, mut unread) = (Vec::new(), Vec::new());
+    let (mut asked, mut unread) = (Vec::new(), Vec::new());
     for partition in partitions {
         let position = progress.positions.entry(partition).or_default();
         if let Some(end) = source.end_offset(partition) {
@@ -417,12 +428,12 @@ fn look_at_ends(shared: &Shared, source: &Source) {
                 None => unread.push(partition),
             }
         }
-        if position.is_behind() {
-            behind.push(partition);
+        if is_asked_for(position) {
+            asked.push(partition);
         }
     }
     drop(progress);
-    source.look_at_ends(&behind, &unread);
+    source.look_at_ends(&asked, &unread);
 }
 
 /// Every partition was read to its end, and there is at least one.

@@ -15,6 +15,7 @@ mod exactly_once;
 mod guard;
 mod inserter;
 mod isolate;
+pub(crate) mod lag;
 pub(crate) mod look_back;
 mod measure;
 mod membership;

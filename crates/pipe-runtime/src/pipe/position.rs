@@ -18,6 +18,8 @@ pub(super) struct Position {
     has_reached_end: bool,
     /// When the log was seen to grow behind a reader that had stood at its end.
     grew_at_ms: Option<i64>,
+    /// Since when the end was seen to be behind what is stored: how old that is at least, where no timestamp tells.
+    behind_since_ms: Option<i64>,
     /// Beginnings of batches that are not stored, in their order: as many as there are batches under way, and the open one.
     begun: VecDeque<Begun>,
     /// The last of them is of a batch that is still open.
@@ -32,7 +34,7 @@ struct Begun {
 }
 
 impl Position {
-    /// Of a partition that is read from `begins` on: where nothing says otherwise, everything before it is stored.
+    /// Of a partition that is read from `begins` on, so that nothing before it is behind; none says that its whole log is to be read.
     pub(super) fn from(begins: Option<Offset>) -> Position {
         Position { begins, ..Position::default() }
     }
@@ -49,7 +51,14 @@ impl Position {
 
     /// Whether there is more in the log than was read, or nobody knows.
     pub(super) fn is_behind(&self) -> bool {
-        self.end.is_none() || self.next < self.end
+        self.known_end().is_none_or(|end| self.next < Some(end))
+    }
+
+    /// The end of the log, once it is known. One before the beginning of the reading is of another time: librdkafka tells what it knew of
+    /// a partition that has come back until it has fetched of it again.
+    fn known_end(&self) -> Option<Offset> {
+        let is_old = |end: &Offset| self.next.is_none() && self.begins.is_some_and(|begins| *end < begins);
+        self.end.filter(|end| !is_old(end))
     }
 
     /// A chunk of records went into the open batch.
@@ -67,15 +76,14 @@ impl Position {
         self.is_open = false;
     }
 
-    /// Everything below `settled` is stored; `all` says whether that is everything that was read.
-    pub(super) fn settled(&mut self, settled: Option<Offset>, all: bool) {
-        if all {
-            self.begun.clear();
-            return;
-        }
-        while settled.zip(self.begun.get(1)).is_some_and(|(settled, second)| second.offset <= settled) {
-            self.begun.pop_front();
-        }
+    /// Of the batches that are closed, all but the last `unsettled` are stored.
+    ///
+    /// They are counted, since offsets do not tell: behind a gap (compaction, transactions) a batch begins higher than the one before it
+    /// has ended, and in a log that was truncated lower.
+    pub(super) fn settled(&mut self, unsettled: usize) {
+        let left = unsettled + usize::from(self.is_open);
+        let stored = self.begun.len().saturating_sub(left);
+        drop(self.begun.drain(..stored));
     }
 
     /// The reader stands at the end of the log.
@@ -96,19 +104,26 @@ impl Position {
             self.grew_at_ms = Some(now_ms);
         }
         self.end = Some(end);
+        let is_behind = self.stored() < self.end;
+        self.behind_since_ms = is_behind.then(|| self.behind_since_ms.unwrap_or(now_ms));
+    }
+
+    /// The first record that is not stored.
+    fn stored(&self) -> Option<Offset> {
+        self.begun.front().map(|begun| begun.offset).or(self.next).or(self.begins)
     }
 
     /// Where it stands at `now_ms`, in milliseconds since 1970.
     pub(super) fn progress(&self, partition: PartitionId, now_ms: i64) -> PartitionProgress {
-        let oldest = self.begun.front();
-        let stored = oldest.map(|begun| begun.offset).or(self.next).or(self.begins);
+        let stored = self.stored();
         // What was read is not behind an end that was seen before it.
-        let end = self.end.max(self.end.and(self.next));
+        let end = self.known_end().map(|end| self.next.map_or(end, |next| end.max(next)));
         let lag = stored.zip(end).map(|(stored, end)| u64::try_from(end.0 - stored.0).unwrap_or(0));
-        let since = match oldest {
+        let since = match self.begun.front() {
             Some(begun) => begun.timestamp_ms.or(self.last_timestamp_ms),
             None => self.last_timestamp_ms.max(self.grew_at_ms),
         };
+        let since = since.or(self.behind_since_ms);
         PartitionProgress {
             partition: partition.0,
             position: self.next.map(|offset| offset.0),
@@ -145,7 +160,11 @@ mod tests {
     }
 
     fn lag(position: &Position) -> (Option<u64>, Option<f64>) {
-        let progress = position.progress(PartitionId(0), NOW_MS);
+        lag_at(position, NOW_MS)
+    }
+
+    fn lag_at(position: &Position, now_ms: i64) -> (Option<u64>, Option<f64>) {
+        let progress = position.progress(PartitionId(0), now_ms);
         (progress.lag_records, progress.lag_seconds)
     }
 
@@ -165,10 +184,10 @@ mod tests {
         position.read(&chunk(30, 50));
         position.sealed();
         assert_eq!(lag(&position), (Some(40), Some(90.0)), "read to its end, and nothing of it is stored");
-        position.settled(Some(Offset(30)), false);
+        position.settled(1);
         assert_eq!(lag(&position), (Some(20), Some(70.0)));
         assert_eq!(position.progress(PartitionId(0), NOW_MS).stored, Some(30));
-        position.settled(Some(Offset(50)), true);
+        position.settled(0);
         assert_eq!(lag(&position), (Some(0), Some(0.0)));
     }
 
@@ -176,13 +195,14 @@ mod tests {
     fn a_partition_that_was_not_read_yet_is_behind_by_all_that_it_has() {
         let mut position = Position::from(Some(Offset(40)));
         assert!(!position.lacks_beginning() && position.is_behind());
-        position.ends_at(Offset(50), NOW_MS);
-        assert_eq!(lag(&position), (Some(10), None), "how old the records are nobody has seen");
+        position.ends_at(Offset(50), NOW_MS - 9_000);
+        position.ends_at(Offset(50), NOW_MS - 1_000);
+        assert_eq!(lag(&position), (Some(10), Some(9.0)), "as old at least as they were seen");
         assert_eq!(position.progress(PartitionId(0), NOW_MS).position, None);
         position.read(&chunk(45, 50));
         assert_eq!(lag(&position).0, Some(5), "those before it are gone");
         position.sealed();
-        position.settled(Some(Offset(50)), true);
+        position.settled(0);
         assert!(lag(&position).0 == Some(0) && !position.is_behind());
 
         let mut unknown = Position::from(None);
@@ -191,6 +211,24 @@ mod tests {
         unknown.begins_at(Offset(20));
         unknown.begins_at(Offset(30));
         assert_eq!(lag(&unknown).0, Some(30), "reading begins where the log has begun");
+        assert_eq!(lag_at(&unknown, NOW_MS + 4_000).1, Some(4.0));
+    }
+
+    #[test]
+    fn what_no_timestamp_tells_is_as_old_as_it_was_seen() {
+        let mut position = Position::from(Some(Offset(10)));
+        position.ends_at(Offset(10), 10_000);
+        assert_eq!(lag(&position), (Some(0), Some(0.0)));
+        position.ends_at(Offset(12), 90_000);
+        assert_eq!(lag(&position), (Some(2), Some(10.0)), "it grew while nothing was read of it");
+        let untimed = Chunk { first_timestamp_ms: None, last_timestamp_ms: None, ..chunk(10, 12) };
+        position.read(&untimed);
+        assert_eq!(lag(&position), (Some(2), Some(10.0)));
+        position.sealed();
+        position.settled(0);
+        position.ends_at(Offset(12), 95_000);
+        position.ends_at(Offset(13), 99_000);
+        assert_eq!(lag(&position), (Some(1), Some(1.0)));
     }
 
     #[test]
@@ -200,7 +238,7 @@ mod tests {
         position.reached_end(Offset(10));
         position.ends_at(Offset(10), 20_000);
         position.sealed();
-        position.settled(Some(Offset(10)), true);
+        position.settled(0);
         assert_eq!(lag(&position), (Some(0), Some(0.0)));
         position.ends_at(Offset(11), 98_000);
         assert_eq!(lag(&position), (Some(1), Some(2.0)), "and not as the record before the pause");
@@ -213,7 +251,7 @@ mod tests {
         let mut position = Position::default();
         position.read(&chunk(0, 10));
         position.sealed();
-        position.settled(Some(Offset(10)), true);
+        position.settled(0);
         position.ends_at(Offset(1_000), NOW_MS);
         assert_eq!(
             lag(&position),
@@ -231,6 +269,44 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_behind_a_gap_is_as_old_as_its_own_records() {
+        let mut position = Position::default();
+        position.read(&chunk(0, 50));
+        position.sealed();
+        // The marker of a transaction stands at 50.
+        position.read(&chunk(51, 61));
+        position.ends_at(Offset(62), NOW_MS);
+        assert_eq!(lag(&position), (Some(62), Some(100.0)));
+        position.settled(0);
+        assert_eq!(lag(&position), (Some(11), Some(49.0)));
+        assert_eq!(position.progress(PartitionId(0), NOW_MS).stored, Some(51));
+        position.sealed();
+        position.read(&chunk(70, 80));
+        position.sealed();
+        position.settled(2);
+        assert_eq!(lag(&position).1, Some(49.0), "neither of them is stored");
+        position.settled(1);
+        assert_eq!(position.progress(PartitionId(0), NOW_MS).stored, Some(70));
+        position.settled(0);
+        assert_eq!(lag(&position), (Some(0), Some(0.0)));
+    }
+
+    #[test]
+    fn an_end_before_the_beginning_is_none() {
+        let mut position = Position::from(Some(Offset(40)));
+        position.ends_at(Offset(30), NOW_MS);
+        assert!(position.is_behind());
+        let progress = position.progress(PartitionId(0), NOW_MS);
+        assert_eq!((progress.end, progress.lag_records, progress.lag_seconds), (None, None, None));
+        position.ends_at(Offset(70), NOW_MS);
+        assert_eq!(lag(&position).0, Some(30));
+        let mut truncated = Position::from(Some(Offset(40)));
+        truncated.ends_at(Offset(30), NOW_MS);
+        truncated.reached_end(Offset(30));
+        assert_eq!(lag(&truncated), (Some(0), Some(0.0)), "the reader is there");
+    }
+
+    #[test]
     fn a_log_that_was_truncated_begins_anew() {
         let mut position = Position::default();
         position.ends_at(Offset(100), NOW_MS);
@@ -238,9 +314,9 @@ mod tests {
         position.sealed();
         position.read(&chunk(40, 60));
         position.sealed();
-        position.settled(Some(Offset(100)), false);
+        position.settled(1);
         assert_eq!(position.progress(PartitionId(0), NOW_MS).stored, Some(40));
-        position.settled(Some(Offset(60)), true);
+        position.settled(0);
         assert_eq!(position.progress(PartitionId(0), NOW_MS).stored, Some(60));
     }
 }

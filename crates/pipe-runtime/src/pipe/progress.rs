@@ -113,7 +113,7 @@ pub struct PartitionProgress {
     /// Offsets from [`stored`](PartitionProgress::stored) to the end: what is not read yet, and what is read and not stored.
     pub lag_records: Option<u64>,
     /// Age of the first record that is not stored, in seconds; 0 where all are. One that is not read yet counts as old as the record
-    /// before it, or, where that was the end of the log, from the moment at which the log was seen to grow.
+    /// before it, or, where that was the end of the log or nothing was read yet, from the moment at which it was seen to be there.
     pub lag_seconds: Option<f64>,
 }
 
@@ -153,7 +153,7 @@ impl Progress {
         let id = BatchId(self.next_batch);
         self.next_batch += 1;
         self.ledger.seal(id, spans);
-        for span in spans {
+        for span in spans.iter().filter(|span| self.ledger.is_current(span.partition, span.epoch)) {
             self.positions.get_mut(&span.partition).into_iter().for_each(Position::sealed);
         }
         id
@@ -189,7 +189,7 @@ impl Progress {
     pub(super) fn settle(&mut self, batch: BatchId, outcome: &Outcome) {
         self.ledger.acknowledge(batch);
         for (partition, position) in &mut self.positions {
-            position.settled(self.ledger.settled(*partition), self.ledger.is_drained(*partition));
+            position.settled(self.ledger.unsettled(*partition));
         }
         self.counters.batches += 1;
         self.count(outcome);
@@ -354,6 +354,27 @@ mod tests {
         assert!(progress.counters.is_balanced());
         assert_eq!(progress.counters.in_flight, 0);
         assert!(progress.ledger.is_drained(partition));
+    }
+
+    #[test]
+    fn a_batch_of_an_earlier_assignment_closes_none_of_the_present_one() {
+        let mut progress = Progress::default();
+        let partition = PartitionId(0);
+        let former = progress.ledger.assign(partition);
+        let epoch = progress.ledger.assign(partition);
+        let read = |progress: &mut Progress, first, next| {
+            let (first, next) = (Offset(first), Offset(next));
+            progress.chunk_read(partition, epoch, &Chunk { first, next, ..chunk(10) });
+        };
+        read(&mut progress, 20, 30);
+        let foreign = progress.seal(&[Span { partition, epoch: former, start: Offset(0), end: Offset(10) }]);
+        read(&mut progress, 30, 40);
+        let id = progress.seal(&[Span { partition, epoch, start: Offset(20), end: Offset(40) }]);
+        progress.settle(foreign, &Outcome::default());
+        assert_eq!(progress.partitions()[0].stored, Some(20));
+        read(&mut progress, 40, 50);
+        progress.settle(id, &Outcome::default());
+        assert_eq!(progress.partitions()[0].stored, Some(40));
     }
 
     #[test]

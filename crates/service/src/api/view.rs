@@ -90,9 +90,9 @@ pub(crate) struct PartitionView {
     position: Option<i64>,
     /// End of the partition's log as last seen.
     end: Option<i64>,
-    /// Records behind the end.
+    /// Records that are not stored yet; null until the end of the log is known.
     lag_records: Option<u64>,
-    /// Age of the last record read while behind, in seconds; 0 at the end.
+    /// Age of the oldest record that is not stored yet, in seconds, as far as it is known; 0 where all are.
     lag_seconds: Option<f64>,
 }
 
