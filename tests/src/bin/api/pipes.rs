@@ -14,6 +14,19 @@ const REJECTED: usize = 20;
 const RUNNING: usize = 2;
 const DOOMED: usize = 20;
 
+/// Calls on a pipe, but its removal.
+const ON_A_PIPE: [&str; 9] = [
+    "show_pipe",
+    "show_pipe_file",
+    "edit_pipe",
+    "pause_pipe",
+    "resume_pipe",
+    "sample_pipe_(source|destination)",
+    "list_errors",
+    "summarize_errors",
+    "replay_errors",
+];
+
 /// Of the calls on a pipe so many in a hundred are on one of these.
 const MET_PERCENT: u32 = 70;
 
@@ -75,10 +88,11 @@ impl Pipes {
         };
         format!(
             "[dictionaries]\nany = {{ values = [\"*\"] }}\nrunning = {{ values = {:?} }}\ndoomed = {{ values = {:?} }}\n\n\
-             [[operations]]\ninclude-path-regex = \"^/api/v1/pipes/\"\nexclude-operation-id = \"remove_pipe\"\n{}\n\
+             [[operations]]\ninclude-operation-id-regex = \"^({})$\"\n{}\n\
              [[operations]]\ninclude-operation-id = \"remove_pipe\"\n{}",
             self.running,
             self.doomed,
+            ON_A_PIPE.join("|"),
             on("running"),
             on("doomed")
         )
