@@ -18,6 +18,7 @@ use super::extract::{At, Body, Params, PipePath, bounded};
 use super::problem::{Problem, ProblemCode};
 use super::replayed::Replaying;
 use super::work::{Waits, answer};
+use crate::store::{StoreError, Wanted};
 use crate::work::WorkKind;
 
 /// Errors of one page unless the query says otherwise, and at most.
@@ -227,6 +228,9 @@ pub(crate) async fn replay(
     };
     let options = ReplayOptions { query, limit: wanted.limit, dry_run: wanted.dry_run };
     let (stored, file) = api.service.whole(&path.id).await?;
+    if stored.wanted == Wanted::Removed {
+        return Err(StoreError::Leaving.into());
+    }
     let (service, name) = (api.service.clone(), actor.name().to_owned());
     let forgotten = actor.forgotten(&api);
     let begun =

@@ -7,7 +7,7 @@ mod audit;
 mod codes;
 mod connections;
 mod events;
-mod left_user;
+mod left_behind;
 mod pipes;
 mod repeats;
 mod replicas;

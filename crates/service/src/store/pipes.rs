@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, AnyPool, Row, Transaction};
 
 use super::events::{self, EventKind};
-use super::left_user::left_behind;
+use super::left_behind::left_behind;
 use super::repeats::IdempotencyKey;
 use super::{Store, StoreError, damaged, now_ms};
 use crate::seal::{Seal, SealError};
@@ -401,7 +401,7 @@ impl Store {
                 }
             }
             keep(&mut transaction, &self.seal, id, &edit.secrets).await?;
-            let left = found.document.as_ref().ok().and_then(|before| left_behind(before, &edit.document));
+            let left = found.document.as_ref().ok().and_then(|before| left_behind(&found.name, before, &edit.document));
             events::add(&mut transaction, id, &found.name, actor, EventKind::Edited, left.as_deref()).await?;
             let stored = locked(&mut transaction, id).await?;
             failpoint("edit_stored");
