@@ -27,6 +27,7 @@ mod rejects;
 mod schemas;
 mod security;
 mod serve;
+mod serve_canaries;
 mod serve_kills;
 mod serve_random_kills;
 mod serve_security;
