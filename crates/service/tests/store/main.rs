@@ -7,6 +7,8 @@ mod locks;
 mod lost;
 mod lost_calls;
 mod places;
+mod refused;
+mod rows;
 mod together;
 
 use expect_test::expect;
