@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
 mod files;
+mod former;
+mod forms;
 mod locks;
 mod lost;
 mod lost_calls;
