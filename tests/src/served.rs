@@ -105,6 +105,18 @@ impl Served {
         served
     }
 
+    /// One with its state in the PostgreSQL at `url`, where there was none before, with further arguments.
+    ///
+    /// # Panics
+    /// As [`Served::start`].
+    pub fn start_on_with(url: &str, arguments: &[&str]) -> Served {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("a folder: {error}"));
+        let mut served = Served::not_started(folder, url.to_owned(), arguments);
+        served.start_again();
+        assert!(served.token.starts_with("hpt_"), "the first start tells a token");
+        served
+    }
+
     fn not_started(folder: TempDir, state: String, arguments: &[&str]) -> Served {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let (address, token, metrics) = (String::new(), String::new(), String::new());

@@ -123,9 +123,13 @@ pub(crate) async fn list(
     if page.after.contains('\0') {
         return Err(Problem::new(ProblemCode::InvalidRequest, "`after` is the name of a pipe"));
     }
-    let (size, has_more) = api.service.store().page(&page.after, limit).await?;
-    let pipes: Vec<PipeView> =
-        api.service.pipes(&page.after, size).await?.into_iter().map(PipeView::from).collect();
+    let (size, _) = api.service.store().page(&page.after, limit).await?;
+    // Somebody may have defined one since then: whether there are more is seen by the pipes that are shown, and one behind them.
+    let mut pipes: Vec<PipeView> =
+        api.service.pipes(&page.after, size + 1).await?.into_iter().map(PipeView::from).collect();
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let has_more = pipes.len() > size;
+    pipes.truncate(size);
     let next = pipes.last().filter(|_| has_more).map(|pipe| pipe.name.clone());
     Ok(Json(PipePage { pipes, next }))
 }

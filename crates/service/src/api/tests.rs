@@ -1,6 +1,7 @@
 //! Calls of the API within one process, of which none reaches the ends of a pipe.
 
 mod changes;
+mod pages;
 
 use std::time::Duration;
 

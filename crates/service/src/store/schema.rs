@@ -2,12 +2,27 @@
 
 use sqlx::{Any, AnyPool, Row, Transaction};
 
-use super::{Kind, StoreError};
+use super::{Kind, StoreError, damaged};
 use crate::seal::Seal;
 
 /// Each makes a store of one version one of the next. What is published is never changed.
 const MIGRATIONS: [&str; 3] =
     [include_str!("migrations/1.sql"), include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
+
+/// The tables that a store has, and the version that made each.
+const TABLES: [(&str, i64); 8] = [
+    (ITSELF, 1),
+    ("pipes", 1),
+    ("replicas", 1),
+    ("secrets", 1),
+    ("events", 1),
+    ("tokens", 1),
+    ("idempotency", 1),
+    ("audit", 2),
+];
+
+/// The table by which a store is known as one.
+const ITSELF: &str = "housepipe_store";
 
 /// A number that all replicas lock, of those that PostgreSQL lets applications choose.
 const LOCK: i64 = 0x686f_7573_6570_6970;
@@ -89,19 +104,37 @@ async fn version(transaction: &mut Transaction<'_, Any>, kind: Kind) -> Result<i
     };
     let tables = sqlx::query(tables).fetch_all(&mut **transaction).await?;
     let names = tables.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
-    if names.iter().any(|name| name == "housepipe_store") {
-        let row = sqlx::query("SELECT version FROM housepipe_store").fetch_one(&mut **transaction).await?;
-        return Ok(row.try_get(0)?);
+    if !names.iter().any(|name| name == ITSELF) {
+        return match names.first() {
+            None => Ok(EMPTY),
+            Some(table) => Err(StoreError::NotOurs { table: table.clone() }),
+        };
     }
-    match names.first() {
-        None => Ok(EMPTY),
-        Some(table) => Err(StoreError::NotOurs { table: table.clone() }),
+    let rows = sqlx::query("SELECT version FROM housepipe_store").fetch_all(&mut **transaction).await?;
+    let [row] = &rows[..] else {
+        return Err(harmed(&format!("its table `{ITSELF}` has {} rows in place of one", rows.len())));
+    };
+    let version: i64 = row.try_get(0)?;
+    if version <= EMPTY {
+        return Err(harmed(&format!("its version is {version}")));
     }
+    // Which tables a newer one has is not known.
+    let missing =
+        TABLES.iter().find(|(table, since)| *since <= version && !names.iter().any(|name| name == table));
+    match missing {
+        Some((table, _)) if version <= newest() => Err(harmed(&format!("its table `{table}` is missing"))),
+        _ => Ok(version),
+    }
+}
+
+fn harmed(why: &str) -> StoreError {
+    damaged("the state", &format!("{why}; it was left as it is: restore it from a backup"))
 }
 
 /// Refuses another key than that of the secrets which are there.
 async fn check_key(transaction: &mut Transaction<'_, Any>, seal: &Seal) -> Result<(), StoreError> {
     let row = sqlx::query("SELECT key_check FROM housepipe_store").fetch_one(&mut **transaction).await?;
-    let sealed: String = row.try_get(0)?;
+    let sealed: Option<String> = row.try_get(0)?;
+    let sealed = sealed.ok_or_else(|| harmed("the check of its key is missing"))?;
     seal.open(KEY_CHECK, &sealed).map(drop).map_err(|_| StoreError::AnotherKey)
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sqlx::{Connection, Executor, Row, SqliteConnection};
+use sqlx::{Connection, Executor, SqliteConnection};
 
 use crate::places::{KEY, Place, open, sqlite};
 use crate::{CANARY, new_pipe};
@@ -120,31 +120,6 @@ async fn a_path_that_leads_nowhere_is_named() {
         error.to_string().contains("none/store.db") && error.to_string().contains("No such file"),
         "{error}"
     );
-}
-
-/// The stored form of version 1, which every later version has to read.
-#[tokio::test]
-async fn the_stored_form_stays_as_it_is() {
-    let place = sqlite();
-    let store = open(&place, KEY).await.unwrap();
-    let pipe = store.create(&new_pipe("clicks"), None, "ann").await.unwrap();
-    store
-        .remove(&pipe.id, None, housepipe_service::CleanUp { consumer_group: true, user: false }, "ann")
-        .await
-        .unwrap();
-    store.close().await;
-    drop(store);
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.file.as_ref().unwrap());
-    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    let row = connection
-        .fetch_one("SELECT name || ' ' || consumer || ' ' || wanted || ' ' || clean_up || ' ' || definition || ' ' || attempt || ' ' || revision || char(10) || document FROM pipes")
-        .await
-        .unwrap();
-    expect_test::expect![[r#"
-        clicks b.example.com:9093 housepipe-clicks removed {"consumer_group":true,"user":false} 1 0 2
-        {"name":"clicks","source":{"type":"kafka","brokers":"b.example.com:9093","topic":"t","tls":{},"auth":{"mechanism":"PLAIN","username":"u","password":"${secret:source.auth.password}"}},"destination":{"url":"http://localhost:8123","table":"t","password":"${secret:destination.password}"}}"#]]
-    .assert_eq(&row.get::<String, _>(0));
-    connection.close().await.unwrap();
 }
 
 #[tokio::test]

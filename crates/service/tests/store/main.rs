@@ -3,10 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
 mod files;
+mod former;
+mod forms;
 mod locks;
 mod lost;
 mod lost_calls;
 mod places;
+mod refused;
+mod rows;
 mod together;
 
 use expect_test::expect;
