@@ -6,8 +6,35 @@ use super::{Kind, StoreError};
 use crate::seal::Seal;
 
 /// Each makes a store of one version one of the next. What is published is never changed.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("migrations/1.sql"), include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
+const MIGRATIONS: [Migration; 4] = [
+    Migration::of_both(include_str!("migrations/1.sql")),
+    Migration::of_both(include_str!("migrations/2.sql")),
+    Migration::of_both(include_str!("migrations/3.sql")),
+    Migration {
+        sqlite: include_str!("migrations/4.sqlite.sql"),
+        postgres: include_str!("migrations/4.postgres.sql"),
+    },
+];
+
+/// What makes a store one of the next version.
+#[derive(Clone, Copy)]
+struct Migration {
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+impl Migration {
+    const fn of_both(sql: &'static str) -> Migration {
+        Migration { sqlite: sql, postgres: sql }
+    }
+
+    fn of(self, kind: Kind) -> &'static str {
+        match kind {
+            Kind::Sqlite => self.sqlite,
+            Kind::Postgres => self.postgres,
+        }
+    }
+}
 
 /// A number that all replicas lock, of those that PostgreSQL lets applications choose.
 const LOCK: i64 = 0x686f_7573_6570_6970;
@@ -45,7 +72,7 @@ pub(super) async fn migrate(pool: &AnyPool, kind: Kind, seal: &Seal) -> Result<(
         sqlx::query("LOCK TABLE housepipe_store IN ACCESS EXCLUSIVE MODE").execute(&mut *transaction).await?;
     }
     for step in steps {
-        sqlx::raw_sql(*step).execute(&mut *transaction).await?;
+        sqlx::raw_sql(step.of(kind)).execute(&mut *transaction).await?;
     }
     if !steps.is_empty() {
         sqlx::query("UPDATE housepipe_store SET version = $1")

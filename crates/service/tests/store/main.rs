@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
 mod files;
+mod groups;
 mod locks;
 mod lost;
 mod lost_calls;
