@@ -110,6 +110,29 @@ async fn a_damaged_file_is_refused() {
 }
 
 #[tokio::test]
+async fn an_emptied_file_is_no_new_store() {
+    let place = sqlite();
+    open(&place, KEY).await.unwrap().close().await;
+    std::fs::write(place.file.as_ref().unwrap(), "").unwrap();
+    let told = refuses(&place).await;
+    assert!(told.contains("it is empty") && told.contains("restore it from a backup"), "{told}");
+}
+
+#[tokio::test]
+async fn a_first_start_that_was_killed_is_begun_anew() {
+    let place = sqlite();
+    let file = place.file.as_ref().unwrap();
+    let mut begun = file.as_os_str().to_owned();
+    begun.push(".new");
+    for half in ["", "SQLite format 3"] {
+        std::fs::write(&begun, half).unwrap();
+        open(&place, KEY).await.unwrap().close().await;
+        assert!(!Path::new(&begun).exists(), "it has its name");
+        std::fs::remove_file(file).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_path_that_leads_nowhere_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("none/store.db");
