@@ -99,10 +99,17 @@ pub(super) fn error_of(path: &Path, error: &sqlx::Error) -> StoreError {
     // The lowest byte says what it is, the others say more: <https://www.sqlite.org/rescode.html>.
     let why = match code.map(|code| code & 0xff) {
         // SQLITE_CORRUPT and SQLITE_NOTADB.
-        Some(11 | 26) => format!(
-            "{error}; it is damaged, or is something else, and was left as it is: restore it from a backup"
-        ),
+        Some(11 | 26) => return damaged(path, &error.to_string()),
         _ => error.to_string(),
     };
+    StoreError::File { path: path.to_owned(), why }
+}
+
+/// That the file is damaged, by what SQLite has `found`.
+pub(super) fn damaged(path: &Path, found: &str) -> StoreError {
+    let found = found.split_whitespace().collect::<Vec<_>>().join(" ");
+    let why = format!(
+        "{found}; it is damaged, or is something else, and was left as it is: restore it from a backup"
+    );
     StoreError::File { path: path.to_owned(), why }
 }

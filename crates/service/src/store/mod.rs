@@ -293,6 +293,10 @@ fn place(url: &str) -> String {
 /// The store in a file of SQLite, whose tables are today's.
 async fn brought_up_to_date(path: &Path, seal: &Seal) -> Result<AnyPool, StoreError> {
     let pool = sqlite(path).await.map_err(|error| file::error_of(path, &error))?;
+    // Before anything is written into it.
+    if let Some(found) = schema::damage(&pool).await.map_err(|error| file::error_of(path, &error))? {
+        return Err(file::damaged(path, &found));
+    }
     schema::migrate(&pool, Kind::Sqlite, seal).await.map_err(|error| match error {
         StoreError::Database(error) => file::error_of(path, &error),
         other => other,

@@ -48,15 +48,12 @@ const KEY_CHECK: &str = "the key of the store";
 /// Brings the store up to today's version. One that is newer, damaged, of another key, or something else is left as it is.
 pub(super) async fn migrate(pool: &AnyPool, kind: Kind, seal: &Seal) -> Result<(), StoreError> {
     let mut transaction = pool.begin().await?;
-    match kind {
-        Kind::Sqlite => look_for_damage(&mut transaction).await?,
-        Kind::Postgres => {
-            // Large tables take their time, and so does another process that is at it.
-            sqlx::raw_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
-                .execute(&mut *transaction)
-                .await?;
-            sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
-        }
+    if kind == Kind::Postgres {
+        // Large tables take their time, and so does another process that is at it.
+        sqlx::raw_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
     }
     let found = version(&mut transaction, kind).await?;
     let steps = usize::try_from(found).ok().and_then(|found| MIGRATIONS.get(found..));
@@ -95,14 +92,11 @@ fn newest() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
-/// Refuses a file with damaged pages before anything is written into it.
-async fn look_for_damage(transaction: &mut Transaction<'_, Any>) -> Result<(), StoreError> {
-    let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut **transaction).await?;
+/// What is damaged of the pages of a file; none where nothing is.
+pub(super) async fn damage(pool: &AnyPool) -> Result<Option<String>, sqlx::Error> {
+    let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(pool).await?;
     let verdict: String = row.try_get(0)?;
-    match verdict.as_str() {
-        "ok" => Ok(()),
-        damage => Err(StoreError::Damaged { what: "the file".to_owned(), why: damage.to_owned() }),
-    }
+    Ok((verdict != "ok").then_some(verdict))
 }
 
 /// The version of the tables that are there.

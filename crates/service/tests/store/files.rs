@@ -106,7 +106,7 @@ async fn a_damaged_file_is_refused() {
     bytes[middle..].fill(0xa5);
     std::fs::write(file, &bytes).unwrap();
     let told = refuses(&place).await;
-    assert!(told.contains("damaged") || told.contains("cannot be read"), "{told}");
+    assert!(told.contains("is damaged") && told.contains("restore it from a backup"), "{told}");
 }
 
 #[tokio::test]
