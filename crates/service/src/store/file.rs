@@ -1,8 +1,8 @@
 //! The file of a store in SQLite: where it is, whose it is, and how it comes about.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, Permissions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
@@ -81,8 +81,10 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let refuse = |why: String| StoreError::File { path: path.to_owned(), why };
     let name = beside(path, ".lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&name);
+    let file = File::options().create(true).truncate(false).write(true).mode(RIGHTS).open(&name);
     let file = file.map_err(|error| refuse(format!("its lock {}: {error}", name.display())))?;
+    // One of an earlier version was open to all, and whoever reads it may hold it. One of another user stays as it is.
+    let _ = file.set_permissions(Permissions::from_mode(RIGHTS));
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(refuse(

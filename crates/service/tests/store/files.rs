@@ -54,6 +54,33 @@ async fn no_secret_is_in_the_file() {
 }
 
 #[tokio::test]
+async fn all_files_are_this_users_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = sqlite();
+    let folder = place.file.as_ref().unwrap().parent().unwrap();
+    let rights = || -> Vec<String> {
+        let files = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+        files
+            .map(|file| {
+                format!("{:o} {:?}", file.metadata().unwrap().permissions().mode() & 0o777, file.file_name())
+            })
+            .collect()
+    };
+    for name in ["a", "b"] {
+        let store = open(&place, KEY).await.unwrap();
+        store.create(&new_pipe(name), None, "ann").await.unwrap();
+        let all = rights();
+        assert!(all.len() >= 3 && all.iter().all(|file| file.starts_with("600 ")), "{all:?}");
+        store.close().await;
+        drop(store);
+        // As an earlier version has left it.
+        let mut lock = place.file.clone().unwrap().into_os_string();
+        lock.push(".lock");
+        std::fs::set_permissions(lock, std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_second_process_is_refused() {
     let place = sqlite();
     let store = open(&place, KEY).await.unwrap();
