@@ -29,6 +29,8 @@ fn new_pipe() -> Value {
 fn new_pipe_named(name: &str) -> Value {
     let mut new = new_pipe();
     new["pipe"]["name"] = json!(name);
+    // So that it takes room.
+    new["pipe"]["description"] = json!("x".repeat(900));
     new
 }
 
@@ -102,7 +104,7 @@ async fn a_store_that_cannot_be_written_is_told_with_its_cause() {
         let scene = Scene::new().await;
         scene.service.store().write_nothing(trouble).await;
         let mut told = (0, Value::Null);
-        for number in 0..50 {
+        for number in 0..200 {
             told = scene.call("POST /api/v1/pipes", &new_pipe_named(&format!("clicks-{number}"))).await;
             if told.0 != 201 {
                 break;
