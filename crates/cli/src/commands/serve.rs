@@ -129,10 +129,23 @@ fn key(args: &ServeArgs, address: &StoreAddress) -> Result<SecretString, Exit> {
             "a state in PostgreSQL needs a key for its secrets: set {KEY_VARIABLE} or --secret-key-file, the same for each process"
         )));
     };
+    key_beside(state)
+}
+
+/// The key beside a state in a file. The first start makes it before the state, so that one that is killed in between is begun anew.
+fn key_beside(state: &Path) -> Result<SecretString, Exit> {
     let mut file = state.as_os_str().to_owned();
     file.push(".key");
     let file = PathBuf::from(file);
     if file.exists() {
+        if state.metadata().is_ok_and(|state| state.is_file() && state.len() == 0) {
+            return Err(Exit::usage(anyhow!(
+                "the state `{}` is empty, and its key {} is there: restore the state from a backup, or remove both for a new service; both were \
+                 left as they are",
+                state.display(),
+                file.display()
+            )));
+        }
         return read_key(&file).map_err(Exit::usage);
     }
     if state.exists() {
@@ -159,4 +172,27 @@ fn new_key(file: &Path) -> anyhow::Result<SecretString> {
     });
     made.with_context(|| format!("cannot write the key {}", file.display()))?;
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_beside_a_state_that_was_emptied_opens_no_new_service() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state.db");
+        let first = key_beside(&state).unwrap();
+        // Killed before there was a state.
+        assert_eq!(key_beside(&state).unwrap().expose_secret(), first.expose_secret());
+        std::fs::write(&state, "").unwrap();
+        let told = format!("{:?}", key_beside(&state).unwrap_err());
+        assert!(
+            told.contains("is empty") && told.contains("state.db.key") && told.contains("remove both"),
+            "{told}"
+        );
+        assert_eq!(std::fs::metadata(&state).unwrap().len(), 0);
+        std::fs::write(&state, "something").unwrap();
+        assert_eq!(key_beside(&state).unwrap().expose_secret(), first.expose_secret());
+    }
 }

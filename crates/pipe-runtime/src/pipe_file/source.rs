@@ -14,6 +14,9 @@ use super::types::{PipeName, SourceSpec, Starts};
 use super::yaml::Value;
 use super::{Problem, WORD_LETTERS_MAX};
 
+/// Letters of a consumer group, at most: as many as a topic's name may have.
+const GROUP_LETTERS_MAX: usize = 249;
+
 pub(super) fn source(
     at: &Located<'_>,
     name: Option<&PipeName>,
@@ -28,7 +31,7 @@ pub(super) fn source(
     });
     let topic = fields.require("topic", problems).and_then(|v| v.nonempty(problems));
     let group = match fields.take("consumer_group") {
-        Some(v) => v.nonempty(problems),
+        Some(v) => v.nonempty(problems).and_then(|group| short_enough(&v, group, problems)),
         None => name.map(|name| format!("housepipe-{name}")),
     };
     let starts = match fields.take("offset") {
@@ -61,6 +64,17 @@ pub(super) fn source(
         security: security?,
         unsafe_librdkafka: raw?,
     })
+}
+
+fn short_enough(at: &Located<'_>, group: String, problems: &mut Vec<Problem>) -> Option<String> {
+    let letters = group.chars().count();
+    if letters > GROUP_LETTERS_MAX {
+        problems.push(at.problem(format!(
+            "a consumer group has {GROUP_LETTERS_MAX} letters at most, here are {letters}"
+        )));
+        return None;
+    }
+    Some(group)
 }
 
 /// Settings of librdkafka by name.

@@ -283,6 +283,21 @@ fn names_have_no_control_characters() {
 }
 
 #[test]
+fn a_consumer_group_has_so_many_letters() {
+    let read = |letters: usize| {
+        let group = "ä".repeat(letters);
+        let text = format!(
+            "name: clicks\nsource: {{ type: kafka, brokers: 'b:9093', topic: t, consumer_group: {group} }}\n\
+             destination: {{ url: 'http://localhost:8123', table: t }}\n"
+        );
+        PipeFile::parse(&text, "p.yaml")
+    };
+    read(249).unwrap();
+    let error = read(250).unwrap_err().to_string();
+    assert!(error.contains("`source.consumer_group`") && error.contains("249 letters at most"), "{error}");
+}
+
+#[test]
 fn settings_of_the_table_are_names_and_values() {
     let read = |settings: &str| {
         let lines = format!("  managed_table: {{ settings: {settings} }}\n  columns: 'id UInt8'\n");

@@ -98,6 +98,10 @@ fn what_the_parser_refuses_the_schema_refuses() {
         format!(
             "name: clicks\n{destination}source: {{ type: kafka, brokers: 'localhost:9092', topic: t, consumer_group: \"g\\u0000x\" }}\n"
         ),
+        format!(
+            "name: clicks\n{destination}source: {{ type: kafka, brokers: 'localhost:9092', topic: t, consumer_group: {} }}\n",
+            "g".repeat(250)
+        ),
         format!("name: clicks\nsuorce: {{}}\n{destination}"),
         format!("name: clicks\n{source}{destination}delivery: twice\n"),
         format!("name: clicks\n{source}{destination}batch: {{ max_rows: 0 }}\n"),

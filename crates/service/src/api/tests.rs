@@ -9,19 +9,31 @@ use axum::body::to_bytes;
 use axum::routing::post;
 use axum::{Router, middleware};
 use futures_util::StreamExt as _;
+use housepipe_runtime::metrics::{Exposition, Format};
 use serde_json::{Value, json};
 use tower_service::Service as _;
 
 use super::auth::Operator;
 use super::{Api, audit};
 use crate::Role;
+use crate::server::Encrypted;
+use crate::store::Trouble;
 use crate::testing::{Scene, pipe};
+use crate::watch::Watched;
 
 /// Longer than anything that is waited for here takes.
 const SOON: Duration = Duration::from_secs(20);
 
 fn new_pipe() -> Value {
     json!({ "run": false, "pipe": serde_json::to_value(pipe("columns: [{ name: id, type: UInt64 }]")).unwrap() })
+}
+
+fn new_pipe_named(name: &str) -> Value {
+    let mut new = new_pipe();
+    new["pipe"]["name"] = json!(name);
+    // So that it takes room.
+    new["pipe"]["description"] = json!("x".repeat(900));
+    new
 }
 
 /// The audit's entries, once there are so many.
@@ -86,6 +98,89 @@ async fn a_stream_begins_at_the_newest_event_where_its_listener_knows_later_ones
     tokio::time::timeout(SOON, listen).await.unwrap();
     let gap = "id: 0\nevent: gap\ndata: {\"from\":1,\"to\":1000,\"anew\":true}\n\nid: 1\nevent: created\n";
     assert!(told.starts_with(gap), "{told}");
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_written_is_told_with_its_cause() {
+    for (trouble, words) in [(Trouble::Full, "the disk is full"), (Trouble::ReadOnly, "it is read-only")] {
+        let scene = Scene::new().await;
+        scene.service.store().write_nothing(trouble).await;
+        let mut told = (0, Value::Null);
+        for number in 0..200 {
+            told = scene.call("POST /api/v1/pipes", &new_pipe_named(&format!("clicks-{number}"))).await;
+            if told.0 != 201 {
+                break;
+            }
+        }
+        let (status, problem) = told;
+        assert_eq!((status, &problem["code"]), (503, &json!("store_unavailable")), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
+        let ready = scene.answer(scene.request("", "GET /readyz", &[], &Value::Null)).await;
+        assert_eq!(ready.status(), 503);
+        let why = to_bytes(ready.into_body(), usize::MAX).await.unwrap();
+        assert!(std::str::from_utf8(&why).unwrap().contains(words), "{why:?}");
+        assert!(Watched::unready(&*scene.service).await.unwrap().contains(words));
+        let mut exposition = Exposition::new(Format::accepted(""));
+        Watched::write(&*scene.service, &mut exposition).await;
+        let metrics = exposition.finish();
+        assert!(metrics.contains("\nhousepipe_store_up 0\n"), "{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_pipe_has_its_events_as_pages_and_as_a_stream() {
+    let scene = Scene::new().await;
+    let (_, made) = scene.call("POST /api/v1/pipes", &new_pipe()).await;
+    scene.call("POST /api/v1/tokens", &json!({ "name": "eve", "role": "viewer" })).await;
+    let id = made["id"].as_str().unwrap();
+    let path = format!("GET /api/v1/pipes/{id}/events");
+    let (_, same) = scene.call(&format!("GET /api/v1/events?pipe={id}&limit=1"), &Value::Null).await;
+    let (status, events) = scene.call(&format!("{path}?limit=1"), &Value::Null).await;
+    assert_eq!((status, &events), (200, &same));
+    assert_eq!(events["events"][0]["kind"], "created");
+    for (call, status) in [
+        (format!("{path}?order=newest&before=2"), 200),
+        (format!("{path}?before=2"), 400),
+        (format!("{path}?pipe={id}"), 400),
+        ("GET /api/v1/pipes/p0/events".to_owned(), 404),
+    ] {
+        assert_eq!(scene.call(&call, &Value::Null).await.0, status, "{call}");
+    }
+    let headers = [("accept", "application/json;q=0.5, text/event-stream"), ("last-event-id", "0")];
+    let none = scene.call_as("", "GET /api/v1/pipes/p0/events", &headers, &Value::Null).await;
+    assert_eq!((none.0, &none.1["code"]), (404, &json!("no_such_pipe")));
+    assert_eq!(scene.call_as("", &format!("{path}?limit=1"), &headers, &Value::Null).await.0, 400);
+    let answer = scene.answer(scene.request("", &path, &headers, &Value::Null)).await;
+    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    let mut body = answer.into_body().into_data_stream();
+    let first = tokio::time::timeout(SOON, body.next()).await.unwrap().unwrap().unwrap();
+    assert!(first.starts_with(b"id: 1\nevent: created\n"), "{first:?}");
+}
+
+#[tokio::test]
+async fn a_request_is_judged_by_the_one_name_that_it_has() {
+    let scene = Scene::new().await;
+    let change = "POST /api/v1/tokens";
+    let listed = "GET /api/v1/pipes";
+    for (call, headers, status) in [
+        // A `Host` that is known stands in each request besides.
+        (listed, &[("host", "localhost")][..], 400),
+        (listed, &[("origin", "http://localhost"), ("origin", "http://localhost")], 400),
+        ("GET http://elsewhere.example.com/api/v1/pipes", &[], 403),
+        ("GET http://localhost:8080/api/v1/pipes", &[], 200),
+        ("GET /api/v1/pipes?after=%FF", &[], 400),
+        (change, &[("origin", "http://localhost")], 422),
+        (change, &[("origin", "https://localhost")], 422),
+        (change, &[("origin", "ftp://localhost")], 403),
+        (change, &[("origin", "http://elsewhere")], 403),
+        (change, &[("origin", "null")], 403),
+    ] {
+        let (was, body) = scene.call_as("", call, headers, &json!({})).await;
+        assert_eq!(was, status, "{call} {headers:?}: {body}");
+    }
+    let mut over_tls = scene.request("", change, &[("origin", "http://localhost")], &json!({}));
+    over_tls.extensions_mut().insert(Encrypted);
+    assert_eq!(scene.answer(over_tls).await.status(), 403, "a page that was not encrypted");
 }
 
 #[tokio::test]

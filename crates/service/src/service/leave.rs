@@ -57,7 +57,9 @@ async fn clean_up(inner: &Inner, id: &str) -> Result<(), String> {
         Err(StoreError::NoPipe(_)) => return Ok(()),
         Err(error) => return Err(explain(&error)),
     };
-    if !inner.store.is_ended(id).await.map_err(|error| explain(&error))? {
+    // This one has: it ended the pipe first, and starts none that it was told to end.
+    let others_have_ended = inner.store.is_ended_but_for(&inner.replica, id).await;
+    if !others_have_ended.map_err(|error| explain(&error))? {
         return Err("another process has not ended it yet".to_owned());
     }
     if pipe.clean_up.consumer_group {
@@ -90,5 +92,35 @@ async fn clean_up(inner: &Inner, id: &str) -> Result<(), String> {
             Ok(())
         }
         false => Err("somebody has asked for something else meanwhile".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::follow::tests::{inner, new_pipe};
+    use crate::store::CleanUp;
+
+    #[tokio::test]
+    async fn a_pipe_that_goes_waits_for_no_other_process_where_there_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inner, _) = inner(&folder).await;
+        let pipe = inner.store.create(&new_pipe("clicks"), None, "ann").await.unwrap();
+        inner.store.remove(&pipe.id, None, CleanUp::default(), "ann").await.unwrap();
+        // As from its first look on: it is heard of, and has told of no end yet.
+        inner.store.tell_alive(&inner.replica, 0).await.unwrap();
+        clean_up(&inner, &pipe.id).await.unwrap();
+        assert!(matches!(inner.store.pipe(&pipe.id).await, Err(StoreError::NoPipe(_))));
+    }
+
+    #[tokio::test]
+    async fn a_pipe_that_goes_waits_for_another_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inner, _) = inner(&folder).await;
+        let pipe = inner.store.create(&new_pipe("clicks"), None, "ann").await.unwrap();
+        inner.store.tell_alive("there", 0).await.unwrap();
+        inner.store.remove(&pipe.id, None, CleanUp::default(), "ann").await.unwrap();
+        let told = clean_up(&inner, &pipe.id).await.unwrap_err();
+        assert!(told.contains("another process"), "{told}");
     }
 }

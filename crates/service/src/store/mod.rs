@@ -7,16 +7,16 @@ mod audit;
 mod codes;
 mod connections;
 mod events;
+mod file;
 mod left_behind;
 mod pipes;
 mod repeats;
 mod replicas;
 mod schema;
 mod tokens;
+mod trouble;
 
-use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -31,6 +31,7 @@ pub use events::{EVENTS_AT_ONCE_MAX, Event, EventKind};
 pub use pipes::{CleanUp, Consumer, Edit, NewPipe, PAGE_BYTES_MAX, Secrets, StoredPipe, Wanted};
 pub use repeats::IdempotencyKey;
 pub use tokens::{FIRST_ADMIN, Role, StoredToken, TokenOwner};
+pub use trouble::Trouble;
 
 use crate::seal::{Seal, SealError};
 
@@ -182,6 +183,14 @@ impl StoreError {
             _ => true,
         }
     }
+
+    /// What keeps the database from writing, where it is that.
+    pub fn trouble(&self) -> Option<Trouble> {
+        match self {
+            StoreError::Database(error) => codes::trouble(error),
+            _ => None,
+        }
+    }
 }
 
 impl Store {
@@ -198,14 +207,15 @@ impl Store {
         sqlx::any::install_default_drivers();
         let (pool, kind, lock) = match address {
             StoreAddress::Sqlite(path) => {
-                let path = whole(path)?;
-                let lock = lock(&path)?;
-                make(&path)?;
-                let pool = sqlite(&path).await.map_err(|error| file_error(&path, &error))?;
-                schema::migrate(&pool, Kind::Sqlite, &seal).await.map_err(|error| match error {
-                    StoreError::Database(error) => file_error(&path, &error),
-                    other => other,
-                })?;
+                let path = file::whole(path)?;
+                let lock = file::lock(&path)?;
+                if file::is_missing(&path)? {
+                    // Under another name until it is whole: an empty file is never one that was just begun.
+                    let begun = file::make_beside(&path)?;
+                    brought_up_to_date(&begun, &seal).await?.close().await;
+                    file::give_its_name(&begun, &path)?;
+                }
+                let pool = brought_up_to_date(&path, &seal).await?;
                 // Kept in the file, so it is set once the file is known to be ours.
                 sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await?;
                 // Nobody else uses the file, so whoever is noted there is gone.
@@ -235,30 +245,28 @@ impl Store {
         Ok(Store { connections: Connections::new(pool), kind, seal, _lock: lock })
     }
 
+    /// What has kept it from writing of late. That it writes again is known by what each process tells of itself ([`Store::tell_alive`]).
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.connections.trouble.get()
+    }
+
+    /// Has it write nothing from now on, as on a disk that is read-only, or that is full.
+    #[cfg(test)]
+    pub(crate) async fn write_nothing(&self, because: Trouble) {
+        let how = match because {
+            Trouble::Full => "PRAGMA max_page_count = 1",
+            _ => "PRAGMA query_only = 1",
+        };
+        let told = self.connections.in_time(|pool| async move {
+            sqlx::raw_sql(how).execute(&pool).await?;
+            Ok(())
+        });
+        told.await.unwrap();
+    }
+
     /// Ends its connections; those that do not answer are left to the end of the process.
     pub async fn close(&self) {
         self.connections.close().await;
-    }
-}
-
-/// The path from the root on, without links and `..` in its folders: two spellings of one file must meet in one lock.
-fn whole(path: &Path) -> Result<PathBuf, StoreError> {
-    let refuse = |why: String| StoreError::File { path: path.to_owned(), why };
-    let path = match path.canonicalize() {
-        Ok(path) => path,
-        Err(_) => {
-            let name = path.file_name().ok_or_else(|| refuse("it names no file".to_owned()))?;
-            let folder =
-                path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let folder = folder
-                .canonicalize()
-                .map_err(|error| refuse(format!("its folder {}: {error}", folder.display())))?;
-            folder.join(name)
-        }
-    };
-    match path.to_str() {
-        Some(_) => Ok(path),
-        None => Err(refuse("its path is not UTF-8".to_owned())),
     }
 }
 
@@ -303,53 +311,26 @@ async fn sqlite(path: &Path) -> Result<AnyPool, sqlx::Error> {
         .await
 }
 
-/// Makes a file that nobody but this user reads, unless there is one: what it holds besides secrets is nobody else's business either. SQLite gives
-/// the files beside it the same rights.
-fn make(path: &Path) -> Result<(), StoreError> {
-    match File::options().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(StoreError::File { path: path.to_owned(), why: error.to_string() }),
-    }
-}
-
-/// Keeps other processes out: two supervisors would run each pipe twice, with half of the secrets' changes each.
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let refuse = |why: String| StoreError::File { path: path.to_owned(), why };
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&name);
-    let file = file.map_err(|error| refuse(format!("its lock {}: {error}", name.display())))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(refuse(
-            "another process uses it; end that one, or keep the state in PostgreSQL, which several processes share"
-                .to_owned(),
-        )),
-        Err(TryLockError::Error(error)) => Err(refuse(format!("its lock {}: {error}", name.display()))),
-    }
-}
-
-/// What SQLite says of a file, so that a person knows what to do.
-fn file_error(path: &Path, error: &sqlx::Error) -> StoreError {
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-    // The lowest byte says what it is, the others say more: <https://www.sqlite.org/rescode.html>.
-    let why = match code.map(|code| code & 0xff) {
-        // SQLITE_CORRUPT and SQLITE_NOTADB.
-        Some(11 | 26) => format!(
-            "{error}; it is damaged, or is something else, and was left as it is: restore it from a backup"
-        ),
-        _ => error.to_string(),
-    };
-    StoreError::File { path: path.to_owned(), why }
-}
-
 /// Host and port of a URL of PostgreSQL, without what is secret in it.
 fn place(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     if host.is_empty() { "its usual place (the URL names no host)".to_owned() } else { format!("`{host}`") }
+}
+
+/// The store in a file of SQLite, whose tables are today's.
+async fn brought_up_to_date(path: &Path, seal: &Seal) -> Result<AnyPool, StoreError> {
+    let pool = sqlite(path).await.map_err(|error| file::error_of(path, &error))?;
+    // Before anything is written into it.
+    if let Some(found) = schema::damage(&pool).await.map_err(|error| file::error_of(path, &error))? {
+        return Err(file::damaged(path, &found));
+    }
+    schema::migrate(&pool, Kind::Sqlite, seal).await.map_err(|error| match error {
+        StoreError::Database(error) => file::error_of(path, &error),
+        other => other,
+    })?;
+    Ok(pool)
 }
 
 /// A path as a part of a URL.

@@ -29,6 +29,7 @@ impl Store {
                 .bind(ended_to)
                 .execute(&pool)
                 .await?;
+                self.connections.trouble.wrote();
                 Ok(())
             })
             .await
@@ -51,19 +52,20 @@ impl Store {
             .await
     }
 
-    /// Whether every process that is heard of has ended the pipe, which was removed.
+    /// Whether every process that is heard of has ended the pipe, which was removed, but for the process `asks`: that one knows for itself.
     ///
     /// # Errors
     /// As [`Store::tell_alive`].
-    pub async fn is_ended(&self, pipe: &str) -> Result<bool, StoreError> {
+    pub async fn is_ended_but_for(&self, asks: &str, pipe: &str) -> Result<bool, StoreError> {
         self.connections
             .in_time(|pool| async move {
                 let row = sqlx::query(
-                    "SELECT COUNT(*) FROM replicas WHERE seen_ms >= $2 AND ended_to < \
+                    "SELECT COUNT(*) FROM replicas WHERE id <> $3 AND seen_ms >= $2 AND ended_to < \
                  (SELECT COALESCE(MAX(number), 0) FROM events WHERE pipe = $1 AND kind = 'removed')",
                 )
                 .bind(pipe.to_owned())
                 .bind(self.its_now_ms(&pool).await? - GONE_MS)
+                .bind(asks.to_owned())
                 .fetch_one(&pool)
                 .await?;
                 Ok(row.try_get::<i64, _>(0)? == 0)

@@ -6,8 +6,35 @@ use super::{Kind, StoreError, damaged};
 use crate::seal::Seal;
 
 /// Each makes a store of one version one of the next. What is published is never changed.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("migrations/1.sql"), include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
+const MIGRATIONS: [Migration; 4] = [
+    Migration::of_both(include_str!("migrations/1.sql")),
+    Migration::of_both(include_str!("migrations/2.sql")),
+    Migration::of_both(include_str!("migrations/3.sql")),
+    Migration {
+        sqlite: include_str!("migrations/4.sqlite.sql"),
+        postgres: include_str!("migrations/4.postgres.sql"),
+    },
+];
+
+/// What makes a store one of the next version.
+#[derive(Clone, Copy)]
+struct Migration {
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+impl Migration {
+    const fn of_both(sql: &'static str) -> Migration {
+        Migration { sqlite: sql, postgres: sql }
+    }
+
+    fn of(self, kind: Kind) -> &'static str {
+        match kind {
+            Kind::Sqlite => self.sqlite,
+            Kind::Postgres => self.postgres,
+        }
+    }
+}
 
 /// The tables that a store has, and the version that made each.
 const TABLES: [(&str, i64); 8] = [
@@ -36,15 +63,12 @@ const KEY_CHECK: &str = "the key of the store";
 /// Brings the store up to today's version. One that is newer, damaged, of another key, or something else is left as it is.
 pub(super) async fn migrate(pool: &AnyPool, kind: Kind, seal: &Seal) -> Result<(), StoreError> {
     let mut transaction = pool.begin().await?;
-    match kind {
-        Kind::Sqlite => look_for_damage(&mut transaction).await?,
-        Kind::Postgres => {
-            // Large tables take their time, and so does another process that is at it.
-            sqlx::raw_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
-                .execute(&mut *transaction)
-                .await?;
-            sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
-        }
+    if kind == Kind::Postgres {
+        // Large tables take their time, and so does another process that is at it.
+        sqlx::raw_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
     }
     let found = version(&mut transaction, kind).await?;
     let steps = usize::try_from(found).ok().and_then(|found| MIGRATIONS.get(found..));
@@ -60,7 +84,7 @@ pub(super) async fn migrate(pool: &AnyPool, kind: Kind, seal: &Seal) -> Result<(
         sqlx::query("LOCK TABLE housepipe_store IN ACCESS EXCLUSIVE MODE").execute(&mut *transaction).await?;
     }
     for step in steps {
-        sqlx::raw_sql(*step).execute(&mut *transaction).await?;
+        sqlx::raw_sql(step.of(kind)).execute(&mut *transaction).await?;
     }
     if !steps.is_empty() {
         sqlx::query("UPDATE housepipe_store SET version = $1")
@@ -83,14 +107,11 @@ fn newest() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
-/// Refuses a file with damaged pages before anything is written into it.
-async fn look_for_damage(transaction: &mut Transaction<'_, Any>) -> Result<(), StoreError> {
-    let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut **transaction).await?;
+/// What is damaged of the pages of a file; none where nothing is.
+pub(super) async fn damage(pool: &AnyPool) -> Result<Option<String>, sqlx::Error> {
+    let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(pool).await?;
     let verdict: String = row.try_get(0)?;
-    match verdict.as_str() {
-        "ok" => Ok(()),
-        damage => Err(StoreError::Damaged { what: "the file".to_owned(), why: damage.to_owned() }),
-    }
+    Ok((verdict != "ok").then_some(verdict))
 }
 
 /// The version of the tables that are there.

@@ -54,6 +54,33 @@ async fn no_secret_is_in_the_file() {
 }
 
 #[tokio::test]
+async fn all_files_are_this_users_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = sqlite();
+    let folder = place.file.as_ref().unwrap().parent().unwrap();
+    let rights = || -> Vec<String> {
+        let files = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+        files
+            .map(|file| {
+                format!("{:o} {:?}", file.metadata().unwrap().permissions().mode() & 0o777, file.file_name())
+            })
+            .collect()
+    };
+    for name in ["a", "b"] {
+        let store = open(&place, KEY).await.unwrap();
+        store.create(&new_pipe(name), None, "ann").await.unwrap();
+        let all = rights();
+        assert!(all.len() >= 3 && all.iter().all(|file| file.starts_with("600 ")), "{all:?}");
+        store.close().await;
+        drop(store);
+        // As an earlier version has left it.
+        let mut lock = place.file.clone().unwrap().into_os_string();
+        lock.push(".lock");
+        std::fs::set_permissions(lock, std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_second_process_is_refused() {
     let place = sqlite();
     let store = open(&place, KEY).await.unwrap();
@@ -106,7 +133,30 @@ async fn a_damaged_file_is_refused() {
     bytes[middle..].fill(0xa5);
     std::fs::write(file, &bytes).unwrap();
     let told = refuses(&place).await;
-    assert!(told.contains("damaged") || told.contains("cannot be read"), "{told}");
+    assert!(told.contains("is damaged") && told.contains("restore it from a backup"), "{told}");
+}
+
+#[tokio::test]
+async fn an_emptied_file_is_no_new_store() {
+    let place = sqlite();
+    open(&place, KEY).await.unwrap().close().await;
+    std::fs::write(place.file.as_ref().unwrap(), "").unwrap();
+    let told = refuses(&place).await;
+    assert!(told.contains("it is empty") && told.contains("restore it from a backup"), "{told}");
+}
+
+#[tokio::test]
+async fn a_first_start_that_was_killed_is_begun_anew() {
+    let place = sqlite();
+    let file = place.file.as_ref().unwrap();
+    let mut begun = file.as_os_str().to_owned();
+    begun.push(".new");
+    for half in ["", "SQLite format 3"] {
+        std::fs::write(&begun, half).unwrap();
+        open(&place, KEY).await.unwrap().close().await;
+        assert!(!Path::new(&begun).exists(), "it has its name");
+        std::fs::remove_file(file).unwrap();
+    }
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ fn all() -> impl Iterator<Item = (&'static str, Begin)> {
         forget: |store, pipe| store.forget(&pipe);
         tell_alive: |store, pipe| store.tell_alive("here", 1);
         tell_gone: |store, pipe| store.tell_gone("here");
-        is_ended: |store, pipe| store.is_ended(&pipe.id);
+        is_ended_but_for: |store, pipe| store.is_ended_but_for("here", &pipe.id);
         new_token: |store, pipe| store.new_token("new", Role::Viewer);
         first_token: |store, pipe| store.first_token();
         tokens: |store, pipe| store.tokens();

@@ -5,6 +5,7 @@
 mod files;
 mod former;
 mod forms;
+mod groups;
 mod locks;
 mod lost;
 mod lost_calls;
@@ -310,13 +311,15 @@ async fn a_removed_pipe_is_waited_for_wherever_it_runs() {
         }
         store.remove(&pipe.id, None, CleanUp::default(), "ann").await.unwrap();
         let removed = store.last_event().await.unwrap();
-        assert!(!store.is_ended(&pipe.id).await.unwrap());
+        assert!(!store.is_ended_but_for("one", &pipe.id).await.unwrap());
+        assert!(!store.is_ended_but_for("none", &pipe.id).await.unwrap());
         store.tell_alive("one", removed).await.unwrap();
-        assert!(!store.is_ended(&pipe.id).await.unwrap(), "two runs it still");
+        assert!(!store.is_ended_but_for("none", &pipe.id).await.unwrap(), "two runs it still");
+        assert!(store.is_ended_but_for("two", &pipe.id).await.unwrap(), "two knows for itself");
         store.tell_alive("two", removed - 1).await.unwrap();
-        assert!(!store.is_ended(&pipe.id).await.unwrap());
+        assert!(!store.is_ended_but_for("one", &pipe.id).await.unwrap());
         store.tell_gone("two").await.unwrap();
-        assert!(store.is_ended(&pipe.id).await.unwrap());
+        assert!(store.is_ended_but_for("one", &pipe.id).await.unwrap());
         store.close().await;
     })
     .await;

@@ -5,7 +5,7 @@ use super::*;
 use crate::seal::Seal;
 use crate::store::{Consumer, NewPipe, StoreAddress};
 
-fn new_pipe(name: &str) -> NewPipe {
+pub(in crate::service) fn new_pipe(name: &str) -> NewPipe {
     let text = format!(
         "name: {name}\nsource: {{ type: kafka, brokers: 'localhost:1', topic: t }}\n\
          destination: {{ url: 'http://localhost:1', table: t }}\n"
