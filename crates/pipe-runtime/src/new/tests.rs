@@ -568,7 +568,7 @@ fn answers_with_odd_characters_are_read_back() {
     let answers = Answers {
         topic: "a: b # c".to_owned(),
         brokers: "h:1, i:2".to_owned(),
-        table: "t \"x\"\n".to_owned(),
+        table: "t \"x\" \\".to_owned(),
         database: "null".to_owned(),
         username: "0123".to_owned(),
         ..Answers::default()
@@ -578,6 +578,6 @@ fn answers_with_odd_characters_are_read_back() {
     let destination = file.destination;
     assert_eq!(
         (destination.table.as_str(), destination.database.as_str(), destination.username.as_str()),
-        ("t \"x\"\n", "null", "0123")
+        ("t \"x\" \\", "null", "0123")
     );
 }

@@ -120,22 +120,18 @@ impl<'a> Located<'a> {
     /// Text that may not be empty, and that has no control characters, as the name of something: not every broker, database and terminal takes
     /// them for the same.
     pub(super) fn nonempty(&self, problems: &mut Vec<Problem>) -> Option<String> {
-        self.without_control(&[], problems)
-    }
-
-    /// The same over as many lines as it takes, as an expression.
-    pub(super) fn nonempty_lines(&self, problems: &mut Vec<Problem>) -> Option<String> {
-        self.without_control(&['\n', '\r', '\t'], problems)
-    }
-
-    fn without_control(&self, but_for: &[char], problems: &mut Vec<Problem>) -> Option<String> {
-        let text = self.nonempty_as(false, problems)?;
-        if let Some(letter) = text.chars().find(|letter| letter.is_control() && !but_for.contains(letter)) {
+        let text = self.nonempty_text(problems)?;
+        if let Some(letter) = text.chars().find(|letter| letter.is_control()) {
             problems
                 .push(self.problem(format!("no control characters may be in it, and here is {letter:?}")));
             return None;
         }
         Some(text)
+    }
+
+    /// The same of whatever characters: an expression, or the name of a column, which may be that of a field in strangers' records.
+    pub(super) fn nonempty_text(&self, problems: &mut Vec<Problem>) -> Option<String> {
+        self.nonempty_as(false, problems)
     }
 
     fn nonempty_as(&self, is_secret: bool, problems: &mut Vec<Problem>) -> Option<String> {

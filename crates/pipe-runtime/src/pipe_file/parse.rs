@@ -213,14 +213,14 @@ fn optional<'a, T>(
 pub(super) fn managed_table(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ManagedTable> {
     let mut fields = Fields::of(at, problems)?;
     let engine = match fields.take("engine") {
-        Some(v) => v.nonempty_lines(problems),
+        Some(v) => v.nonempty_text(problems),
         None => Some("MergeTree".to_owned()),
     };
     let order_by = fields.take("order_by").map_or_else(Vec::new, |v| {
-        v.items().iter().filter_map(|item| item.nonempty_lines(problems)).collect()
+        v.items().iter().filter_map(|item| item.nonempty_text(problems)).collect()
     });
-    let partition_by = fields.take("partition_by").and_then(|v| v.nonempty_lines(problems));
-    let ttl = fields.take("ttl").and_then(|v| v.nonempty_lines(problems));
+    let partition_by = fields.take("partition_by").and_then(|v| v.nonempty_text(problems));
+    let ttl = fields.take("ttl").and_then(|v| v.nonempty_text(problems));
     let settings = fields.take("settings").map_or_else(Vec::new, |v| table_settings(&v, problems));
     fields.finish(problems);
     Some(ManagedTable { engine: engine?, order_by, partition_by, ttl, settings })
@@ -285,7 +285,7 @@ fn column_text(at: &Located<'_>, problems: &mut Vec<Problem>) -> Vec<ColumnSpec>
 
 fn column(at: &Located<'_>, problems: &mut Vec<Problem>) -> Option<ColumnSpec> {
     let mut fields = Fields::of(at, problems)?;
-    let name = fields.require("name", problems).and_then(|v| v.nonempty(problems));
+    let name = fields.require("name", problems).and_then(|v| v.nonempty_text(problems));
     let data_type = fields.require("type", problems).and_then(|v| {
         v.parsed(problems, |text| {
             text.parse().map_err(|e| format!("`{}` is no ClickHouse type: {e}", cut(text, WORD_LETTERS_MAX)))

@@ -113,7 +113,7 @@ pub(super) fn named_texts(
     let mut texts = BTreeMap::new();
     for entry in entries {
         let value = at.inner(format!("{}.{}", at.path, entry.key), &entry.node);
-        texts.insert(entry.key.clone(), value.nonempty_lines(problems)?);
+        texts.insert(entry.key.clone(), value.nonempty_text(problems)?);
     }
     Some(texts)
 }

@@ -33,7 +33,7 @@ impl Watched for Service {
         process.memory_bytes = Some(self.memory_bytes_max() as u64);
         metrics::write(&self.metrics(), &process, exposition);
         exposition.family(&STORE_UP, |samples| {
-            samples.value(&[], events.is_some() && self.store().trouble().is_none())
+            samples.value(&[], events.is_some() && self.store().trouble().is_none());
         });
         exposition.family(&EVENTS, |samples| {
             events.into_iter().for_each(|number| samples.value(&[], i128::from(number)));
