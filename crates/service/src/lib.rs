@@ -20,6 +20,6 @@ pub use service::{Drafted, PipeView, Service, ServiceError, ServiceOptions};
 pub use store::{
     AUDIT_AT_ONCE_MAX, Asked, AuditEntry, CleanUp, Consumer, EVENTS_AT_ONCE_MAX, Edit, Event, EventKind,
     FIRST_ADMIN, IdempotencyKey, NewPipe, PAGE_BYTES_MAX, Role, Secrets, Store, StoreAddress, StoreError,
-    StoredPipe, StoredToken, TokenOwner, Wanted,
+    StoredPipe, StoredToken, TokenOwner, Trouble, Wanted,
 };
 pub use watch::{Watched, metric_families, serve_metrics};

@@ -311,10 +311,13 @@ impl From<StoreError> for Problem {
                 if let Some(calls) = STORE_SILENT.again() {
                     tracing::error!(calls, error = explain(&error), "the store does not answer as it should");
                 }
-                return Problem::new(
-                    ProblemCode::StoreUnavailable,
-                    "try again in a moment; the service's log says more",
-                );
+                let detail = match error.trouble() {
+                    Some(trouble) => {
+                        format!("{}; pipes go on, and nothing can be changed meanwhile", trouble.words())
+                    }
+                    None => "try again in a moment; the service's log says more".to_owned(),
+                };
+                return Problem::new(ProblemCode::StoreUnavailable, detail);
             }
             _ => {
                 tracing::error!(error = explain(&error), "the store cannot be used");

@@ -8,19 +8,30 @@ use axum::body::to_bytes;
 use axum::routing::post;
 use axum::{Router, middleware};
 use futures_util::StreamExt as _;
+use housepipe_runtime::metrics::{Exposition, Format};
 use serde_json::{Value, json};
 use tower_service::Service as _;
 
 use super::auth::Operator;
 use super::{Api, audit};
 use crate::Role;
+use crate::store::Trouble;
 use crate::testing::{Scene, pipe};
+use crate::watch::Watched;
 
 /// Longer than anything that is waited for here takes.
 const SOON: Duration = Duration::from_secs(20);
 
 fn new_pipe() -> Value {
     json!({ "run": false, "pipe": serde_json::to_value(pipe("columns: [{ name: id, type: UInt64 }]")).unwrap() })
+}
+
+fn new_pipe_named(name: &str) -> Value {
+    let mut new = new_pipe();
+    new["pipe"]["name"] = json!(name);
+    // So that it takes room.
+    new["pipe"]["description"] = json!("x".repeat(900));
+    new
 }
 
 /// The audit's entries, once there are so many.
@@ -85,6 +96,33 @@ async fn a_stream_begins_at_the_newest_event_where_its_listener_knows_later_ones
     tokio::time::timeout(SOON, listen).await.unwrap();
     let gap = "id: 0\nevent: gap\ndata: {\"from\":1,\"to\":1000,\"anew\":true}\n\nid: 1\nevent: created\n";
     assert!(told.starts_with(gap), "{told}");
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_written_is_told_with_its_cause() {
+    for (trouble, words) in [(Trouble::Full, "the disk is full"), (Trouble::ReadOnly, "it is read-only")] {
+        let scene = Scene::new().await;
+        scene.service.store().write_nothing(trouble).await;
+        let mut told = (0, Value::Null);
+        for number in 0..200 {
+            told = scene.call("POST /api/v1/pipes", &new_pipe_named(&format!("clicks-{number}"))).await;
+            if told.0 != 201 {
+                break;
+            }
+        }
+        let (status, problem) = told;
+        assert_eq!((status, &problem["code"]), (503, &json!("store_unavailable")), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
+        let ready = scene.answer(scene.request("", "GET /readyz", &[], &Value::Null)).await;
+        assert_eq!(ready.status(), 503);
+        let why = to_bytes(ready.into_body(), usize::MAX).await.unwrap();
+        assert!(std::str::from_utf8(&why).unwrap().contains(words), "{why:?}");
+        assert!(Watched::unready(&*scene.service).await.unwrap().contains(words));
+        let mut exposition = Exposition::new(Format::accepted(""));
+        Watched::write(&*scene.service, &mut exposition).await;
+        let metrics = exposition.finish();
+        assert!(metrics.contains("\nhousepipe_store_up 0\n"), "{metrics}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What the databases mean by the codes of their errors.
 
+use super::Trouble;
+
 /// What PostgreSQL calls it: `serialization_failure` and `deadlock_detected`. Nothing of the transaction has come about then, also where it was at
 /// its end: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 const BROKEN_OFF: [&str; 2] = ["40001", "40P01"];
@@ -27,6 +29,29 @@ pub(super) fn is_for_good(error: &sqlx::Error) -> bool {
     }
     // The lowest byte says what it is, the others say more.
     code.parse::<u32>().is_ok_and(|code| FOR_GOOD_IN_SQLITE.contains(&(code & 0xff)))
+}
+
+/// What keeps the database from writing, where that is neither the call's fault nor another one's.
+pub(super) fn trouble(error: &sqlx::Error) -> Option<Trouble> {
+    let code = code(error)?;
+    if code.len() == SQLSTATE_LENGTH {
+        // `disk_full`, `read_only_sql_transaction`, as of a server that is another one's replica, `io_error`, `data_corrupted`, `index_corrupted`.
+        return match code.as_str() {
+            "53100" => Some(Trouble::Full),
+            "25006" => Some(Trouble::ReadOnly),
+            "58030" => Some(Trouble::Disk),
+            "XX001" | "XX002" => Some(Trouble::Damaged),
+            _ => None,
+        };
+    }
+    // `SQLITE_FULL`, `SQLITE_READONLY`, `SQLITE_IOERR`, `SQLITE_CORRUPT` and `SQLITE_NOTADB`.
+    match code.parse::<u32>().ok()? & 0xff {
+        13 => Some(Trouble::Full),
+        8 => Some(Trouble::ReadOnly),
+        10 => Some(Trouble::Disk),
+        11 | 26 => Some(Trouble::Damaged),
+        _ => None,
+    }
 }
 
 fn code(error: &sqlx::Error) -> Option<String> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::AnyPool;
 
 use super::codes::is_broken_off;
+use super::trouble::OfLate;
 use super::{CALL_S_MAX, CLOSE_S_MAX, StoreError};
 
 /// How often a call is begun again that PostgreSQL has broken off for the sake of another one.
@@ -14,11 +15,15 @@ const AGAIN_MS: u64 = 100;
 
 /// The connections of a store.
 #[derive(Debug)]
-pub(super) struct Connections(AnyPool);
+pub(super) struct Connections {
+    pool: AnyPool,
+    /// What keeps the database from writing.
+    pub(super) trouble: OfLate,
+}
 
 impl Connections {
     pub(super) fn new(pool: AnyPool) -> Connections {
-        Connections(pool)
+        Connections { pool, trouble: OfLate::default() }
     }
 
     /// What `work` comes to within the time that a call has, however often it is begun. What is broken off gives its connection back, which has to
@@ -29,7 +34,7 @@ impl Connections {
     {
         let begun = async {
             for _ in 0..AGAIN_MAX {
-                match work(self.0.clone()).await {
+                match work(self.pool.clone()).await {
                     Err(StoreError::Database(error)) if is_broken_off(&error) => {
                         tracing::debug!(%error, "a call of the store is begun again");
                         tokio::time::sleep(Duration::from_millis(AGAIN_MS)).await;
@@ -37,15 +42,19 @@ impl Connections {
                     other => return other,
                 }
             }
-            work(self.0.clone()).await
+            work(self.pool.clone()).await
         };
         let longest = Duration::from_secs(CALL_S_MAX);
-        tokio::time::timeout(longest, begun).await.unwrap_or(Err(StoreError::Late))
+        let result = tokio::time::timeout(longest, begun).await.unwrap_or(Err(StoreError::Late));
+        if let Some(trouble) = result.as_ref().err().and_then(StoreError::trouble) {
+            self.trouble.came(trouble);
+        }
+        result
     }
 
     /// Ends them; those that do not answer are left to the end of the process.
     pub(super) async fn close(&self) {
-        if tokio::time::timeout(Duration::from_secs(CLOSE_S_MAX), self.0.close()).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(CLOSE_S_MAX), self.pool.close()).await.is_err() {
             tracing::warn!("connections to the store did not end within {CLOSE_S_MAX} s, and are cut off");
         }
     }

@@ -14,6 +14,7 @@ mod repeats;
 mod replicas;
 mod schema;
 mod tokens;
+mod trouble;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub use events::{EVENTS_AT_ONCE_MAX, Event, EventKind};
 pub use pipes::{CleanUp, Consumer, Edit, NewPipe, PAGE_BYTES_MAX, Secrets, StoredPipe, Wanted};
 pub use repeats::IdempotencyKey;
 pub use tokens::{FIRST_ADMIN, Role, StoredToken, TokenOwner};
+pub use trouble::Trouble;
 
 use crate::seal::{Seal, SealError};
 
@@ -181,6 +183,14 @@ impl StoreError {
             _ => true,
         }
     }
+
+    /// What keeps the database from writing, where it is that.
+    pub fn trouble(&self) -> Option<Trouble> {
+        match self {
+            StoreError::Database(error) => codes::trouble(error),
+            _ => None,
+        }
+    }
 }
 
 impl Store {
@@ -233,6 +243,25 @@ impl Store {
             }
         };
         Ok(Store { connections: Connections::new(pool), kind, seal, _lock: lock })
+    }
+
+    /// What has kept it from writing of late. That it writes again is known by what each process tells of itself ([`Store::tell_alive`]).
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.connections.trouble.get()
+    }
+
+    /// Has it write nothing from now on, as on a disk that is read-only, or that is full.
+    #[cfg(test)]
+    pub(crate) async fn write_nothing(&self, because: Trouble) {
+        let how = match because {
+            Trouble::Full => "PRAGMA max_page_count = 1",
+            _ => "PRAGMA query_only = 1",
+        };
+        let told = self.connections.in_time(|pool| async move {
+            sqlx::raw_sql(how).execute(&pool).await?;
+            Ok(())
+        });
+        told.await.unwrap();
     }
 
     /// Ends its connections; those that do not answer are left to the end of the process.

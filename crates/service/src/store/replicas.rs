@@ -29,6 +29,7 @@ impl Store {
                 .bind(ended_to)
                 .execute(&pool)
                 .await?;
+                self.connections.trouble.wrote();
                 Ok(())
             })
             .await

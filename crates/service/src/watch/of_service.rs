@@ -13,7 +13,7 @@ const STORE_MS_MAX: u64 = 2_000;
 static STORE_UP: Family = Family::gauge(
     "housepipe_store_up",
     &[],
-    "1 where the store of pipes has answered this scrape within 2 s, and 0 otherwise.",
+    "1 where the store of pipes has answered this scrape within 2 s, and could be written of late, and 0 otherwise.",
 );
 
 static EVENTS: Family = Family::counter(
@@ -32,7 +32,9 @@ impl Watched for Service {
         let mut process = ProcessMetrics::now();
         process.memory_bytes = Some(self.memory_bytes_max() as u64);
         metrics::write(&self.metrics(), &process, exposition);
-        exposition.family(&STORE_UP, |samples| samples.value(&[], events.is_some()));
+        exposition.family(&STORE_UP, |samples| {
+            samples.value(&[], events.is_some() && self.store().trouble().is_none());
+        });
         exposition.family(&EVENTS, |samples| {
             events.into_iter().for_each(|number| samples.value(&[], i128::from(number)));
         });
@@ -40,7 +42,11 @@ impl Watched for Service {
     }
 
     async fn unready(&self) -> Option<String> {
-        if stored_events(self).await.is_none() {
+        let events = stored_events(self).await;
+        if let Some(trouble) = self.store().trouble() {
+            return Some(trouble.words().to_owned());
+        }
+        if events.is_none() {
             return Some("the store does not answer".to_owned());
         }
         let why = "what is wanted of the pipes cannot be followed at the moment";
