@@ -98,7 +98,7 @@ pub(crate) fn narrow(api: &mut Description) {
                 "422" => has_body || looks,
                 "428" => id == "edit_pipe",
                 // What may change something has places, as work and streams do.
-                "429" => at > 0 || looks || id == "stream_events",
+                "429" => at > 0 || looks || ["stream_events", "list_pipe_events"].contains(&id.as_str()),
                 _ => true,
             });
         }

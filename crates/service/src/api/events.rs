@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event as Message, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::auth::Actor;
-use super::extract::Params;
+use super::extract::{At, Params, PipePath};
 use super::numbered::{Begin, Order, begin};
 use super::problem::{Problem, ProblemCode};
 use super::view::moment_of_ms;
@@ -99,6 +100,11 @@ pub(crate) async fn list(
     _: Actor,
     Params(query): Params<EventQuery>,
 ) -> Result<Json<EventPage>, Problem> {
+    let EventQuery { pipe, after, before, order, limit } = query;
+    page(&api, pipe.as_deref(), PageQuery { after, before, order, limit }).await
+}
+
+async fn page(api: &Api, pipe: Option<&str>, query: PageQuery) -> Result<Json<EventPage>, Problem> {
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=EVENTS_AT_ONCE_MAX).contains(&limit) {
         let detail = format!("`limit` is from 1 to {EVENTS_AT_ONCE_MAX}");
@@ -106,10 +112,69 @@ pub(crate) async fn list(
     }
     let store = api.service.store();
     let events = match begin(query.order, query.after, query.before)? {
-        Begin::After(after) => store.events(query.pipe.as_deref(), after, limit).await?,
-        Begin::Before(before) => store.events_before(query.pipe.as_deref(), before, limit).await?,
+        Begin::After(after) => store.events(pipe, after, limit).await?,
+        Begin::Before(before) => store.events_before(pipe, before, limit).await?,
     };
     Ok(Json(EventPage { events: events.into_iter().map(EventView::from).collect() }))
+}
+
+/// Which events of a pipe.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageQuery {
+    /// Those behind this number.
+    #[param(minimum = 0)]
+    after: Option<i64>,
+    /// Those before this number, where the newest come first.
+    #[param(minimum = 1)]
+    before: Option<i64>,
+    /// Which come first: `oldest`, as unless it says otherwise, or `newest`.
+    #[serde(default)]
+    #[param(inline)]
+    order: Order,
+    /// Events on the page, at most.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<i64>,
+}
+
+/// Lists what has happened to a pipe; with `Accept: text/event-stream`, sends it as it happens, as `/api/v1/events/stream?pipe=` does, and then the
+/// query has nothing in it.
+#[utoipa::path(
+    get, path = "/api/v1/pipes/{id}/events", tag = "events", operation_id = "list_pipe_events",
+    params(
+        PipePath, PageQuery,
+        ("Last-Event-ID" = Option<i64>, Header, description = "Of a stream: the number behind which it begins; without it, what happens from now on")
+    ),
+    responses(
+        (status = 200, content((EventPage = "application/json"), (EventView = "text/event-stream"))),
+        super::docs::Failures
+    )
+)]
+pub(crate) async fn of_pipe(
+    State(api): State<Api>,
+    actor: Actor,
+    At(path): At<PipePath>,
+    Params(query): Params<PageQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    // Of one that is not known there may be events still, which `/api/v1/events` has.
+    api.service.store().pipe(&path.id).await?;
+    if !wants_stream(&headers) {
+        return Ok(page(&api, Some(&path.id), query).await?.into_response());
+    }
+    if !matches!(query, PageQuery { after: None, before: None, order: Order::Oldest, limit: None }) {
+        let detail = "a stream has no pages; it begins behind `Last-Event-ID`, and its query is empty";
+        return Err(Problem::new(ProblemCode::InvalidRequest, detail));
+    }
+    Ok(follow(api, actor, Some(path.id), &headers).await?.into_response())
+}
+
+/// Whether a stream is asked for by its media type.
+fn wants_stream(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut kinds = accepted.flat_map(|value| value.split(',')).filter_map(|kind| kind.split(';').next());
+    kinds.any(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
 }
 
 /// Which events are sent.
@@ -137,6 +202,15 @@ pub(crate) async fn stream(
     Params(query): Params<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Problem> {
+    follow(api, actor, query.pipe, &headers).await
+}
+
+async fn follow(
+    api: Api,
+    actor: Actor,
+    pipe: Option<String>,
+    headers: &HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>> + use<>>, Problem> {
     let last = api.service.store().last_event().await?;
     let after = match headers.get("last-event-id") {
         Some(value) => {
@@ -150,7 +224,7 @@ pub(crate) async fn stream(
     let gap = gap(after, api.service.store().first_event().await?, last);
     let after = after.min(last);
     let forgotten = Box::pin(actor.forgotten(&api));
-    let follow = Follow { _place: place, api, pipe: query.pipe, after, gap, ready: Vec::new().into_iter() };
+    let follow = Follow { _place: place, api, pipe, after, gap, ready: Vec::new().into_iter() };
     let events = stream::unfold(follow, |mut follow| async move {
         let message = follow.next().await;
         Some((Ok(message), follow))

@@ -176,6 +176,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(table::compose))
         .routes(routes!(table::map))
         .routes(routes!(events::list))
+        .routes(routes!(events::of_pipe))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::remove))
         .routes(routes!(tokens::whoami))

@@ -126,6 +126,36 @@ async fn a_store_that_cannot_be_written_is_told_with_its_cause() {
 }
 
 #[tokio::test]
+async fn a_pipe_has_its_events_as_pages_and_as_a_stream() {
+    let scene = Scene::new().await;
+    let (_, made) = scene.call("POST /api/v1/pipes", &new_pipe()).await;
+    scene.call("POST /api/v1/tokens", &json!({ "name": "eve", "role": "viewer" })).await;
+    let id = made["id"].as_str().unwrap();
+    let path = format!("GET /api/v1/pipes/{id}/events");
+    let (_, same) = scene.call(&format!("GET /api/v1/events?pipe={id}&limit=1"), &Value::Null).await;
+    let (status, events) = scene.call(&format!("{path}?limit=1"), &Value::Null).await;
+    assert_eq!((status, &events), (200, &same));
+    assert_eq!(events["events"][0]["kind"], "created");
+    for (call, status) in [
+        (format!("{path}?order=newest&before=2"), 200),
+        (format!("{path}?before=2"), 400),
+        (format!("{path}?pipe={id}"), 400),
+        ("GET /api/v1/pipes/p0/events".to_owned(), 404),
+    ] {
+        assert_eq!(scene.call(&call, &Value::Null).await.0, status, "{call}");
+    }
+    let headers = [("accept", "application/json;q=0.5, text/event-stream"), ("last-event-id", "0")];
+    let none = scene.call_as("", "GET /api/v1/pipes/p0/events", &headers, &Value::Null).await;
+    assert_eq!((none.0, &none.1["code"]), (404, &json!("no_such_pipe")));
+    assert_eq!(scene.call_as("", &format!("{path}?limit=1"), &headers, &Value::Null).await.0, 400);
+    let answer = scene.answer(scene.request("", &path, &headers, &Value::Null)).await;
+    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    let mut body = answer.into_body().into_data_stream();
+    let first = tokio::time::timeout(SOON, body.next()).await.unwrap().unwrap().unwrap();
+    assert!(first.starts_with(b"id: 1\nevent: created\n"), "{first:?}");
+}
+
+#[tokio::test]
 async fn a_mapping_is_work_as_other_looks_are() {
     let scene = Scene::new().await;
     let (_, made) = scene.call("POST /api/v1/pipes", &new_pipe()).await;
