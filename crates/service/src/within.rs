@@ -129,8 +129,28 @@ const METADATA_V6: [(Ipv6Addr, u32); 2] = [
     (Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254), 128),
 ];
 
-/// NAT64 leads from these 96 bits to the IPv4 address behind them (RFC 6052).
-const NAT64: (Ipv6Addr, u32) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
+/// Beginnings of IPv6 addresses that lead to an IPv4 address in them, how many bits of it, and the bytes where that address is.
+const WITH_V4: [((Ipv6Addr, u32), [usize; 4]); 5] = [
+    // NAT64 (RFC 6052).
+    ((Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96), [12, 13, 14, 15]),
+    // NAT64 of a network's own (RFC 8215), as the last 32 bits, or around byte 8, as RFC 6052 has it behind 48 bits.
+    ((Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, 0, 0), 48), [12, 13, 14, 15]),
+    ((Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, 0, 0), 48), [6, 7, 9, 10]),
+    // 6to4 (RFC 3056).
+    ((Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16), [2, 3, 4, 5]),
+    // What was meant for machines that speak both (RFC 4291, 2.5.5.1).
+    ((Ipv6Addr::UNSPECIFIED, 96), [12, 13, 14, 15]),
+];
+
+/// The IPv4 addresses to which an IPv6 address may lead.
+fn within_v6(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
+    let octets = address.octets();
+    let leads = WITH_V4.into_iter().filter(move |(range, _)| begins_with(address, *range));
+    // Bytes that are not used are zero.
+    leads
+        .map(move |(_, at)| Ipv4Addr::from(at.map(|at| octets[at])))
+        .filter(|address| !address.is_unspecified())
+}
 
 /// Whether an address means something else on each machine, and so is nobody's server: where clouds keep a machine's credentials.
 pub(crate) fn is_of_the_machine_alone(address: IpAddr) -> bool {
@@ -142,15 +162,12 @@ pub(crate) fn is_of_the_machine_alone(address: IpAddr) -> bool {
                 || address == Ipv4Addr::BROADCAST
                 || METADATA_V4.contains(&address)
         }
-        IpAddr::V6(address) if begins_with(address, NAT64) => {
-            let [.., a, b, c, d] = address.octets();
-            is_of_the_machine_alone(Ipv4Addr::new(a, b, c, d).into())
-        }
         IpAddr::V6(address) => {
             address.is_unicast_link_local()
                 || address.is_unspecified()
                 || address.is_multicast()
                 || METADATA_V6.into_iter().any(|range| begins_with(address, range))
+                || within_v6(address).any(|address| is_of_the_machine_alone(address.into()))
         }
     }
 }
@@ -221,6 +238,12 @@ mod tests {
             "192.0.0.192",
             "[64:ff9b::169.254.169.254]",
             "[64:ff9b::a83f:8110]",
+            "[64:ff9b:1::a9fe:a9fe]",
+            "[64:ff9b:1:a9fe:a9:fe00::]",
+            "[2002:a9fe:a9fe::]",
+            "[2002:a9fe:a9fe::1]",
+            "[::a9fe:a9fe]",
+            "[::]",
             "0.0.0.0",
             "metadata.google.internal",
             "METADATA.google.internal.",
@@ -237,6 +260,10 @@ mod tests {
             "[fd00:ec3::23]",
             "[fd20:ce::255]",
             "[64:ff9b::10.1.2.3]",
+            "[64:ff9b:1::10.1.2.3]",
+            "[2002:a01:203::1]",
+            "[::10.1.2.3]",
+            "[2001:db8::a9fe:a9fe]",
         ] {
             assert!(within.allows_host(host).is_ok(), "{host}");
         }

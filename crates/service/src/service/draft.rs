@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -13,8 +14,8 @@ use super::{SENT, Service, ServiceError, may_keep, own_user};
 use crate::store::{Secrets, StoreError, StoredPipe};
 use crate::within::{Within, is_of_the_machine_alone};
 
-/// Time for the names of a draft to be resolved, in milliseconds. One that takes longer is left to whoever connects.
-const RESOLVE_MS_MAX: u64 = 500;
+/// Time for the names of a draft to be looked up, in milliseconds. One that takes longer is refused: nobody knows where it leads.
+const RESOLVE_MS_MAX: u64 = 2_000;
 /// Hosts of one pipe, at most: each of them is resolved, and more are of no pipe that means well.
 const HOSTS_MAX: usize = 64;
 
@@ -155,26 +156,41 @@ impl Surroundings for Noting<'_> {
     }
 }
 
-/// Refuses names that stand for an address of the machine alone by now. A name may stand for another one by the time that somebody connects, so
-/// this keeps a plain trick out, and no resolver that is in on it.
+/// Refuses names that stand for an address of the machine alone by now, and those of which that is not known in time. A name may stand for another
+/// one by the time that somebody connects, so this keeps a plain trick out, and no resolver that is in on it. One that stands for nothing leads
+/// nowhere, which whoever connects tells.
 async fn lead_elsewhere(hosts: BTreeSet<String>) -> Result<(), PipeFileError> {
-    let resolve = |host: String| async move {
+    lead_elsewhere_by(hosts, async |name: String| {
+        let found = tokio::net::lookup_host((name, 0_u16)).await;
+        found.map(|found| found.map(|found| found.ip()).collect()).unwrap_or_default()
+    })
+    .await
+}
+
+/// The same, as `resolve` finds the addresses of a name.
+async fn lead_elsewhere_by(
+    hosts: BTreeSet<String>,
+    resolve: impl AsyncFn(String) -> Vec<IpAddr>,
+) -> Result<(), PipeFileError> {
+    let judge = async |host: String| {
         let name = host.trim_matches(['[', ']']).to_owned();
-        let resolved = tokio::net::lookup_host((name, 0_u16));
         let limit = Duration::from_millis(RESOLVE_MS_MAX);
-        let addresses = tokio::time::timeout(limit, resolved).await.ok()?.ok()?;
-        let is_refused =
-            addresses.into_iter().any(|found| is_of_the_machine_alone(found.ip().to_canonical()));
-        is_refused.then_some(host)
-    };
-    match join_all(hosts.into_iter().map(resolve)).await.into_iter().flatten().next() {
-        None => Ok(()),
-        Some(host) => {
-            let why = format!(
-                "`{host}` stands for a link-local or metadata address, and the service connects to none"
-            );
-            Err(wrong("", why))
+        match tokio::time::timeout(limit, resolve(name)).await {
+            Ok(found) if found.iter().any(|found| is_of_the_machine_alone(found.to_canonical())) => {
+                Some(format!(
+                    "`{host}` stands for a link-local or metadata address, and the service connects to none"
+                ))
+            }
+            Ok(_) => None,
+            Err(_) => Some(format!(
+                "the look-up of `{host}` took longer than {RESOLVE_MS_MAX} ms, so that it is not known whether it leads to a link-local or \
+                 metadata address; try again, mend the DNS of the service's machine, or name the address itself"
+            )),
         }
+    };
+    match join_all(hosts.into_iter().map(judge)).await.into_iter().flatten().next() {
+        None => Ok(()),
+        Some(why) => Err(wrong("", why)),
     }
 }
 
@@ -192,6 +208,25 @@ mod tests {
         }
         assert!(lead_elsewhere(hosts(&["localhost", "[::1]"])).await.is_ok());
         assert!(lead_elsewhere(hosts(&["nowhere.invalid"])).await.is_ok(), "whoever connects tells");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_is_not_looked_up_in_time_is_refused() {
+        let hosts = || ["quick.invalid", "slow.invalid"].map(str::to_owned).into();
+        let after = |time_ms: u64| {
+            async move |name: String| {
+                if name == "slow.invalid" {
+                    tokio::time::sleep(Duration::from_millis(time_ms)).await;
+                }
+                vec![IpAddr::from([10, 0, 0, 1])]
+            }
+        };
+        lead_elsewhere_by(hosts(), after(RESOLVE_MS_MAX - 1)).await.unwrap();
+        let told = lead_elsewhere_by(hosts(), after(RESOLVE_MS_MAX + 1)).await.unwrap_err().to_string();
+        assert!(
+            told.contains("`slow.invalid`") && told.contains("try again") && !told.contains("quick"),
+            "{told}"
+        );
     }
 
     #[test]
