@@ -22,6 +22,9 @@ pub(crate) enum Failures {
     /// There is no such pipe, or no such work.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(Problem),
+    /// The body did not come in time.
+    #[response(status = 408, content_type = "application/problem+json")]
+    TooSlow(Problem),
     /// The name is taken, the pipe is being removed, or a replay is under way.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(Problem),
@@ -92,6 +95,7 @@ pub(crate) fn narrow(api: &mut Description) {
             operation.responses.responses.retain(|status, _| match status.as_str() {
                 // A look at a draft may name a pipe.
                 "404" => path.contains('{') || has_body,
+                "408" => has_body,
                 "409" => is_one_of(&WITH_CONFLICTS),
                 "412" => is_one_of(&WITH_IF_MATCH),
                 "415" => has_body,

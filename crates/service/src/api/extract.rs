@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
@@ -14,6 +15,9 @@ use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
 use super::problem::{Problem, ProblemCode};
+
+/// Time for a body to come, in seconds: less than the call has as a whole, so that whoever is slow is told so.
+const BODY_S_MAX: u64 = if cfg!(test) { 3 } else { 25 };
 
 /// What is read of a JSON object alone: what serde makes of a structure takes an array of its values as well.
 #[derive(Debug)]
@@ -45,9 +49,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Body<T>, Problem> {
-        let Json(Object(value)) = Json::<Object<T>>::from_request(request, state)
-            .await
-            .map_err(|r: JsonRejection| Problem::from(r))?;
+        let read = Json::<Object<T>>::from_request(request, state);
+        let read = tokio::time::timeout(Duration::from_secs(BODY_S_MAX), read).await.map_err(|_| {
+            let detail = format!(
+                "it did not come to its end within {BODY_S_MAX} s, and nothing was done; send it again"
+            );
+            Problem::new(ProblemCode::BodyTooSlow, detail)
+        })?;
+        let Json(Object(value)) = read.map_err(|r: JsonRejection| Problem::from(r))?;
         Ok(Body(value))
     }
 }

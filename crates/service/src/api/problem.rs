@@ -106,6 +106,8 @@ pub enum ProblemCode {
     ReplayHeld,
     /// The store does not answer.
     StoreUnavailable,
+    /// The body of the request did not come in time.
+    BodyTooSlow,
     /// It took too long.
     TimedOut,
     /// A defect of the service.
@@ -153,6 +155,7 @@ impl ProblemCode {
             | ProblemCode::InvalidCondition
             | ProblemCode::ReplayHeld => StatusCode::UNPROCESSABLE_ENTITY,
             ProblemCode::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            ProblemCode::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             ProblemCode::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -200,6 +203,7 @@ impl ProblemCode {
             ProblemCode::ReplayUnderWay => "another replay is under way",
             ProblemCode::ReplayHeld => "the replay cannot go on",
             ProblemCode::StoreUnavailable => "the store does not answer",
+            ProblemCode::BodyTooSlow => "the body did not come in time",
             ProblemCode::TimedOut => "it took too long",
             ProblemCode::Internal => "a defect of housepipe",
         }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use futures_util::{FutureExt as _, stream};
 use housepipe_runtime::metrics::{Exposition, Format};
@@ -101,7 +101,21 @@ async fn a_token_has_so_many_changes_at_once_and_leaves_places_to_others() {
 async fn a_body_that_never_comes_keeps_no_place() {
     let scene = Scene::new().await;
     let _never = hang_up(&scene, "", "POST /api/v1/pipes", &new_pipe()).await;
-    assert_eq!(audited(&scene, 1).await[0]["status"], 504);
+    assert_eq!(audited(&scene, 1).await[0]["status"], 408);
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_is_its_senders_matter() {
+    let scene = Scene::new().await;
+    for call in ["POST /api/v1/pipes", "POST /api/v1/ddl"] {
+        let (request, _asked, _may) = with_late_body(&scene, "", call, &new_pipe());
+        let answer = tokio::time::timeout(SOON, scene.answer(request)).await.unwrap();
+        assert_eq!(answer.status(), 408, "{call}");
+        let problem = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        let problem: Value = serde_json::from_slice(&problem).unwrap();
+        assert_eq!(problem["code"], "body_too_slow", "{problem}");
+    }
+    assert_eq!(scene.call("GET /api/v1/pipes", &Value::Null).await.1["pipes"], json!([]));
 }
 
 #[tokio::test]
