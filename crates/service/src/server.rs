@@ -74,6 +74,10 @@ const ACCEPT_AGAIN_MS: u64 = 500;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
+/// The request came over TLS to this process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Encrypted;
+
 /// Answers what comes to `listener` until `ended`, and then until the calls under way are answered. Dropped it ends at once, as it has to be
 /// where somebody listens to a stream of events.
 ///
@@ -147,23 +151,31 @@ async fn connection(
     if let Err(error) = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES) {
         tracing::debug!(%peer, %error, "the buffer of a connection stays as the system has it");
     }
-    let Some(tls) = tls else { return calls(limits, stream, peer, router, ends).await };
+    let Some(tls) = tls else { return calls(limits, stream, (peer, None), router, ends).await };
     match tokio::time::timeout(Duration::from_secs(HANDSHAKE_S_MAX), tls.accept(stream)).await {
-        Ok(Ok(stream)) => calls(limits, stream, peer, router, ends).await,
+        Ok(Ok(stream)) => calls(limits, stream, (peer, Some(Encrypted)), router, ends).await,
         Ok(Err(error)) => tracing::debug!(%peer, %error, "the handshake failed"),
         Err(_) => tracing::debug!(%peer, "the handshake took too long"),
     }
 }
 
 /// The calls that come over `stream`.
-async fn calls<S>(limits: Limits, stream: S, peer: SocketAddr, router: Router, ends: Watcher)
-where
+async fn calls<S>(
+    limits: Limits,
+    stream: S,
+    (peer, encrypted): (SocketAddr, Option<Encrypted>),
+    router: Router,
+    ends: Watcher,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let calls = Calls::new();
     let under_way = Arc::clone(&calls);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
+        if let Some(encrypted) = encrypted {
+            request.extensions_mut().insert(encrypted);
+        }
         let (mut router, busy) = (router.clone(), under_way.begin());
         async move {
             let response = unfailing(router.call(request.map(Body::new)).await);

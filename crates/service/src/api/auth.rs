@@ -3,16 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, header};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Api;
-use super::health;
 use super::problem::{Problem, ProblemCode};
 pub(crate) use crate::store::Role;
 use crate::store::TokenOwner;
@@ -121,28 +117,4 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// Refuses requests under a name that is none of the service's, which a page of somebody else may have been given for this address (DNS
-/// rebinding), and changes that a page of another origin asks for.
-pub(crate) async fn known_origin(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let refuse = |detail: &str| Problem::new(ProblemCode::ForeignOrigin, detail).into_response();
-    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
-    // HTTP/2 has it in the address.
-    let host = host.or_else(|| request.uri().authority().map(Authority::as_str)).unwrap_or_default();
-    // Load balancers ask for these by address, and they tell nothing that a page could use.
-    let is_health = [health::ALIVE, health::READY].contains(&request.uri().path());
-    if !is_health && !api.is_known_host(host) {
-        return refuse("the service does not know the name in `Host`; name it by --public-host");
-    }
-    let changes = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
-    if changes && let Some(origin) = headers.get(header::ORIGIN) {
-        let origin = origin.to_str().unwrap_or_default();
-        let of = origin.split_once("://").map(|(_, authority)| authority);
-        if of != Some(host) {
-            return refuse("a page of another origin has sent it");
-        }
-    }
-    next.run(request).await
 }

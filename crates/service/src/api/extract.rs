@@ -69,11 +69,35 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Params<T>, Problem> {
+        // What reads a query takes any bytes for a text, and U+FFFD for what is none.
+        if !parts.uri.query().is_none_or(is_text) {
+            let detail = "what the query has as %XX is no UTF-8";
+            return Err(Problem::new(ProblemCode::InvalidRequest, detail));
+        }
         let Query(value) = Query::<T>::from_request_parts(parts, state)
             .await
             .map_err(|r: QueryRejection| Problem::from(r))?;
         Ok(Params(value))
     }
+}
+
+/// Whether what stands as `%XX` in a query is UTF-8, together with the rest.
+fn is_text(query: &str) -> bool {
+    let (mut bytes, mut rest) = (Vec::with_capacity(query.len()), query.as_bytes());
+    while let Some((&byte, behind)) = rest.split_first() {
+        let hex = |at: usize| behind.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+        match (byte, hex(0), hex(1)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.extend(u8::try_from(high * 16 + low));
+                rest = behind.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(byte);
+                rest = behind;
+            }
+        }
+    }
+    std::str::from_utf8(&bytes).is_ok()
 }
 
 /// The names in a path.
@@ -121,6 +145,16 @@ mod tests {
     #[serde(deny_unknown_fields, default)]
     struct Wanted {
         a: Option<u8>,
+    }
+
+    #[test]
+    fn a_query_is_text() {
+        for query in ["", "after=a", "after=%C3%A4&x=%", "after=%zz", "after=ä", "%E2%82%AC"] {
+            assert!(is_text(query), "{query}");
+        }
+        for query in ["after=%FF", "after=%c3", "%ff=1", "after=%C3%28", "after=%ED%A0%80"] {
+            assert!(!is_text(query), "{query}");
+        }
     }
 
     #[test]

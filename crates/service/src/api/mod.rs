@@ -14,6 +14,7 @@ mod if_match;
 mod masked;
 mod now_and_then;
 mod numbered;
+mod origin;
 mod pipes;
 mod problem;
 mod refusals;
@@ -134,7 +135,7 @@ pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
         .layer(middleware::from_fn_with_state(api.clone(), audit::note))
         // Around the audit as well, which may have to wait for the store.
         .layer(middleware::from_fn(in_time))
-        .layer(middleware::from_fn_with_state(api.clone(), auth::known_origin))
+        .layer(middleware::from_fn_with_state(api.clone(), origin::known_origin))
         .layer(CatchPanicLayer::custom(|_| panicked()))
         .layer(middleware::from_fn_with_state(api.clone(), count::counted))
         .with_state(api)

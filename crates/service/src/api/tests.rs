@@ -15,6 +15,7 @@ use tower_service::Service as _;
 use super::auth::Operator;
 use super::{Api, audit};
 use crate::Role;
+use crate::server::Encrypted;
 use crate::store::Trouble;
 use crate::testing::{Scene, pipe};
 use crate::watch::Watched;
@@ -153,6 +154,34 @@ async fn a_pipe_has_its_events_as_pages_and_as_a_stream() {
     let mut body = answer.into_body().into_data_stream();
     let first = tokio::time::timeout(SOON, body.next()).await.unwrap().unwrap().unwrap();
     assert!(first.starts_with(b"id: 1\nevent: created\n"), "{first:?}");
+}
+
+#[tokio::test]
+async fn a_request_is_judged_by_the_one_name_that_it_has() {
+    let scene = Scene::new().await;
+    let change = "POST /api/v1/tokens";
+    let listed = "GET /api/v1/pipes";
+    let token = |number: usize| json!({ "name": format!("t{number}"), "role": "viewer" });
+    let cases = [
+        // A `Host` that is known stands in each request besides.
+        (listed, &[("host", "localhost")][..], 400),
+        (listed, &[("origin", "http://localhost"), ("origin", "http://localhost")], 400),
+        ("GET http://elsewhere.example.com/api/v1/pipes", &[], 403),
+        ("GET http://localhost:8080/api/v1/pipes", &[], 200),
+        ("GET /api/v1/pipes?after=%FF", &[], 400),
+        (change, &[("origin", "http://localhost")], 201),
+        (change, &[("origin", "https://localhost")], 201),
+        (change, &[("origin", "ftp://localhost")], 403),
+        (change, &[("origin", "http://elsewhere")], 403),
+        (change, &[("origin", "null")], 403),
+    ];
+    for (number, (call, headers, status)) in cases.into_iter().enumerate() {
+        let (was, body) = scene.call_as("", call, headers, &token(number)).await;
+        assert_eq!(was, status, "{call} {headers:?}: {body}");
+    }
+    let mut over_tls = scene.request("", change, &[("origin", "http://localhost")], &token(99));
+    over_tls.extensions_mut().insert(Encrypted);
+    assert_eq!(scene.answer(over_tls).await.status(), 403, "a page that was not encrypted");
 }
 
 #[tokio::test]
