@@ -8,6 +8,7 @@ mod locks;
 mod lost;
 mod lost_calls;
 mod places;
+mod refused;
 mod together;
 
 use expect_test::expect;
