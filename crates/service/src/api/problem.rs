@@ -310,7 +310,7 @@ impl From<StoreError> for Problem {
             StoreError::LastAdmin => ProblemCode::LastAdmin,
             StoreError::KeyReused => ProblemCode::IdempotencyKeyReused,
             StoreError::Changed(_) => ProblemCode::PipeChanged,
-            StoreError::Database(_) | StoreError::Late => {
+            StoreError::Database(_) | StoreError::Late | StoreError::Refused => {
                 // What the database says may name its host and user.
                 if let Some(calls) = STORE_SILENT.again() {
                     tracing::error!(calls, error = explain(&error), "the store does not answer as it should");

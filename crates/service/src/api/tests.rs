@@ -162,23 +162,25 @@ async fn a_request_is_judged_by_the_one_name_that_it_has() {
     let scene = Scene::new().await;
     let change = "POST /api/v1/tokens";
     let listed = "GET /api/v1/pipes";
-    for (call, headers, status) in [
+    let token = |number: usize| json!({ "name": format!("t{number}"), "role": "viewer" });
+    let cases = [
         // A `Host` that is known stands in each request besides.
         (listed, &[("host", "localhost")][..], 400),
         (listed, &[("origin", "http://localhost"), ("origin", "http://localhost")], 400),
         ("GET http://elsewhere.example.com/api/v1/pipes", &[], 403),
         ("GET http://localhost:8080/api/v1/pipes", &[], 200),
         ("GET /api/v1/pipes?after=%FF", &[], 400),
-        (change, &[("origin", "http://localhost")], 422),
-        (change, &[("origin", "https://localhost")], 422),
+        (change, &[("origin", "http://localhost")], 201),
+        (change, &[("origin", "https://localhost")], 201),
         (change, &[("origin", "ftp://localhost")], 403),
         (change, &[("origin", "http://elsewhere")], 403),
         (change, &[("origin", "null")], 403),
-    ] {
-        let (was, body) = scene.call_as("", call, headers, &json!({})).await;
+    ];
+    for (number, (call, headers, status)) in cases.into_iter().enumerate() {
+        let (was, body) = scene.call_as("", call, headers, &token(number)).await;
         assert_eq!(was, status, "{call} {headers:?}: {body}");
     }
-    let mut over_tls = scene.request("", change, &[("origin", "http://localhost")], &json!({}));
+    let mut over_tls = scene.request("", change, &[("origin", "http://localhost")], &token(99));
     over_tls.extensions_mut().insert(Encrypted);
     assert_eq!(scene.answer(over_tls).await.status(), 403, "a page that was not encrypted");
 }

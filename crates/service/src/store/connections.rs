@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::AnyPool;
 
 use super::codes::is_broken_off;
+use super::refused::Door;
 use super::trouble::OfLate;
 use super::{CALL_S_MAX, CLOSE_S_MAX, StoreError};
 
@@ -19,11 +20,22 @@ pub(super) struct Connections {
     pool: AnyPool,
     /// What keeps the database from writing.
     pub(super) trouble: OfLate,
+    /// Where it listens, if it is reached over a network.
+    door: Option<Door>,
 }
 
 impl Connections {
-    pub(super) fn new(pool: AnyPool) -> Connections {
-        Connections { pool, trouble: OfLate::default() }
+    pub(super) fn new(pool: AnyPool, door: Option<Door>) -> Connections {
+        Connections { pool, trouble: OfLate::default(), door }
+    }
+
+    /// Returns once the database is found to refuse connections.
+    async fn refused(&self) -> StoreError {
+        match &self.door {
+            Some(door) => door.until_shut().await,
+            None => std::future::pending().await,
+        }
+        StoreError::Refused
     }
 
     /// What `work` comes to within the time that a call has, however often it is begun. What is broken off gives its connection back, which has to
@@ -44,8 +56,14 @@ impl Connections {
             }
             work(self.pool.clone()).await
         };
+        if self.door.as_ref().is_some_and(Door::is_shut) {
+            return Err(StoreError::Refused);
+        }
         let longest = Duration::from_secs(CALL_S_MAX);
-        let result = tokio::time::timeout(longest, begun).await.unwrap_or(Err(StoreError::Late));
+        let result = tokio::select! {
+            result = tokio::time::timeout(longest, begun) => result.unwrap_or(Err(StoreError::Late)),
+            refused = self.refused() => Err(refused),
+        };
         if let Some(trouble) = result.as_ref().err().and_then(StoreError::trouble) {
             self.trouble.came(trouble);
         }

@@ -10,6 +10,7 @@ mod events;
 mod file;
 mod left_behind;
 mod pipes;
+mod refused;
 mod repeats;
 mod replicas;
 mod schema;
@@ -25,6 +26,7 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection};
 
 use connections::Connections;
+use refused::Door;
 
 pub use audit::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry};
 pub use events::{EVENTS_AT_ONCE_MAX, Event, EventKind};
@@ -94,6 +96,11 @@ pub enum StoreError {
         "the store gave no answer within {CALL_S_MAX} s; look at the load of PostgreSQL, at the network to it, and at the disk of a state in a file"
     )]
     Late,
+    /// Nobody listens where the database was.
+    #[error(
+        "the PostgreSQL of the state refuses connections; start it again, or look whether it still listens where --state says"
+    )]
+    Refused,
     /// The server of the database cannot be used.
     #[error("the PostgreSQL of the state at {place} cannot be used: {why}")]
     Away {
@@ -179,7 +186,7 @@ impl StoreError {
     pub fn is_for_good(&self) -> bool {
         match self {
             StoreError::Database(error) => codes::is_for_good(error),
-            StoreError::Late | StoreError::Away { .. } => false,
+            StoreError::Late | StoreError::Refused | StoreError::Away { .. } => false,
             _ => true,
         }
     }
@@ -205,7 +212,7 @@ impl Store {
     /// [`StoreError`] where it is out of reach, damaged, newer than this program, or of another key; it is left as it was then.
     pub async fn open(address: &StoreAddress, seal: Seal) -> Result<Store, StoreError> {
         sqlx::any::install_default_drivers();
-        let (pool, kind, lock) = match address {
+        let (pool, kind, lock, door) = match address {
             StoreAddress::Sqlite(path) => {
                 let path = file::whole(path)?;
                 let lock = file::lock(&path)?;
@@ -220,7 +227,7 @@ impl Store {
                 sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await?;
                 // Nobody else uses the file, so whoever is noted there is gone.
                 sqlx::query("DELETE FROM replicas").execute(&pool).await?;
-                (pool, Kind::Sqlite, Some(lock))
+                (pool, Kind::Sqlite, Some(lock), None)
             }
             StoreAddress::Postgres(url) => {
                 let away = |why: String| StoreError::Away { place: place(url.expose_secret()), why };
@@ -239,10 +246,10 @@ impl Store {
                         ))
                     },
                 )??;
-                (pool, Kind::Postgres, None)
+                (pool, Kind::Postgres, None, Door::of(url.expose_secret()))
             }
         };
-        Ok(Store { connections: Connections::new(pool), kind, seal, _lock: lock })
+        Ok(Store { connections: Connections::new(pool, door), kind, seal, _lock: lock })
     }
 
     /// What has kept it from writing of late. That it writes again is known by what each process tells of itself ([`Store::tell_alive`]).

@@ -1,90 +1,61 @@
-//! States that cannot be used are refused with a reason in both databases, and left as they are.
+//! A PostgreSQL that has ended: calls are told in the time that a probe waits.
 
-use crate::places::{KEY, Place, each_place, open, postgres, sqlite};
-use crate::rows::{columns, rows, run};
+use std::net::SocketAddr;
+use std::time::Duration;
 
-/// A state in use, which somebody has changed.
-async fn changed(place: &Place, sql: &str) {
-    run(place, include_str!("states/3.sql")).await;
-    run(place, sql).await;
+use housepipe_service::{Seal, Store, StoreAddress, StoreError};
+use secrecy::ExposeSecret as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::lost::url_of;
+use crate::places::{KEY, postgres};
+
+/// Time that a probe waits for its answer: less than a pool tries for.
+const PROBE: Duration = Duration::from_secs(5);
+/// Longer than anything that is waited for here takes.
+const SOON: Duration = Duration::from_secs(30);
+
+/// Carries connections at `near` to `far`, and refuses them once it is aborted.
+async fn carry(near: SocketAddr, far: String) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind(near).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let carries = tokio::spawn(async move {
+        let mut all = JoinSet::new();
+        while let Ok((mut near, _)) = listener.accept().await {
+            let far = far.clone();
+            all.spawn(async move {
+                let mut far = TcpStream::connect(far).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    });
+    (address, carries)
 }
 
-/// What is said of it.
-async fn refuses(place: &Place) -> String {
-    let before = (columns(place).await, rows(place).await);
-    let error = open(place, KEY).await.unwrap_err();
-    assert_eq!((columns(place).await, rows(place).await), before, "it was left as it is");
-    error.to_string()
-}
-
-#[tokio::test]
-async fn a_newer_state_is_refused() {
-    each_place(async |place: &Place| {
-        changed(place, "UPDATE housepipe_store SET version = 99; ALTER TABLE pipes ADD COLUMN colour TEXT")
-            .await;
-        let told = refuses(place).await;
-        assert!(told.contains("version 99") && told.contains("take a newer housepipe"), "{told}");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_damaged_state_is_refused() {
-    for (sql, says) in [
-        ("DELETE FROM housepipe_store", "`housepipe_store` has 0 rows"),
-        ("INSERT INTO housepipe_store SELECT * FROM housepipe_store", "`housepipe_store` has 2 rows"),
-        ("UPDATE housepipe_store SET version = -1", "its version is -1"),
-        ("UPDATE housepipe_store SET version = 0", "its version is 0"),
-        ("UPDATE housepipe_store SET key_check = NULL", "the check of its key is missing"),
-    ] {
-        each_place(async |place: &Place| {
-            changed(place, sql).await;
-            let told = refuses(place).await;
-            assert!(told.contains(says), "{sql}: {told}");
-            assert!(told.contains("was left as it is: restore it from a backup"), "{sql}: {told}");
-        })
-        .await;
-    }
-}
-
-#[tokio::test]
-async fn a_state_without_one_of_its_tables_is_refused() {
-    for table in ["pipes", "replicas", "secrets", "events", "tokens", "idempotency", "audit"] {
-        each_place(async |place: &Place| {
-            // Secrets are of pipes, and go first.
-            let beside = if table == "pipes" { "DROP TABLE secrets; " } else { "" };
-            changed(place, &format!("{beside}DROP TABLE {table}")).await;
-            let told = refuses(place).await;
-            assert!(told.contains(&format!("its table `{table}` is missing")), "{told}");
-            let all = rows(place).await;
-            let left = all.iter().map(|(table, _)| table).filter(|table| *table != "housepipe_store");
-            assert!(left.count() < 7, "a table is not dropped here: {all:?}");
-        })
-        .await;
-    }
-}
-
-#[tokio::test]
-async fn a_state_of_version_1_without_an_audit_is_none_that_is_damaged() {
-    each_place(async |place: &Place| {
-        run(place, include_str!("states/1.sql")).await;
-        open(place, KEY).await.unwrap().close().await;
-        run(place, "DROP TABLE audit; UPDATE housepipe_store SET version = 2").await;
-        assert!(refuses(place).await.contains("its table `audit` is missing"));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn another_key_and_another_program_are_refused() {
-    for place in [sqlite, postgres] {
-        let place = place();
-        changed(&place, "UPDATE housepipe_store SET key_check = 'v1.AAAA'").await;
-        let told = refuses(&place).await;
-        assert!(told.contains("sealed with another key") && told.contains("left as it is"), "{told}");
-    }
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_of_a_server_that_refuses_connections_are_told_soon() {
     let place = postgres();
-    run(&place, "CREATE TABLE invoices (n BIGINT, m BIGINT)").await;
-    let told = refuses(&place).await;
-    assert!(told.contains("`invoices`") && told.contains("left as it is"), "{told}");
+    let (head, rest) = url_of(&place).expose_secret().rsplit_once('@').unwrap();
+    let (far, database) = rest.split_once('/').unwrap();
+    let (near, carries) = carry(([127, 0, 0, 1], 0).into(), far.to_owned()).await;
+    let address = StoreAddress::Postgres(format!("{head}@{near}/{database}").into());
+    let store = Store::open(&address, Seal::new(&KEY.into()).unwrap()).await.unwrap();
+    assert_eq!(store.last_event().await.unwrap(), 0);
+    carries.abort();
+    let _ = carries.await;
+    // The first one may have a connection still, which ends in it.
+    let refused = async { while !matches!(store.last_event().await, Err(StoreError::Refused)) {} };
+    tokio::time::timeout(PROBE, refused).await.unwrap();
+    let error = tokio::time::timeout(PROBE, store.last_event()).await.unwrap().unwrap_err();
+    assert!(matches!(error, StoreError::Refused) && !error.is_for_good(), "{error}");
+    let (_, carries) = carry(near, far.to_owned()).await;
+    let again = async {
+        while store.last_event().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(SOON, again).await.unwrap();
+    store.close().await;
+    carries.abort();
 }
