@@ -309,6 +309,8 @@ impl World<'_> {
     /// Has each pipe be there and run, and waits for its records.
     fn finish(&mut self) {
         for slot in 0..self.slots.len() {
+            // Also one that was made behind the last kill has some.
+            self.slots[slot].numbered.produce(self.stack, 50);
             if !matches!(self.is(slot), Is::There { .. }) {
                 let create = self.create(slot, true);
                 wait_until("the former pipe of its name to go", || {
