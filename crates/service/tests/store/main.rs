@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
 
+mod damaged;
 mod files;
 mod former;
 mod forms;
