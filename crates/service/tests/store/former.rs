@@ -7,9 +7,13 @@ use crate::places::{KEY, Place, each_place, open, postgres, sqlite};
 use crate::rows::{columns, rows, run};
 use crate::{new_pipe, shown};
 
-/// States as they were written by version 1, 2 and 3.
-const STATES: [&str; 3] =
-    [include_str!("states/1.sql"), include_str!("states/2.sql"), include_str!("states/3.sql")];
+/// States as they were written by version 1 and each one behind it.
+const STATES: [&str; 4] = [
+    include_str!("states/1.sql"),
+    include_str!("states/2.sql"),
+    include_str!("states/3.sql"),
+    include_str!("states/4.sql"),
+];
 /// The first version that has an audit, and the first that says there what a call was about.
 const WITH_AUDIT: usize = 2;
 const WITH_DETAIL: usize = 3;

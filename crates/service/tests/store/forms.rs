@@ -118,7 +118,7 @@ async fn the_stored_form_of_everything_stays_as_it_is() {
               number=12 at_ms=(13 digits) pipe=<bye> pipe_name=bye actor=ann kind=removed reason=with its ClickHouse user
               number=13 at_ms=(13 digits) pipe=<bye> pipe_name=bye actor=housepipe kind=gone reason=NULL
             housepipe_store
-              version=3 last_event=13 key_check=v1.… (50 letters) last_audit=2
+              version=4 last_event=13 key_check=v1.… (50 letters) last_audit=2
             idempotency
               actor=ann key_text=k request=kLzC9ksDZcTS7TiVBH3M3ePxokSh/Az4nOLAAmVu9Cs pipe=<clicks> at_ms=(13 digits)
             pipes
