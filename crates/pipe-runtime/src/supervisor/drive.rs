@@ -25,6 +25,8 @@ const PAUSE_MS: u64 = 1_000;
 const PAUSE_MS_MAX: u64 = 60_000;
 /// How often the states of running pipes are looked at, in milliseconds.
 const LOOK_MS: u64 = 500;
+/// How long a start has to wait for one thing until that is news, in milliseconds. Whoever looks sees it at once.
+const STEP_MS_MIN: u64 = 2_000;
 /// A pipe starts anew with more memory where there is so many times as much for it as it has.
 const LEFT_OVER_FACTOR: usize = 4;
 
@@ -441,7 +443,8 @@ pub(super) fn watch_states(inner: &Arc<Inner>) {
                 let is_about_to = matches!(entry.life.doing(), Doing::Starting(_));
                 // Those behind the one that waits for memory are told here.
                 entry.lacks_memory = is_about_to && entry.share == 0 && !has_room;
-                if entry.handle.is_some() || is_about_to {
+                let is_short = is_about_to && !entry.lacks_memory && !entry.is_told_for(STEP_MS_MIN);
+                if (entry.handle.is_some() || is_about_to) && !is_short {
                     inner.announce(entry, pipe);
                 }
             }

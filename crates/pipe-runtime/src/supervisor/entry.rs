@@ -1,7 +1,7 @@
 //! What is known of one supervised pipe.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -112,6 +112,12 @@ impl Entry {
             (Doing::Waiting(_), _) => (Stage::Misconfigured, self.last_reason.clone()),
             (Doing::Failed(_), _) => (Stage::Failed, self.last_reason.clone()),
         }
+    }
+
+    /// Whether what was told of it last was told so many milliseconds ago, or more.
+    pub(super) fn is_told_for(&self, ms: u64) -> bool {
+        // A clock that was set back tells nothing.
+        self.since.elapsed().is_ok_and(|elapsed| elapsed >= Duration::from_millis(ms))
     }
 
     /// Its stage, where that is news.
