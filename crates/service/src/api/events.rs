@@ -158,6 +158,8 @@ pub(crate) async fn of_pipe(
     Params(query): Params<PageQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    // Also where nothing is made of it: what is malformed is told.
+    last_event_id(&headers)?;
     // Of one that is not known there may be events still, which `/api/v1/events` has.
     api.service.store().pipe(&path.id).await?;
     if !wants_stream(&headers) {
@@ -168,6 +170,14 @@ pub(crate) async fn of_pipe(
         return Err(Problem::new(ProblemCode::InvalidRequest, detail));
     }
     Ok(follow(api, actor, Some(path.id), &headers).await?.into_response())
+}
+
+/// The number of the event that a listener has had last.
+fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+    let Some(value) = headers.get("last-event-id") else { return Ok(None) };
+    let number = value.to_str().ok().and_then(|text| text.parse::<i64>().ok()).filter(|number| *number >= 0);
+    let refuse = || Problem::new(ProblemCode::InvalidRequest, "`Last-Event-ID` is the number of an event");
+    number.map(Some).ok_or_else(refuse)
 }
 
 /// Whether a stream is asked for by its media type.
@@ -212,14 +222,7 @@ async fn follow(
     headers: &HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>> + use<>>, Problem> {
     let last = api.service.store().last_event().await?;
-    let after = match headers.get("last-event-id") {
-        Some(value) => {
-            value.to_str().ok().and_then(|text| text.parse::<i64>().ok()).filter(|n| *n >= 0).ok_or_else(
-                || Problem::new(ProblemCode::InvalidRequest, "`Last-Event-ID` is the number of an event"),
-            )?
-        }
-        None => last,
-    };
+    let after = last_event_id(headers)?.unwrap_or(last);
     let place = api.streams.take(actor.name())?;
     let gap = gap(after, api.service.store().first_event().await?, last);
     let after = after.min(last);

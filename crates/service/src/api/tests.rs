@@ -147,6 +147,8 @@ async fn a_pipe_has_its_events_as_pages_and_as_a_stream() {
         assert_eq!(scene.call(&call, &Value::Null).await.0, status, "{call}");
     }
     let headers = [("accept", "application/json;q=0.5, text/event-stream"), ("last-event-id", "0")];
+    let malformed = scene.call_as("", &path, &[("last-event-id", "")], &Value::Null).await;
+    assert_eq!(malformed.0, 400, "also of pages, which make nothing of it");
     let none = scene.call_as("", "GET /api/v1/pipes/p0/events", &headers, &Value::Null).await;
     assert_eq!((none.0, &none.1["code"]), (404, &json!("no_such_pipe")));
     assert_eq!(scene.call_as("", &format!("{path}?limit=1"), &headers, &Value::Null).await.0, 400);
