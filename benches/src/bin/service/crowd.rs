@@ -131,9 +131,12 @@ fn loaded(served: &Served, ids: &[String]) -> u64 {
 #[expect(clippy::disallowed_methods, reason = "the API is asked")]
 fn wait_for_all(served: &Served, ids: &[String]) -> anyhow::Result<()> {
     let started = Instant::now();
+    // A member that was killed keeps its partitions until its session is over, and a pipe without any reads nothing.
     let runs = |id: &String| {
         let pipe = served.pipe(id);
-        pipe["stage"] == "running" && pipe["reason"].is_null()
+        let has_partitions =
+            pipe["run"]["partitions"].as_array().is_some_and(|partitions| !partitions.is_empty());
+        pipe["stage"] == "running" && pipe["reason"].is_null() && has_partitions
     };
     while !ids.iter().all(runs) {
         ensure!(started.elapsed() < Duration::from_secs(START_S_MAX), "not all pipes run: {}", served.said());
