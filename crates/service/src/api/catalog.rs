@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Operator;
-use super::extract::{Body, bounded};
-use super::problem::{Problem, ProblemCode};
+use super::extract::{Body, bounded, part_of_name};
+use super::problem::Problem;
 use super::work::{Waits, answer};
 use crate::work::WorkKind;
 
@@ -96,13 +96,8 @@ pub(crate) async fn list_tables(
     Body(wanted): Body<TablesWanted>,
 ) -> Result<Response, Problem> {
     let TablesWanted { pipe, of, name_contains, skip, limit } = wanted;
-    let is_legal = |part: &String| (1..=NAME_LETTERS_MAX).contains(&part.chars().count());
-    if !name_contains.as_ref().is_none_or(is_legal) {
-        let detail = format!("`name_contains` has 1 to {NAME_LETTERS_MAX} letters");
-        return Err(Problem::new(ProblemCode::InvalidRequest, detail));
-    }
     let query = TableQuery {
-        name_contains,
+        name_contains: part_of_name(name_contains, NAME_LETTERS_MAX)?,
         skip: bounded("skip", skip, 0, 0..=SKIP_MAX)?,
         limit: bounded("limit", limit, TABLES, 1..=TABLES_MAX)?,
     };

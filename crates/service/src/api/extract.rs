@@ -129,6 +129,17 @@ pub(crate) fn bounded(
     Err(Problem::new(ProblemCode::InvalidRequest, detail))
 }
 
+/// The part of a name at `name_contains`, which has a letter at least, and `letters_max` at most.
+pub(crate) fn part_of_name(part: Option<String>, letters_max: usize) -> Result<Option<String>, Problem> {
+    match part {
+        Some(part) if !(1..=letters_max).contains(&part.chars().count()) => {
+            let detail = format!("`name_contains` has 1 to {letters_max} letters");
+            Err(Problem::new(ProblemCode::InvalidRequest, detail))
+        }
+        part => Ok(part),
+    }
+}
+
 /// Which pipe.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]

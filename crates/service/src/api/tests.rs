@@ -104,7 +104,7 @@ async fn a_stream_begins_at_the_newest_event_where_its_listener_knows_later_ones
 async fn a_store_that_cannot_be_written_is_told_with_its_cause() {
     for (trouble, words) in [(Trouble::Full, "the disk is full"), (Trouble::ReadOnly, "it is read-only")] {
         let scene = Scene::new().await;
-        scene.service.store().write_nothing(trouble).await;
+        scene.service.store().write_nothing(trouble).await.unwrap();
         let mut told = (0, Value::Null);
         for number in 0..200 {
             told = scene.call("POST /api/v1/pipes", &new_pipe_named(&format!("clicks-{number}"))).await;

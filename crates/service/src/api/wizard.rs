@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::auth::Operator;
-use super::extract::{Body, bounded};
+use super::extract::{Body, bounded, part_of_name};
 use super::problem::{Problem, ProblemCode};
 use super::samples::within;
 use super::work::{Waits, answer};
@@ -120,13 +120,8 @@ pub(crate) async fn list_topics(
         bounded("skip", wanted.skip, 0, 0..=SKIP_MAX)?,
         bounded("limit", wanted.limit, TOPICS, 1..=TOPICS_MAX)?,
     );
-    let is_legal = |part: &String| (1..=NAME_LETTERS_MAX).contains(&part.chars().count());
-    if !wanted.name_contains.as_ref().is_none_or(is_legal) {
-        let detail = format!("`name_contains` has 1 to {NAME_LETTERS_MAX} letters");
-        return Err(Problem::new(ProblemCode::InvalidRequest, detail));
-    }
     let query = TopicQuery {
-        name_contains: wanted.name_contains,
+        name_contains: part_of_name(wanted.name_contains, NAME_LETTERS_MAX)?,
         with_internal: wanted.with_internal,
         order: wanted.order,
         skip: usize::try_from(skip).unwrap_or(usize::MAX),

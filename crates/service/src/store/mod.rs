@@ -259,7 +259,7 @@ impl Store {
 
     /// Has it write nothing from now on, as on a disk that is read-only, or that is full.
     #[cfg(test)]
-    pub(crate) async fn write_nothing(&self, because: Trouble) {
+    pub(crate) async fn write_nothing(&self, because: Trouble) -> Result<(), StoreError> {
         let how = match because {
             Trouble::Full => "PRAGMA max_page_count = 1",
             _ => "PRAGMA query_only = 1",
@@ -268,7 +268,7 @@ impl Store {
             sqlx::raw_sql(how).execute(&pool).await?;
             Ok(())
         });
-        told.await.unwrap();
+        told.await
     }
 
     /// Ends its connections; those that do not answer are left to the end of the process.
