@@ -54,16 +54,6 @@ fn yes() -> bool {
 /// A pipe as it is to be from now on.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({
-    "pipe": {
-        "name": "clicks",
-        "source": { "type": "kafka", "brokers": "localhost:9092", "topic": "clicks" },
-        "destination": {
-            "url": "http://localhost:8123", "table": "clicks", "managed_table": { "order_by": ["id"] },
-            "columns": [{ "name": "id", "type": "UInt64" }]
-        }
-    }
-}))]
 pub(crate) struct EditedPipe {
     /// The whole pipe file. What it shows as `${secret:…}` stays as it is kept; another text there replaces it.
     #[schema(value_type = Object)]
