@@ -112,6 +112,12 @@ const REFUSED: [(&[&str], &str); 5] = [
 #[derive(Clone, Default)]
 pub struct RawSettings(BTreeMap<String, SecretString>);
 
+impl PartialEq for RawSettings {
+    fn eq(&self, other: &RawSettings) -> bool {
+        self.exposed().eq(other.exposed())
+    }
+}
+
 impl RawSettings {
     /// Adds a setting, or replaces it.
     ///
@@ -151,9 +157,13 @@ impl RawSettings {
     }
 
     pub(crate) fn apply(&self, client: &mut rdkafka::ClientConfig) {
-        for (name, value) in &self.0 {
-            client.set(name, value.expose_secret());
+        for (name, value) in self.exposed() {
+            client.set(name, value);
         }
+    }
+
+    fn exposed(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.expose_secret()))
     }
 }
 

@@ -7,6 +7,9 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::TokenSource;
 
 /// Encryption and credentials of the connection.
+///
+/// Two are equal where their secrets are, too. That tells whether a configuration has changed; how long it takes depends on the secrets,
+/// so it is nothing to check a password with.
 #[derive(Debug, Clone, Default)]
 pub enum Security {
     /// Neither. For a broker on the same machine or a network that is trusted.
@@ -33,6 +36,31 @@ pub enum Security {
         /// Encryption. Whoever reads a token may use it while it holds, so `None` should be asked for in so many words.
         tls: Option<Tls>,
     },
+}
+
+impl PartialEq for Security {
+    fn eq(&self, other: &Security) -> bool {
+        match (self, other) {
+            (Security::Plaintext, Security::Plaintext) => true,
+            (Security::Tls(tls), Security::Tls(of_other)) => tls == of_other,
+            (
+                Security::Sasl { mechanism, username, password, tls },
+                Security::Sasl {
+                    mechanism: other_mechanism,
+                    username: other_username,
+                    password: other_password,
+                    tls: other_tls,
+                },
+            ) => {
+                (mechanism, username, tls) == (other_mechanism, other_username, other_tls)
+                    && password.expose_secret() == other_password.expose_secret()
+            }
+            (Security::Token { source, tls }, Security::Token { source: other_source, tls: other_tls }) => {
+                source == other_source && tls == other_tls
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Security {
@@ -86,7 +114,7 @@ impl fmt::Display for SaslMechanism {
 /// A client is made with paths of files that can be read, and with nothing else that is no PEM:
 /// [`SourceError::Config`](crate::SourceError::Config) names what is neither, and does not show it. `Debug` shows neither the certificate
 /// nor the key of a client, wherever they are, since what is taken for a path may be a key without its armour.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Tls {
     /// The authority that signed the broker's certificate; `None` trusts what the system trusts.
     pub ca: Option<Pem>,
@@ -140,6 +168,18 @@ pub enum SecretPem {
     Path(String),
     /// The text itself.
     Inline(SecretString),
+}
+
+impl PartialEq for SecretPem {
+    fn eq(&self, other: &SecretPem) -> bool {
+        match (self, other) {
+            (SecretPem::Path(path), SecretPem::Path(of_other)) => path == of_other,
+            (SecretPem::Inline(text), SecretPem::Inline(of_other)) => {
+                text.expose_secret() == of_other.expose_secret()
+            }
+            _ => false,
+        }
+    }
 }
 
 impl SecretPem {

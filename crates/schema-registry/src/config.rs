@@ -2,13 +2,16 @@
 
 use std::fmt;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::address::Address;
 
 /// How to reach a registry.
-#[derive(Debug, Clone)]
+///
+/// Two are equal where their secrets are, too. That tells whether a configuration has changed; how long it takes depends on the secrets,
+/// so it is nothing to check a password with.
+#[derive(Debug, Clone, PartialEq)]
 pub struct RegistryConfig {
     /// The registry's API at one or more hosts, such as [`Address::root`]. One is asked; where it cannot answer, or does not have
     /// what it is asked for, the next one is, and stays the first choice from then on where it has.
@@ -59,8 +62,24 @@ pub enum Credentials {
     Bearer(SecretString),
 }
 
+impl PartialEq for Credentials {
+    fn eq(&self, other: &Credentials) -> bool {
+        match (self, other) {
+            (Credentials::None, Credentials::None) => true,
+            (
+                Credentials::Basic { username, password },
+                Credentials::Basic { username: other_username, password: other_password },
+            ) => username == other_username && password.expose_secret() == other_password.expose_secret(),
+            (Credentials::Bearer(token), Credentials::Bearer(of_other)) => {
+                token.expose_secret() == of_other.expose_secret()
+            }
+            _ => false,
+        }
+    }
+}
+
 /// TLS. The registry's certificate and host name are always verified.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tls {
     /// The authority that signed the registry's certificate; `None` trusts what the system trusts.
     pub ca: Option<Pem>,
@@ -75,6 +94,16 @@ pub enum Pem {
     Path(String),
     /// The text itself.
     Inline(SecretString),
+}
+
+impl PartialEq for Pem {
+    fn eq(&self, other: &Pem) -> bool {
+        match (self, other) {
+            (Pem::Path(path), Pem::Path(of_other)) => path == of_other,
+            (Pem::Inline(text), Pem::Inline(of_other)) => text.expose_secret() == of_other.expose_secret(),
+            _ => false,
+        }
+    }
 }
 
 impl Pem {

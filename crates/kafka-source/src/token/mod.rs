@@ -70,6 +70,7 @@ struct Inner {
     last: Mutex<Last>,
 }
 
+#[derive(PartialEq)]
 enum Kind {
     Oidc(OidcClient),
     MskIam(MskIam),
@@ -79,6 +80,13 @@ enum Kind {
 struct Last {
     token: Option<Token>,
     failure: Option<(Instant, SourceError)>,
+}
+
+/// Two that give the same tokens to the same client are equal, also where they do not share the last one.
+impl PartialEq for TokenSource {
+    fn eq(&self, other: &TokenSource) -> bool {
+        self.0.kind == other.0.kind
+    }
 }
 
 impl TokenSource {

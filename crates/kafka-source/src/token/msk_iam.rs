@@ -27,7 +27,7 @@ const USER_AGENT: &str = concat!("housepipe%2F", env!("CARGO_PKG_VERSION"));
 const REGION_LENGTH_MAX: usize = 32;
 
 /// An identity of AWS that signs tokens for MSK.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct MskIam {
     region: String,
     credentials: Credentials,

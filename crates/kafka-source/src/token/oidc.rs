@@ -48,6 +48,25 @@ pub struct OidcClient {
     pub allow_without_tls: bool,
 }
 
+impl PartialEq for OidcClient {
+    fn eq(&self, other: &OidcClient) -> bool {
+        let OidcClient {
+            token_url,
+            client_id,
+            client_secret,
+            scope,
+            audience,
+            extensions,
+            ca,
+            allow_without_tls,
+        } = self;
+        client_secret.expose_secret() == other.client_secret.expose_secret()
+            && (token_url, client_id, scope, audience)
+                == (&other.token_url, &other.client_id, &other.scope, &other.audience)
+            && (extensions, ca, allow_without_tls) == (&other.extensions, &other.ca, &other.allow_without_tls)
+    }
+}
+
 impl OidcClient {
     /// A client without scope, audience and extensions, whose issuer the system trusts.
     pub fn new(

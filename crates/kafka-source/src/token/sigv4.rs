@@ -22,6 +22,16 @@ pub(super) struct Credentials {
     pub(super) session_token: Option<SecretString>,
 }
 
+impl PartialEq for Credentials {
+    fn eq(&self, other: &Credentials) -> bool {
+        let Credentials { access_key_id, secret_access_key, session_token } = self;
+        *access_key_id == other.access_key_id
+            && secret_access_key.expose_secret() == other.secret_access_key.expose_secret()
+            && session_token.as_ref().map(ExposeSecret::expose_secret)
+                == other.session_token.as_ref().map(ExposeSecret::expose_secret)
+    }
+}
+
 /// What is signed: `GET https://{host}/?{query}`.
 pub(super) struct Request<'a> {
     pub(super) host: &'a str,
