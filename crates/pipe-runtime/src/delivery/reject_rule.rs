@@ -134,6 +134,16 @@ impl RejectRule {
         RejectRule { stop, warn, ..RejectRule::default() }
     }
 
+    /// Has the rule stop and warn above other shares from the next batch on. What was looked at so far counts.
+    pub fn change(&mut self, stop: Option<Share>, warn: Option<Share>) {
+        (self.stop, self.warn) = (stop, warn);
+        // What was too much before need not be any more.
+        self.overdue = self.overdue.and_then(|Rejected { rejected, records, .. }| {
+            let share = stop?;
+            share.is_passed(rejected, records).then_some(Rejected { rejected, records, share })
+        });
+    }
+
     /// Judges the next batch: `records` of which `rejected` are known to be rejected.
     pub fn judge(&mut self, records: u64, rejected: u64) -> Judged {
         self.batches.push_back((records, rejected));
@@ -273,6 +283,24 @@ mod tests {
         rule.refused(small.batch, 5_000);
         let stopped = Rejected { rejected: 1_000, records: 1_000, share: Share::HALF };
         assert_eq!(rule.judge(1_000, 0).verdict, RejectVerdict::Stop(stopped), "no more than there are");
+    }
+
+    #[test]
+    fn shares_that_change_hold_for_what_was_seen() {
+        let mut rule = RejectRule::new(Some(Share::HALF), None);
+        let first = rule.judge(1_000, 400);
+        assert_eq!(first.verdict, RejectVerdict::Load);
+        rule.change(Some(Share::HALF), Some(share("0.3")));
+        assert!(matches!(rule.judge(1, 0).verdict, RejectVerdict::Warn(_)));
+        rule.refused(first.batch, 300);
+        rule.change(Some(share("0.8")), None);
+        assert_eq!(rule.judge(1, 0).verdict, RejectVerdict::Load, "700 of 1,002 are few enough by now");
+        rule.refused(first.batch, 200);
+        rule.change(Some(share("0.85")), None);
+        let passed = Rejected { rejected: 900, records: 1_000, share: share("0.85") };
+        assert_eq!(rule.judge(1, 0).verdict, RejectVerdict::Stop(passed));
+        rule.change(None, None);
+        assert_eq!(rule.judge(1, 1).verdict, RejectVerdict::Load);
     }
 
     #[test]
