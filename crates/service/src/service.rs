@@ -161,7 +161,8 @@ impl Service {
         Ok(document.read(SENT, &WithoutSecrets(self.inner.within(&none)))?)
     }
 
-    /// Replaces the definition of a pipe that is at `revision`. A running one stores what it has read, and goes on as it is edited.
+    /// Replaces the definition of a pipe that is at `revision`. A running one goes on as it is edited: at once where it
+    /// [can](PipeFile::can_become), and otherwise once it has stored what it has read.
     ///
     /// # Errors
     /// [`ServiceError`] where the pipe file is wrong, somebody was faster, or the store does not answer.

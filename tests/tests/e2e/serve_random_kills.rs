@@ -121,7 +121,10 @@ impl World<'_> {
         // Always so many letters, and about a tenth of a second.
         let wait_ms = 100 + self.next;
         let pipe = self.slots[slot].numbered.pipe(self.stack).with_clickhouse_user(USER_APP);
-        let pipe = pipe.with("delivery: exactly_once").with(&format!("batch: {{ max_wait: {wait_ms}ms }}"));
+        // Every other one changes live, the rest by a start.
+        let kib = 1_000 + self.next / 2;
+        let batch = format!("batch: {{ max_wait: {wait_ms}ms, max_bytes: {kib}KiB }}");
+        let pipe = pipe.with("delivery: exactly_once").with(&batch);
         (document(&pipe), wait_ms)
     }
 

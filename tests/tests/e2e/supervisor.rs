@@ -102,7 +102,7 @@ fn a_pipe_is_paused_resumed_edited_and_removed_and_each_record_is_loaded_once() 
     let stack = shared_stack();
     let mut numbered = Numbered::new(stack, &unique("supervised"), 3, true);
     let pipe = numbered.pipe(stack).with("batch: { max_wait: 200ms }");
-    let edited = numbered.pipe(stack).with("batch: { max_wait: 100ms, max_rows: 500 }");
+    let edited = numbered.pipe(stack).with("batch: { max_wait: 100ms, max_bytes: 64KiB }");
     let mut supervised = Supervised::new(SupervisorOptions::default());
     let id = PipeId::from("one");
     supervised.run(&id, 1, &pipe);
@@ -141,6 +141,56 @@ fn a_pipe_is_paused_resumed_edited_and_removed_and_each_record_is_loaded_once() 
     supervised.runtime().block_on(supervised.supervisor.remove(&id));
     assert!(supervised.supervisor.status(&id).is_none());
     assert!(supervised.end().is_empty());
+}
+
+#[test]
+fn what_changes_live_changes_while_the_pipe_runs() {
+    let stack = shared_stack();
+    let mut numbered = Numbered::new(stack, &unique("live"), 2, true);
+    let pipe = |numbered: &Numbered| numbered.pipe(stack).with("delivery: exactly_once");
+    let waits_long = pipe(&numbered).with("batch: { max_wait: 10m }");
+    let waits_little = pipe(&numbered)
+        .with("batch: { max_wait: 100ms, max_rows: 100 }")
+        .with("description: it waits for less time")
+        .with("error_table: { stop_ratio: off, warn_ratio: 0.9 }")
+        .with("deadlines: { source: 2m, destination: 2m }");
+    let mut supervised = Supervised::new(SupervisorOptions::default());
+    let id = PipeId::from("live");
+    supervised.run(&id, 1, &waits_long);
+    supervised.wait_for(&id, Stage::Running);
+    // The first batch after a start does not wait.
+    numbered.produce(stack, 10);
+    wait_until("the first records", || numbered.settled(stack) > 0);
+    numbered.produce(stack, 5_000);
+    wait_until("all of them to be read", || {
+        let counters = supervised.status(&id).counters;
+        counters.loaded + counters.rejected + counters.in_flight == numbered.expected()
+    });
+    assert!(numbered.settled(stack) < numbered.expected(), "the rest waits for ten minutes");
+
+    supervised.run(&id, 2, &waits_little);
+    let status = supervised.status(&id);
+    assert_eq!((status.stage, status.definition), (Stage::Running, 2), "at once");
+    wait_until("the rest", || numbered.settled(stack) == numbered.expected());
+    let before = status.run.unwrap().wall_seconds;
+    let status = supervised.status(&id);
+    assert!(status.run.unwrap().wall_seconds > before, "it is the same run");
+    numbered.produce(stack, 2_000);
+    wait_until("what came since", || numbered.settled(stack) == numbered.expected());
+    let counters = supervised.status(&id).counters;
+    assert_eq!(counters.loaded + counters.rejected, numbered.expected(), "{counters:?}");
+    let stages = supervised.stages(&id);
+    assert!(!stages.contains(&Stage::Stopping) && !stages.contains(&Stage::Paused), "{stages:?}");
+    assert!(numbered.verdict(stack).is_once(), "{:?} {}", numbered.verdict(stack), numbered.evidence(stack));
+
+    // Where something else changes as well, it starts anew.
+    supervised.run(&id, 3, &pipe(&numbered).with("semantics: clickhouse"));
+    wait_until("the third definition to run", || {
+        let status = supervised.status(&id);
+        status.definition == 3 && status.stage == Stage::Running
+    });
+    assert!(supervised.stages(&id).contains(&Stage::Stopping));
+    supervised.end();
 }
 
 #[test]

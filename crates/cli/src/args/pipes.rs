@@ -38,8 +38,9 @@ pub(crate) enum PipesCommand {
     Create(CreateArgs),
     /// Replace the definition of a pipe by a pipe file; its `name:` says which pipe.
     ///
-    /// Shows what changes, with secrets masked, and asks. A pipe that runs stores what it has read, and goes on as it is
-    /// edited. Where somebody else has edited the pipe since the file was printed, nothing is done. `${secret:…}`, which `pipes file`
+    /// Shows what changes, with secrets masked, and asks. A pipe that runs goes on as it is edited: at once where
+    /// nothing changes but the description, `batch.max_rows`, `batch.max_wait`, the ratios of `error_table` and `deadlines`, and
+    /// otherwise once it has stored what it has read and started anew. Where somebody else has edited the pipe since the file was printed, nothing is done. `${secret:…}`, which `pipes file`
     /// shows in place of a secret, leaves that secret as it is. Exit code 2 where the pipe file is wrong, or does not say what it
     /// was made from and nobody is asked; 1 where it is out of date, where the service refuses, or with --wait where the pipe does
     /// not come to run as it was edited.

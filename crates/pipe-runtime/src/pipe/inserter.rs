@@ -26,7 +26,7 @@ pub(super) async fn deliver(shared: Arc<Shared>, mut batch: SealedBatch) {
     failpoint("insert_after");
     shared.progress.lock().settle(batch.id, &outcome);
     shared.is_well();
-    shared.give_back(batch.into_buffers(shared.setup.limits.bytes_max));
+    shared.give_back(batch.into_buffers(shared.setup.batch_bytes_max));
 }
 
 /// Stores rejects, then rows.

@@ -138,7 +138,7 @@ async fn read_next(
                 shared.fail(error.into());
                 return Err(Undelivered::Abandoned);
             }
-            Err(error) if started.elapsed() >= Duration::from_millis(shared.setup.source_deadline_ms) => {
+            Err(error) if started.elapsed() >= Duration::from_millis(shared.live().deadlines.source_ms) => {
                 let (after, last) = (started.elapsed(), explain(&error));
                 shared.fail(PipeError::SourceUnreachable { after, last });
                 return Err(Undelivered::Abandoned);

@@ -226,7 +226,7 @@ fn join_again(shared: &Arc<Shared>, dispatcher: &Arc<Dispatcher>, known: KnownPa
             }
             Err(error) => error,
         };
-        if since.elapsed() >= Duration::from_millis(shared.setup.source_deadline_ms) {
+        if since.elapsed() >= Duration::from_millis(shared.live().deadlines.source_ms) {
             shared.fail(PipeError::SourceUnreachable { after: since.elapsed(), last: explain(&error) });
             return None;
         }
@@ -397,7 +397,7 @@ fn look_at_brokers(shared: &Shared, source: &Source) {
         return;
     };
     shared.system_log.source_fails(down, health.last_error());
-    if down >= Duration::from_millis(shared.setup.source_deadline_ms) {
+    if down >= Duration::from_millis(shared.live().deadlines.source_ms) {
         shared.fail(PipeError::SourceUnreachable { after: down, last: health.last_error().to_owned() });
     }
 }

@@ -57,9 +57,9 @@ pub use state::PipeState;
 pub use tally::{Latency, Moves, Tally, Totals};
 
 use crate::check::unencrypted;
-use crate::delivery::{RejectRule, Terms};
+use crate::delivery::Terms;
 use crate::error::{PipeError, explain};
-use crate::pipe_file::{BatchLimits, DeliveryMode, PipeFile};
+use crate::pipe_file::{DeliveryMode, PipeFile};
 use crate::schemas::Schemas;
 use crate::server_start::{SETTLING, is_settled};
 use crate::summary::{Snapshot, Summary};
@@ -206,8 +206,7 @@ impl Pipe {
         source.prefetch_bytes_max = shares.prefetch_bytes_max;
         let (shared, events) = Shared::new(
             Setup {
-                limits: BatchLimits { bytes_max: shares.batch_bytes_max, ..file.batch },
-                reject_rule: RejectRule::new(file.error_table.stop_ratio, file.error_table.warn_ratio),
+                batch_bytes_max: shares.batch_bytes_max,
                 labels: record::Labels { pipe: file.name.to_string(), topic: file.source.topic.clone() },
                 schemas,
                 target: provisioned.target,
@@ -215,12 +214,11 @@ impl Pipe {
                 sink,
                 source: source.clone(),
                 until_caught_up: options.until_caught_up,
-                destination_deadline_ms: file.deadlines.destination_ms,
-                source_deadline_ms: file.deadlines.source_ms,
                 inserts_in_flight_max,
                 open_bytes_max: shares.open_bytes_max,
                 found_rows,
             },
+            file.live_settings(),
             terms,
             windows,
             Handle::current(),
@@ -399,6 +397,13 @@ impl PipeHandle {
         let _entered = self.shared.span.enter();
         let in_flight = self.shared.progress.lock().counters.in_flight;
         self.shared.fail(PipeError::Aborted { in_flight });
+    }
+
+    /// Runs on as `file` says, which is one that the file that it runs by [can become](PipeFile::can_become).
+    pub(crate) fn take_over(&self, file: &PipeFile) {
+        let _entered = self.shared.span.enter();
+        self.shared.take_over(file.live_settings());
+        tracing::info!("the pipe goes on with what has changed in its file");
     }
 
     /// Whether it was told to stop.

@@ -154,7 +154,7 @@ impl Part {
     /// Its buffers are free for another batch.
     pub(super) fn recycle(self, shared: &Shared) {
         if self.is_last {
-            shared.give_back(self.batch.into_buffers(shared.setup.limits.bytes_max));
+            shared.give_back(self.batch.into_buffers(shared.setup.batch_bytes_max));
         }
     }
 }

@@ -73,7 +73,7 @@ pub(super) async fn persist(
 /// What is left of `deadlines.destination` where nothing has been taken `since`, in milliseconds; none where that is over. The last try is made then.
 pub(super) fn left_ms(shared: &Shared, since: Instant) -> Option<u64> {
     let elapsed_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-    shared.setup.destination_deadline_ms.checked_sub(elapsed_ms).filter(|left_ms| *left_ms > 0)
+    shared.live().deadlines.destination_ms.checked_sub(elapsed_ms).filter(|left_ms| *left_ms > 0)
 }
 
 /// A number in `[0, 1)` that differs from pipe to pipe and from try to try, so that they do not retry in step.

@@ -150,7 +150,7 @@ impl Question {
         match error.class() {
             ErrorClass::Retry => {
                 let since = *failing_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= Duration::from_millis(shared.setup.source_deadline_ms) {
+                if since.elapsed() >= Duration::from_millis(shared.live().deadlines.source_ms) {
                     let source = Box::new(error);
                     shared.fail(PipeError::RegistryUnreachable { source, after: since.elapsed() });
                     return None;

@@ -28,7 +28,7 @@ use crate::delivery::{
     BatchId, BatchToken, Cut, Judged, JudgedBatch, Moment, RejectRule, RejectVerdict, Sealed, Terms,
 };
 use crate::error::{PipeError, explain};
-use crate::pipe_file::BatchLimits;
+use crate::pipe_file::LiveSettings;
 use crate::schemas::Schemas;
 use crate::server_start::is_settled;
 use crate::target::Target;
@@ -44,6 +44,8 @@ pub(super) struct Shared {
     /// Names the pipe in what is logged on behalf of callers from outside.
     pub(super) span: Span,
     pub(super) setup: Setup,
+    /// What may change while the pipe runs.
+    live: Mutex<LiveSettings>,
     pub(super) progress: SharedProgress,
     pub(super) state: StateCell,
     /// What happened to the pipe itself, for the error table.
@@ -81,9 +83,8 @@ const CLOCK_ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// What is settled before the pipe runs and does not change any more.
 pub(super) struct Setup {
-    pub(super) limits: BatchLimits,
-    /// As it is at the start.
-    pub(super) reject_rule: RejectRule,
+    /// At which a batch is closed.
+    pub(super) batch_bytes_max: usize,
     pub(super) labels: Labels,
     /// None where records are not checked against schemas.
     pub(super) schemas: Option<Schemas>,
@@ -93,8 +94,6 @@ pub(super) struct Setup {
     pub(super) source: SourceConfig,
     /// End once the lag has reached zero.
     pub(super) until_caught_up: bool,
-    pub(super) destination_deadline_ms: u64,
-    pub(super) source_deadline_ms: u64,
     pub(super) inserts_in_flight_max: usize,
     /// Memory of all open batches of a worker, in bytes, where each partition has one of its own.
     pub(super) open_bytes_max: usize,
@@ -106,11 +105,11 @@ impl Shared {
     /// `terms` are those of exactly-once mode; none is at-least-once. What happens comes out of the receiver.
     pub(super) fn new(
         setup: Setup,
+        live: LiveSettings,
         terms: Option<Terms>,
         windows: Windows,
         runtime: Handle,
     ) -> (Arc<Shared>, mpsc::Receiver<SystemEvent>) {
-        let rule = setup.reject_rule.clone();
         let (system_log, events) = SystemLog::new(setup.labels.clone());
         let system_log = Arc::new(system_log);
         let buffers = (0..setup.inserts_in_flight_max).map(|_| BatchBuilder::default()).collect();
@@ -119,7 +118,8 @@ impl Shared {
             span: Span::current(),
             replay_slots,
             setup,
-            progress: SharedProgress::new(rule),
+            progress: SharedProgress::new(RejectRule::new(live.stop_ratio, live.warn_ratio)),
+            live: Mutex::new(live),
             state: StateCell::new(Arc::clone(&system_log)),
             system_log,
             orders: Orders::default(),
@@ -138,6 +138,19 @@ impl Shared {
             failure: Mutex::new(None),
         });
         (shared, events)
+    }
+
+    /// What may change while the pipe runs, as it is now.
+    pub(super) fn live(&self) -> LiveSettings {
+        *self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes on with other settings: the rule judges the next batch by them, the workers close the next one, and who waits looks at the
+    /// deadlines with his next try.
+    pub(super) fn take_over(&self, live: LiveSettings) {
+        *self.live.lock().unwrap_or_else(PoisonError::into_inner) = live;
+        self.progress.lock().reject_rule.change(live.stop_ratio, live.warn_ratio);
+        self.wake_all();
     }
 
     /// The tokens of a batch.

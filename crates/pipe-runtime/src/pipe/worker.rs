@@ -17,6 +17,7 @@ use super::schema_task;
 use super::shared::Shared;
 use crate::delivery::{Cut, Epoch, Pending};
 use crate::error::explain;
+use crate::pipe_file::LiveSettings;
 use crate::schemas::Judge;
 
 /// Records taken from one partition before the next has its turn.
@@ -65,6 +66,8 @@ pub(super) struct Worker {
     buffers: Vec<BatchBuilder>,
     /// The partition that reads first in the next round.
     turn: usize,
+    /// As they are in this round.
+    live: LiveSettings,
     sealed_one: bool,
 }
 
@@ -93,6 +96,7 @@ impl Worker {
     pub(super) fn new(shared: Arc<Shared>, plan: Arc<Plan>, orders: Receiver<Order>) -> Worker {
         let open = if shared.is_exactly_once() { Vec::new() } else { vec![Open::default()] };
         let judge = shared.setup.schemas.clone().map(Judge::new);
+        let live = shared.live();
         Worker {
             shared,
             orders,
@@ -102,6 +106,7 @@ impl Worker {
             open,
             buffers: Vec::new(),
             turn: 0,
+            live,
             sealed_one: false,
         }
     }
@@ -110,6 +115,7 @@ impl Worker {
     pub(super) fn run(mut self) {
         loop {
             let channel_open = self.obey();
+            self.live = self.shared.live();
             let stopping = self.shared.is_stopping();
             if stopping {
                 self.drop_replays();
@@ -244,12 +250,12 @@ impl Worker {
 
     fn read_chunk(&mut self, index: usize) -> Result<bool, SourceError> {
         let at = self.open_of(index);
-        let limits = self.shared.setup.limits;
+        let (rows_max, bytes_max) = (self.live.rows_max, self.shared.setup.batch_bytes_max);
         let open = &mut self.open[at];
         let builder = &mut open.builder;
-        let by_rows = limits.rows_max.saturating_sub(builder.records());
+        let by_rows = rows_max.saturating_sub(builder.records());
         let record_bytes = open.record_bytes.unwrap_or(FIRST_RECORD_BYTES);
-        let by_bytes = limits.bytes_max.saturating_sub(builder.bytes()) / record_bytes.max(1) + 1;
+        let by_bytes = bytes_max.saturating_sub(builder.bytes()) / record_bytes.max(1) + 1;
         let judge = &mut self.judge;
         let Owned { reader, epoch, at_end, replay, slot } = &mut self.partitions[index];
         // A range that is read again has the length that it had.
@@ -295,7 +301,7 @@ impl Worker {
             builder.begin_run(partition, Instant::now());
         }
         let labels = &self.shared.setup.labels;
-        let bytes_max = if replay.is_some() { usize::MAX } else { limits.bytes_max };
+        let bytes_max = if replay.is_some() { usize::MAX } else { bytes_max };
         let encoder = &mut self.encoder;
         let taken = record::encode(encoder, judge.as_mut(), builder, labels, partition, &records, bytes_max);
         let taken_records = &records[..taken];
@@ -334,11 +340,10 @@ impl Worker {
 
     fn is_full(&self, open: usize) -> bool {
         let Open { builder, flush, .. } = &self.open[open];
-        let limits = self.shared.setup.limits;
         if self.is_replaying(open) {
             return flush.is_some();
         }
-        builder.records() >= limits.rows_max || builder.bytes() >= limits.bytes_max
+        builder.records() >= self.live.rows_max || builder.bytes() >= self.shared.setup.batch_bytes_max
     }
 
     /// Whether the batch is a range that is read again: it ends where it ended.
@@ -408,8 +413,8 @@ impl Worker {
             return Duration::ZERO;
         }
         let wait_ms = match self.sealed_one {
-            true => self.shared.setup.limits.wait_max_ms,
-            false => self.shared.setup.limits.wait_max_ms.min(FIRST_BATCH_WAIT_MS_MAX),
+            true => self.live.wait_max_ms,
+            false => self.live.wait_max_ms.min(FIRST_BATCH_WAIT_MS_MAX),
         };
         Duration::from_millis(wait_ms).saturating_sub(opened_at.elapsed())
     }

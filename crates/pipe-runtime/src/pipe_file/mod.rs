@@ -8,6 +8,7 @@ mod auth;
 mod document;
 mod draft;
 mod fields;
+mod live;
 mod parse;
 mod preset;
 mod print;
@@ -31,6 +32,7 @@ use std::path::Path;
 
 pub use document::{Document, Need, TakenApart};
 pub use draft::PipeDraft;
+pub(crate) use live::LiveSettings;
 pub use preset::{Preset, Vendor};
 pub(crate) use print::{ColumnLines, TableLines, comment, quoted, unwritable};
 use suggest::cut;

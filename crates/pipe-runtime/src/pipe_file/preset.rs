@@ -9,7 +9,7 @@
 use housepipe_kafka_source::{Security, Tls};
 
 /// A preset, and what it did for one file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preset {
     /// Whose brokers they are.
     pub vendor: Vendor,

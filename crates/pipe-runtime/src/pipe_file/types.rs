@@ -7,7 +7,7 @@ use housepipe_ch_sink::{Compression, TableSetting};
 use housepipe_kafka_source::{PartitionId, RawSettings, Security, StartOffset};
 use housepipe_schema_registry::{RegistryConfig, Target};
 use housepipe_transform::{DataType, Semantics, Source};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use super::preset::Preset;
@@ -84,7 +84,7 @@ impl std::fmt::Display for PipeName {
 }
 
 /// `source:`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SourceSpec {
     /// Whose brokers they are, and what that has set.
     pub preset: Preset,
@@ -123,7 +123,7 @@ pub struct Starts {
 }
 
 /// `schema_registry:`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RegistrySpec {
     /// How to reach it.
     pub config: RegistryConfig,
@@ -158,6 +158,33 @@ pub struct DestinationSpec {
     pub columns: Vec<ColumnSpec>,
 }
 
+impl PartialEq for DestinationSpec {
+    fn eq(&self, other: &DestinationSpec) -> bool {
+        let DestinationSpec {
+            url,
+            username,
+            password,
+            set_up,
+            access,
+            on_cluster,
+            database,
+            table,
+            compression,
+            managed_table,
+            columns,
+        } = self;
+        exposed(password) == exposed(&other.password)
+            && (url, username, set_up, access) == (&other.url, &other.username, &other.set_up, &other.access)
+            && (on_cluster, database, table) == (&other.on_cluster, &other.database, &other.table)
+            && (compression, managed_table, columns)
+                == (&other.compression, &other.managed_table, &other.columns)
+    }
+}
+
+fn exposed(password: &Option<SecretString>) -> Option<&str> {
+    password.as_ref().map(ExposeSecret::expose_secret)
+}
+
 /// `destination.setup:` — the user that creates tables, and the pipe's own user.
 #[derive(Debug, Clone)]
 pub struct SetUpSpec {
@@ -165,6 +192,13 @@ pub struct SetUpSpec {
     pub username: String,
     /// The user's password.
     pub password: Option<SecretString>,
+}
+
+impl PartialEq for SetUpSpec {
+    fn eq(&self, other: &SetUpSpec) -> bool {
+        let SetUpSpec { username, password } = self;
+        *username == other.username && exposed(password) == exposed(&other.password)
+    }
 }
 
 /// `destination.access:` — what the user that is made for the pipe may do.
@@ -179,7 +213,7 @@ pub enum AccessSpec {
 }
 
 /// `destination.managed_table:` — the table is created where it is missing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManagedTable {
     /// Engine with its parameters, such as `MergeTree` or `ReplacingMergeTree(version)`.
     pub engine: String,
@@ -194,7 +228,7 @@ pub struct ManagedTable {
 }
 
 /// One of `destination.columns:`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnSpec {
     /// The column's name in the table.
     pub name: String,

@@ -94,6 +94,7 @@ impl Inner {
             }
             let runs = match intent {
                 Intent::Run(file) => {
+                    entry.take_over(generation, &file);
                     // The same generation is the same file, and may be running.
                     if generation > entry.life.wanted().generation || entry.file.is_none() {
                         entry.file = Some(file);
@@ -386,11 +387,7 @@ async fn run(inner: Arc<Inner>, pipe: PipeId, generation: Generation, file: Arc<
             });
         }
     };
-    inner.tell(&pipe, |entry| {
-        entry.handle = Some(started.handle());
-        entry.last_reason = None;
-        entry.life.started()
-    });
+    inner.tell(&pipe, |entry| entry.runs(started.handle(), file));
     let (_, result) = started.finished().await;
     drop(share);
     inner.tell(&pipe, |entry| {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use super::lifecycle::{Doing, Lifecycle};
+use super::lifecycle::{Action, Doing, Generation, Lifecycle};
 use super::status::{PipeStatus, Stage};
 use crate::metrics::PipeMetrics;
 use crate::pipe::{PipeHandle, PipeState, Totals};
@@ -22,8 +22,9 @@ pub(super) struct Entry {
     pub(super) life: Lifecycle,
     /// How it is to run; none where it is to rest.
     pub(super) file: Option<Arc<PipeFile>>,
-    /// While it runs.
+    /// While it runs, with the file that it runs by.
     pub(super) handle: Option<PipeHandle>,
+    runs_by: Option<Arc<PipeFile>>,
     /// Memory that it holds, in bytes.
     pub(super) share: usize,
     /// Ends its pause.
@@ -51,6 +52,7 @@ impl Entry {
             life: Lifecycle::new(),
             file: None,
             handle: None,
+            runs_by: None,
             share: 0,
             timer: None,
             lacks_memory: false,
@@ -61,6 +63,26 @@ impl Entry {
             told: (Stage::Paused, None),
             since: now,
             before: Totals::default(),
+        }
+    }
+
+    /// It has started, and runs as the file says.
+    pub(super) fn runs(&mut self, handle: PipeHandle, file: Arc<PipeFile>) -> Action {
+        (self.handle, self.runs_by, self.last_reason) = (Some(handle), Some(file), None);
+        self.life.started()
+    }
+
+    /// Has the pipe that runs go on as `file` says, where that is possible without a start. One of which something has to be mended starts
+    /// anew all the same: that may mend it.
+    pub(super) fn take_over(&mut self, generation: Generation, file: &Arc<PipeFile>) {
+        if let (Some(handle), Some(runs_by)) = (&self.handle, &self.runs_by)
+            && self.life.may_become(generation)
+            && matches!(handle.state(), PipeState::Running | PipeState::Joining | PipeState::Retrying { .. })
+            && runs_by.can_become(file)
+        {
+            handle.take_over(file);
+            self.runs_by = Some(Arc::clone(file));
+            self.life.has_become(generation);
         }
     }
 
@@ -133,6 +155,7 @@ impl Entry {
 
     /// Takes over what a run that has ended has done.
     pub(super) fn close_run(&mut self) {
+        self.runs_by = None;
         if let Some(handle) = self.handle.take() {
             let mut run = handle.totals();
             run.counters = run.counters.of_ended_run();
@@ -173,7 +196,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::supervisor::lifecycle::{Generation, Wanted};
+    use crate::supervisor::lifecycle::Wanted;
 
     #[test]
     fn a_pipe_that_cannot_start_is_misconfigured_until_it_has() {

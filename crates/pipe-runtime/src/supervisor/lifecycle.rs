@@ -16,7 +16,7 @@
 /// Which of the things that were wanted of a pipe is the newest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Generation {
-    /// Counts the definitions. A running pipe goes on with a higher one.
+    /// Counts the definitions. A running pipe goes on with a higher one, or starts anew with it.
     pub definition: u64,
     /// Counts the requests to try again. One that has failed, or waits, starts with a higher one; one that runs goes on as it is.
     pub attempt: u64,
@@ -138,6 +138,19 @@ impl Lifecycle {
         }
     }
 
+    /// Whether a pipe runs that may take over this definition, newer than its own, as it runs.
+    pub(super) fn may_become(&self, generation: Generation) -> bool {
+        let is_newer = generation.definition > self.wanted.generation.definition;
+        is_newer && matches!(self.doing, Doing::Running(_))
+    }
+
+    /// What runs has taken over the definition, which is going to be wanted.
+    pub(super) fn has_become(&mut self, generation: Generation) {
+        if let Doing::Running(running) = &mut self.doing {
+            running.definition = generation.definition;
+        }
+    }
+
     /// The start has succeeded.
     pub(super) fn started(&mut self) -> Action {
         let Doing::Starting(generation) = self.doing else { return Action::None };
@@ -253,6 +266,17 @@ mod tests {
     }
 
     #[test]
+    fn a_definition_that_is_taken_over_ends_nothing() {
+        let mut life = running();
+        assert!(life.may_become(RUN_ANEW.generation) && !life.may_become(RUN.generation));
+        life.has_become(RUN_ANEW.generation);
+        assert_eq!(life.want(RUN_ANEW), Action::None);
+        assert_eq!(life.doing(), Doing::Running(RUN_ANEW.generation));
+        assert_eq!(life.want(Wanted { generation: Generation::of(3), runs: true }), Action::Stop);
+        assert!(!life.may_become(Generation::of(4)), "it is about to end");
+    }
+
+    #[test]
     fn a_pause_while_it_starts_holds_once_it_has() {
         let mut life = Lifecycle::new();
         life.want(RUN);
@@ -362,8 +386,15 @@ mod tests {
                 steps.push(next.done(action));
             };
             for (definition, attempt) in [(0, 0), (1, 0), (1, 1), (2, 0), (2, 1)] {
+                let generation = Generation { definition, attempt };
                 for runs in [false, true] {
-                    step(&|w| w.life.want(Wanted { generation: Generation { definition, attempt }, runs }));
+                    step(&|w| w.life.want(Wanted { generation, runs }));
+                }
+                if self.life.may_become(generation) {
+                    step(&|w| {
+                        w.life.has_become(generation);
+                        w.life.want(Wanted { generation, runs: true })
+                    });
                 }
             }
             step(&|w| w.life.renew());

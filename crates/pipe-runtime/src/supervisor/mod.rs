@@ -43,8 +43,9 @@ pub enum Intent {
 
 /// Runs pipes until it is told otherwise.
 ///
-/// Each has an id of the caller's choice, and a [`Generation`] that the caller counts up: with each new definition, with which a running pipe goes
-/// on once it has stored what it has read, and with each wish to try again. A pipe that cannot start is tried again by itself, after 1 s at first
+/// Each has an id of the caller's choice, and a [`Generation`] that the caller counts up: with each new definition, and with each wish to try
+/// again. A running pipe goes on with a new definition at once where it [can](PipeFile::can_become), and otherwise once it has stored what it
+/// has read. A pipe that cannot start is tried again by itself, after 1 s at first
 /// and after a minute at most; one that has failed while it ran stays so until a higher generation is wanted.
 ///
 /// ```no_run

@@ -185,7 +185,8 @@ pub(crate) async fn file(
     Ok(([(header::CONTENT_TYPE, "application/yaml")], document.to_yaml()).into_response())
 }
 
-/// Replaces the definition of a pipe. One that runs stores what it has read, and goes on as it is edited.
+/// Replaces the definition of a pipe. One that runs goes on as it is edited: at once where nothing changes but `description`, `batch.max_rows`,
+/// `batch.max_wait`, the ratios of `error_table` and `deadlines`, and otherwise once it has stored what it has read and started anew.
 #[utoipa::path(
     put, path = "/api/v1/pipes/{id}", tag = "pipes", operation_id = "edit_pipe",
     params(PipePath, ("If-Match" = String, Header, description = "The pipe's `ETag`: the state that is edited")),
