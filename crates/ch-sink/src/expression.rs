@@ -25,30 +25,72 @@ const CLAUSES: &[&str] = &[
     "UNION",
 ];
 
-/// Functions that look at something else than the row: files, other tables and dictionaries, the server itself; or that keep the server from
-/// answering. In capital letters.
+/// Words that begin a query where they stand first in parentheses: `(FROM t)` is one without SELECT.
+const QUERIES: &[&str] =
+    &["DESC", "DESCRIBE", "EXPLAIN", "FROM", "SELECT", "SHOW", "TABLE", "VALUES", "WITH"];
+
+/// Words that are values.
+const VALUES: &[&str] = &["FALSE", "INF", "NAN", "NULL", "TRUE"];
+
+/// Functions that look at something else than the row: files, other tables and dictionaries, the server itself, models and services; or that
+/// keep the server from answering. In capital letters.
 const LOOK_ELSEWHERE: &[&str] = &[
     "ADDRESSTOLINE",
     "ADDRESSTOLINEWITHINLINES",
     "ADDRESSTOSYMBOL",
+    "AICLASSIFY",
+    "AIEMBED",
+    "AIEXTRACT",
+    "AIFILTER",
+    "AIGENERATE",
+    "AIREDACT",
+    "AISIMILARITY",
+    "AITRANSLATE",
     "CATBOOSTEVALUATE",
+    "EVALMLMETHOD",
     "FILE",
     "FILESYSTEMAVAILABLE",
     "FILESYSTEMCAPACITY",
     "FILESYSTEMUNRESERVED",
+    "FQDN",
+    "GENERATESERIALID",
     "GETCLIENTHTTPHEADER",
     "GETMACRO",
     "GETMERGETREESETTING",
     "GETOSKERNELVERSION",
+    "GETSERVERPORT",
     "GETSERVERSETTING",
     "GETSETTING",
     "GETSETTINGORDEFAULT",
+    "GLOBALIN",
+    "GLOBALINIGNORESET",
+    "GLOBALNOTIN",
+    "GLOBALNOTINIGNORESET",
+    "GLOBALNOTNULLIN",
+    "GLOBALNOTNULLINIGNORESET",
+    "GLOBALNULLIN",
+    "GLOBALNULLINIGNORESET",
     "HASCOLUMNINTABLE",
+    "HOSTNAME",
+    "INIGNORESET",
     "JOINGET",
     "JOINGETORNULL",
+    "LOGTRACE",
+    "NAIVEBAYESCLASSIFIER",
+    "NAIVEBAYESCLASSIFIERWITHALLPROBS",
+    "NAIVEBAYESCLASSIFIERWITHPROB",
+    "NOTIN",
+    "NOTINIGNORESET",
+    "NOTNULLIN",
+    "NOTNULLINIGNORESET",
+    "NULLIN",
+    "NULLINIGNORESET",
+    "SERVERUUID",
     "SHOWCERTIFICATE",
     "SLEEP",
     "SLEEPEACHROW",
+    "TCPPORT",
+    "UPTIME",
 ];
 
 /// What the names of functions over dictionaries begin with, in capital letters.
@@ -62,16 +104,19 @@ const PLAIN_ENGINES: &[&str] = &["Null", "Memory", "Log", "StripeLog", "TinyLog"
 /// some are columns of ours, such as `partition`. A query within it is refused as everywhere, and so is a name that it
 /// gives to something: the server would take it for our column wherever that stands. `x::Type` casts without `AS`.
 pub(crate) fn check_condition(text: &str) -> Result<(), SinkError> {
-    scan(text, true, &[], &["SELECT", "AS"]).map_err(|problem| SinkError::Condition { problem })
+    let rules = Rules {
+        takes_commas: false,
+        clauses: &[],
+        never: &["APPLY", "AS", "SELECT"],
+        is_of_our_columns: true,
+    };
+    rules.check(text).map_err(|problem| SinkError::Condition { problem })
 }
 
 /// Checks one expression of a sorting key, a partition key or a TTL.
 pub(crate) fn check_expression(part: &'static str, text: &str) -> Result<(), SinkError> {
-    scan(text, part != "ttl", CLAUSES, &["SELECT"]).map_err(|problem| SinkError::Definition {
-        part,
-        text: text.to_owned(),
-        problem,
-    })
+    let rules = Rules { takes_commas: part == "ttl", ..Rules::OF_A_PART };
+    rules.check(text).map_err(|problem| SinkError::Definition { part, text: text.to_owned(), problem })
 }
 
 /// Checks an engine; says whether it takes a sorting key.
@@ -88,7 +133,7 @@ pub(crate) fn check_engine(text: &str) -> Result<bool, SinkError> {
     if arguments.is_empty() {
         return Ok(merge_tree);
     }
-    match scan(arguments, true, CLAUSES, &["SELECT"]) {
+    match Rules::OF_A_PART.check(arguments) {
         Err(problem) => refuse(problem),
         Ok(()) if !arguments.starts_with('(') || closing(arguments) != Some(arguments.len() - 1) => {
             refuse("has more than a name and its arguments in parentheses")
@@ -97,58 +142,145 @@ pub(crate) fn check_engine(text: &str) -> Result<bool, SinkError> {
     }
 }
 
-/// Checks that `text` is balanced, holds no comment, no second statement, none of `clauses` outside parentheses and none
-/// of `never` anywhere.
-fn scan(text: &str, commas_inside_only: bool, clauses: &[&str], never: &[&str]) -> Result<(), &'static str> {
-    if text.trim().is_empty() {
-        return Err("is empty");
-    }
-    if text.len() > EXPRESSION_BYTES_MAX {
-        return Err("is too long (4096 bytes at most)");
-    }
-    let mut depth = Vec::new();
-    let mut rest = text;
-    while let Some(character) = rest.chars().next() {
-        let mut taken = character.len_utf8();
-        match character {
-            '\'' | '"' | '`' => {
-                taken = quoted(rest).ok_or("has a quote that is not closed")?;
-                if character != '\'' && is_called(&rest[taken..]) {
-                    return Err("has a function whose name is quoted");
-                }
-            }
-            '(' => depth.push(')'),
-            '[' => depth.push(']'),
-            ')' | ']' => {
-                if depth.pop() != Some(character) {
-                    return Err("has parentheses that do not match");
-                }
-            }
-            ',' if depth.is_empty() && commas_inside_only => return Err("has a comma outside parentheses"),
-            ';' | '{' | '}' | '#' | '$' | '\\' | '\0' => {
-                return Err("has a character that no expression needs");
-            }
-            _ if rest.starts_with("--") || rest.starts_with("/*") => return Err("has a comment"),
-            _ if character.is_alphanumeric() || character == '_' => {
-                taken = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
-                let word = rest[..taken].to_ascii_uppercase();
-                let word = word.as_str();
-                if (depth.is_empty() && clauses.contains(&word)) || never.contains(&word) {
-                    return Err("has a word that begins another clause");
-                }
-                if is_called(&rest[taken..])
-                    && (LOOK_ELSEWHERE.contains(&word) || word.starts_with(OF_DICTIONARIES))
-                {
-                    return Err("calls a function that looks at something else than the row");
-                }
-            }
-            _ if character.is_ascii() && !character.is_ascii_control() => {}
-            '\n' | '\t' => {}
-            _ => return Err("has a character that no expression needs"),
+/// What a text may hold.
+struct Rules {
+    /// Whether it may be several expressions.
+    takes_commas: bool,
+    /// Words that have no place outside parentheses.
+    clauses: &'static [&'static str],
+    /// Words that have no place anywhere.
+    never: &'static [&'static str],
+    /// Whether all columns are ours, so that the name of a function that looks elsewhere can be nothing else: some functions take another one by
+    /// its name.
+    is_of_our_columns: bool,
+}
+
+impl Rules {
+    /// Those of one expression, or of the arguments of an engine.
+    const OF_A_PART: Rules =
+        Rules { takes_commas: false, clauses: CLAUSES, never: &["SELECT"], is_of_our_columns: false };
+
+    /// Checks that `text` is balanced, holds no comment, no query, no second statement, nothing that looks at something else than the row, and no
+    /// word that has no place in it.
+    fn check(&self, text: &str) -> Result<(), &'static str> {
+        if text.trim().is_empty() {
+            return Err("is empty");
         }
-        rest = &rest[taken..];
+        if text.len() > EXPRESSION_BYTES_MAX {
+            return Err("is too long (4096 bytes at most)");
+        }
+        let mut depth = Vec::new();
+        let mut rest = text;
+        // Whether nothing stands between here and the last parenthesis.
+        let mut is_first = false;
+        while let Some(character) = rest.chars().next() {
+            let mut taken = character.len_utf8();
+            match character {
+                '\'' => taken = quoted(rest).ok_or(NOT_CLOSED)?,
+                '"' | '`' => {
+                    taken = quoted(rest).ok_or(NOT_CLOSED)?;
+                    if is_called(&rest[taken..]) {
+                        return Err("has a function whose name is quoted");
+                    }
+                    self.check_name(&rest[1..taken - 1].to_ascii_uppercase(), false)?;
+                }
+                '(' => depth.push(')'),
+                '[' => depth.push(']'),
+                ')' | ']' => {
+                    if depth.pop() != Some(character) {
+                        return Err("has parentheses that do not match");
+                    }
+                }
+                ',' if depth.is_empty() && !self.takes_commas => {
+                    return Err("has a comma outside parentheses");
+                }
+                ';' | '{' | '}' | '#' | '$' | '\\' | '\0' => {
+                    return Err("has a character that no expression needs");
+                }
+                _ if rest.starts_with("--") || rest.starts_with("/*") => return Err("has a comment"),
+                _ if character.is_alphanumeric() || character == '_' => {
+                    taken = word(rest).len();
+                    let word = rest[..taken].to_ascii_uppercase();
+                    self.check_word(&word, depth.is_empty(), is_first, &rest[taken..])?;
+                }
+                _ if character.is_ascii() && !character.is_ascii_control() => {}
+                '\n' | '\t' => {}
+                _ => return Err("has a character that no expression needs"),
+            }
+            is_first = character == '(' || (is_first && character.is_whitespace());
+            rest = &rest[taken..];
+        }
+        if depth.is_empty() { Ok(()) } else { Err("has parentheses that do not match") }
     }
-    if depth.is_empty() { Ok(()) } else { Err("has parentheses that do not match") }
+
+    /// Checks a word in capital letters, and what it does with what comes `behind` it.
+    fn check_word(
+        &self,
+        word: &str,
+        is_outside: bool,
+        is_first: bool,
+        behind: &str,
+    ) -> Result<(), &'static str> {
+        if (is_outside && self.clauses.contains(&word)) || self.never.contains(&word) {
+            return Err("has a word that begins another clause");
+        }
+        if is_first && QUERIES.contains(&word) {
+            return Err("has a query in parentheses; a column of that name is written in backquotes");
+        }
+        // Whatever else stands there may be the name of a table.
+        if word == "IN" && !is_list_of_values(behind.trim_start()) {
+            return Err("has IN before something else than a list of values, such as `IN ('a', 'b')`");
+        }
+        self.check_name(word, is_called(behind))
+    }
+
+    /// Checks what may be the name of a function, in capital letters.
+    fn check_name(&self, name: &str, is_called: bool) -> Result<(), &'static str> {
+        let looks_elsewhere = LOOK_ELSEWHERE.contains(&name) || name.starts_with(OF_DICTIONARIES);
+        if looks_elsewhere && (is_called || self.is_of_our_columns) {
+            return Err("has a function that looks at something else than the row");
+        }
+        Ok(())
+    }
+}
+
+const NOT_CLOSED: &str = "has a quote that is not closed";
+
+/// The word that `text` begins with.
+fn word(text: &str) -> &str {
+    &text[..text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len())]
+}
+
+/// Whether `text` begins with a list in brackets in which there are values alone, and lists of values.
+fn is_list_of_values(text: &str) -> bool {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(character) = text[at..].chars().next() {
+        match character {
+            '(' | '[' => depth += 1,
+            _ if depth == 0 => return false,
+            ')' | ']' if depth == 1 => return true,
+            ')' | ']' => depth -= 1,
+            '\'' => match quoted(&text[at..]) {
+                Some(length) => {
+                    at += length;
+                    continue;
+                }
+                None => return false,
+            },
+            ',' | '.' | '+' | '-' => {}
+            _ if character.is_whitespace() => {}
+            _ => {
+                let word = word(&text[at..]);
+                if !(character.is_ascii_digit() || VALUES.contains(&word.to_ascii_uppercase().as_str())) {
+                    return false;
+                }
+                at += word.len();
+                continue;
+            }
+        }
+        at += character.len_utf8();
+    }
+    false
 }
 
 /// Whether what stands before `rest` is the name of a function that is called.
@@ -276,6 +408,61 @@ mod tests {
             assert!(check_expression("order_by", text).is_err(), "{text}");
         }
         for text in ["file = 'x'", "length(file) > 3", "`file` = 'sleep(3)'", "(dict) = 1"] {
+            assert!(check_expression("order_by", text).is_ok(), "{text}");
+            assert!(check_condition(text).is_err(), "no column of ours is called so: {text}");
+        }
+        for text in [
+            "startsWith(arrayMap(file, ['/etc/hostname'])[1], 'a')",
+            "arrayExists(`file`, ['a'])",
+            "arrayMap(\"dictHas\", ['a']) = [1]",
+            "(COLUMNS('raw_message') APPLY upper) != ''",
+            "hostName() = 'a'",
+        ] {
+            assert!(check_condition(text).is_err(), "{text}");
+        }
+        assert!(check_condition("message = 'file, sleep(3) and APPLY'").is_ok());
+    }
+
+    #[test]
+    fn tables_are_looked_at_by_nobody() {
+        for text in [
+            "'a' IN sec.keys",
+            "'a' IN (sec.keys)",
+            "'a' not in ( ( sec.keys ) )",
+            "'a' GLOBAL IN sec",
+            "'a' IN `sec`",
+            "'a' IN (`sec`)",
+            "'a' IN (\"sec\")",
+            "'a' IN [sec]",
+            "'a' IN numbers(3)",
+            "'a' IN ('b', sec)",
+            "'a' IN ('b', sec.keys",
+            "'a' IN",
+            "in('a', sec.keys)",
+            "NOT in('a', sec.keys)",
+            "notIn('a', sec.keys)",
+            "nullIn ('a', sec.keys)",
+            "globalNotNullInIgnoreSet('a', sec.keys)",
+            "1 = (FROM sec)",
+            "exists( from sec)",
+            "1 IN (VALUES (1))",
+            "1 = (WITH 1 AS a FROM sec)",
+            "1 = ((\n\tFROM sec))",
+            "'x' = aiGenerate('m', 'p')",
+        ] {
+            assert!(check_condition(text).is_err(), "{text}");
+            assert!(check_expression("order_by", text).is_err(), "{text}");
+        }
+        for text in [
+            "code IN ('a', 'b')",
+            "code NOT IN ('it''s', 'b\\\'c', '(')",
+            "(partition, offset) IN ((1, 2), (3, -4.5e3))",
+            "offset IN [1, 0x1F, NULL, true]",
+            "`in` = 1",
+            "extract(day FROM ts) = 1",
+            "(`from` = 1)",
+            "x IS DISTINCT FROM 1",
+        ] {
             assert!(check_condition(text).is_ok(), "{text}");
         }
     }
