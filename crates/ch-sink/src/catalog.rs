@@ -5,7 +5,7 @@ use crate::quote::quote_string;
 use crate::sink::Sink;
 
 /// Names of one list, at most.
-const NAMES_MAX: u32 = 10_000;
+const NAMES_MAX: usize = 10_000;
 
 /// Databases that the server has for itself.
 const OF_THE_SERVER: &str = "('system', 'INFORMATION_SCHEMA', 'information_schema')";
@@ -29,13 +29,13 @@ pub struct ListedTable {
     pub comment: String,
 }
 
-/// Roles that a server has.
+/// Names of what a server has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ListedRoles {
-    /// Their names, sorted.
+pub struct ListedNames {
+    /// The names, sorted; up to 10,000.
     pub names: Vec<String>,
-    /// Whether these are all of the server's. Who may not see those has its own.
+    /// Whether there are no others: neither more of them, nor some that this user may not see where the server tells so.
     pub are_all: bool,
 }
 
@@ -45,14 +45,14 @@ struct Named {
 }
 
 impl Sink {
-    /// The databases that this user may see, by name, without those that the server has for itself; up to 10,000.
+    /// The databases that this user may see, without those that the server has for itself. Names of databases that it may not see are kept from it
+    /// by the server, which does not tell that there are any.
     ///
     /// # Errors
     /// Any [`SinkError`] of a request.
-    pub async fn databases(&self) -> Result<Vec<String>, SinkError> {
-        let sql = format!(
-            "SELECT name FROM system.databases WHERE name NOT IN {OF_THE_SERVER} ORDER BY name LIMIT {NAMES_MAX}"
-        );
+    pub async fn databases(&self) -> Result<ListedNames, SinkError> {
+        let sql =
+            format!("SELECT name FROM system.databases WHERE name NOT IN {OF_THE_SERVER} ORDER BY name");
         self.names("the list of databases", &sql).await
     }
 
@@ -82,29 +82,25 @@ impl Sink {
         Ok((total, self.read_all("the list of tables", &sql).await?))
     }
 
-    /// The server's roles, or this user's own where it may not see those; up to 10,000.
+    /// The server's roles, or this user's own where it may not see those.
     ///
     /// # Errors
     /// Any [`SinkError`] of a request.
-    pub async fn roles(&self) -> Result<ListedRoles, SinkError> {
-        let sql = format!("SELECT name FROM system.roles ORDER BY name LIMIT {NAMES_MAX}");
-        match self.names("the list of roles", &sql).await {
-            Ok(names) => Ok(ListedRoles { names, are_all: true }),
+    pub async fn roles(&self) -> Result<ListedNames, SinkError> {
+        match self.names("the list of roles", "SELECT name FROM system.roles ORDER BY name").await {
             Err(error) if error.is_denied() => {
-                let sql = format!(
-                    "SELECT DISTINCT role_name AS name FROM system.enabled_roles ORDER BY name LIMIT {NAMES_MAX}"
-                );
-                Ok(ListedRoles {
-                    names: self.names("the list of one's own roles", &sql).await?,
-                    are_all: false,
-                })
+                let sql = "SELECT DISTINCT role_name AS name FROM system.enabled_roles ORDER BY name";
+                let ListedNames { names, .. } = self.names("the list of one's own roles", sql).await?;
+                Ok(ListedNames { names, are_all: false })
             }
-            Err(error) => Err(error),
+            listed => listed,
         }
     }
 
-    async fn names(&self, operation: &str, sql: &str) -> Result<Vec<String>, SinkError> {
-        let rows: Vec<Named> = self.read_all(operation, sql).await?;
-        Ok(rows.into_iter().map(|row| row.name).collect())
+    async fn names(&self, operation: &str, sql: &str) -> Result<ListedNames, SinkError> {
+        let rows: Vec<Named> = self.read_all(operation, &format!("{sql} LIMIT {}", NAMES_MAX + 1)).await?;
+        let are_all = rows.len() <= NAMES_MAX;
+        let names = rows.into_iter().take(NAMES_MAX).map(|row| row.name).collect();
+        Ok(ListedNames { names, are_all })
     }
 }

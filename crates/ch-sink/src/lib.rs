@@ -73,7 +73,7 @@ mod response;
 pub use aftermath::{Left, ServerClock};
 pub use backoff::Backoff;
 pub use bisection::{Bisection, RefusedRow, TooManyRefused};
-pub use catalog::{ListedRoles, ListedTable};
+pub use catalog::{ListedNames, ListedTable};
 pub use config::{Compression, SinkConfig, check_url};
 pub use ddl::{ColumnDef, CreateTable, DEDUPLICATION_WINDOW_BLOCKS};
 pub use deduplication::{

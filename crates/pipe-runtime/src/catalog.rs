@@ -16,6 +16,8 @@ const LIST_MS_MAX: u64 = 10_000;
 pub struct DatabaseList {
     /// Their names, without those that ClickHouse has for itself; up to 10,000.
     pub databases: Vec<String>,
+    /// Whether these are all that the user may see.
+    pub are_all: bool,
 }
 
 /// Which tables.
@@ -74,12 +76,13 @@ impl From<ListedTable> for TableReport {
     }
 }
 
-/// The databases that the pipe's user may see.
+/// The databases that the pipe's user may see, whether or not that of the pipe is among them.
 ///
 /// # Errors
 /// [`PipeError::Sink`] where the server does not answer.
 pub async fn databases(file: &PipeFile) -> Result<DatabaseList, PipeError> {
-    Ok(DatabaseList { databases: asks(file)?.databases().await? })
+    let listed = asks_server(file)?.databases().await?;
+    Ok(DatabaseList { databases: listed.names, are_all: listed.are_all })
 }
 
 /// Tables of the pipe's database that its user may see.
@@ -100,8 +103,15 @@ pub async fn tables(file: &PipeFile, query: &TableQuery) -> Result<TablePage, Pi
 /// # Errors
 /// [`PipeError::Sink`] where the server does not answer.
 pub async fn roles(file: &PipeFile) -> Result<RoleList, PipeError> {
-    let listed = asks(file)?.roles().await?;
+    let listed = asks_server(file)?.roles().await?;
     Ok(RoleList { roles: listed.names, are_all: listed.are_all })
+}
+
+/// Asks from within a database that every server has: that of the pipe may be a mistake, or not be there yet.
+fn asks_server(file: &PipeFile) -> Result<Sink, PipeError> {
+    let mut file = file.clone();
+    "system".clone_into(&mut file.destination.database);
+    asks(&file)
 }
 
 fn asks(file: &PipeFile) -> Result<Sink, PipeError> {

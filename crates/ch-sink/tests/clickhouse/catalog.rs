@@ -11,7 +11,9 @@ async fn databases_tables_and_roles_are_those_that_the_user_may_see() {
     let sink = sink(&server);
     let run = |sql: &str| server.query(sql).unwrap();
     run("CREATE DATABASE `odd \\` name`");
-    let databases = sink.databases().await.unwrap();
+    let listed = sink.databases().await.unwrap();
+    let databases = listed.names;
+    assert!(listed.are_all);
     assert!(databases.is_sorted() && databases.iter().any(|name| name == DATABASE), "{databases:?}");
     assert!(databases.iter().any(|name| name == "odd ` name"), "{databases:?}");
     assert!(!databases.iter().any(|name| name == "system" || name == "information_schema"), "{databases:?}");
@@ -48,5 +50,11 @@ async fn databases_tables_and_roles_are_those_that_the_user_may_see() {
     let roles = limited.roles().await.unwrap();
     assert!(!roles.are_all, "{roles:?}");
     let narrow = Sink::new(&config(&server, USER_NARROW)).unwrap();
-    assert_eq!(narrow.databases().await.unwrap(), [DATABASE]);
+    assert_eq!(narrow.databases().await.unwrap().names, [DATABASE]);
+    // Also from within a database of which it may read nothing.
+    let mut within = config(&server, USER_NARROW);
+    within.database = "system".to_owned();
+    let within = Sink::new(&within).unwrap();
+    assert_eq!(within.databases().await.unwrap().names, [DATABASE]);
+    assert!(!within.roles().await.unwrap().are_all);
 }
