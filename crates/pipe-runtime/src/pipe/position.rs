@@ -18,8 +18,8 @@ pub(super) struct Position {
     has_reached_end: bool,
     /// When the log was seen to grow behind a reader that had stood at its end.
     grew_at_ms: Option<i64>,
-    /// Since when the end was seen to be behind what is stored: how old that is at least, where no timestamp tells.
-    behind_since_ms: Option<i64>,
+    /// What is stored up to here, and since when there was seen to be more behind it: how old that is at least, where no timestamp tells.
+    behind: Option<(Option<Offset>, i64)>,
     /// Beginnings of batches that are not stored, in their order: as many as there are batches under way, and the open one.
     begun: VecDeque<Begun>,
     /// The last of them is of a batch that is still open.
@@ -104,8 +104,10 @@ impl Position {
             self.grew_at_ms = Some(now_ms);
         }
         self.end = Some(end);
-        let is_behind = self.stored() < self.end;
-        self.behind_since_ms = is_behind.then(|| self.behind_since_ms.unwrap_or(now_ms));
+        let stored = self.stored();
+        // What comes behind a record that was stored since is younger: nobody knows by how much.
+        let since = self.behind.filter(|(before, _)| *before == stored).map_or(now_ms, |(_, since)| since);
+        self.behind = (stored < self.end).then_some((stored, since));
     }
 
     /// The first record that is not stored.
@@ -123,7 +125,7 @@ impl Position {
             Some(begun) => begun.timestamp_ms.or(self.last_timestamp_ms),
             None => self.last_timestamp_ms.max(self.grew_at_ms),
         };
-        let since = since.or(self.behind_since_ms);
+        let since = since.or(self.behind.map(|(_, since)| since));
         PartitionProgress {
             partition: partition.0,
             position: self.next.map(|offset| offset.0),
@@ -229,6 +231,26 @@ mod tests {
         position.ends_at(Offset(12), 95_000);
         position.ends_at(Offset(13), 99_000);
         assert_eq!(lag(&position), (Some(1), Some(1.0)));
+    }
+
+    #[test]
+    fn a_reader_that_keeps_pace_is_not_further_behind_each_time() {
+        let mut position = Position::from(Some(Offset(0)));
+        for round in 0..10 {
+            let (first, now_ms) = (round * 10, round * 1_000);
+            position.ends_at(Offset(first + 15), now_ms);
+            assert_eq!(lag_at(&position, now_ms + 500).1, Some(0.5), "{round}");
+            position.read(&Chunk {
+                first_timestamp_ms: None,
+                last_timestamp_ms: None,
+                ..chunk(first, first + 10)
+            });
+            position.sealed();
+            position.settled(0);
+        }
+        position.ends_at(Offset(105), 10_000);
+        position.ends_at(Offset(105), 14_000);
+        assert_eq!(lag_at(&position, 14_000).1, Some(4.0), "it stands");
     }
 
     #[test]

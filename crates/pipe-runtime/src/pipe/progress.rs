@@ -140,12 +140,21 @@ impl Progress {
         self.counters.bytes_read += chunk.bytes;
         self.counters.in_flight += chunk.kept;
         self.ledger.read(partition, epoch, chunk.next);
-        self.positions.entry(partition).or_default().read(chunk);
+        if let Some(position) = self.position(partition, epoch) {
+            position.read(chunk);
+        }
     }
 
     /// The reader of `partition` stands at the end of its log.
-    pub(super) fn reached_end(&mut self, partition: PartitionId, end: Offset) {
-        self.positions.entry(partition).or_default().reached_end(end);
+    pub(super) fn reached_end(&mut self, partition: PartitionId, epoch: Epoch, end: Offset) {
+        if let Some(position) = self.position(partition, epoch) {
+            position.reached_end(end);
+        }
+    }
+
+    /// The position of a partition; none where it was taken from whoever asks: a worker may answer late.
+    fn position(&mut self, partition: PartitionId, epoch: Epoch) -> Option<&mut Position> {
+        self.ledger.is_current(partition, epoch).then(|| self.positions.entry(partition).or_default())
     }
 
     /// Numbers a batch that is being sealed and hands its spans to the ledger.
@@ -153,8 +162,8 @@ impl Progress {
         let id = BatchId(self.next_batch);
         self.next_batch += 1;
         self.ledger.seal(id, spans);
-        for span in spans.iter().filter(|span| self.ledger.is_current(span.partition, span.epoch)) {
-            self.positions.get_mut(&span.partition).into_iter().for_each(Position::sealed);
+        for span in spans {
+            self.position(span.partition, span.epoch).into_iter().for_each(Position::sealed);
         }
         id
     }

@@ -261,7 +261,7 @@ impl Worker {
         // A range that is read again has the length that it had.
         let room =
             if replay.is_some() { CHUNK_RECORDS_MAX } else { by_rows.min(by_bytes).min(CHUNK_RECORDS_MAX) };
-        let partition = reader.partition();
+        let (partition, epoch) = (reader.partition(), *epoch);
         let mut fetched = reader.read(room)?;
         let mut whole_range = None;
         if let Some(pending) = replay {
@@ -324,16 +324,16 @@ impl Worker {
             chunk.kept = kept as u64;
             open.record_bytes = Some((builder.bytes() - bytes_before) / kept.max(1));
             chunk.next = next;
-            builder.extend_span(partition, *epoch, first, next);
-            self.shared.progress.lock().chunk_read(partition, *epoch, &chunk);
+            builder.extend_span(partition, epoch, first, next);
+            self.shared.progress.lock().chunk_read(partition, epoch, &chunk);
         }
         if let Some(pending) = whole_range.filter(|_| is_whole) {
-            builder.extend_span(partition, *epoch, pending.end, pending.end);
+            builder.extend_span(partition, epoch, pending.end, pending.end);
             open.flush = Some(pending.cut);
         }
         if let Some(end) = end {
             // Behind a gap at the end (compaction, transactions) no record comes that would move the position.
-            self.shared.progress.lock().reached_end(partition, end);
+            self.shared.progress.lock().reached_end(partition, epoch, end);
         }
         Ok(first.is_some())
     }
