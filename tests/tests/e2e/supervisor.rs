@@ -220,6 +220,72 @@ fn a_pipe_that_cannot_start_is_tried_again_and_its_neighbours_run() {
 }
 
 #[test]
+fn a_pipe_that_is_mended_gets_memory_from_those_that_have_it_all() {
+    let stack = shared_stack();
+    let mut numbered = Numbered::new(stack, &unique("full"), 1, false);
+    let late = unique("full_late");
+    let waiting =
+        PipeText::new(stack, &late).with_new_table("id UInt64", "id").with("batch: { max_wait: 100ms }");
+    let pipe = RunOptions { memory_bytes_max: 16 << 20, ..RunOptions::default() };
+    let supervised = Supervised::new(SupervisorOptions {
+        memory_bytes_max: 16 << 20,
+        pipe,
+        ..SupervisorOptions::default()
+    });
+    let (first, second) = (PipeId::from("late"), PipeId::from("neighbour"));
+    supervised.run(&first, 1, &waiting);
+    supervised.wait_for(&first, Stage::Misconfigured);
+    supervised.run(&second, 1, &numbered.pipe(stack).with("batch: { max_wait: 100ms }"));
+    supervised.wait_for(&second, Stage::Running);
+    let memory = |id: &PipeId| supervised.supervisor.metrics()[id].memory_bytes;
+    // What cannot start takes nothing away, as often as it is tried.
+    wait_until("some more tries", || supervised.status(&first).tries > 2);
+    assert_eq!((memory(&first), memory(&second)), (0, 16 << 20));
+
+    create_topic(stack, &late, 1);
+    produce(stack, &late, 1, [r#"{"id":1}"#]);
+    supervised.wait_for(&first, Stage::Running);
+    wait_until("its record", || query_number(stack, &format!("SELECT count() FROM {late}")) == 1);
+    supervised.wait_for(&second, Stage::Running);
+    numbered.produce(stack, 1_000);
+    wait_until("the neighbour's records", || numbered.settled(stack) == numbered.expected());
+    assert_eq!((memory(&first), memory(&second)), (8 << 20, 8 << 20));
+    supervised.end();
+}
+
+#[test]
+fn all_pipes_that_there_is_no_memory_for_say_so() {
+    const PIPES: usize = 4;
+    let stack = shared_stack();
+    let topics: Vec<Numbered> =
+        (0..PIPES).map(|_| Numbered::new(stack, &unique("lacking"), 1, false)).collect();
+    // The least that one pipe may have.
+    let supervised =
+        Supervised::new(SupervisorOptions { memory_bytes_max: 4 << 20, ..SupervisorOptions::default() });
+    let ids: Vec<PipeId> =
+        (0..PIPES).map(|number| PipeId::from(format!("lacking-{number}").as_str())).collect();
+    supervised.apply(
+        ids.iter()
+            .zip(&topics)
+            .map(|(id, topic)| (id.clone(), 1, Intent::Run(Arc::new(file(&topic.pipe(stack)))))),
+    );
+    let of_stage = |stage: Stage, reason: &str| -> Vec<&PipeId> {
+        let is_so = |status: PipeStatus| {
+            status.stage == stage && status.reason.unwrap_or_default().starts_with(reason)
+        };
+        ids.iter().filter(|id| is_so(supervised.status(id))).collect()
+    };
+    wait_until("all others to say so", || {
+        of_stage(Stage::Running, "").len() == 1
+            && of_stage(Stage::Provisioning, "waits for memory").len() == PIPES - 1
+    });
+    let first = of_stage(Stage::Running, "")[0];
+    supervised.rest(first, 1);
+    wait_until("another one to run", || of_stage(Stage::Running, "").iter().any(|id| *id != first));
+    supervised.end();
+}
+
+#[test]
 fn a_pipe_that_has_failed_stays_so_until_it_is_resumed() {
     let stack = shared_stack();
     let topic = unique("fails");

@@ -10,7 +10,7 @@ use housepipe_transform::{
     Column, Columns, DataType, DefaultKind, Plan, PlanOptions, RowFormat, Source, TimeZone,
 };
 
-use super::Telling;
+use super::start::Telling;
 use super::windows::Windows;
 use crate::check::exactly_once::obstacles;
 use crate::error::PipeError;

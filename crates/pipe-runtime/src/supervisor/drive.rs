@@ -9,14 +9,14 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex as Gate, broadcast, watch};
 
 use super::Intent;
-use super::division::{Division, SHARE_BYTES_MIN};
+use super::division::Division;
 use super::entry::Entry;
 use super::lifecycle::{Action, Doing, Ended, Generation, Lifecycle, Wanted};
 use super::options::SupervisorOptions;
 use super::starts::{Ends, Starts, Turn};
 use super::status::{PipeEvent, PipeId};
-use crate::error::explain;
-use crate::pipe::{Pipe, RunOptions};
+use crate::error::{PipeError, explain};
+use crate::pipe::{Looked, Pipe, RunOptions};
 use crate::pipe_file::PipeFile;
 
 /// Pause before a start that was refused is tried again, in milliseconds; it doubles with each try in a row.
@@ -27,6 +27,8 @@ const PAUSE_MS_MAX: u64 = 60_000;
 const LOOK_MS: u64 = 500;
 /// How long a start has to wait for one thing until that is news, in milliseconds. Whoever looks sees it at once.
 const STEP_MS_MIN: u64 = 2_000;
+/// How long a look at the ends of a pipe holds where it has to wait for memory, in milliseconds.
+const LOOKED_MS_MAX: u64 = 60_000;
 /// A pipe starts anew with more memory where there is so many times as much for it as it has.
 const LEFT_OVER_FACTOR: usize = 4;
 
@@ -178,37 +180,27 @@ impl Inner {
         }
     }
 
-    /// The share of each of those that count, and of `more`, in bytes.
-    fn share(&self, state: &State, more: usize) -> usize {
-        let pipes = state.pipes.values().filter(|entry| entry.counts()).count() + more;
+    /// The share of each of those that are `counted`, in bytes.
+    fn share(&self, state: &State, counted: impl Fn(&Entry) -> bool) -> usize {
+        let pipes = state.pipes.values().filter(|entry| counted(entry)).count();
         // Not more than there is, so that one pipe always has room.
         let share = self.division.share(pipes).min(self.options.pipe.memory_bytes_max);
         share.min(self.options.memory_bytes_max)
     }
 
-    /// What a pipe that starts now gets, in bytes; none where there is no room for it.
-    fn share_to_start(&self, state: &State, is_tried_again: bool) -> Option<usize> {
+    /// What a pipe that is among those that need memory gets, in bytes; none where there is no room for it.
+    fn share_to_start(&self, state: &State) -> Option<usize> {
         let free = self.options.memory_bytes_max.saturating_sub(state.held);
-        let share = self.share(state, usize::from(is_tried_again));
-        let least = if is_tried_again { share.min(SHARE_BYTES_MIN) } else { share };
-        (free >= least).then_some(share.min(free))
+        let share = self.share(state, Entry::may_need_memory);
+        (free >= share).then_some(share)
     }
 
-    /// Waits until the pipe may start, and has the memory for it; none where something else is wanted by then.
-    async fn may_start(
-        self: &Arc<Self>,
-        pipe: &PipeId,
-        generation: Generation,
-        ends: Ends,
-    ) -> Option<(Turn<'_>, Share)> {
+    /// Waits until it is the pipe's turn; none where something else is wanted by then.
+    async fn turn(&self, pipe: &PipeId, generation: Generation, ends: Ends) -> Option<Turn<'_>> {
         let is_again = self.lock().pipes.get(pipe)?.is_tried_again();
-        // Memory last: what waits for its turn, behind pipes that cannot start, holds none.
-        let taken = async {
-            self.note_wait(pipe, Some("its turn"));
-            let turn = self.starts.turn(ends, is_again).await;
-            Some((turn, self.take_share(pipe).await?))
-        };
-        self.while_it(|life| life.is_wanted(generation), pipe, taken).await.flatten()
+        self.note_wait(pipe, Some("its turn"));
+        let turn = self.starts.turn(ends, is_again);
+        self.while_it(|life| life.is_wanted(generation), pipe, turn).await
     }
 
     /// What comes of `work`; none where the pipe is not as `is_so` says any more, and the work is dropped.
@@ -234,15 +226,15 @@ impl Inner {
     /// Notes what the start of a pipe waits for. Whoever looks is told; where it takes long, it becomes news.
     fn note_wait(&self, pipe: &PipeId, what: Option<&'static str>) {
         if let Some(entry) = self.lock().pipes.get_mut(pipe) {
-            entry.waits_for = what;
+            entry.waits_for = what.map(|what| (what, Instant::now()));
         }
     }
 
-    /// Has those pipes start anew that hold more than there is for each by now.
+    /// Has those pipes start anew that hold more than there is for each of those that need memory by now.
     fn take_back(self: &Arc<Self>, state: &mut State) {
-        let share = self.share(state, 0);
+        let share = self.share(state, Entry::needs_memory);
         for (pipe, entry) in &mut state.pipes {
-            if entry.counts() && entry.share > share && entry.may_renew() {
+            if entry.share > share && entry.may_renew() {
                 tracing::info!(%pipe, share, "the pipe starts anew with less memory, since more pipes run");
                 let action = entry.life.renew();
                 self.act(entry, pipe, action);
@@ -252,7 +244,7 @@ impl Inner {
 
     /// Has a pipe start anew that has much less than there is for it, once that has been so for a while: pipes that come and go make none.
     fn give_back(self: &Arc<Self>, state: &mut State) {
-        let (share, now) = (self.share(state, 0), Instant::now());
+        let (share, now) = (self.share(state, Entry::may_need_memory), Instant::now());
         let is_short = |entry: &Entry| {
             let has_little = entry.share.saturating_mul(LEFT_OVER_FACTOR) <= share;
             entry.share > 0 && has_little && entry.may_renew()
@@ -274,24 +266,60 @@ impl Inner {
         }
     }
 
-    /// Takes a share for a pipe that starts, once there is one.
+    /// Starts the pipe, whose turn it is; none where it is none of the supervisor's any more.
+    async fn start(
+        self: &Arc<Self>,
+        pipe: &PipeId,
+        file: &PipeFile,
+        turn: Turn<'_>,
+    ) -> Result<Option<(Pipe, Share)>, PipeError> {
+        let tell = |what| self.note_wait(pipe, Some(what));
+        let options = self.options.pipe.clone();
+        let mut looked = turn.of(Looked::at(file, &options, tell)).await?;
+        // Memory last: what waits for ends that do not answer holds none.
+        let Some(share) = self.take_share(pipe).await else { return Ok(None) };
+        if looked.is_older_than(LOOKED_MS_MAX) {
+            looked = Looked::at(file, &options, tell).await?;
+        }
+        let options = RunOptions { memory_bytes_max: share.bytes, ..options };
+        Ok(Some((looked.start(options, tell).await?, share)))
+    }
+
+    /// A start has come to nothing, for this reason where there is one.
+    fn refuse(self: &Arc<Self>, pipe: &PipeId, reason: Option<String>) {
+        self.tell(pipe, |entry| {
+            entry.waits_for = None;
+            entry.last_reason = reason.or_else(|| entry.last_reason.take());
+            entry.life.refused()
+        });
+    }
+
+    /// Takes a share for a pipe whose ends have answered, once there is one; none where there is no such pipe.
     async fn take_share(self: &Arc<Self>, pipe: &PipeId) -> Option<Share> {
+        let lacking = Lacking { inner: self, pipe };
+        {
+            let mut state = self.lock();
+            state.pipes.get_mut(pipe)?.lacks_memory = true;
+            self.take_back(&mut state);
+        }
         let _first = self.memory.lock().await;
         let mut changed = self.changed.subscribe();
         loop {
             changed.mark_unchanged();
             {
                 let mut state = self.lock();
-                let is_tried_again = state.pipes.get(pipe)?.is_tried_again();
-                let share = self.share_to_start(&state, is_tried_again);
+                let share = self.share_to_start(&state);
                 let entry = state.pipes.get_mut(pipe)?;
-                entry.lacks_memory = share.is_none();
-                self.announce(entry, pipe);
                 if let Some(share) = share {
+                    // What it was refused for before is mended.
+                    entry.last_reason = None;
                     entry.share = share;
                     state.held += share;
+                    drop(state);
+                    drop(lacking);
                     return Some(Share { inner: Arc::clone(self), pipe: pipe.clone(), bytes: share });
                 }
+                self.announce(entry, pipe);
             }
             // The sender is in `self`.
             let _ = changed.changed().await;
@@ -344,6 +372,20 @@ fn rest(entry: &mut Entry) -> Action {
     entry.life.want(Wanted { generation, runs: false })
 }
 
+/// A pipe that waits for memory, until it has some or does not want it any more.
+struct Lacking<'a> {
+    inner: &'a Inner,
+    pipe: &'a PipeId,
+}
+
+impl Drop for Lacking<'_> {
+    fn drop(&mut self) {
+        if let Some(entry) = self.inner.lock().pipes.get_mut(self.pipe) {
+            entry.lacks_memory = false;
+        }
+    }
+}
+
 /// Memory that a pipe holds while it runs.
 struct Share {
     inner: Arc<Inner>,
@@ -365,28 +407,16 @@ impl Drop for Share {
 
 /// One run of a pipe, from its start to its end.
 async fn run(inner: Arc<Inner>, pipe: PipeId, generation: Generation, file: Arc<PipeFile>) {
-    let Some((turn, share)) = inner.may_start(&pipe, generation, Ends::of(&file)).await else {
-        return inner.tell(&pipe, |entry| entry.life.refused());
+    let Some(turn) = inner.turn(&pipe, generation, Ends::of(&file)).await else {
+        return inner.refuse(&pipe, None);
     };
-    let options = RunOptions { memory_bytes_max: share.bytes, ..inner.options.pipe.clone() };
-    let tell = |what| inner.note_wait(&pipe, Some(what));
-    let start = turn.of(Pipe::start_telling(&file, options, tell));
-    let started = inner.while_it(|life| life.is_right(generation), &pipe, start).await;
+    let start = inner.start(&pipe, &file, turn);
+    let (started, share) = match inner.while_it(|life| life.is_right(generation), &pipe, start).await {
+        Some(Ok(Some(started))) => started,
+        Some(Err(error)) => return inner.refuse(&pipe, Some(explain(&error))),
+        Some(Ok(None)) | None => return inner.refuse(&pipe, None),
+    };
     inner.note_wait(&pipe, None);
-    let started = match started {
-        Some(Ok(started)) => started,
-        None => {
-            drop(share);
-            return inner.tell(&pipe, |entry| entry.life.refused());
-        }
-        Some(Err(error)) => {
-            drop(share);
-            return inner.tell(&pipe, |entry| {
-                entry.last_reason = Some(explain(&error));
-                entry.life.refused()
-            });
-        }
-    };
     inner.tell(&pipe, |entry| entry.runs(started.handle(), file));
     let (_, result) = started.finished().await;
     drop(share);
@@ -435,13 +465,8 @@ pub(super) fn watch_states(inner: &Arc<Inner>) {
             tick.tick().await;
             let Some(inner) = inner.upgrade() else { return };
             let mut state = inner.lock();
-            let has_room = inner.share_to_start(&state, false).is_some();
             for (pipe, entry) in &mut state.pipes {
-                let is_about_to = matches!(entry.life.doing(), Doing::Starting(_));
-                // Those behind the one that waits for memory are told here.
-                entry.lacks_memory = is_about_to && entry.share == 0 && !has_room;
-                let is_short = is_about_to && !entry.lacks_memory && !entry.is_told_for(STEP_MS_MIN);
-                if (entry.handle.is_some() || is_about_to) && !is_short {
+                if entry.handle.is_some() || entry.has_waited(STEP_MS_MIN) {
                     inner.announce(entry, pipe);
                 }
             }

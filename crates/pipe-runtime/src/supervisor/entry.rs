@@ -1,7 +1,7 @@
 //! What is known of one supervised pipe.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -29,10 +29,10 @@ pub(super) struct Entry {
     pub(super) share: usize,
     /// Ends its pause.
     pub(super) timer: Option<AbortHandle>,
-    /// It is about to start, and there is no memory for it.
+    /// Its ends have answered, and it waits for memory.
     pub(super) lacks_memory: bool,
-    /// What its start waits for.
-    pub(super) waits_for: Option<&'static str>,
+    /// What its start waits for, and since when.
+    pub(super) waits_for: Option<(&'static str, Instant)>,
     /// Told whenever something may be wanted of it while it is about to start, so that it gives up its place in the row.
     pub(super) wishes: Arc<Notify>,
     /// Whether it is forgotten once it rests.
@@ -95,14 +95,16 @@ impl Entry {
         is_well && matches!(self.life.doing(), Doing::Running(_))
     }
 
-    /// Whether it is one of those that memory is divided among. One that was refused, and is tried again, makes nobody give back a part of
-    /// what he has: it takes what is left over until it has started.
-    pub(super) fn counts(&self) -> bool {
-        match self.life.doing() {
-            Doing::Starting(_) => !self.is_tried_again(),
-            Doing::Running(_) | Doing::Stopping => true,
-            Doing::Resting | Doing::Waiting(_) | Doing::Failed(_) => false,
-        }
+    /// Whether it holds memory, or could start with some: others give back a part of what they have for it.
+    pub(super) fn needs_memory(&self) -> bool {
+        self.share > 0 || self.lacks_memory
+    }
+
+    /// Whether memory is kept for it as well where others start: it may be about to need some. One that was refused, and is tried again, is
+    /// likely not to.
+    pub(super) fn may_need_memory(&self) -> bool {
+        let is_new = matches!(self.life.doing(), Doing::Starting(_)) && !self.is_tried_again();
+        is_new || self.needs_memory()
     }
 
     /// Whether its last start was refused, and nothing else is wanted of it since.
@@ -116,14 +118,14 @@ impl Entry {
         match (self.life.doing(), run) {
             (Doing::Resting, _) => (Stage::Paused, self.last_reason.clone()),
             // What was refused is tried again, and somebody has to mend it still: the stage stays, for whoever waits for it to last.
-            (Doing::Starting(_), _) if self.is_tried_again() && self.last_reason.is_some() => {
-                (Stage::Misconfigured, self.last_reason.clone())
-            }
             (Doing::Starting(_), _) if self.lacks_memory => {
                 (Stage::Provisioning, Some(LACKS_MEMORY.to_owned()))
             }
+            (Doing::Starting(_), _) if self.is_tried_again() && self.last_reason.is_some() => {
+                (Stage::Misconfigured, self.last_reason.clone())
+            }
             (Doing::Starting(_), _) => {
-                (Stage::Provisioning, self.waits_for.map(|what| format!("waits for {what}")))
+                (Stage::Provisioning, self.waits_for.map(|(what, _)| format!("waits for {what}")))
             }
             (Doing::Running(_), Some(PipeState::Misconfigured { reason })) => {
                 (Stage::Misconfigured, Some(reason))
@@ -136,10 +138,11 @@ impl Entry {
         }
     }
 
-    /// Whether what was told of it last was told so many milliseconds ago, or more.
-    pub(super) fn is_told_for(&self, ms: u64) -> bool {
-        // A clock that was set back tells nothing.
-        self.since.elapsed().is_ok_and(|elapsed| elapsed >= Duration::from_millis(ms))
+    /// Whether what it waits for is news: it has waited for it for so many milliseconds.
+    pub(super) fn has_waited(&self, ms: u64) -> bool {
+        let for_something =
+            self.waits_for.is_some_and(|(_, since)| since.elapsed() >= Duration::from_millis(ms));
+        for_something || self.lacks_memory
     }
 
     /// Its stage, where that is news.
@@ -212,12 +215,12 @@ mod tests {
             told(&mut entry);
             entry.life.elapsed();
             told(&mut entry);
-            // It waits for memory as well, which is not what has to be mended.
-            entry.lacks_memory = true;
-            told(&mut entry);
-            entry.lacks_memory = false;
             assert_eq!(entry.metrics().stage, Stage::Misconfigured);
         }
+        // It is mended, as far as the ends can tell.
+        entry.lacks_memory = true;
+        assert_eq!(entry.metrics().stage, Stage::Provisioning);
+        entry.lacks_memory = false;
         // An edit may have mended it.
         entry.life.want(run(2));
         entry.life.refused();

@@ -125,8 +125,8 @@ impl Supervisor {
         self.inner.events.subscribe()
     }
 
-    /// Has all pipes rest, and waits until they do: as long as [`RunOptions::stop_deadline_ms`](crate::RunOptions::stop_deadline_ms) says,
-    /// and the time in which a pipe that is about to start has started. What is wanted afterwards is ignored.
+    /// Has all pipes rest, and waits until they do: as long as [`RunOptions::stop_deadline_ms`](crate::RunOptions::stop_deadline_ms) says.
+    /// Those that are about to start do not. What is wanted afterwards is ignored.
     pub async fn end(&self) {
         self.inner.end().await;
     }

@@ -17,6 +17,8 @@ fn pipe(number: usize, silent: &TcpListener) -> PipeFile {
     PipeFile::parse(&text, "a pipe").unwrap()
 }
 
+const LOOKS: &str = "waits for the brokers and the topic";
+
 fn id(number: usize) -> PipeId {
     PipeId::from(format!("pipe-{number}").as_str())
 }
@@ -29,33 +31,35 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn holding(supervisor: &Supervisor) -> usize {
-    supervisor.metrics().into_values().filter(|pipe| pipe.memory_bytes > 0).count()
+/// Pipes that look at their ends, or have done so.
+fn looking(supervisor: &Supervisor) -> usize {
+    assert!(supervisor.metrics().into_values().all(|pipe| pipe.memory_bytes == 0), "no end has answered");
+    (0..supervisor.statuses().len()).filter(|number| looks(supervisor, *number)).count()
+}
+
+fn looks(supervisor: &Supervisor, number: usize) -> bool {
+    let reason = supervisor.status(&id(number)).and_then(|status| status.reason);
+    reason.is_some_and(|reason| reason == LOOKS)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pipes_that_wait_for_their_turn_hold_no_memory_and_may_be_told_to_rest() {
     const PIPES: usize = 50;
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    // Memory for four of them, and turns for two.
-    let options = SupervisorOptions {
-        memory_bytes_max: 4 * division::SHARE_BYTES_MIN,
-        starts_at_once_max: 2,
-        ..SupervisorOptions::default()
-    };
+    let options = SupervisorOptions { starts_at_once_max: 2, ..SupervisorOptions::default() };
     let supervisor = Supervisor::new(options);
     supervisor.apply(
         (0..PIPES)
             .map(|number| (id(number), Generation::of(1), Intent::Run(Arc::new(pipe(number, &silent))))),
     );
     let applied = Instant::now();
-    until("those whose turn it is", || holding(&supervisor) >= 2).await;
-    let holding = holding(&supervisor);
+    until("those whose turn it is", || looking(&supervisor) >= 2).await;
+    let looking = looking(&supervisor);
     let turns = 1 + applied.elapsed().as_millis() / u128::from(TURN_MS_MAX);
-    assert!(holding as u128 <= 2 * turns, "{holding} in {turns} turns");
+    assert!(looking as u128 <= 2 * turns, "{looking} in {turns} turns");
     for (pipe, status) in supervisor.statuses() {
         assert_eq!(status.stage, Stage::Provisioning, "{pipe}");
-        let waits = ["waits for its turn", "waits for the brokers and the topic"];
+        let waits = ["waits for its turn", LOOKS];
         // None yet where its task has not begun.
         assert!(
             status.reason.as_deref().is_none_or(|reason| waits.contains(&reason)),
@@ -73,26 +77,6 @@ async fn pipes_that_wait_for_their_turn_hold_no_memory_and_may_be_told_to_rest()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_pipes_that_there_is_no_memory_for_say_so() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let options = SupervisorOptions {
-        memory_bytes_max: division::SHARE_BYTES_MIN,
-        starts_at_once_max: 8,
-        ..SupervisorOptions::default()
-    };
-    let supervisor = Supervisor::new(options);
-    supervisor.apply(
-        (0..20).map(|number| (id(number), Generation::of(1), Intent::Run(Arc::new(pipe(number, &silent))))),
-    );
-    let lacking = || {
-        let reasons = supervisor.statuses().into_values().filter_map(|status| status.reason);
-        reasons.filter(|reason| reason.starts_with("waits for memory")).count()
-    };
-    until("all others to say so", || lacking() == 19).await;
-    drop(supervisor);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn starts_that_nobody_answers_let_the_next_begin_and_others_go_first() {
     const PIPES: usize = 20;
     let (silent, other) =
@@ -105,10 +89,9 @@ async fn starts_that_nobody_answers_let_the_next_begin_and_others_go_first() {
             // With ends of its own, and the last of all.
             .chain([(id(PIPES), Generation::of(1), Intent::Run(Arc::new(pipe(PIPES, &other))))]),
     );
-    let holds = |number| supervisor.metrics().get(&id(number)).is_some_and(|pipe| pipe.memory_bytes > 0);
-    until("the one whose ends are its own", || holds(PIPES)).await;
-    let gone_before = holding(&supervisor) - 1;
+    until("the one whose ends are its own", || looks(&supervisor, PIPES)).await;
+    let gone_before = looking(&supervisor) - 1;
     assert!(gone_before < PIPES / 2, "{gone_before} of those whose ends are silent went before");
-    until("the next one of those", || holding(&supervisor) > gone_before + 1).await;
+    until("the next one of those", || looking(&supervisor) > gone_before + 1).await;
     drop(supervisor);
 }
