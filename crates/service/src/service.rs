@@ -82,6 +82,15 @@ pub enum ServiceError {
     /// The pipe file is wrong.
     #[error(transparent)]
     File(#[from] PipeFileError),
+    /// The pipe file names a host, and where that leads is not known in time.
+    #[error(
+        "the look-up of `{host}` takes too long, so that it is not known whether it leads to a link-local or metadata address; try again, mend the \
+         DNS of the service's machine, or name the address itself"
+    )]
+    NotLookedUp {
+        /// The host.
+        host: String,
+    },
     /// An edit would give the pipe another name, and with it another consumer group.
     #[error("a pipe keeps its name: it is `{name}`, and the pipe file says `{wanted}`")]
     Renamed {

@@ -62,6 +62,41 @@ fn a_pipe_lives_over_the_api_and_through_kills() {
 }
 
 #[test]
+fn pipes_that_start_together_start_with_the_memory_that_they_can_keep() {
+    const PIPES: usize = 4;
+    let stack = shared_stack();
+    let topics: Vec<Numbered> =
+        (0..PIPES).map(|_| Numbered::new(stack, &unique("together"), 1, false)).collect();
+    let mut served = Served::start_with(&["--total-memory-mib", "64", "--memory-mib", "64"]);
+    for topic in &topics {
+        let new = json!({ "pipe": document(&topic.pipe(stack)) });
+        served.call("POST", "/api/v1/pipes", &[], Some(&new)).expect(201);
+    }
+    let are_running = |served: &Served| {
+        let pipes = served.call("GET", "/api/v1/pipes", &[], None).expect(200).body;
+        pipes["pipes"].as_array().unwrap().iter().filter(|pipe| pipe["stage"] == "running").count() == PIPES
+    };
+    wait_until("all to run", || are_running(&served));
+    let newest = served.call("GET", "/api/v1/events?order=newest&limit=1", &[], None).expect(200).body;
+    served.kill();
+    served.start_again();
+    wait_until("all to run again", || are_running(&served));
+    let scraped = served.scrape();
+    let shares: Vec<&str> = scraped
+        .lines()
+        .filter(|line| line.starts_with("housepipe_pipe_memory_bytes{"))
+        .filter_map(|line| line.rsplit_once(' '))
+        .map(|(_, bytes)| bytes)
+        .collect();
+    assert_eq!(shares, ["16777216"; PIPES], "{scraped}");
+    let path = format!("/api/v1/events?after={}", newest["events"][0]["number"]);
+    let events = served.call("GET", &path, &[], None).expect(200).body;
+    let stages: Vec<&str> =
+        events["events"].as_array().unwrap().iter().filter_map(|event| event["stage"].as_str()).collect();
+    assert!(stages.contains(&"running") && !stages.contains(&"stopping"), "{events}");
+}
+
+#[test]
 fn what_is_wrong_is_a_problem_with_a_code() {
     let served = Served::start();
     let name = unique("wrong").replace('_', "-");

@@ -108,6 +108,8 @@ pub enum ProblemCode {
     StoreUnavailable,
     /// The body of the request did not come in time.
     BodyTooSlow,
+    /// Where a host of the pipe file leads was not found out in time. Nothing was done.
+    LookUpTooSlow,
     /// It took too long.
     TimedOut,
     /// A defect of the service.
@@ -156,7 +158,7 @@ impl ProblemCode {
             | ProblemCode::ReplayHeld => StatusCode::UNPROCESSABLE_ENTITY,
             ProblemCode::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             ProblemCode::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            ProblemCode::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+            ProblemCode::LookUpTooSlow | ProblemCode::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -204,6 +206,7 @@ impl ProblemCode {
             ProblemCode::ReplayHeld => "the replay cannot go on",
             ProblemCode::StoreUnavailable => "the store does not answer",
             ProblemCode::BodyTooSlow => "the body did not come in time",
+            ProblemCode::LookUpTooSlow => "a host could not be looked up in time",
             ProblemCode::TimedOut => "it took too long",
             ProblemCode::Internal => "a defect of housepipe",
         }
@@ -293,6 +296,7 @@ impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Problem {
         match error {
             ServiceError::File(error) => error.into(),
+            ServiceError::NotLookedUp { .. } => Problem::new(ProblemCode::LookUpTooSlow, error.to_string()),
             ServiceError::Renamed { .. } => Problem::new(ProblemCode::PipeRenamed, error.to_string()),
             ServiceError::Store(error) => error.into(),
         }

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use housepipe_runtime::{
     Document, End, Key, Need, PipeFile, PipeFileError, Problem, Surroundings, TakenApart,
 };
+
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::{SENT, Service, ServiceError, may_keep, own_user};
 use crate::store::{Secrets, StoreError, StoredPipe};
@@ -16,8 +19,15 @@ use crate::within::{Within, is_of_the_machine_alone};
 
 /// Time for the names of a draft to be looked up, in milliseconds. One that takes longer is refused: nobody knows where it leads.
 const RESOLVE_MS_MAX: u64 = 2_000;
+/// Names of one call that are looked up at once, at most.
+const RESOLVED_AT_ONCE_MAX: usize = 4;
+/// Names that are looked up at once in the whole process, at most. Each holds a thread until the resolver gives up, also where nobody waits any
+/// more.
+const LOOK_UPS_MAX: usize = 128;
 /// Hosts of one pipe, at most: each of them is resolved, and more are of no pipe that means well.
 const HOSTS_MAX: usize = 64;
+
+static LOOK_UPS: Semaphore = Semaphore::const_new(LOOK_UPS_MAX);
 
 /// The blocks of a pipe file that are its ends.
 const ENDS: [(End, &str); 3] =
@@ -159,10 +169,17 @@ impl Surroundings for Noting<'_> {
 /// Refuses names that stand for an address of the machine alone by now, and those of which that is not known in time. A name may stand for another
 /// one by the time that somebody connects, so this keeps a plain trick out, and no resolver that is in on it. One that stands for nothing leads
 /// nowhere, which whoever connects tells.
-async fn lead_elsewhere(hosts: BTreeSet<String>) -> Result<(), PipeFileError> {
+async fn lead_elsewhere(hosts: BTreeSet<String>) -> Result<(), ServiceError> {
     lead_elsewhere_by(hosts, async |name: String| {
-        let found = tokio::net::lookup_host((name, 0_u16)).await;
-        found.map(|found| found.map(|found| found.ip()).collect()).unwrap_or_default()
+        // It is never closed.
+        let place = LOOK_UPS.acquire().await.ok();
+        // A task of its own, which goes on with its place where the call does not wait any more.
+        let found = tokio::spawn(async move {
+            let _until_it_ends = place;
+            let found = tokio::net::lookup_host((name, 0_u16)).await;
+            found.map(|found| found.map(|found| found.ip()).collect()).unwrap_or_default()
+        });
+        found.await.unwrap_or_default()
     })
     .await
 }
@@ -171,27 +188,29 @@ async fn lead_elsewhere(hosts: BTreeSet<String>) -> Result<(), PipeFileError> {
 async fn lead_elsewhere_by(
     hosts: BTreeSet<String>,
     resolve: impl AsyncFn(String) -> Vec<IpAddr>,
-) -> Result<(), PipeFileError> {
+) -> Result<(), ServiceError> {
+    let until = Instant::now() + Duration::from_millis(RESOLVE_MS_MAX);
     let judge = async |host: String| {
         let name = host.trim_matches(['[', ']']).to_owned();
-        let limit = Duration::from_millis(RESOLVE_MS_MAX);
-        match tokio::time::timeout(limit, resolve(name)).await {
+        match tokio::time::timeout_at(until, resolve(name)).await {
             Ok(found) if found.iter().any(|found| is_of_the_machine_alone(found.to_canonical())) => {
-                Some(format!(
-                    "`{host}` stands for a link-local or metadata address, and the service connects to none"
-                ))
+                Err(wrong(
+                    "",
+                    format!(
+                        "`{host}` stands for a link-local or metadata address, and the service connects to none"
+                    ),
+                )
+                .into())
             }
-            Ok(_) => None,
-            Err(_) => Some(format!(
-                "the look-up of `{host}` took longer than {RESOLVE_MS_MAX} ms, so that it is not known whether it leads to a link-local or \
-                 metadata address; try again, mend the DNS of the service's machine, or name the address itself"
-            )),
+            Ok(_) => Ok(()),
+            Err(_) => Err(ServiceError::NotLookedUp { host }),
         }
     };
-    match join_all(hosts.into_iter().map(judge)).await.into_iter().flatten().next() {
-        None => Ok(()),
-        Some(why) => Err(wrong("", why)),
+    let mut judged = stream::iter(hosts.into_iter().map(judge)).buffered(RESOLVED_AT_ONCE_MAX);
+    while let Some(judged) = judged.next().await {
+        judged?;
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -222,10 +241,10 @@ mod tests {
             }
         };
         lead_elsewhere_by(hosts(), after(RESOLVE_MS_MAX - 1)).await.unwrap();
-        let told = lead_elsewhere_by(hosts(), after(RESOLVE_MS_MAX + 1)).await.unwrap_err().to_string();
+        let refused = lead_elsewhere_by(hosts(), after(RESOLVE_MS_MAX + 1)).await.unwrap_err();
         assert!(
-            told.contains("`slow.invalid`") && told.contains("try again") && !told.contains("quick"),
-            "{told}"
+            matches!(&refused, ServiceError::NotLookedUp { host } if host == "slow.invalid"),
+            "{refused}"
         );
     }
 

@@ -64,23 +64,6 @@ async fn of_rows_that_cannot_be_read_one_that_runs_here_is_waited_for() {
 }
 
 #[tokio::test]
-async fn pipes_of_one_look_start_with_the_memory_that_they_can_keep() {
-    const PIPES: u64 = 32;
-    let folder = tempfile::tempdir().unwrap();
-    let (inner, _) = inner(&folder).await;
-    for number in 0..PIPES {
-        let new = NewPipe { runs: true, ..new_pipe(&format!("pipe-{number}")) };
-        inner.store.create(&new, None, "ann").await.unwrap();
-    }
-    inner.follow().await.unwrap();
-    let shares = || inner.supervisor.metrics().into_values().map(|pipe| pipe.memory_bytes).max();
-    while shares() == Some(0) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert_eq!(shares(), Some(inner.supervisor.memory_bytes_max() as u64 / PIPES));
-}
-
-#[tokio::test]
 async fn a_process_that_does_not_follow_the_store_is_not_ready() {
     let folder = tempfile::tempdir().unwrap();
     let (inner, _) = inner(&folder).await;
