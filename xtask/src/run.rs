@@ -74,6 +74,34 @@ pub(crate) fn release_binary() -> anyhow::Result<PathBuf> {
     build_binary(&[])
 }
 
+/// Does `work`, and builds the release binary meanwhile, which gives way to whatever else wants to run. For work that waits for servers.
+pub(crate) fn with_release_binary(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let mut build = giving_way(&release_build());
+    println!("meanwhile: {}", show(&build));
+    let child = build.arg("--quiet").stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let child = child.with_context(|| format!("cannot run {:?}", build.get_program()))?;
+    let done = work();
+    let built = child.wait_with_output()?;
+    done?;
+    if !built.status.success() {
+        bail!("{} ended with {}:\n{}", show(&build), built.status, String::from_utf8_lossy(&built.stderr));
+    }
+    Ok(())
+}
+
+/// The same command at the lowest priority.
+fn giving_way(command: &Command) -> Command {
+    let mut niced = Command::new("nice");
+    niced.args(["-n", "19"]).arg(command.get_program()).args(command.get_args()).current_dir(root());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => niced.env(name, value),
+            None => niced.env_remove(name),
+        };
+    }
+    niced
+}
+
 /// Builds a release binary that tests can end at named places, and says where it is. To be called before
 /// [`release_binary`], since cargo has one place for both.
 pub(crate) fn binary_with_failpoints() -> anyhow::Result<PathBuf> {
@@ -98,9 +126,15 @@ pub(crate) fn built_with_tests(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 fn build_binary(more: &[&str]) -> anyhow::Result<PathBuf> {
-    let mut build = cargo();
-    build.args(["build", "--release", "--locked", "--package", "housepipe", "--bin", "housepipe"]).args(more);
+    let mut build = release_build();
+    build.args(more);
     built(build, "housepipe")
+}
+
+fn release_build() -> Command {
+    let mut build = cargo();
+    build.args(["build", "--release", "--locked", "--package", "housepipe", "--bin", "housepipe"]);
+    build
 }
 
 /// Where the binary `name` is that `build` builds.

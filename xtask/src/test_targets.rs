@@ -18,7 +18,7 @@ pub(crate) fn selected() -> Command {
 }
 
 /// Tests at once where they wait for servers most of the time, at least.
-const WAITING_MIN: usize = 5;
+const WAITING_MIN: usize = 7;
 
 /// The same for tests that wait for servers: more at once than there are cores, where these are few.
 pub(crate) fn selected_waiting() -> Command {
