@@ -424,6 +424,23 @@ fn a_pipe_that_does_not_come_to_run_is_told_with_its_reason() {
         "{}",
         outcome.stderr
     );
+    // The edit is there all the same, and its file is out of date by now.
+    assert!(outcome.stderr.contains("(revision 2)."), "{}", outcome.stderr);
+    let edited = edited.replacing("200ms", "300ms");
+    let arguments = ["edit", "pipe.yaml", "--yes", "--force", "--wait", "--json"];
+    let told = service.pipes(&arguments, Some(&edited)).json();
+    assert_eq!(
+        (&told["code"], &told["written"], &told["pipe"]["revision"]),
+        (&"misconfigured".into(), &true.into(), &3.into()),
+        "{told}"
+    );
+    // Nothing is stored of what is refused.
+    let refused =
+        service.pipes(&["edit", "pipe.yaml", "--yes", "--json"], Some(&edited.with("description: x")));
+    assert_eq!(
+        (refused.json()["code"].as_str(), refused.json()["written"].as_bool()),
+        (Some("needs_force"), None)
+    );
 }
 
 #[test]

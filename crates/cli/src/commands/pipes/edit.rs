@@ -74,7 +74,12 @@ pub(super) async fn run(remote: &Remote, args: &EditArgs, ui: &Ui) -> Result<Exi
     }
     // The stage of before is as old as the pipe that was found, also where the service was faster than its answer.
     let begun = Shown { view: PipeView { since: pipe.view.since, ..edited.view }, ..edited };
-    let pipe = stay(remote, &begun, Until::RunsAnew, args.wait, ui).await?.unwrap_or(begun);
+    if !ui.json() {
+        ui.note(&shown_lines(&format!("Edited: {} (revision {}).", begun.view.name, begun.view.revision)));
+    }
+    let stayed = stay(remote, &begun, Until::RunsAnew, args.wait, ui).await;
+    // However the wait ends, the edit is stored.
+    let pipe = stayed.map_err(Exit::though_written)?.unwrap_or(begun);
     told(ui, &sent, &diff, &pipe, Some(&format!(", {}", words(&pipe.view))))?;
     Ok(ExitCode::SUCCESS)
 }
