@@ -28,7 +28,7 @@ pub use housepipe::{
     Housepipe, Outcome, housepipe, housepipe_at, housepipe_impatient, housepipe_serving, housepipe_with,
     take_ended,
 };
-pub use identity::{expect_identity, expect_identity_in, scrape, while_identity_holds};
+pub use identity::{MetricsUrls, expect_identity, expect_identity_in, scrape, while_identity_holds};
 pub use layout::Layout;
 pub use network::Network;
 pub use oracle::{Numbered, Verdict};

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Housepipe, PipeText, housepipe_serving, scrape, wait_until};
+use crate::{Housepipe, MetricsUrls, PipeText, housepipe_serving, scrape, wait_until};
 
 /// Time for an answer, at most.
 pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(60);
@@ -30,8 +30,8 @@ pub struct Served {
     /// `host:port` of the API.
     address: String,
     token: String,
-    /// Where its metrics are.
-    metrics: String,
+    /// Where its metrics are, and were.
+    metrics: MetricsUrls,
     /// What processes have said that were ended here.
     said_before: String,
     /// One has ended by itself that was to die.
@@ -115,7 +115,7 @@ impl Served {
 
     fn not_started(folder: TempDir, state: String, arguments: &[&str]) -> Served {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let (address, token, metrics) = (String::new(), String::new(), String::new());
+        let (address, token, metrics) = (String::new(), String::new(), MetricsUrls::default());
         Served {
             process: None,
             state,
@@ -172,7 +172,7 @@ impl Served {
         });
         self.process = Some(process);
         let Some(url) = told["url"].as_str() else { return false };
-        told["metrics"].as_str().unwrap_or_default().clone_into(&mut self.metrics);
+        self.metrics.push(told["metrics"].as_str().unwrap_or_default());
         let (_, address) = url.split_once("://").unwrap_or_else(|| panic!("{url}"));
         address.clone_into(&mut self.address);
         if let Some(token) = told["token"].as_str() {
@@ -198,9 +198,14 @@ impl Served {
         &self.address
     }
 
-    /// Where its metrics are.
-    pub fn metrics_url(&self) -> &str {
-        &self.metrics
+    /// Where its metrics are now.
+    pub fn metrics_url(&self) -> String {
+        self.metrics.now()
+    }
+
+    /// Where its metrics are, also once it is started again.
+    pub fn metrics_urls(&self) -> MetricsUrls {
+        self.metrics.clone()
     }
 
     /// The token of the first admin.
@@ -337,7 +342,7 @@ impl Served {
     /// # Panics
     /// Where they are not answered.
     pub fn scrape(&self) -> String {
-        scrape(&self.metrics)
+        scrape(&self.metrics_url())
     }
 
     /// A pipe by its id.
