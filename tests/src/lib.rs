@@ -10,6 +10,7 @@
 pub mod faults;
 mod group;
 mod housepipe;
+mod identity;
 mod layout;
 mod network;
 mod oracle;
@@ -27,14 +28,13 @@ pub use housepipe::{
     Housepipe, Outcome, housepipe, housepipe_at, housepipe_impatient, housepipe_serving, housepipe_with,
     take_ended,
 };
+pub use identity::{MetricsUrls, expect_identity, expect_identity_in, scrape, while_identity_holds};
 pub use layout::Layout;
 pub use network::Network;
 pub use oracle::{Numbered, Verdict};
 pub use pipe::PipeText;
 pub use proxy::{Held, Proxy};
-pub use served::{
-    Answer, SESSION_S, Served, document, expect_identity, expect_identity_in, scrape, while_identity_holds,
-};
+pub use served::{Answer, SESSION_S, Served, document};
 pub(crate) use stack::create_topic_with;
 pub use stack::{
     create_topic, fill, own_cluster, own_postgres, own_registry, own_stack, own_stack_with, produce, query,

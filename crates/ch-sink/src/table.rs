@@ -121,8 +121,8 @@ impl Sink {
 }
 
 impl Sink {
-    /// Whether tables of these names may be in the database, as the server counts their bytes: it makes names of files of them. Those that are there
-    /// already may be, and so may all where the server cannot tell.
+    /// Whether tables of these names may be in the database, as the server counts them: it makes names of files of them, in which letters, digits and
+    /// `_` of ASCII count one, and each other byte three. Those that are there already may be, and so may all where the server cannot tell.
     ///
     /// # Errors
     /// [`SinkError::Definition`] for a name that is too long; any [`SinkError`] of a request.
@@ -135,14 +135,21 @@ impl Sink {
             Err(error) if error.code() == Some(UNKNOWN_FUNCTION) => return Ok(()),
             Err(error) => return Err(error),
         };
-        for name in names.iter().filter(|name| u64::try_from(name.len()).unwrap_or(u64::MAX) > bytes_max) {
+        for name in names.iter().filter(|name| file_name_bytes(name) > bytes_max) {
             if self.describe(name).await?.is_none() {
-                let problem = "is longer than a table's name may be in this database; shorten the table's name, or what is added to it for the error table";
+                let problem = "is longer than a table's name may be in this database, where letters, digits and `_` count one and each other byte three; \
+                               shorten the table's name, or what is added to it for the error table";
                 return Err(SinkError::Definition { part: "name", text: (*name).to_owned(), problem });
             }
         }
         Ok(())
     }
+}
+
+/// Bytes of a table's name as the server writes it into names of files (its `escapeForFileName`): `%2D` for a dash.
+fn file_name_bytes(name: &str) -> u64 {
+    let of_byte = |byte: u8| if byte.is_ascii_alphanumeric() || byte == b'_' { 1 } else { 3 };
+    name.bytes().map(of_byte).sum()
 }
 
 impl From<ColumnRow> for TableColumn {

@@ -158,9 +158,9 @@ pub(crate) enum Command {
     /// Look at the pipes of a running service, and define and change them.
     ///
     /// The service is the one of --server, and knows you by a token: HOUSEPIPE_TOKEN, or --token-file. Pipes are named by
-    /// their names or ids. A pipe file is the same that `housepipe run` takes.
+    /// their names or ids. A pipe file is the same that `housepipe run` takes, but that a service takes no `unsafe_librdkafka`.
     #[command(
-        after_help = "Examples:\n  export HOUSEPIPE_SERVER=https://pipes.example.com HOUSEPIPE_TOKEN=hpt_…\n  housepipe pipes create clicks.yaml --wait\n  housepipe pipes list\n  housepipe pipes show clicks --json | jq .stage\n  housepipe pipes events clicks --follow\n  housepipe pipes pause clicks --wait && housepipe pipes resume clicks\n  housepipe pipes remove clicks --consumer-group"
+        after_help = "Examples:\n  export HOUSEPIPE_SERVER=https://pipes.example.com HOUSEPIPE_TOKEN=hpt_…\n  housepipe pipes create clicks.yaml --wait\n  housepipe pipes list\n  housepipe pipes show clicks --json | jq .stage\n  housepipe pipes events clicks --follow\n  housepipe pipes file clicks > clicks.yaml && $EDITOR clicks.yaml && housepipe pipes edit clicks.yaml\n  housepipe pipes pause clicks --wait && housepipe pipes resume clicks\n  housepipe pipes remove clicks --consumer-group"
     )]
     Pipes(PipesArgs),
     /// Say who may call a running service: make tokens, list them, forget them. It takes a token of an admin.
@@ -170,12 +170,13 @@ pub(crate) enum Command {
     Tokens(TokensArgs),
     /// Watch the pipes of a running service on a terminal.
     ///
-    /// A table of pipes with rates, the last minute, lag and rejects, which is looked at each second: those that have failed or whose lag
-    /// is not known come first, then the furthest behind, and those that rest last.
-    /// Keys: arrows or j and k select, enter opens a pipe with its partitions, rejects and events, p pauses or resumes it, s sorts
-    /// by something else, / filters, q ends. Without a terminal, with --once and with --json the pipes are printed once, by
-    /// name. With --json `totals.lag_records` is null where the lag of a pipe is not known; `lag_records_known` is that of the others, and
-    /// `lag_unknown` counts them. With --metrics it watches what metrics in Prometheus text tell.
+    /// A table of pipes with rates, lag and rejects, which is looked at each second, or as --every says: those that have failed or are
+    /// misconfigured come first, then those whose lag is not known, then the furthest behind, and those that are paused last.
+    /// Keys: arrows or j and k select, enter opens a pipe with its partitions, rejects and events, p asks whether to pause or resume it, s
+    /// sorts by something else, / filters, q ends. Without a terminal, with --once and with --json the pipes are printed once, by
+    /// name. With --json `totals.lag_records` is null where the lag of a pipe is not known, as of one that is paused or has failed;
+    /// `lag_records_known` is that of the others, and `lag_unknown` counts them. With --metrics it watches what metrics in Prometheus
+    /// text tell.
     #[command(
         after_help = "Examples:\n  housepipe top\n  housepipe top --server https://pipes.example.com --ca ca.pem --token-file ~/.housepipe-token\n  housepipe top --json | jq '.pipes[] | select(.stage != \"running\")'\n  housepipe top --metrics http://127.0.0.1:9464"
     )]

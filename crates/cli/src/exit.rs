@@ -27,6 +27,8 @@ pub(crate) struct Exit {
     word: Option<&'static str>,
     /// The pipe that it is about, as the API shows it.
     pipe: Option<Box<RawValue>>,
+    /// What was asked for is stored, and what failed came after it.
+    is_written: bool,
 }
 
 /// The last words as a document.
@@ -42,17 +44,20 @@ struct LastWords<'a> {
     problem: Option<&'a Problem>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pipe: Option<&'a RawValue>,
+    /// Left out where it is not so, or not known.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    written: bool,
 }
 
 impl Exit {
     /// A check or the work failed: exit code 1.
     pub(crate) fn failed(error: anyhow::Error) -> Exit {
-        Exit { code: 1, error, word: None, pipe: None }
+        Exit { code: 1, error, word: None, pipe: None, is_written: false }
     }
 
     /// Wrong usage, or a pipe file that cannot be read: exit code 2.
     pub(crate) fn usage(error: anyhow::Error) -> Exit {
-        Exit { code: USAGE, error, word: None, pipe: None }
+        Exit { code: USAGE, error, word: None, pipe: None, is_written: false }
     }
 
     /// The same, with what went wrong in a word.
@@ -63,6 +68,11 @@ impl Exit {
     /// The same, with the pipe that it is about.
     pub(crate) fn about(self, pipe: Box<RawValue>) -> Exit {
         Exit { pipe: Some(pipe), ..self }
+    }
+
+    /// The same, where what was asked for is stored all the same.
+    pub(crate) fn though_written(self) -> Exit {
+        Exit { is_written: true, ..self }
     }
 
     /// What went wrong in a word.
@@ -88,7 +98,7 @@ pub(crate) fn report(json: bool, result: Result<ExitCode, Exit>) -> ExitCode {
         Ok(code) => return code,
         Err(exit) => exit,
     };
-    let Exit { code, error, pipe, .. } = &exit;
+    let Exit { code, error, pipe, is_written, .. } = &exit;
     if is_broken_pipe(error) {
         // Whoever read our output has seen enough; that is no failure to tell of, and shells know the code.
         return ExitCode::from(ENDED_BY_SIGPIPE);
@@ -108,6 +118,7 @@ pub(crate) fn report(json: bool, result: Result<ExitCode, Exit>) -> ExitCode {
             mend: mend.as_deref(),
             problem: error.downcast_ref::<RemoteError>().and_then(RemoteError::problem),
             pipe: pipe.as_deref(),
+            written: *is_written,
         });
     }
     ExitCode::from(*code)
@@ -123,7 +134,15 @@ pub(crate) fn not_parsed(error: &clap::Error) -> ! {
             _ => first_paragraph(&error.to_string()),
         };
         let (code, exit_code) = (Some("usage"), USAGE);
-        print(&LastWords { error: &text, code, exit_code, mend: None, problem: None, pipe: None });
+        print(&LastWords {
+            error: &text,
+            code,
+            exit_code,
+            mend: None,
+            problem: None,
+            pipe: None,
+            written: false,
+        });
     }
     error.exit()
 }

@@ -147,7 +147,7 @@ fn is_read_by_prometheus(address: &str) {
 fn every_scrape_adds_up_over_all_that_happens_to_pipes() {
     let stack = shared_stack();
     let mut served = Served::start();
-    let mut watcher = Watcher::new(served.metrics_url());
+    let mut watcher = Watcher::new(&served.metrics_url());
     watcher.look();
     let mut all = Vec::new();
     for delivery in ["at_least_once", "exactly_once"] {

@@ -231,6 +231,28 @@ fn keys_that_no_table_can_have() {
     }
 }
 
+/// The server counts a dash three times. Nothing is created of a pipe whose error table could not be.
+#[test]
+fn names_that_are_too_long() {
+    let stack = shared_stack();
+    let (pipe, topic) = sample_pipe();
+    let words = "is longer than a table's name may be in this database";
+    let tables = || query(stack, "SELECT name FROM system.tables WHERE database = 'housepipe'");
+    let long = "a-".repeat(48);
+    let is_too_long = |pipe: &PipeText, name: &str| {
+        let failed = failed_checks(pipe);
+        assert!(failed.len() == 1 && failed[0].contains(words) && failed[0].contains(name), "{failed:?}");
+        fails_with(pipe, &[words, name]);
+        assert!(!tables().contains(name), "{}", tables());
+    };
+    let named = pipe.clone().replacing(&format!("table: {topic}"), &format!("table: {long}"));
+    is_too_long(&named, &long);
+    // The table is there, and the error table is to be made.
+    query(stack, &format!("CREATE TABLE {topic} (id UInt64) ENGINE = MergeTree ORDER BY id"));
+    let suffix = "-".repeat(70);
+    is_too_long(&pipe.with(&format!("error_table: {{ suffix: '{suffix}' }}")), &suffix);
+}
+
 #[test]
 fn pipe_files_that_cannot_be_read_are_usage_errors() {
     let (pipe, _) = sample_pipe();

@@ -138,7 +138,7 @@ fn a_pipe_lives_by_commands() {
     // What the service shows as the pipe file may be sent back as it is.
     let shown = text(&service.pipes(&["file", &name], None).expect_success());
     assert!(shown.contains("${secret:destination.password}"), "{shown}");
-    assert!(shown.starts_with("# definition: 1\n"), "{shown}");
+    assert!(shown.starts_with(&format!("# definition: 1 of {id}\n")), "{shown}");
     let edited = pipe.clone().replacing("200ms", "100ms");
     let asked = service.pipes(&["edit", "pipe.yaml", "--json"], Some(&edited));
     assert!(asked.code == Some(2) && asked.stderr.contains("--yes"), "{}", asked.stderr);
@@ -353,6 +353,56 @@ fn who_edits_what_somebody_else_has_changed_is_told() {
 }
 
 #[test]
+fn a_file_of_another_pipe_edits_none() {
+    let stack = shared_stack();
+    let service = Service::start();
+    let (topic, other) = (unique("anew"), unique("other"));
+    let (name, other_name) = (topic.replace('_', "-"), other.replace('_', "-"));
+    let pipes = [pipe(stack, &topic), pipe(stack, &other)];
+    let create = |pipe: &PipeText| {
+        service.pipes(&["create", "pipe.yaml", "--paused"], Some(pipe)).expect_success();
+    };
+    pipes.iter().for_each(create);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("old.yaml").display().to_string();
+    let old = text(&service.pipes(&["file", &name], None).expect_success());
+    let edit = |text: &str, also: &[&str]| {
+        std::fs::write(&file, text).unwrap();
+        service.pipes(&[&["edit", &file, "--json"], also].concat(), None)
+    };
+    let shown = |name: &str| text(&service.pipes(&["file", name], None).expect_success());
+
+    // Created anew under its name, and as often edited as the one before.
+    service.pipes(&["remove", &name, "--yes", "--wait"], None).expect_success();
+    create(&pipes[0].clone().replacing("200ms", "300ms"));
+    // The name of another one, which is as often edited.
+    let renamed = old.replace(&format!("name: {name}\n"), &format!("name: {other_name}\n"));
+    for (text, name, max_wait) in [(&old, &name, "300ms"), (&renamed, &other_name, "200ms")] {
+        for also in ["--yes", "--dry-run"] {
+            let refused = edit(text, &[also]);
+            assert_eq!(
+                (refused.code, refused.json()["code"].as_str()),
+                (Some(1), Some("another_pipe")),
+                "{text}"
+            );
+            assert!(
+                refused.stderr.contains("was made from another pipe (p")
+                    && refused.stderr.contains(&format!("housepipe pipes file {name}")),
+                "{}",
+                refused.stderr
+            );
+        }
+        assert!(shown(name).contains(&format!("max_wait: \"{max_wait}\"")), "{}", shown(name));
+    }
+    // Files of before named no pipe: such a one may be of any.
+    let (_, rest) = old.split_once('\n').unwrap();
+    let unsaid = edit(&format!("# definition: 1\n{rest}"), &["--yes"]);
+    assert_eq!((unsaid.code, unsaid.json()["code"].as_str()), (Some(2), Some("needs_force")));
+    edit(&old, &["--yes", "--force"]).expect_success();
+    assert!(shown(&name).contains("200ms"), "{}", shown(&name));
+}
+
+#[test]
 fn a_pipe_that_does_not_come_to_run_is_told_with_its_reason() {
     let stack = shared_stack();
     let service = Service::start();
@@ -373,6 +423,23 @@ fn a_pipe_that_does_not_come_to_run_is_told_with_its_reason() {
         outcome.stderr.contains("misconfigured: ") && outcome.stderr.contains("topic"),
         "{}",
         outcome.stderr
+    );
+    // The edit is there all the same, and its file is out of date by now.
+    assert!(outcome.stderr.contains("(revision 2)."), "{}", outcome.stderr);
+    let edited = edited.replacing("200ms", "300ms");
+    let arguments = ["edit", "pipe.yaml", "--yes", "--force", "--wait", "--json"];
+    let told = service.pipes(&arguments, Some(&edited)).json();
+    assert_eq!(
+        (&told["code"], &told["written"], &told["pipe"]["revision"]),
+        (&"misconfigured".into(), &true.into(), &3.into()),
+        "{told}"
+    );
+    // Nothing is stored of what is refused.
+    let refused =
+        service.pipes(&["edit", "pipe.yaml", "--yes", "--json"], Some(&edited.with("description: x")));
+    assert_eq!(
+        (refused.json()["code"].as_str(), refused.json()["written"].as_bool()),
+        (Some("needs_force"), None)
     );
 }
 

@@ -33,8 +33,7 @@ fn partitions_of_a_killed_service_move_to_the_other_one() {
     let state = postgres.new_database().unwrap();
     let mut first = Served::start_on(&state, None);
     let second = Served::start_on(&state, Some(first.token()));
-    let urls = [first.metrics_url().to_owned(), second.metrics_url().to_owned()];
-    while_identity_holds(&urls.each_ref().map(String::as_str), || {
+    while_identity_holds(&[first.metrics_urls(), second.metrics_urls()], || {
         kill_the_first(stack, &mut first, &second);
     });
 }

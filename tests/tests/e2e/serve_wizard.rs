@@ -463,7 +463,7 @@ fn the_script_of_the_documentation_walks_through_everything() {
     let (stack, served) = (shared_stack(), Served::start());
     let topic = topic(stack, "walk");
     // The identity holds in every scrape for as long as it runs.
-    let output = while_identity_holds(&[served.metrics_url()], || walk(stack, &served, &topic));
+    let output = while_identity_holds(&[served.metrics_urls()], || walk(stack, &served, &topic));
     let (told, errors) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{told}\n{errors}");

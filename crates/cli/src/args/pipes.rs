@@ -39,11 +39,13 @@ pub(crate) enum PipesCommand {
     /// Replace the definition of a pipe by a pipe file; its `name:` says which pipe.
     ///
     /// Shows what changes, with secrets masked, and asks. A pipe that runs goes on as it is edited: at once where
-    /// nothing changes but the description, `batch.max_rows`, `batch.max_wait`, the ratios of `error_table` and `deadlines`, and
-    /// otherwise once it has stored what it has read and started anew. Where somebody else has edited the pipe since the file was printed, nothing is done. `${secret:…}`, which `pipes file`
-    /// shows in place of a secret, leaves that secret as it is. Exit code 2 where the pipe file is wrong, or does not say what it
-    /// was made from and nobody is asked; 1 where it is out of date, where the service refuses, or with --wait where the pipe does
-    /// not come to run as it was edited.
+    /// nothing changes but the description, `batch.max_rows`, `batch.max_wait`, `deadlines` and the ratios of `error_table`, and
+    /// otherwise once it has stored what it has read and started anew. One that is paused stays so, and --wait does not wait for it. A
+    /// pipe keeps its name. Where the pipe has been edited since `pipes file` printed the file, also by an earlier edit of your own, or
+    /// where the file was printed of another pipe, nothing is done: print it anew for each edit. `${secret:…}`, which `pipes file` shows
+    /// in place of a secret, leaves that secret as it is. Exit code 2 where the pipe file is wrong, or does not say what it was made
+    /// from and nobody is asked; 1 where it is out of date or of another pipe, where the service refuses, where the answer is no, or
+    /// with --wait where the pipe does not come to run as it was edited: it stays edited then.
     #[command(
         after_help = "Examples:\n  housepipe pipes file clicks > clicks.yaml\n  $EDITOR clicks.yaml\n  housepipe pipes edit clicks.yaml"
     )]
@@ -58,8 +60,9 @@ pub(crate) enum PipesCommand {
     Remove(RemoveArgs),
     /// Print the pipe file of a pipe, with references in place of its secrets.
     ///
-    /// Its first line says which definition of the pipe it was made from: `pipes edit` refuses the file once somebody has edited the
-    /// pipe. A pause is no edit.
+    /// Its first line says of which pipe, and of which definition of it, the file was made: `pipes edit` refuses the file once the
+    /// pipe has been edited, and for another pipe. A pause is no edit. Comments of the file that the pipe was defined by are not kept.
+    /// With --json one document, whose `file` is the text.
     File(PipeArg),
     /// Show what has happened, and who did it; with --follow as it happens.
     ///
@@ -206,7 +209,7 @@ pub(crate) struct SentFile {
 /// Whether to stay until what was asked for has come about.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct WaitArgs {
-    /// Stay until it has come about. Exit code 1, with the reason, where it does not.
+    /// Stay until what was asked for has come about. Exit code 1, with the reason, where it does not: what was asked for stays so.
     #[arg(long)]
     pub(crate) wait: bool,
 
@@ -237,8 +240,9 @@ pub(crate) struct EditArgs {
     #[arg(long, short)]
     pub(crate) yes: bool,
 
-    /// Write over what others may have edited since the file was made: where it has no line `# definition: N` above its first key,
-    /// as `pipes file` prints it, and where that N is out of date. For files that have the last word, such as those of a repository.
+    /// Edit whatever the file was made from, and undo what others may have edited since: where it has no line `# definition: N of ID`
+    /// above its first key, as `pipes file` prints it, where that N is out of date, and where that ID is another pipe's. For files that
+    /// have the last word, such as those of a repository.
     #[arg(long)]
     pub(crate) force: bool,
 

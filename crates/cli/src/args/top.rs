@@ -14,7 +14,8 @@ pub(crate) struct TopArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) metrics: Option<String>,
 
-    /// Print the pipes once, and end. That is also what comes where the output is no terminal, and with --json.
+    /// Print the pipes once, behind a second look that the rates come of, and end. That is also what comes where the input or the output
+    /// is no terminal, and with --json.
     #[arg(long)]
     pub(crate) once: bool,
 

@@ -72,6 +72,8 @@ pub(super) async fn provision(
     if let Some(table) = &error_table
         && maker.describe(table.name()).await?.is_none()
     {
+        // Nobody has looked at its name where the table itself was there.
+        check_table_names(file, &maker).await?;
         tell("clickhouse to create the error table");
         maker.create_error_table(table).await?;
         failpoint("set_up_error_table");

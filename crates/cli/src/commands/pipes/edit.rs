@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use similar::TextDiff;
 
-use super::made_from::MadeFrom;
+use super::made_from::{Kinship, MadeFrom};
 use super::must_be_asked;
 use super::send::{self, Sent};
 use super::wait::{Until, stay, words};
@@ -37,20 +37,23 @@ pub(super) async fn run(remote: &Remote, args: &EditArgs, ui: &Ui) -> Result<Exi
     let sent = send::read(&args.sent)?;
     let made_from = MadeFrom::of_file(&args.sent.file)?;
     let pipe = remote.find(&sent.name).await?;
-    if let Some(made_from) = made_from.filter(|made_from| !args.force && !made_from.is_of(&pipe.view)) {
-        return Err(is_stale(made_from, &pipe));
+    let kinship = made_from.as_ref().map_or(Kinship::Unknown, |made_from| made_from.kinship(&pipe.view));
+    match (kinship, &made_from) {
+        (Kinship::Stale, Some(made_from)) if !args.force => return Err(is_stale(made_from, &pipe)),
+        (Kinship::OfAnother, Some(made_from)) if !args.force => return Err(is_of_another(made_from, &pipe)),
+        _ => {}
     }
     let diff = diff(pipe.pipe_file()?.as_ref(), &sent)?;
     if !ui.json() {
         show(&diff, &sent, ui)?;
     }
     let changes = !diff.is_empty() || !sent.secrets.is_empty();
-    if made_from.is_none() && changes && !args.dry_run && !args.force {
+    if kinship == Kinship::Unknown && changes && !args.dry_run && !args.force {
         if args.yes {
             return Err(is_of_nothing(&pipe));
         }
         ui.note(&shown_lines(&format!(
-            "The file does not say which definition of the pipe it was made from: what others have changed since then is undone. \
+            "The file does not say which definition of which pipe it was made from: what others have changed since then is undone. \
              `housepipe pipes file {}` prints one that says it.",
             pipe.view.name
         )));
@@ -71,26 +74,43 @@ pub(super) async fn run(remote: &Remote, args: &EditArgs, ui: &Ui) -> Result<Exi
     }
     // The stage of before is as old as the pipe that was found, also where the service was faster than its answer.
     let begun = Shown { view: PipeView { since: pipe.view.since, ..edited.view }, ..edited };
-    let pipe = stay(remote, &begun, Until::RunsAnew, args.wait, ui).await?.unwrap_or(begun);
+    if !ui.json() {
+        ui.note(&shown_lines(&format!("Edited: {} (revision {}).", begun.view.name, begun.view.revision)));
+    }
+    let stayed = stay(remote, &begun, Until::RunsAnew, args.wait, ui).await;
+    // However the wait ends, the edit is stored.
+    let pipe = stayed.map_err(Exit::though_written)?.unwrap_or(begun);
     told(ui, &sent, &diff, &pipe, Some(&format!(", {}", words(&pipe.view))))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Others have edited the pipe since the file was made.
-fn is_stale(made_from: MadeFrom, pipe: &Shown) -> Exit {
+/// The pipe has been edited since the file was made.
+fn is_stale(made_from: &MadeFrom, pipe: &Shown) -> Exit {
     Exit::failed(anyhow!(
-        "the file was made from {made_from} of the pipe {name}, which is at {} by now: somebody has edited it meanwhile; take \
-         `housepipe pipes file {name}` anew, and make the change in that",
+        "the file was made from {made_from} of the pipe {name}, which is at {} by now: it has been edited meanwhile, by you or by \
+         somebody else; take `housepipe pipes file {name}` anew, and make the change in that",
         MadeFrom::of_pipe(&pipe.view),
         name = pipe.view.name
     ))
     .in_a_word("pipe_changed")
 }
 
+/// The file would replace a definition that it was never made from.
+fn is_of_another(made_from: &MadeFrom, pipe: &Shown) -> Exit {
+    Exit::failed(anyhow!(
+        "the file was made from another pipe ({}) than the one that is called {name} ({}): its `name:` has been changed, or that pipe \
+         was removed and {name} created anew; take `housepipe pipes file {name}`, and make the change in that",
+        made_from.id().unwrap_or_default(),
+        pipe.view.id,
+        name = pipe.view.name
+    ))
+    .in_a_word("another_pipe")
+}
+
 /// Whether others have edited the pipe since the file was made, nobody knows, and nobody is asked.
 fn is_of_nothing(pipe: &Shown) -> Exit {
     Exit::usage(anyhow!(
-        "the file does not say which definition of the pipe {name} it was made from, so that the edit could undo what others have changed; \
+        "the file does not say whether it was made from the pipe {name} as it is now, so that the edit could undo what others have changed; \
          make the change in what `housepipe pipes file {name}` prints and keep its first line, or add `--force` where the file has the last word",
         name = pipe.view.name
     ))

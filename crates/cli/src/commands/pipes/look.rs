@@ -184,7 +184,7 @@ struct File<'a> {
 
 pub(super) async fn file(remote: &Remote, name: &str, ui: &Ui) -> Result<ExitCode, Exit> {
     let pipe = remote.find(name).await?;
-    // Where somebody edits the pipe between these two calls, the line is of the definition before, and an edit of the file is refused.
+    // Where somebody edits the pipe between these two calls, the line is of the definition before, and an edit by the file is refused.
     let line = MadeFrom::of_pipe(&pipe.view).line();
     let text = [line.as_bytes(), &remote.file(&pipe.view.id).await?].concat();
     if ui.json() {
