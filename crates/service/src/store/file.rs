@@ -10,11 +10,22 @@ use super::StoreError;
 /// The rights of the files: those of this user.
 const RIGHTS: u32 = 0o600;
 
-/// The path from the root on, without links and `..` in its folders: two spellings of one file must meet in one lock.
+/// The path from the root on, without links and `..` in it: two spellings of one file must meet in one lock.
+///
+/// # Errors
+/// [`StoreError::File`] where it is a link that leads to no file. SQLite would make one there that others
+/// may read, and its lock would lie beside the link.
 pub(super) fn whole(path: &Path) -> Result<PathBuf, StoreError> {
     let refuse = |why: String| StoreError::File { path: path.to_owned(), why };
     let path = match path.canonicalize() {
         Ok(path) => path,
+        Err(error) if path.is_symlink() => {
+            let target = path.read_link().unwrap_or_default();
+            return Err(refuse(format!(
+                "it is a link to `{}`, where no file is found ({error}): look whether its disk is there; for a new state name the file itself",
+                target.display()
+            )));
+        }
         Err(_) => {
             let name = path.file_name().ok_or_else(|| refuse("it names no file".to_owned()))?;
             let folder =
