@@ -140,8 +140,8 @@ fn key_beside(state: &Path) -> Result<SecretString, Exit> {
     if file.exists() {
         if state.metadata().is_ok_and(|state| state.is_file() && state.len() == 0) {
             return Err(Exit::usage(anyhow!(
-                "the state `{}` is empty, and its key {} is there: restore the state from a backup, or remove both for a new service; both were \
-                 left as they are",
+                "the state `{}` is empty, and its key {} is there: restore the state from a backup, without the `-wal` and `-shm` that lie beside \
+                 it now, or remove both for a new service, and those two with them; all were left as they are",
                 state.display(),
                 file.display()
             )));

@@ -9,6 +9,9 @@ use super::StoreError;
 
 /// The rights of the files: those of this user.
 const RIGHTS: u32 = 0o600;
+/// How a file comes back. SQLite would make the changes of the former one in it.
+pub(super) const RESTORE: &str =
+    "restore it from a backup, without the `-wal` and `-shm` that lie beside it now";
 
 /// The path from the root on, without links and `..` in it: two spellings of one file must meet in one lock.
 ///
@@ -45,18 +48,32 @@ pub(super) fn whole(path: &Path) -> Result<PathBuf, StoreError> {
 /// Whether there is nothing at the path, so that a store is made there.
 ///
 /// # Errors
-/// [`StoreError::File`] where there is a file without anything in it: it was something else before, and whoever cut it off wants to know.
+/// [`StoreError::File`] where there is a file without anything in it: it was something else before, and whoever cut it off wants to know. Also where
+/// it is gone, and changes of it are left: SQLite would make them in whatever file comes to lie beside them. A start makes none before the file has
+/// its name, so none of its own that was killed has left them.
 pub(super) fn is_missing(path: &Path) -> Result<bool, StoreError> {
     let refuse = |why: String| StoreError::File { path: path.to_owned(), why };
     match path.symlink_metadata() {
-        Ok(found) if found.is_file() && found.len() == 0 => Err(refuse(
-            "it is empty, and was left as it is: restore it from a backup, or remove it for a new one"
-                .to_owned(),
-        )),
+        Ok(found) if found.is_file() && found.len() == 0 => Err(refuse(format!(
+            "it is empty, and was left as it is: {RESTORE}; or remove it for a new one, and those two with it"
+        ))),
         Ok(_) => Ok(false),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => match changes_beside(path) {
+            left if left.is_empty() => Ok(true),
+            left => Err(refuse(format!(
+                "it was moved or deleted, and what belongs to it was left: {}. Put it back beside them; or, for a new state, remove them",
+                left.join(", ")
+            ))),
+        },
         Err(error) => Err(refuse(error.to_string())),
     }
+}
+
+/// Files beside the path with changes that SQLite has yet to make in it, or to undo.
+fn changes_beside(path: &Path) -> Vec<String> {
+    let files = ["-wal", "-journal"].map(|ending| beside(path, ending));
+    let left = files.iter().filter(|file| file.symlink_metadata().is_ok());
+    left.map(|file| format!("`{}`", file.display())).collect()
 }
 
 /// Makes an empty file beside the path, in place of what a start has left there that was killed. Nobody but this user reads it: what it holds besides
@@ -121,8 +138,6 @@ pub(super) fn error_of(path: &Path, error: &sqlx::Error) -> StoreError {
 /// That the file is damaged, by what SQLite has `found`.
 pub(super) fn damaged(path: &Path, found: &str) -> StoreError {
     let found = found.split_whitespace().collect::<Vec<_>>().join(" ");
-    let why = format!(
-        "{found}; it is damaged, or is something else, and was left as it is: restore it from a backup"
-    );
+    let why = format!("{found}; it is damaged, or is something else, and was left as it is: {RESTORE}");
     StoreError::File { path: path.to_owned(), why }
 }

@@ -2,6 +2,7 @@
 
 use sqlx::{Any, AnyPool, Row, Transaction};
 
+use super::file::RESTORE;
 use super::{Kind, StoreError, damaged};
 use crate::seal::Seal;
 
@@ -76,7 +77,7 @@ pub(super) async fn migrate(pool: &AnyPool, kind: Kind, seal: &Seal) -> Result<(
         return Err(StoreError::Newer { found, known: newest() });
     };
     if found != EMPTY {
-        check_key(&mut transaction, seal).await?;
+        check_key(&mut transaction, kind, seal).await?;
     }
     if kind == Kind::Postgres && found != EMPTY && !steps.is_empty() {
         // Whoever writes takes a row of this one before anything else that is changed here. Without this, a process of the version before could
@@ -133,29 +134,39 @@ async fn version(transaction: &mut Transaction<'_, Any>, kind: Kind) -> Result<i
     }
     let rows = sqlx::query("SELECT version FROM housepipe_store").fetch_all(&mut **transaction).await?;
     let [row] = &rows[..] else {
-        return Err(harmed(&format!("its table `{ITSELF}` has {} rows in place of one", rows.len())));
+        return Err(harmed(kind, &format!("its table `{ITSELF}` has {} rows in place of one", rows.len())));
     };
     let version: i64 = row.try_get(0)?;
     if version <= EMPTY {
-        return Err(harmed(&format!("its version is {version}")));
+        return Err(harmed(kind, &format!("its version is {version}")));
     }
     // Which tables a newer one has is not known.
     let missing =
         TABLES.iter().find(|(table, since)| *since <= version && !names.iter().any(|name| name == table));
     match missing {
-        Some((table, _)) if version <= newest() => Err(harmed(&format!("its table `{table}` is missing"))),
+        Some((table, _)) if version <= newest() => {
+            Err(harmed(kind, &format!("its table `{table}` is missing")))
+        }
         _ => Ok(version),
     }
 }
 
-fn harmed(why: &str) -> StoreError {
-    damaged("the state", &format!("{why}; it was left as it is: restore it from a backup"))
+fn harmed(kind: Kind, why: &str) -> StoreError {
+    let mend = match kind {
+        Kind::Sqlite => RESTORE,
+        Kind::Postgres => "restore it from a backup",
+    };
+    damaged("the state", &format!("{why}; it was left as it is: {mend}"))
 }
 
 /// Refuses another key than that of the secrets which are there.
-async fn check_key(transaction: &mut Transaction<'_, Any>, seal: &Seal) -> Result<(), StoreError> {
+async fn check_key(
+    transaction: &mut Transaction<'_, Any>,
+    kind: Kind,
+    seal: &Seal,
+) -> Result<(), StoreError> {
     let row = sqlx::query("SELECT key_check FROM housepipe_store").fetch_one(&mut **transaction).await?;
     let sealed: Option<String> = row.try_get(0)?;
-    let sealed = sealed.ok_or_else(|| harmed("the check of its key is missing"))?;
+    let sealed = sealed.ok_or_else(|| harmed(kind, "the check of its key is missing"))?;
     seal.open(KEY_CHECK, &sealed).map(drop).map_err(|_| StoreError::AnotherKey)
 }

@@ -7,6 +7,7 @@ mod files;
 mod former;
 mod forms;
 mod groups;
+mod killed;
 mod locks;
 mod lost;
 mod lost_calls;
