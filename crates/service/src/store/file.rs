@@ -81,14 +81,50 @@ fn changes_beside(path: &Path) -> Vec<String> {
 pub(super) fn make_beside(path: &Path) -> Result<PathBuf, StoreError> {
     let refuse = |error: std::io::Error| StoreError::File { path: path.to_owned(), why: error.to_string() };
     let begun = beside(path, ".new");
-    for left in [begun.clone(), beside(&begun, "-journal"), beside(&begun, "-wal"), beside(&begun, "-shm")] {
-        match std::fs::remove_file(&left) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(refuse(error)),
+    remove_all(&begun).map_err(refuse)?;
+    File::options().write(true).create_new(true).mode(RIGHTS).open(&begun).map_err(refuse)?;
+    Ok(begun)
+}
+
+/// Removes a file, and what SQLite keeps beside it, if they are there.
+pub(super) fn remove_all(path: &Path) -> std::io::Result<()> {
+    for ending in ["", "-journal", "-wal", "-shm"] {
+        match std::fs::remove_file(beside(path, ending)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    File::options().write(true).create_new(true).mode(RIGHTS).open(&begun).map_err(refuse)?;
-    Ok(begun)
+    Ok(())
+}
+
+/// Whether there is a file of this ending beside the path, with something in it.
+pub(super) fn has_content(path: &Path, ending: &str) -> bool {
+    beside(path, ending).metadata().is_ok_and(|found| found.len() > 0)
+}
+
+/// Copies the file, and the changes beside it, in place of a copy that a start has left there which was killed. Nobody but this user reads it.
+pub(super) fn copy_beside(path: &Path) -> Result<PathBuf, StoreError> {
+    let copy = beside(path, ".look");
+    let copied = remove_all(&copy).and_then(|()| {
+        for ending in ["", "-journal", "-wal"].into_iter().filter(|ending| beside(path, ending).exists()) {
+            let mut from = File::open(beside(path, ending))?;
+            let to = beside(&copy, ending);
+            std::io::copy(
+                &mut from,
+                &mut File::options().write(true).create_new(true).mode(RIGHTS).open(to)?,
+            )?;
+        }
+        Ok(())
+    });
+    match copied {
+        Ok(()) => Ok(copy),
+        Err(error) => {
+            // What is there of it takes room.
+            let _ = remove_all(&copy);
+            let why = format!("a copy to look at, `{}`: {error}", copy.display());
+            Err(StoreError::File { path: path.to_owned(), why })
+        }
+    }
 }
 
 /// Gives a file that was made beside its path the path itself, for good.

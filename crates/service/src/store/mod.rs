@@ -9,6 +9,7 @@ mod connections;
 mod events;
 mod file;
 mod left_behind;
+mod look;
 mod pipes;
 mod refused;
 mod repeats;
@@ -222,6 +223,7 @@ impl Store {
                     brought_up_to_date(&begun, &seal).await?.close().await;
                     file::give_its_name(&begun, &path)?;
                 }
+                look::look(&path, &seal).await?;
                 let pool = brought_up_to_date(&path, &seal).await?;
                 // Kept in the file, so it is set once the file is known to be ours.
                 sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await?;
@@ -307,7 +309,7 @@ async fn proof(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
 /// One connection, so that transactions come one after the other; every commit is on the disk before it is acknowledged, as SQLite does it
 /// unless it is told otherwise (`synchronous = FULL`).
 async fn sqlite(path: &Path) -> Result<AnyPool, sqlx::Error> {
-    let url = format!("sqlite://{}?mode=rwc", percent(path));
+    let url = format!("sqlite://{}?mode=rw", percent(path));
     AnyPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(Duration::from_secs(CONNECT_S))
@@ -329,10 +331,6 @@ fn place(url: &str) -> String {
 /// The store in a file of SQLite, whose tables are today's.
 async fn brought_up_to_date(path: &Path, seal: &Seal) -> Result<AnyPool, StoreError> {
     let pool = sqlite(path).await.map_err(|error| file::error_of(path, &error))?;
-    // Before anything is written into it.
-    if let Some(found) = schema::damage(&pool).await.map_err(|error| file::error_of(path, &error))? {
-        return Err(file::damaged(path, &found));
-    }
     schema::migrate(&pool, Kind::Sqlite, seal).await.map_err(|error| match error {
         StoreError::Database(error) => file::error_of(path, &error),
         other => other,

@@ -1,13 +1,13 @@
 //! The tables of the store, and how older ones become today's. They are the same in SQLite and PostgreSQL.
 
-use sqlx::{Any, AnyPool, Row, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Row, Transaction};
 
 use super::file::RESTORE;
 use super::{Kind, StoreError, damaged};
 use crate::seal::Seal;
 
 /// Each makes a store of one version one of the next. What is published is never changed.
-const MIGRATIONS: [Migration; 4] = [
+static MIGRATIONS: [Migration; 4] = [
     Migration::of_both(include_str!("migrations/1.sql")),
     Migration::of_both(include_str!("migrations/2.sql")),
     Migration::of_both(include_str!("migrations/3.sql")),
@@ -61,6 +61,28 @@ const EMPTY: i64 = 0;
 /// What the check of the key is sealed for.
 const KEY_CHECK: &str = "the key of the store";
 
+/// Refuses a store in a file that is newer, damaged, of another key, or something else, and writes nothing.
+pub(super) async fn look(connection: &mut AnyConnection, seal: &Seal) -> Result<(), StoreError> {
+    let mut transaction = connection.begin().await?;
+    usable(&mut transaction, Kind::Sqlite, seal).await?;
+    Ok(transaction.rollback().await?)
+}
+
+/// The version of a store that may be used, and what brings it up to today's.
+async fn usable(
+    transaction: &mut Transaction<'_, Any>,
+    kind: Kind,
+    seal: &Seal,
+) -> Result<(i64, &'static [Migration]), StoreError> {
+    let found = version(transaction, kind).await?;
+    let steps = usize::try_from(found).ok().and_then(|found| MIGRATIONS.get(found..));
+    let steps = steps.ok_or(StoreError::Newer { found, known: newest() })?;
+    if found != EMPTY {
+        check_key(transaction, kind, seal).await?;
+    }
+    Ok((found, steps))
+}
+
 /// Brings the store up to today's version. One that is newer, damaged, of another key, or something else is left as it is.
 pub(super) async fn migrate(pool: &AnyPool, kind: Kind, seal: &Seal) -> Result<(), StoreError> {
     let mut transaction = pool.begin().await?;
@@ -71,14 +93,7 @@ pub(super) async fn migrate(pool: &AnyPool, kind: Kind, seal: &Seal) -> Result<(
             .await?;
         sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
     }
-    let found = version(&mut transaction, kind).await?;
-    let steps = usize::try_from(found).ok().and_then(|found| MIGRATIONS.get(found..));
-    let Some(steps) = steps else {
-        return Err(StoreError::Newer { found, known: newest() });
-    };
-    if found != EMPTY {
-        check_key(&mut transaction, kind, seal).await?;
-    }
+    let (found, steps) = usable(&mut transaction, kind, seal).await?;
     if kind == Kind::Postgres && found != EMPTY && !steps.is_empty() {
         // Whoever writes takes a row of this one before anything else that is changed here. Without this, a process of the version before could
         // wait for a table while this one waits for that row.
@@ -109,8 +124,8 @@ fn newest() -> i64 {
 }
 
 /// What is damaged of the pages of a file; none where nothing is.
-pub(super) async fn damage(pool: &AnyPool) -> Result<Option<String>, sqlx::Error> {
-    let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(pool).await?;
+pub(super) async fn damage(connection: &mut AnyConnection) -> Result<Option<String>, sqlx::Error> {
+    let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(connection).await?;
     let verdict: String = row.try_get(0)?;
     Ok((verdict != "ok").then_some(verdict))
 }

@@ -116,6 +116,23 @@ async fn an_emptied_file_names_what_goes_with_it() {
     assert!(told.contains("it is empty") && told.contains("without the `-wal` and `-shm`"), "{told}");
 }
 
+#[tokio::test]
+async fn a_backup_that_is_put_back_beside_the_changes_of_another_file_is_told_so() {
+    let place = killed("SELECT 1").await;
+    let other = sqlite();
+    let store = open(&other, KEY).await.unwrap();
+    store.create(&new_pipe("other"), None, "ann").await.unwrap();
+    store.close().await;
+    drop(store);
+    std::fs::copy(other.file.as_ref().unwrap(), place.file.as_ref().unwrap()).unwrap();
+    let told = refuses(&place, KEY).await;
+    assert!(told.contains("is damaged") && told.contains("without the `-wal` and `-shm`"), "{told}");
+    std::fs::remove_file(beside(place.file.as_ref().unwrap(), "-wal")).unwrap();
+    let store = open(&place, KEY).await.unwrap();
+    assert_eq!(store.pipes("", 100).await.unwrap()[0].name, "other");
+    store.close().await;
+}
+
 /// A first start writes under another name, which it begins anew whatever was left there.
 #[tokio::test]
 async fn a_first_start_that_was_killed_anywhere_is_begun_anew() {
@@ -140,4 +157,87 @@ async fn a_first_start_that_was_killed_anywhere_is_begun_anew() {
         assert_eq!(names, std::slice::from_ref(file), "it has its name, and nothing is left");
         std::fs::remove_file(file).unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_is_refused_keeps_the_changes_beside_it() {
+    for (sql, key, says) in [
+        ("SELECT 1", "another key that is long enough for it", "sealed with another key"),
+        ("UPDATE housepipe_store SET version = 99", KEY, "take a newer housepipe"),
+        ("UPDATE housepipe_store SET version = -1", KEY, "its version is -1"),
+        ("DROP TABLE audit", KEY, "its table `audit` is missing"),
+        ("ALTER TABLE housepipe_store RENAME TO invoices", KEY, "tables of something else"),
+    ] {
+        let place = killed(sql).await;
+        for _ in 0..2 {
+            let told = refuses(&place, key).await;
+            assert!(told.contains(says), "{sql}: {told}");
+        }
+        // The same with nothing beside it.
+        let file = place.file.as_ref().unwrap();
+        SqliteConnection::connect_with(&options(file)).await.unwrap().close().await.unwrap();
+        let mut connection = SqliteConnection::connect_with(&options(file)).await.unwrap();
+        connection.execute("SELECT * FROM sqlite_master").await.unwrap();
+        connection.close().await.unwrap();
+        assert!(!beside(file, "-wal").exists());
+        let told = refuses(&place, key).await;
+        assert!(told.contains(says), "{sql}: {told}");
+        assert!(!beside(file, "-wal").exists() && !beside(file, "-shm").exists());
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_keeps_the_changes_beside_it() {
+    let place = killed("SELECT 1").await;
+    let file = place.file.as_ref().unwrap();
+    let whole = std::fs::read(file).unwrap();
+    let mut bytes = whole.clone();
+    let middle = bytes.len() / 2;
+    bytes[middle..].fill(0xa5);
+    std::fs::write(file, &bytes).unwrap();
+    for _ in 0..2 {
+        let told = refuses(&place, KEY).await;
+        assert!(told.contains("is damaged") && told.contains("without the `-wal` and `-shm`"), "{told}");
+    }
+    // Whoever saves what was in it needs them.
+    std::fs::write(file, &whole).unwrap();
+    let store = open(&place, KEY).await.unwrap();
+    assert_eq!(store.pipes("", 100).await.unwrap().len(), 51);
+    store.close().await;
+}
+
+/// A state whose process was killed while it wrote into the file itself, as behind a restore: what is half done is to be undone by the `-journal`.
+async fn killed_in_the_file() -> Place {
+    let place = sqlite();
+    let store = open(&place, KEY).await.unwrap();
+    for number in 0..50 {
+        store.create(&new_pipe(&format!("pipe-{number}")), None, "ann").await.unwrap();
+    }
+    store.close().await;
+    drop(store);
+    let file = place.file.as_ref().unwrap();
+    let mut writes = SqliteConnection::connect_with(&options(file)).await.unwrap();
+    // With no room for more than a page it is written before its end.
+    writes.execute("PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1").await.unwrap();
+    writes.execute("BEGIN; UPDATE pipes SET document = '{', created_ms = 0").await.unwrap();
+    let left = copied(file);
+    writes.close().await.unwrap();
+    left
+}
+
+#[tokio::test]
+async fn what_is_refused_keeps_what_undoes_a_change_beside_it() {
+    let place = killed_in_the_file().await;
+    let journal = std::fs::read(beside(place.file.as_ref().unwrap(), "-journal")).unwrap();
+    assert!(journal.iter().take(8).any(|byte| *byte != 0), "there is something to be undone");
+    let told = refuses(&place, "another key that is long enough for it").await;
+    assert!(told.contains("sealed with another key"), "{told}");
+    let store = open(&place, KEY).await.unwrap();
+    let pipes = store.pipes("", 100).await.unwrap();
+    assert_eq!(pipes.len(), 50);
+    assert!(pipes.iter().all(|pipe| pipe.document.is_ok() && pipe.created_ms > 0), "it was undone");
+    store.close().await;
+    drop(store);
+    let names: Vec<_> = files(&place).into_keys().collect();
+    assert_eq!(names, [place.file.clone().unwrap()], "no copy is left");
 }
