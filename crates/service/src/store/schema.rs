@@ -1,7 +1,10 @@
 //! The tables of the store, and how older ones become today's. They are the same in SQLite and PostgreSQL.
 
-use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Row, Transaction};
+use std::time::Duration;
 
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Row, Transaction};
+
+use super::codes::{is_broken_off, is_kept_waiting};
 use super::file::RESTORE;
 use super::{Kind, StoreError, damaged};
 use crate::seal::Seal;
@@ -55,6 +58,12 @@ const ITSELF: &str = "housepipe_store";
 /// A number that all replicas lock, of those that PostgreSQL lets applications choose.
 const LOCK: i64 = 0x686f_7573_6570_6970;
 
+/// Time for the lock of a table that others write, in milliseconds: less than the second behind which PostgreSQL looks whether two wait for each other
+/// (`deadlock_timeout`).
+const TABLE_MS_MAX: u32 = 500;
+/// Pause before it is asked for again, in milliseconds: whoever was in the way goes on meanwhile.
+const AGAIN_MS: u64 = 100;
+
 /// The version of a store without tables.
 const EMPTY: i64 = 0;
 
@@ -83,8 +92,21 @@ async fn usable(
     Ok((found, steps))
 }
 
-/// Brings the store up to today's version. One that is newer, damaged, of another key, or something else is left as it is.
+/// Brings the store up to today's version. One that is newer, damaged, of another key, or something else is left as it is. Where PostgreSQL breaks it
+/// off for the sake of those who write, it is begun again, for as long as the caller waits.
 pub(super) async fn migrate(pool: &AnyPool, kind: Kind, seal: &Seal) -> Result<(), StoreError> {
+    loop {
+        match try_migrate(pool, kind, seal).await {
+            Err(StoreError::Database(error)) if is_broken_off(&error) || is_kept_waiting(&error) => {
+                tracing::debug!(%error, "the tables are not brought up to date yet, since somebody writes");
+                tokio::time::sleep(Duration::from_millis(AGAIN_MS)).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+async fn try_migrate(pool: &AnyPool, kind: Kind, seal: &Seal) -> Result<(), StoreError> {
     let mut transaction = pool.begin().await?;
     if kind == Kind::Postgres {
         // Large tables take their time, and so does another process that is at it.
@@ -95,9 +117,7 @@ pub(super) async fn migrate(pool: &AnyPool, kind: Kind, seal: &Seal) -> Result<(
     }
     let (found, steps) = usable(&mut transaction, kind, seal).await?;
     if kind == Kind::Postgres && found != EMPTY && !steps.is_empty() {
-        // Whoever writes takes a row of this one before anything else that is changed here. Without this, a process of the version before could
-        // wait for a table while this one waits for that row.
-        sqlx::query("LOCK TABLE housepipe_store IN ACCESS EXCLUSIVE MODE").execute(&mut *transaction).await?;
+        lock_tables(&mut transaction).await?;
     }
     for step in steps {
         sqlx::raw_sql(step.of(kind)).execute(&mut *transaction).await?;
@@ -116,6 +136,18 @@ pub(super) async fn migrate(pool: &AnyPool, kind: Kind, seal: &Seal) -> Result<(
             .await?;
     }
     transaction.commit().await?;
+    Ok(())
+}
+
+/// Keeps processes of the version before out of all tables that are changed here: they take nothing of the others before they have something of
+/// these two. Whoever changes a pipe has its row first, and whoever makes one that of all changes. So in either order one of them could wait for this
+/// process while this one waits for it, and the wait is given up before PostgreSQL looks for such a pair and ends one of the two.
+async fn lock_tables(transaction: &mut Transaction<'_, Any>) -> Result<(), StoreError> {
+    let lock = format!(
+        "SET LOCAL lock_timeout = {TABLE_MS_MAX}; LOCK TABLE pipes, housepipe_store IN ACCESS EXCLUSIVE MODE; \
+         SET LOCAL lock_timeout = 0"
+    );
+    sqlx::raw_sql(AssertSqlSafe(lock)).execute(&mut **transaction).await?;
     Ok(())
 }
 
