@@ -266,8 +266,8 @@ impl Store {
             Trouble::Full => "PRAGMA max_page_count = 1",
             _ => "PRAGMA query_only = 1",
         };
-        let told = self.connections.in_time(|pool| async move {
-            sqlx::raw_sql(how).execute(&pool).await?;
+        let told = self.connections.in_time(|mut connection| async move {
+            sqlx::raw_sql(how).execute(&mut *connection).await?;
             Ok(())
         });
         told.await
