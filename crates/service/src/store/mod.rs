@@ -166,6 +166,11 @@ pub enum StoreError {
     /// The key of a call came with another call before.
     #[error("the idempotency key came with another request before; take a new one for each pipe")]
     KeyReused,
+    /// The call was made before with its key, and its pipe has gone since.
+    #[error(
+        "the same call has made the pipe `{0}` before, which was removed since; take a new idempotency key to define it anew"
+    )]
+    Gone(String),
     /// Somebody else has changed the pipe.
     #[error("the pipe was changed meanwhile: it is at revision {0}")]
     Changed(i64),

@@ -160,7 +160,7 @@ impl Store {
     /// Defines a pipe. Called again by the same actor with the same key it makes no other one, and gives the first.
     ///
     /// # Errors
-    /// [`StoreError::NameTaken`], [`StoreError::KeyReused`], or the database's.
+    /// [`StoreError::NameTaken`], [`StoreError::GroupTaken`], [`StoreError::KeyReused`], [`StoreError::Gone`], or the database's.
     pub async fn create(
         &self,
         new: &NewPipe,
