@@ -68,6 +68,19 @@ pub enum StoreAddress {
     Postgres(SecretString),
 }
 
+impl StoreAddress {
+    /// Whether a first start makes a file there, since there is none yet. What PostgreSQL has is not asked.
+    ///
+    /// # Errors
+    /// [`StoreError::File`] where nothing can be made there, and [`Store::open`] would refuse it.
+    pub fn is_to_be_made(&self) -> Result<bool, StoreError> {
+        match self {
+            StoreAddress::Sqlite(path) => file::is_missing(&file::whole(path)?),
+            StoreAddress::Postgres(_) => Ok(false),
+        }
+    }
+}
+
 /// Which of the two it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
