@@ -50,6 +50,8 @@ fn a_pipe_lives_over_the_api_and_through_kills() {
 
     served.call("DELETE", &format!("{path}?consumer_group=true"), &[], None).expect(202);
     wait_until("the pipe to be gone", || served.call("GET", &path, &[], None).status == 404);
+    let again = served.call("POST", "/api/v1/pipes", &key, Some(&new)).expect(409);
+    assert_eq!(again.code(), "pipe_gone", "nor does it once that one is gone: {again:?}");
     let events = served.call("GET", &format!("/api/v1/events?pipe={id}"), &[], None).body;
     let kinds: Vec<&str> =
         events["events"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect();

@@ -132,7 +132,8 @@ fn key(args: &ServeArgs, address: &StoreAddress) -> Result<SecretString, Exit> {
     key_beside(state)
 }
 
-/// The key beside a state in a file. The first start makes it before the state, so that one that is killed in between is begun anew.
+/// The key beside a state in a file. The first start makes it before the state, so that one that is killed in between is begun anew; one that would
+/// be refused makes none.
 fn key_beside(state: &Path) -> Result<SecretString, Exit> {
     let mut file = state.as_os_str().to_owned();
     file.push(".key");
@@ -140,15 +141,15 @@ fn key_beside(state: &Path) -> Result<SecretString, Exit> {
     if file.exists() {
         if state.metadata().is_ok_and(|state| state.is_file() && state.len() == 0) {
             return Err(Exit::usage(anyhow!(
-                "the state `{}` is empty, and its key {} is there: restore the state from a backup, or remove both for a new service; both were \
-                 left as they are",
+                "the state `{}` is empty, and its key {} is there: restore the state from a backup, without the `-wal` and `-shm` that lie beside \
+                 it now, or remove both for a new service, and those two with them; all were left as they are",
                 state.display(),
                 file.display()
             )));
         }
         return read_key(&file).map_err(Exit::usage);
     }
-    if state.exists() {
+    if !StoreAddress::Sqlite(state.to_owned()).is_to_be_made()? {
         return Err(Exit::usage(anyhow!(
             "the state `{}` has no key beside it; set {KEY_VARIABLE} or --secret-key-file to the one that sealed its secrets",
             state.display()
@@ -194,5 +195,23 @@ mod tests {
         assert_eq!(std::fs::metadata(&state).unwrap().len(), 0);
         std::fs::write(&state, "something").unwrap();
         assert_eq!(key_beside(&state).unwrap().expose_secret(), first.expose_secret());
+    }
+
+    #[test]
+    fn no_key_is_made_for_a_state_that_cannot_be_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state.db");
+        let told = |says: &str| {
+            let told = format!("{:?}", key_beside(&state).unwrap_err());
+            assert!(told.contains(says), "{told}");
+            assert!(!folder.path().join("state.db.key").exists());
+        };
+        std::fs::write(folder.path().join("state.db-wal"), "changes").unwrap();
+        told("moved or deleted");
+        std::fs::remove_file(folder.path().join("state.db-wal")).unwrap();
+        std::os::unix::fs::symlink("none.db", &state).unwrap();
+        told("a link to `none.db`");
+        std::fs::remove_file(&state).unwrap();
+        key_beside(&state).unwrap();
     }
 }

@@ -25,7 +25,7 @@ pub(crate) enum Failures {
     /// The body did not come in time.
     #[response(status = 408, content_type = "application/problem+json")]
     TooSlow(Problem),
-    /// The name is taken, the pipe is being removed, or a replay is under way.
+    /// The name is taken, the pipe is being removed or has gone, or a replay is under way.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(Problem),
     /// The pipe was changed since the `ETag` in `If-Match`.

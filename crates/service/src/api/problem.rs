@@ -66,6 +66,8 @@ pub enum ProblemCode {
     PipeRenamed,
     /// The `Idempotency-Key` came with another request before.
     IdempotencyKeyReused,
+    /// The `Idempotency-Key` came with the same request before, and the pipe that it made has gone.
+    PipeGone,
     /// There is no such work of this token, or it was forgotten.
     NoSuchWork,
     /// Too much work is under way.
@@ -134,6 +136,7 @@ impl ProblemCode {
             | ProblemCode::GroupTaken
             | ProblemCode::LastAdmin
             | ProblemCode::PipeLeaving
+            | ProblemCode::PipeGone
             | ProblemCode::ReplayUnderWay => StatusCode::CONFLICT,
             ProblemCode::PipeChanged => StatusCode::PRECONDITION_FAILED,
             ProblemCode::IfMatchRequired => StatusCode::PRECONDITION_REQUIRED,
@@ -185,6 +188,7 @@ impl ProblemCode {
             ProblemCode::InvalidPipe => "the pipe file cannot be used",
             ProblemCode::PipeRenamed => "a pipe keeps its name",
             ProblemCode::IdempotencyKeyReused => "the idempotency key came with another request before",
+            ProblemCode::PipeGone => "the pipe of the idempotency key has gone",
             ProblemCode::NoSuchWork => "there is no such work",
             ProblemCode::TooMuchWork => "too much work is under way",
             ProblemCode::ResultTooLarge => "the result is too large",
@@ -313,6 +317,7 @@ impl From<StoreError> for Problem {
             StoreError::NoToken(_) => ProblemCode::NoSuchToken,
             StoreError::LastAdmin => ProblemCode::LastAdmin,
             StoreError::KeyReused => ProblemCode::IdempotencyKeyReused,
+            StoreError::Gone(_) => ProblemCode::PipeGone,
             StoreError::Changed(_) => ProblemCode::PipeChanged,
             StoreError::Database(_) | StoreError::Late | StoreError::Refused => {
                 // What the database says may name its host and user.

@@ -1,7 +1,7 @@
 //! Who asked for which change, and what came of it.
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{Connection as _, Row};
 
 use super::{Role, Store, StoreError, damaged, now_ms, storable};
 
@@ -46,8 +46,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn note(&self, asked: &Asked) -> Result<(), StoreError> {
-        self.connections.in_time(|pool| async move {
-            let mut transaction = pool.begin().await?;
+        self.connections.in_time(|mut connection| async move {
+            let mut transaction = connection.begin().await?;
             let row = sqlx::query("UPDATE housepipe_store SET last_audit = last_audit + 1 RETURNING last_audit")
                 .fetch_one(&mut *transaction)
                 .await?;
@@ -81,13 +81,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of the database, or of a row that cannot be read.
     pub async fn audit(&self, after: i64, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
-        self.connections.in_time(|pool| async move {
+        self.connections.in_time(|mut connection| async move {
             let rows = sqlx::query(
                 "SELECT number, at_ms, actor, role, peer, method, path, status, detail FROM audit WHERE number > $1 ORDER BY number LIMIT $2",
             )
             .bind(after)
             .bind(limit.clamp(0, AUDIT_AT_ONCE_MAX))
-            .fetch_all(&pool)
+            .fetch_all(&mut *connection)
             .await?;
             rows.iter().map(entry).collect()
         })
@@ -99,13 +99,13 @@ impl Store {
     /// # Errors
     /// As [`Store::audit`].
     pub async fn audit_before(&self, before: i64, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
-        self.connections.in_time(|pool| async move {
+        self.connections.in_time(|mut connection| async move {
             let rows = sqlx::query(
                 "SELECT number, at_ms, actor, role, peer, method, path, status, detail FROM audit WHERE number < $1 ORDER BY number DESC LIMIT $2",
             )
             .bind(before)
             .bind(limit.clamp(0, AUDIT_AT_ONCE_MAX))
-            .fetch_all(&pool)
+            .fetch_all(&mut *connection)
             .await?;
             rows.iter().map(entry).collect()
         })

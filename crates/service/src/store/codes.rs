@@ -6,6 +6,9 @@ use super::Trouble;
 /// its end: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 const BROKEN_OFF: [&str; 2] = ["40001", "40P01"];
 
+/// `lock_not_available`: it was waited for as long as the session may.
+const KEPT_WAITING: &str = "55P03";
+
 /// Classes of PostgreSQL's codes: data that it does not take, a constraint that is violated, a limit that is exceeded.
 const FOR_GOOD: [&str; 3] = ["22", "23", "54"];
 /// The length of PostgreSQL's codes; those of SQLite are shorter.
@@ -16,6 +19,11 @@ const FOR_GOOD_IN_SQLITE: [u32; 4] = [18, 19, 20, 25];
 /// Whether the database has broken a transaction off for the sake of another one.
 pub(super) fn is_broken_off(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| BROKEN_OFF.contains(&code.as_str()))
+}
+
+/// Whether the database has broken a transaction off since another one had a lock for too long.
+pub(super) fn is_kept_waiting(error: &sqlx::Error) -> bool {
+    code(error).is_some_and(|code| code == KEPT_WAITING)
 }
 
 /// Whether the same call would be refused however often it is repeated.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::AnyPool;
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyPool};
 
 use super::codes::is_broken_off;
 use super::refused::Door;
@@ -38,15 +39,25 @@ impl Connections {
         StoreError::Refused
     }
 
+    /// A connection; none once the database is found to refuse them.
+    async fn connection(&self) -> Result<PoolConnection<Any>, StoreError> {
+        tokio::select! {
+            biased;
+            connection = self.pool.acquire() => Ok(connection?),
+            refused = self.refused() => Err(refused),
+        }
+    }
+
     /// What `work` comes to within the time that a call has, however often it is begun. What is broken off gives its connection back, which has to
-    /// prove then that it works ([`super::postgres`]).
-    pub(super) async fn in_time<T, W>(&self, work: impl Fn(AnyPool) -> W) -> Result<T, StoreError>
+    /// prove then that it works ([`super::postgres`]). Work that has a connection goes on with it also where others are refused meanwhile: it may be
+    /// at its commit.
+    pub(super) async fn in_time<T, W>(&self, work: impl Fn(PoolConnection<Any>) -> W) -> Result<T, StoreError>
     where
         W: Future<Output = Result<T, StoreError>>,
     {
         let begun = async {
             for _ in 0..AGAIN_MAX {
-                match work(self.pool.clone()).await {
+                match work(self.connection().await?).await {
                     Err(StoreError::Database(error)) if is_broken_off(&error) => {
                         tracing::debug!(%error, "a call of the store is begun again");
                         tokio::time::sleep(Duration::from_millis(AGAIN_MS)).await;
@@ -54,16 +65,13 @@ impl Connections {
                     other => return other,
                 }
             }
-            work(self.pool.clone()).await
+            work(self.connection().await?).await
         };
         if self.door.as_ref().is_some_and(Door::is_shut) {
             return Err(StoreError::Refused);
         }
         let longest = Duration::from_secs(CALL_S_MAX);
-        let result = tokio::select! {
-            result = tokio::time::timeout(longest, begun) => result.unwrap_or(Err(StoreError::Late)),
-            refused = self.refused() => Err(refused),
-        };
+        let result = tokio::time::timeout(longest, begun).await.unwrap_or(Err(StoreError::Late));
         if let Some(trouble) = result.as_ref().err().and_then(StoreError::trouble) {
             self.trouble.came(trouble);
         }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use sqlx::any::AnyRow;
-use sqlx::{Any, Row, Transaction};
+use sqlx::{Any, Connection as _, Row, Transaction};
 
 use super::{Store, StoreError, now_ms, storable};
 
@@ -79,7 +79,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn events(&self, pipe: Option<&str>, after: i64, limit: i64) -> Result<Vec<Event>, StoreError> {
         self.connections
-            .in_time(|pool| async move {
+            .in_time(|mut connection| async move {
                 let limit = limit.clamp(0, EVENTS_AT_ONCE_MAX);
                 let pipe = match pipe {
                     // Such a text is no id, and PostgreSQL refuses it.
@@ -101,7 +101,7 @@ impl Store {
                     .bind(after)
                     .bind(limit),
                 };
-                let rows = query.fetch_all(&pool).await?;
+                let rows = query.fetch_all(&mut *connection).await?;
                 rows.iter().map(event).collect()
             })
             .await
@@ -118,7 +118,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Event>, StoreError> {
         self.connections
-            .in_time(|pool| async move {
+            .in_time(|mut connection| async move {
                 let limit = limit.clamp(0, EVENTS_AT_ONCE_MAX);
                 let query = match pipe {
                     // Such a text is no id, and PostgreSQL refuses it.
@@ -137,7 +137,7 @@ impl Store {
                     .bind(before)
                     .bind(limit),
                 };
-                let rows = query.fetch_all(&pool).await?;
+                let rows = query.fetch_all(&mut *connection).await?;
                 rows.iter().map(event).collect()
             })
             .await
@@ -149,8 +149,9 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn last_event(&self) -> Result<i64, StoreError> {
         self.connections
-            .in_time(|pool| async move {
-                let row = sqlx::query("SELECT last_event FROM housepipe_store").fetch_one(&pool).await?;
+            .in_time(|mut connection| async move {
+                let row =
+                    sqlx::query("SELECT last_event FROM housepipe_store").fetch_one(&mut *connection).await?;
                 Ok(row.try_get(0)?)
             })
             .await
@@ -162,8 +163,8 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn first_event(&self) -> Result<Option<i64>, StoreError> {
         self.connections
-            .in_time(|pool| async move {
-                let row = sqlx::query("SELECT MIN(number) FROM events").fetch_one(&pool).await?;
+            .in_time(|mut connection| async move {
+                let row = sqlx::query("SELECT MIN(number) FROM events").fetch_one(&mut *connection).await?;
                 Ok(row.try_get(0)?)
             })
             .await
@@ -182,8 +183,8 @@ impl Store {
         reason: Option<&str>,
     ) -> Result<(), StoreError> {
         self.connections
-            .in_time(|pool| async move {
-                let mut transaction = pool.begin().await?;
+            .in_time(|mut connection| async move {
+                let mut transaction = connection.begin().await?;
                 add_at(&mut transaction, pipe, name, super::pipes::HOUSEPIPE, at_ms, kind, reason).await?;
                 transaction.commit().await?;
                 Ok(())
@@ -203,8 +204,8 @@ impl Store {
         reason: Option<&str>,
     ) -> Result<(), StoreError> {
         self.connections
-            .in_time(|pool| async move {
-                let mut transaction = pool.begin().await?;
+            .in_time(|mut connection| async move {
+                let mut transaction = connection.begin().await?;
                 add(&mut transaction, pipe.0, pipe.1, actor, kind, reason).await?;
                 transaction.commit().await?;
                 Ok(())

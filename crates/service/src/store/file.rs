@@ -9,12 +9,26 @@ use super::StoreError;
 
 /// The rights of the files: those of this user.
 const RIGHTS: u32 = 0o600;
+/// How a file comes back. SQLite would make the changes of the former one in it.
+pub(super) const RESTORE: &str =
+    "restore it from a backup, without the `-wal` and `-shm` that lie beside it now";
 
-/// The path from the root on, without links and `..` in its folders: two spellings of one file must meet in one lock.
+/// The path from the root on, without links and `..` in it: two spellings of one file must meet in one lock.
+///
+/// # Errors
+/// [`StoreError::File`] where it is a link that leads to no file. SQLite would make one there that others
+/// may read, and its lock would lie beside the link.
 pub(super) fn whole(path: &Path) -> Result<PathBuf, StoreError> {
     let refuse = |why: String| StoreError::File { path: path.to_owned(), why };
     let path = match path.canonicalize() {
         Ok(path) => path,
+        Err(error) if path.is_symlink() => {
+            let target = path.read_link().unwrap_or_default();
+            return Err(refuse(format!(
+                "it is a link to `{}`, where no file is found ({error}): look whether its disk is there; for a new state name the file itself",
+                target.display()
+            )));
+        }
         Err(_) => {
             let name = path.file_name().ok_or_else(|| refuse("it names no file".to_owned()))?;
             let folder =
@@ -34,18 +48,32 @@ pub(super) fn whole(path: &Path) -> Result<PathBuf, StoreError> {
 /// Whether there is nothing at the path, so that a store is made there.
 ///
 /// # Errors
-/// [`StoreError::File`] where there is a file without anything in it: it was something else before, and whoever cut it off wants to know.
+/// [`StoreError::File`] where there is a file without anything in it: it was something else before, and whoever cut it off wants to know. Also where
+/// it is gone, and changes of it are left: SQLite would make them in whatever file comes to lie beside them. A start makes none before the file has
+/// its name, so none of its own that was killed has left them.
 pub(super) fn is_missing(path: &Path) -> Result<bool, StoreError> {
     let refuse = |why: String| StoreError::File { path: path.to_owned(), why };
     match path.symlink_metadata() {
-        Ok(found) if found.is_file() && found.len() == 0 => Err(refuse(
-            "it is empty, and was left as it is: restore it from a backup, or remove it for a new one"
-                .to_owned(),
-        )),
+        Ok(found) if found.is_file() && found.len() == 0 => Err(refuse(format!(
+            "it is empty, and was left as it is: {RESTORE}; or remove it for a new one, and those two with it"
+        ))),
         Ok(_) => Ok(false),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => match changes_beside(path) {
+            left if left.is_empty() => Ok(true),
+            left => Err(refuse(format!(
+                "it was moved or deleted, and what belongs to it was left: {}. Put it back beside them; or, for a new state, remove them",
+                left.join(", ")
+            ))),
+        },
         Err(error) => Err(refuse(error.to_string())),
     }
+}
+
+/// Files beside the path with changes that SQLite has yet to make in it, or to undo.
+fn changes_beside(path: &Path) -> Vec<String> {
+    let files = ["-wal", "-journal"].map(|ending| beside(path, ending));
+    let left = files.iter().filter(|file| file.symlink_metadata().is_ok());
+    left.map(|file| format!("`{}`", file.display())).collect()
 }
 
 /// Makes an empty file beside the path, in place of what a start has left there that was killed. Nobody but this user reads it: what it holds besides
@@ -53,14 +81,50 @@ pub(super) fn is_missing(path: &Path) -> Result<bool, StoreError> {
 pub(super) fn make_beside(path: &Path) -> Result<PathBuf, StoreError> {
     let refuse = |error: std::io::Error| StoreError::File { path: path.to_owned(), why: error.to_string() };
     let begun = beside(path, ".new");
-    for left in [begun.clone(), beside(&begun, "-journal"), beside(&begun, "-wal"), beside(&begun, "-shm")] {
-        match std::fs::remove_file(&left) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(refuse(error)),
+    remove_all(&begun).map_err(refuse)?;
+    File::options().write(true).create_new(true).mode(RIGHTS).open(&begun).map_err(refuse)?;
+    Ok(begun)
+}
+
+/// Removes a file, and what SQLite keeps beside it, if they are there.
+pub(super) fn remove_all(path: &Path) -> std::io::Result<()> {
+    for ending in ["", "-journal", "-wal", "-shm"] {
+        match std::fs::remove_file(beside(path, ending)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    File::options().write(true).create_new(true).mode(RIGHTS).open(&begun).map_err(refuse)?;
-    Ok(begun)
+    Ok(())
+}
+
+/// Whether there is a file of this ending beside the path, with something in it.
+pub(super) fn has_content(path: &Path, ending: &str) -> bool {
+    beside(path, ending).metadata().is_ok_and(|found| found.len() > 0)
+}
+
+/// Copies the file, and the changes beside it, in place of a copy that a start has left there which was killed. Nobody but this user reads it.
+pub(super) fn copy_beside(path: &Path) -> Result<PathBuf, StoreError> {
+    let copy = beside(path, ".look");
+    let copied = remove_all(&copy).and_then(|()| {
+        for ending in ["", "-journal", "-wal"].into_iter().filter(|ending| beside(path, ending).exists()) {
+            let mut from = File::open(beside(path, ending))?;
+            let to = beside(&copy, ending);
+            std::io::copy(
+                &mut from,
+                &mut File::options().write(true).create_new(true).mode(RIGHTS).open(to)?,
+            )?;
+        }
+        Ok(())
+    });
+    match copied {
+        Ok(()) => Ok(copy),
+        Err(error) => {
+            // What is there of it takes room.
+            let _ = remove_all(&copy);
+            let why = format!("a copy to look at, `{}`: {error}", copy.display());
+            Err(StoreError::File { path: path.to_owned(), why })
+        }
+    }
 }
 
 /// Gives a file that was made beside its path the path itself, for good.
@@ -110,8 +174,6 @@ pub(super) fn error_of(path: &Path, error: &sqlx::Error) -> StoreError {
 /// That the file is damaged, by what SQLite has `found`.
 pub(super) fn damaged(path: &Path, found: &str) -> StoreError {
     let found = found.split_whitespace().collect::<Vec<_>>().join(" ");
-    let why = format!(
-        "{found}; it is damaged, or is something else, and was left as it is: restore it from a backup"
-    );
+    let why = format!("{found}; it is damaged, or is something else, and was left as it is: {RESTORE}");
     StoreError::File { path: path.to_owned(), why }
 }

@@ -9,6 +9,7 @@ mod connections;
 mod events;
 mod file;
 mod left_behind;
+mod look;
 mod pipes;
 mod refused;
 mod repeats;
@@ -65,6 +66,19 @@ pub enum StoreAddress {
     Sqlite(PathBuf),
     /// A database of PostgreSQL by its URL, such as `postgres://user:password@host/database`.
     Postgres(SecretString),
+}
+
+impl StoreAddress {
+    /// Whether a first start makes a file there, since there is none yet. What PostgreSQL has is not asked.
+    ///
+    /// # Errors
+    /// [`StoreError::File`] where nothing can be made there, and [`Store::open`] would refuse it.
+    pub fn is_to_be_made(&self) -> Result<bool, StoreError> {
+        match self {
+            StoreAddress::Sqlite(path) => file::is_missing(&file::whole(path)?),
+            StoreAddress::Postgres(_) => Ok(false),
+        }
+    }
 }
 
 /// Which of the two it is.
@@ -165,6 +179,11 @@ pub enum StoreError {
     /// The key of a call came with another call before.
     #[error("the idempotency key came with another request before; take a new one for each pipe")]
     KeyReused,
+    /// The call was made before with its key, and its pipe has gone since.
+    #[error(
+        "the same call has made the pipe `{0}` before, which was removed since; take a new idempotency key to define it anew"
+    )]
+    Gone(String),
     /// Somebody else has changed the pipe.
     #[error("the pipe was changed meanwhile: it is at revision {0}")]
     Changed(i64),
@@ -222,6 +241,7 @@ impl Store {
                     brought_up_to_date(&begun, &seal).await?.close().await;
                     file::give_its_name(&begun, &path)?;
                 }
+                look::look(&path, &seal).await?;
                 let pool = brought_up_to_date(&path, &seal).await?;
                 // Kept in the file, so it is set once the file is known to be ours.
                 sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await?;
@@ -264,8 +284,8 @@ impl Store {
             Trouble::Full => "PRAGMA max_page_count = 1",
             _ => "PRAGMA query_only = 1",
         };
-        let told = self.connections.in_time(|pool| async move {
-            sqlx::raw_sql(how).execute(&pool).await?;
+        let told = self.connections.in_time(|mut connection| async move {
+            sqlx::raw_sql(how).execute(&mut *connection).await?;
             Ok(())
         });
         told.await
@@ -307,7 +327,7 @@ async fn proof(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
 /// One connection, so that transactions come one after the other; every commit is on the disk before it is acknowledged, as SQLite does it
 /// unless it is told otherwise (`synchronous = FULL`).
 async fn sqlite(path: &Path) -> Result<AnyPool, sqlx::Error> {
-    let url = format!("sqlite://{}?mode=rwc", percent(path));
+    let url = format!("sqlite://{}?mode=rw", percent(path));
     AnyPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(Duration::from_secs(CONNECT_S))
@@ -329,10 +349,6 @@ fn place(url: &str) -> String {
 /// The store in a file of SQLite, whose tables are today's.
 async fn brought_up_to_date(path: &Path, seal: &Seal) -> Result<AnyPool, StoreError> {
     let pool = sqlite(path).await.map_err(|error| file::error_of(path, &error))?;
-    // Before anything is written into it.
-    if let Some(found) = schema::damage(&pool).await.map_err(|error| file::error_of(path, &error))? {
-        return Err(file::damaged(path, &found));
-    }
     schema::migrate(&pool, Kind::Sqlite, seal).await.map_err(|error| match error {
         StoreError::Database(error) => file::error_of(path, &error),
         other => other,

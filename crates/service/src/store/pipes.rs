@@ -7,7 +7,7 @@ use housepipe_runtime::{Document, Generation, PipeFile, failpoint};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
-use sqlx::{Any, AnyPool, Row, Transaction};
+use sqlx::{Any, AnyConnection, Connection as _, Row, Transaction};
 
 use super::events::{self, EventKind};
 use super::left_behind::left_behind;
@@ -160,7 +160,7 @@ impl Store {
     /// Defines a pipe. Called again by the same actor with the same key it makes no other one, and gives the first.
     ///
     /// # Errors
-    /// [`StoreError::NameTaken`], [`StoreError::KeyReused`], or the database's.
+    /// [`StoreError::NameTaken`], [`StoreError::GroupTaken`], [`StoreError::KeyReused`], [`StoreError::Gone`], or the database's.
     pub async fn create(
         &self,
         new: &NewPipe,
@@ -168,11 +168,11 @@ impl Store {
         actor: &str,
     ) -> Result<StoredPipe, StoreError> {
         self.connections
-            .in_time(|pool| async move {
-                match self.try_create(&pool, new, key, actor).await {
+            .in_time(|mut connection| async move {
+                match self.try_create(&mut connection, new, key, actor).await {
                     // The same call may have been under way, and is done now.
                     Err(StoreError::NameTaken(_) | StoreError::KeyReused) if key.is_some() => {
-                        self.try_create(&pool, new, key, actor).await
+                        self.try_create(&mut connection, new, key, actor).await
                     }
                     other => other,
                 }
@@ -182,14 +182,14 @@ impl Store {
 
     async fn try_create(
         &self,
-        pool: &AnyPool,
+        connection: &mut AnyConnection,
         new: &NewPipe,
         key: Option<&IdempotencyKey>,
         actor: &str,
     ) -> Result<StoredPipe, StoreError> {
         let id = new_id()?;
         let wanted = if new.runs { Wanted::Running } else { Wanted::Paused };
-        let mut transaction = pool.begin().await?;
+        let mut transaction = connection.begin().await?;
         lock_groups(&mut transaction).await?;
         if let Some(key) = key
             && let Some(made) = key.known(&mut transaction, actor).await?
@@ -238,14 +238,14 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of the database, or of a row that cannot be read.
     pub async fn pipes(&self, after: &str, limit: i64) -> Result<Vec<StoredPipe>, StoreError> {
-        self.connections.in_time(|pool| async move {
+        self.connections.in_time(|mut connection| async move {
             let rows = sqlx::query(
                 "SELECT id, name, document, wanted, clean_up, definition, attempt, revision, created_ms, changed_ms FROM pipes \
                  WHERE name > $1 ORDER BY name LIMIT $2",
             )
             .bind(after.to_owned())
             .bind(limit.max(0))
-            .fetch_all(&pool)
+            .fetch_all(&mut *connection)
             .await?;
             rows.iter().map(stored).collect()
         })
@@ -258,13 +258,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn page(&self, after: &str, limit: i64) -> Result<(i64, bool), StoreError> {
-        self.connections.in_time(|pool| async move {
+        self.connections.in_time(|mut connection| async move {
             let rows = sqlx::query(
                 "SELECT CAST(OCTET_LENGTH(document) AS BIGINT) FROM pipes WHERE name > $1 ORDER BY name LIMIT $2",
             )
             .bind(after.to_owned())
             .bind(limit.max(0).saturating_add(1))
-            .fetch_all(&pool)
+            .fetch_all(&mut *connection)
             .await?;
             let (mut fit, mut bytes) = (0_i64, 0_i64);
             for row in &rows {
@@ -285,8 +285,8 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn revisions(&self) -> Result<BTreeMap<String, i64>, StoreError> {
         self.connections
-            .in_time(|pool| async move {
-                let rows = sqlx::query("SELECT id, revision FROM pipes").fetch_all(&pool).await?;
+            .in_time(|mut connection| async move {
+                let rows = sqlx::query("SELECT id, revision FROM pipes").fetch_all(&mut *connection).await?;
                 rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
             })
             .await
@@ -297,15 +297,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoPipe`], or as [`Store::pipes`].
     pub async fn pipe(&self, id: &str) -> Result<StoredPipe, StoreError> {
-        self.connections.in_time(|pool| async move {
-            if !is_id(id) {
-                return Err(StoreError::NoPipe(id.to_owned()));
-            }
+        if !is_id(id) {
+            return Err(StoreError::NoPipe(id.to_owned()));
+        }
+        self.connections.in_time(|mut connection| async move {
             let row = sqlx::query(
                 "SELECT id, name, document, wanted, clean_up, definition, attempt, revision, created_ms, changed_ms FROM pipes WHERE id = $1",
             )
             .bind(id.to_owned())
-            .fetch_optional(&pool)
+            .fetch_optional(&mut *connection)
             .await?;
             row.as_ref().map_or_else(|| Err(StoreError::NoPipe(id.to_owned())), stored)
         })
@@ -339,10 +339,10 @@ impl Store {
     /// [`StoreError`] of the database, or where one does not open.
     pub async fn secrets(&self, id: &str) -> Result<Secrets, StoreError> {
         self.connections
-            .in_time(|pool| async move {
+            .in_time(|mut connection| async move {
                 let rows = sqlx::query("SELECT path, sealed FROM secrets WHERE pipe = $1")
                     .bind(id.to_owned())
-                    .fetch_all(&pool)
+                    .fetch_all(&mut *connection)
                     .await?;
                 let open = |row: &AnyRow| {
                     let (path, sealed): (String, String) = (row.try_get(0)?, row.try_get(1)?);
@@ -366,8 +366,8 @@ impl Store {
         edit: &Edit,
         actor: &str,
     ) -> Result<StoredPipe, StoreError> {
-        self.connections.in_time(|pool| async move {
-            let mut transaction = pool.begin().await?;
+        self.connections.in_time(|mut connection| async move {
+            let mut transaction = connection.begin().await?;
             let found = changeable(&mut transaction, id, Some(revision)).await?;
             lock_groups(&mut transaction).await?;
             if consumer_of(&mut transaction, id).await? != edit.consumer
@@ -423,8 +423,8 @@ impl Store {
         runs: bool,
         actor: &str,
     ) -> Result<StoredPipe, StoreError> {
-        self.connections.in_time(|pool| async move {
-            let mut transaction = pool.begin().await?;
+        self.connections.in_time(|mut connection| async move {
+            let mut transaction = connection.begin().await?;
             let found = changeable(&mut transaction, id, revision).await?;
             if !runs && found.wanted == Wanted::Paused {
                 return Ok(found);
@@ -462,8 +462,8 @@ impl Store {
         clean_up: CleanUp,
         actor: &str,
     ) -> Result<StoredPipe, StoreError> {
-        self.connections.in_time(|pool| async move {
-            let mut transaction = pool.begin().await?;
+        self.connections.in_time(|mut connection| async move {
+            let mut transaction = connection.begin().await?;
             let (found, is_new) = match changeable(&mut transaction, id, revision).await {
                 Err(StoreError::Leaving) => {
                     let found = locked(&mut transaction, id).await?;
@@ -504,8 +504,8 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn forget(&self, pipe: &StoredPipe) -> Result<bool, StoreError> {
         self.connections
-            .in_time(|pool| async move {
-                let mut transaction = pool.begin().await?;
+            .in_time(|mut connection| async move {
+                let mut transaction = connection.begin().await?;
                 let deleted =
                     sqlx::query("DELETE FROM pipes WHERE id = $1 AND wanted = 'removed' AND revision = $2")
                         .bind(pipe.id.clone())

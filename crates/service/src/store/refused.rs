@@ -1,7 +1,7 @@
 //! Whether the database refuses connections at the moment.
 //!
-//! A pool tries again for as long as a call may wait for a connection, which is longer than probes and callers wait. So a call that takes its time
-//! looks whether anybody listens there, and the calls behind it believe what it has found for a moment.
+//! A pool tries again for as long as a call may wait for a connection, which is longer than probes and callers wait. So a call that waits for
+//! one looks whether anybody listens there, and the calls behind it believe what it has found for a moment.
 
 use std::str::FromStr as _;
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-/// Time behind which a call looks whether connections are refused, in milliseconds, and then again and again.
+/// Time without a connection behind which a call looks whether connections are refused, in milliseconds, and then again and again.
 const LOOK_MS: u64 = 500;
 /// Time for which calls believe that they are, in milliseconds.
 const REFUSED_MS: u64 = 1_000;

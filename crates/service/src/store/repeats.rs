@@ -17,14 +17,19 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// The pipe that the same call made before.
+    /// The pipe that the same call made before. The caller has the row that every event takes, so that the pipe does not go meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyReused`] where it was another call, [`StoreError::Gone`] where the pipe has gone since: whoever repeats a call does not mean
+    /// another pipe.
     pub(super) async fn known(
         &self,
         transaction: &mut Transaction<'_, Any>,
         actor: &str,
     ) -> Result<Option<String>, StoreError> {
         let row = sqlx::query(
-            "SELECT request, pipe FROM idempotency WHERE actor = $1 AND key_text = $2 AND at_ms > $3",
+            "SELECT request, pipe, (SELECT COUNT(*) FROM pipes WHERE id = pipe) FROM idempotency \
+             WHERE actor = $1 AND key_text = $2 AND at_ms > $3",
         )
         .bind(actor.to_owned())
         .bind(self.key.clone())
@@ -36,7 +41,11 @@ impl IdempotencyKey {
         if request != self.request {
             return Err(StoreError::KeyReused);
         }
-        Ok(Some(row.try_get(1)?))
+        let pipe: String = row.try_get(1)?;
+        match row.try_get::<i64, _>(2)? {
+            0 => Err(StoreError::Gone(pipe)),
+            _ => Ok(Some(pipe)),
+        }
     }
 
     /// Notes what the call has made, and forgets what is old.

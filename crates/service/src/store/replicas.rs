@@ -3,7 +3,7 @@
 //! A pipe that was removed is cleaned up after once no process runs it any more. So each says up to which event it has ended the pipes that were
 //! removed by then, and is waited for as long as it is heard of.
 
-use sqlx::{AnyPool, Row};
+use sqlx::{AnyConnection, Row};
 
 use super::{Kind, Store, StoreError, now_ms};
 
@@ -19,15 +19,15 @@ impl Store {
     /// [`StoreError::Database`] or [`StoreError::Late`].
     pub async fn tell_alive(&self, replica: &str, ended_to: i64) -> Result<(), StoreError> {
         self.connections
-            .in_time(|pool| async move {
+            .in_time(|mut connection| async move {
                 sqlx::query(
                     "INSERT INTO replicas (id, seen_ms, ended_to) VALUES ($1, $2, $3) \
                  ON CONFLICT (id) DO UPDATE SET seen_ms = excluded.seen_ms, ended_to = excluded.ended_to",
                 )
                 .bind(replica.to_owned())
-                .bind(self.its_now_ms(&pool).await?)
+                .bind(self.its_now_ms(&mut connection).await?)
                 .bind(ended_to)
-                .execute(&pool)
+                .execute(&mut *connection)
                 .await?;
                 self.connections.trouble.wrote();
                 Ok(())
@@ -41,11 +41,11 @@ impl Store {
     /// As [`Store::tell_alive`].
     pub async fn tell_gone(&self, replica: &str) -> Result<(), StoreError> {
         self.connections
-            .in_time(|pool| async move {
+            .in_time(|mut connection| async move {
                 sqlx::query("DELETE FROM replicas WHERE id = $1 OR seen_ms < $2")
                     .bind(replica.to_owned())
-                    .bind(self.its_now_ms(&pool).await? - GONE_MS)
-                    .execute(&pool)
+                    .bind(self.its_now_ms(&mut connection).await? - GONE_MS)
+                    .execute(&mut *connection)
                     .await?;
                 Ok(())
             })
@@ -58,15 +58,15 @@ impl Store {
     /// As [`Store::tell_alive`].
     pub async fn is_ended_but_for(&self, asks: &str, pipe: &str) -> Result<bool, StoreError> {
         self.connections
-            .in_time(|pool| async move {
+            .in_time(|mut connection| async move {
                 let row = sqlx::query(
                     "SELECT COUNT(*) FROM replicas WHERE id <> $3 AND seen_ms >= $2 AND ended_to < \
                  (SELECT COALESCE(MAX(number), 0) FROM events WHERE pipe = $1 AND kind = 'removed')",
                 )
                 .bind(pipe.to_owned())
-                .bind(self.its_now_ms(&pool).await? - GONE_MS)
+                .bind(self.its_now_ms(&mut connection).await? - GONE_MS)
                 .bind(asks.to_owned())
-                .fetch_one(&pool)
+                .fetch_one(&mut *connection)
                 .await?;
                 Ok(row.try_get::<i64, _>(0)? == 0)
             })
@@ -74,12 +74,12 @@ impl Store {
     }
 
     /// This moment by the clock that all processes share: those of their machines may be minutes apart.
-    async fn its_now_ms(&self, pool: &AnyPool) -> Result<i64, StoreError> {
+    async fn its_now_ms(&self, connection: &mut AnyConnection) -> Result<i64, StoreError> {
         match self.kind {
             Kind::Sqlite => Ok(now_ms()),
             Kind::Postgres => {
                 let row = sqlx::query("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)")
-                    .fetch_one(pool)
+                    .fetch_one(connection)
                     .await?;
                 Ok(row.try_get(0)?)
             }

@@ -6,8 +6,8 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{Connection as _, Row};
 use utoipa::ToSchema;
 
 use super::{Store, StoreError, damaged, now_ms};
@@ -73,7 +73,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NameTaken`] where there is one of that name, or the database's.
     pub async fn new_token(&self, name: &str, role: Role) -> Result<SecretString, StoreError> {
-        self.connections.in_time(|pool| async move {
+        self.connections.in_time(|mut connection| async move {
             let mut bytes = [0; TOKEN_BYTES];
             SystemRandom::new().fill(&mut bytes).map_err(|_| SealError::NoRandom)?;
             let token = SecretString::from(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)));
@@ -84,7 +84,7 @@ impl Store {
             .bind(role.as_str())
             .bind(digest_of(token.expose_secret()))
             .bind(now_ms())
-            .execute(&pool)
+            .execute(&mut *connection)
             .await?;
             match inserted.rows_affected() {
                 0 => Err(StoreError::NameTaken(name.to_owned())),
@@ -99,8 +99,8 @@ impl Store {
     /// # Errors
     /// As [`Store::new_token`].
     pub async fn first_token(&self) -> Result<Option<SecretString>, StoreError> {
-        let has_some = self.connections.in_time(|pool| async move {
-            let row = sqlx::query("SELECT COUNT(*) FROM tokens").fetch_one(&pool).await?;
+        let has_some = self.connections.in_time(|mut connection| async move {
+            let row = sqlx::query("SELECT COUNT(*) FROM tokens").fetch_one(&mut *connection).await?;
             Ok(row.try_get::<i64, _>(0)? > 0)
         });
         if has_some.await? {
@@ -120,9 +120,9 @@ impl Store {
     /// [`StoreError::Database`].
     pub async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
         self.connections
-            .in_time(|pool| async move {
+            .in_time(|mut connection| async move {
                 let rows = sqlx::query("SELECT name, role, created_ms FROM tokens ORDER BY name")
-                    .fetch_all(&pool)
+                    .fetch_all(&mut *connection)
                     .await?;
                 let token = |row: &AnyRow| {
                     let name: String = row.try_get(0)?;
@@ -140,8 +140,8 @@ impl Store {
     /// [`StoreError::NoToken`], [`StoreError::LastAdmin`], or the database's.
     pub async fn forget_token(&self, name: &str) -> Result<(), StoreError> {
         self.connections
-            .in_time(|pool| async move {
-                let mut transaction = pool.begin().await?;
+            .in_time(|mut connection| async move {
+                let mut transaction = connection.begin().await?;
                 // No token has such a name, and PostgreSQL refuses the text.
                 if name.contains('\0') {
                     return Err(StoreError::NoToken(name.to_owned()));
@@ -174,15 +174,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn token_owner(&self, token: &str) -> Result<Option<TokenOwner>, StoreError> {
+        if !token.starts_with(PREFIX) {
+            return Ok(None);
+        }
         self.connections
-            .in_time(|pool| async move {
-                if !token.starts_with(PREFIX) {
-                    return Ok(None);
-                }
+            .in_time(|mut connection| async move {
                 // By its digest, so that what is compared tells nothing of the token.
                 let row = sqlx::query("SELECT name, role FROM tokens WHERE digest = $1")
                     .bind(digest_of(token))
-                    .fetch_optional(&pool)
+                    .fetch_optional(&mut *connection)
                     .await?;
                 let Some(row) = row else { return Ok(None) };
                 let (name, word): (String, String) = (row.try_get(0)?, row.try_get(1)?);

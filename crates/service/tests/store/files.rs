@@ -187,6 +187,29 @@ async fn two_spellings_of_a_path_are_one_file() {
     store.close().await;
 }
 
+#[tokio::test]
+async fn a_link_that_leads_to_no_file_is_refused_and_makes_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, target) = (folder.path().join("link.db"), folder.path().join("s.db"));
+    for leads_to in [target.clone(), "s.db".into(), folder.path().join("none/s.db"), link.clone()] {
+        std::os::unix::fs::symlink(&leads_to, &link).unwrap();
+        let told = open(&Place::at(link.clone()), KEY).await.unwrap_err().to_string();
+        assert!(
+            told.contains("link.db") && told.contains(&format!("a link to `{}`", leads_to.display())),
+            "{told}"
+        );
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing but the link");
+        std::fs::remove_file(&link).unwrap();
+    }
+    // Of a link that leads to one the lock is beside that one.
+    open(&Place::at(target.clone()), KEY).await.unwrap().close().await;
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    let store = open(&Place::at(link), KEY).await.unwrap();
+    let error = open(&Place::at(target), KEY).await.unwrap_err();
+    assert!(error.to_string().contains("another process uses it"), "{error}");
+    store.close().await;
+}
+
 /// A row that a later version, or a hand, has left: the others are not harmed by it, and it can be removed.
 #[tokio::test]
 async fn a_damaged_row_takes_none_along() {

@@ -160,26 +160,74 @@ async fn deadlocks_but_for(place: &Place, ended: [AnyConnection; 2]) -> i64 {
     deadlocks(place).await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tables_are_brought_up_to_date_while_a_process_of_the_version_before_writes() {
+/// Opens a state of version 2 while a process of that version writes: it has run `first`, and runs `then` once the other one waits for it.
+async fn is_brought_up_to_date_between(first: &'static str, then: &'static str) -> Store {
     let place = Arc::new(postgres());
-    open(&place, KEY).await.unwrap().close().await;
+    let store = open(&place, KEY).await.unwrap();
+    store.create(&new_pipe("clicks"), None, "ann").await.unwrap();
+    store.close().await;
     let (mut one, mut two) = (somebody(&place).await, somebody(&place).await);
     let before = "UPDATE housepipe_store SET version = 2; ALTER TABLE audit DROP COLUMN detail";
     sqlx::raw_sql(before).execute(&mut one).await.unwrap();
-    // A line of the audit, as that version writes it.
-    sqlx::raw_sql("BEGIN; UPDATE housepipe_store SET last_audit = 1").execute(&mut one).await.unwrap();
+    sqlx::raw_sql(first).execute(&mut one).await.unwrap();
     let opened = tokio::spawn({
         let place = Arc::clone(&place);
         async move { open(&place, KEY).await }
     });
     until_so_many_wait(&mut two, 1).await;
-    let line = "INSERT INTO audit VALUES (1, 1, 'ann', 'admin', NULL, 'POST', '/api/v1/pipes', 201); COMMIT";
-    sqlx::raw_sql(line).execute(&mut one).await.unwrap();
+    sqlx::raw_sql(then).execute(&mut one).await.unwrap();
     let store = opened.await.unwrap().unwrap();
+    let found = store.pipes("", 10).await.unwrap();
+    // All connections have to end before their counts are known.
+    store.close().await;
+    assert_eq!(deadlocks_but_for(&place, [one, two]).await, 0, "nobody was broken off");
+    assert!(!found.is_empty());
+    open(&place, KEY).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_are_brought_up_to_date_while_a_process_of_the_version_before_writes() {
+    // A line of the audit.
+    let store = is_brought_up_to_date_between(
+        "BEGIN; UPDATE housepipe_store SET last_audit = 1",
+        "INSERT INTO audit VALUES (1, 1, 'ann', 'admin', NULL, 'POST', '/api/v1/pipes', 201); COMMIT",
+    )
+    .await;
     assert_eq!(store.audit(0, 10).await.unwrap().len(), 1);
     store.close().await;
-    for somebody in [one, two] {
-        somebody.close().await.unwrap();
-    }
+    // A pipe that is paused: its row, and then that of all changes.
+    let store = is_brought_up_to_date_between(
+        "BEGIN; UPDATE pipes SET revision = revision",
+        "UPDATE pipes SET wanted = 'paused', revision = revision + 1; UPDATE housepipe_store SET last_event = last_event + 1; COMMIT",
+    )
+    .await;
+    assert_eq!(store.pipes("", 10).await.unwrap()[0].revision, 2);
+    store.close().await;
+    // A pipe that is made: that of all changes, and then its own.
+    let store = is_brought_up_to_date_between(
+        "BEGIN; UPDATE housepipe_store SET version = version",
+        "INSERT INTO pipes SELECT 'p0', 'views', 'b:1 views', document, wanted, clean_up, 1, 0, 1, 1, 1 FROM pipes; COMMIT",
+    )
+    .await;
+    assert_eq!(store.pipes("", 10).await.unwrap().len(), 2);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_that_postgresql_breaks_off_is_begun_again() {
+    let place = Arc::new(postgres());
+    open(&place, KEY).await.unwrap().close().await;
+    let (mut one, mut two) = (somebody(&place).await, somebody(&place).await);
+    let before = "UPDATE housepipe_store SET version = 2; ALTER TABLE audit DROP COLUMN detail";
+    sqlx::raw_sql(before).execute(&mut one).await.unwrap();
+    // It has both tables, and waits for that of the audit.
+    sqlx::raw_sql("BEGIN; LOCK TABLE audit").execute(&mut one).await.unwrap();
+    let opened = tokio::spawn({
+        let place = Arc::clone(&place);
+        async move { open(&place, KEY).await }
+    });
+    until_so_many_wait(&mut two, 1).await;
+    sqlx::raw_sql("UPDATE housepipe_store SET version = version; COMMIT").execute(&mut one).await.unwrap();
+    opened.await.unwrap().unwrap().close().await;
+    assert_eq!(deadlocks_but_for(&place, [one, two]).await, 1, "it was broken off");
 }

@@ -7,6 +7,7 @@ mod files;
 mod former;
 mod forms;
 mod groups;
+mod killed;
 mod locks;
 mod lost;
 mod lost_calls;
@@ -237,6 +238,29 @@ async fn a_repeated_call_makes_no_second_pipe() {
         let bobs = store.create(&new_pipe("other"), Some(&key("another request")), "bob").await.unwrap();
         assert_eq!(bobs.name, "other", "a key is its actor's");
         assert_eq!(store.events(None, 0, 100).await.unwrap().len(), 2);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_repeated_once_its_pipe_is_gone_makes_none_and_says_so() {
+    each_place(async |place: &Place| {
+        let store = open(place, KEY).await.unwrap();
+        let key = |key: &str| IdempotencyKey { key: key.to_owned(), request: store.fingerprint("a request") };
+        let first = store.create(&new_pipe("clicks"), Some(&key("k")), "ann").await.unwrap();
+        let leaving = store.remove(&first.id, None, CleanUp::default(), "ann").await.unwrap();
+        let again = store.create(&new_pipe("clicks"), Some(&key("k")), "ann").await.unwrap();
+        assert_eq!((&again.id, again.wanted), (&first.id, Wanted::Removed), "it is there still");
+        assert!(store.forget(&leaving).await.unwrap());
+        for _ in 0..2 {
+            let gone = store.create(&new_pipe("clicks"), Some(&key("k")), "ann").await.unwrap_err();
+            assert!(matches!(&gone, StoreError::Gone(id) if *id == first.id), "{gone}");
+            assert!(gone.is_for_good() && gone.to_string().contains("take a new idempotency key"), "{gone}");
+        }
+        assert!(store.pipes("", 10).await.unwrap().is_empty());
+        let anew = store.create(&new_pipe("clicks"), Some(&key("another")), "ann").await.unwrap();
+        assert_ne!(anew.id, first.id);
         store.close().await;
     })
     .await;

@@ -74,27 +74,31 @@ const REMOVE_SHARE: u64 = 20;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let half = cli.examples.div_ceil(2);
-    let mut made = 0;
-    let mut look = |round: &Round<'_>| match run(&cli, round) {
-        Ok(calls) => made += calls,
-        Err(error) => {
-            eprintln!("{}: {error}", round.what);
-            eprintln!("again: cargo xtask api --examples {} --seed {}", cli.examples, cli.seed);
-            std::process::exit(1);
+    // An end of the process in the middle would leave the services behind.
+    match look(&cli) {
+        Ok(made) => {
+            println!("{made} calls, nothing found");
+            ExitCode::SUCCESS
         }
-    };
+        Err(error) => {
+            eprintln!("{error}");
+            eprintln!("again: cargo xtask api --examples {} --seed {}", cli.examples, cli.seed);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Takes all looks, and tells how many calls they made; what was found is an error.
+fn look(cli: &Cli) -> Result<u64, String> {
+    let half = cli.examples.div_ceil(2);
     let new = Served::start();
-    look(&Round { what: "a new service", service: &new, pipes: None, calls: Calls::All, examples: half });
+    let mut made = run(
+        cli,
+        &Round { what: "a new service", service: &new, pipes: None, calls: Calls::All, examples: half },
+    )?;
     drop(new);
     let postgres = own_postgres();
-    let state = match postgres.new_database() {
-        Ok(state) => state,
-        Err(error) => {
-            eprintln!("PostgreSQL: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
+    let state = postgres.new_database().map_err(|error| format!("PostgreSQL: {error}"))?;
     let service = Served::start_on(&state, None);
     let pipes = Pipes::make(&service);
     let removed = cli.examples.div_ceil(REMOVE_SHARE);
@@ -102,18 +106,19 @@ fn main() -> ExitCode {
         ("a service with pipes", Calls::AllButRemove, half.saturating_sub(removed)),
         ("pipes that go", Calls::Remove, removed),
     ] {
-        look(&Round { what, service: &service, pipes: Some(&pipes), calls, examples });
+        made += run(cli, &Round { what, service: &service, pipes: Some(&pipes), calls, examples })?;
     }
-    if let Err(error) = pipes.were_met(&service) {
-        eprintln!("a service with pipes: {error}");
-        return ExitCode::FAILURE;
-    }
-    println!("{made} calls, nothing found");
-    ExitCode::SUCCESS
+    pipes.were_met(&service).map_err(|error| format!("a service with pipes: {error}"))?;
+    Ok(made)
+}
+
+/// Takes one look.
+fn run(cli: &Cli, round: &Round<'_>) -> Result<u64, String> {
+    calls_of(cli, round).map_err(|error| format!("{}: {error}", round.what))
 }
 
 /// Makes the calls of one round, and tells how many; what was found is an error.
-fn run(cli: &Cli, round: &Round<'_>) -> Result<u64, String> {
+fn calls_of(cli: &Cli, round: &Round<'_>) -> Result<u64, String> {
     println!("\n{}", round.what);
     let folder = tempfile::tempdir().map_err(|error| format!("a folder: {error}"))?;
     let report = folder.path().join("report.json");
