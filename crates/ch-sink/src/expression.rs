@@ -46,16 +46,21 @@ const LOOK_ELSEWHERE: &[&str] = &[
     "AIREDACT",
     "AISIMILARITY",
     "AITRANSLATE",
+    "BUILDID",
     "CATBOOSTEVALUATE",
+    "CURRENTHANDLER",
+    "CURRENTREQUESTURL",
     "EVALMLMETHOD",
     "FILE",
     "FILESYSTEMAVAILABLE",
     "FILESYSTEMCAPACITY",
     "FILESYSTEMUNRESERVED",
     "FQDN",
+    "FULLHOSTNAME",
     "GENERATESERIALID",
     "GETCLIENTHTTPHEADER",
     "GETMACRO",
+    "GETMAXTABLENAMELENGTHFORDATABASE",
     "GETMERGETREESETTING",
     "GETOSKERNELVERSION",
     "GETSERVERPORT",
@@ -85,16 +90,20 @@ const LOOK_ELSEWHERE: &[&str] = &[
     "NOTNULLINIGNORESET",
     "NULLIN",
     "NULLINIGNORESET",
+    "REVISION",
+    "SERVERTIMEZONE",
     "SERVERUUID",
     "SHOWCERTIFICATE",
     "SLEEP",
     "SLEEPEACHROW",
     "TCPPORT",
     "UPTIME",
+    "VERSION",
+    "ZOOKEEPERSESSIONUPTIME",
 ];
 
-/// What the names of functions over dictionaries begin with, in capital letters.
-const OF_DICTIONARIES: &str = "DICT";
+/// What the names of functions over dictionaries begin with, in capital letters: those that are defined, and those of regions that a server has.
+const OF_DICTIONARIES: [&str; 2] = ["DICT", "REGION"];
 
 /// Engines that keep their rows on the server and reach nothing else. Others (URL, File, S3, MySQL, Executable ...)
 /// would let the author of a pipe reach what the server can reach.
@@ -221,10 +230,13 @@ impl Rules {
         is_first: bool,
         behind: &str,
     ) -> Result<(), &'static str> {
-        if (is_outside && self.clauses.contains(&word)) || self.never.contains(&word) {
+        let is_function = word == "EMPTY" && is_called(behind);
+        if (is_outside && !is_function && self.clauses.contains(&word)) || self.never.contains(&word) {
             return Err("has a word that begins another clause");
         }
-        if is_first && QUERIES.contains(&word) {
+        // Behind a column of that name comes something else.
+        let goes_on = |c: char| c.is_alphanumeric() || "_`\"'(*".contains(c);
+        if is_first && QUERIES.contains(&word) && behind.trim_start().starts_with(goes_on) {
             return Err("has a query in parentheses; a column of that name is written in backquotes");
         }
         // Whatever else stands there may be the name of a table.
@@ -236,7 +248,8 @@ impl Rules {
 
     /// Checks what may be the name of a function, in capital letters.
     fn check_name(&self, name: &str, is_called: bool) -> Result<(), &'static str> {
-        let looks_elsewhere = LOOK_ELSEWHERE.contains(&name) || name.starts_with(OF_DICTIONARIES);
+        let looks_elsewhere = LOOK_ELSEWHERE.contains(&name)
+            || OF_DICTIONARIES.iter().any(|beginning| name.starts_with(beginning));
         if looks_elsewhere && (is_called || self.is_of_our_columns) {
             return Err("has a function that looks at something else than the row");
         }
@@ -251,36 +264,73 @@ fn word(text: &str) -> &str {
     &text[..text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len())]
 }
 
-/// Whether `text` begins with a list in brackets in which there are values alone, and lists of values.
+/// Whether `text` begins with a list in brackets that is written out: values, lists of them, and calls of functions with them. Names alone may be
+/// those of tables, also such as begin with a digit.
 fn is_list_of_values(text: &str) -> bool {
-    let (mut depth, mut at) = (0_usize, 0);
-    while let Some(character) = text[at..].chars().next() {
+    let (mut depth, mut rest, mut is_type) = (0_usize, text, false);
+    while let Some(character) = rest.chars().next() {
+        let mut taken = character.len_utf8();
         match character {
             '(' | '[' => depth += 1,
             _ if depth == 0 => return false,
             ')' | ']' if depth == 1 => return true,
             ')' | ']' => depth -= 1,
-            '\'' => match quoted(&text[at..]) {
-                Some(length) => {
-                    at += length;
-                    continue;
-                }
+            '\'' => match quoted(rest) {
+                Some(length) => taken = length,
                 None => return false,
             },
-            ',' | '.' | '+' | '-' => {}
+            ':' if rest.starts_with("::") => taken = 2,
+            ',' | '+' | '-' => {}
             _ if character.is_whitespace() => {}
+            '.' | '0'..='9' => match number(rest) {
+                Some(length) => taken = length,
+                None => return false,
+            },
             _ => {
-                let word = word(&text[at..]);
-                if !(character.is_ascii_digit() || VALUES.contains(&word.to_ascii_uppercase().as_str())) {
+                let name = word(rest);
+                let behind = rest[name.len()..].trim_start();
+                let of_time = ["DATE", "TIMESTAMP"].contains(&name.to_ascii_uppercase().as_str());
+                let is_value = VALUES.contains(&name.to_ascii_uppercase().as_str())
+                    || (of_time && behind.starts_with('\''))
+                    || behind.starts_with('(')
+                    || is_type;
+                if name.is_empty() || !is_value {
                     return false;
                 }
-                at += word.len();
-                continue;
+                taken = name.len();
             }
         }
-        at += character.len_utf8();
+        is_type = rest.starts_with("::") || (is_type && character.is_whitespace());
+        rest = &rest[taken..];
     }
     false
+}
+
+/// Length of the number that `text` begins with, where nothing that could make a name of it stands behind it.
+fn number(text: &str) -> Option<usize> {
+    let digits = |from: usize| text[from..].bytes().take_while(u8::is_ascii_digit).count();
+    let mut at = digits(0);
+    let whole = at;
+    if text.starts_with("0x") || text.starts_with("0X") {
+        at = 2 + text[2..].bytes().take_while(u8::is_ascii_hexdigit).count();
+    } else {
+        if text[at..].starts_with('.') {
+            at += 1 + digits(at + 1);
+            if at == whole + 1 && whole == 0 {
+                return None;
+            }
+        }
+        if text[at..].starts_with(['e', 'E']) {
+            at += 1 + usize::from(text[at + 1..].starts_with(['+', '-']));
+            let exponent = digits(at);
+            if exponent == 0 {
+                return None;
+            }
+            at += exponent;
+        }
+    }
+    let is_whole = !text[at..].starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '.');
+    is_whole.then_some(at)
 }
 
 /// Whether what stands before `rest` is the name of a function that is called.
@@ -421,6 +471,13 @@ mod tests {
             assert!(check_condition(text).is_err(), "{text}");
         }
         assert!(check_condition("message = 'file, sleep(3) and APPLY'").is_ok());
+        assert!(check_engine("ReplacingMergeTree(desc)").is_ok());
+        assert!(check_expression("ttl", "ts + INTERVAL 1 DAY DELETE WHERE code IN (1db.2t)").is_err());
+        assert!(check_expression("ttl", "ts + INTERVAL 1 DAY DELETE WHERE code IN (1, 2)").is_ok());
+        assert!(
+            check_expression("order_by", "empty(a)").is_ok()
+                && check_expression("order_by", "a EMPTY").is_err()
+        );
     }
 
     #[test]
@@ -436,6 +493,15 @@ mod tests {
             "'a' IN [sec]",
             "'a' IN numbers(3)",
             "'a' IN ('b', sec)",
+            "'a' IN (2024_keys)",
+            "'a' IN (1db.2t)",
+            "'a' IN (1e)",
+            "'a' IN (0xkeys)",
+            "'a' IN (1.t)",
+            "'a' IN (.t)",
+            "'a' IN (1::UInt8, sec)",
+            "'a' IN (toString(sec.keys))",
+            "'a' IN (date)",
             "'a' IN ('b', sec.keys",
             "'a' IN",
             "in('a', sec.keys)",
@@ -457,7 +523,12 @@ mod tests {
             "code IN ('a', 'b')",
             "code NOT IN ('it''s', 'b\\\'c', '(')",
             "(partition, offset) IN ((1, 2), (3, -4.5e3))",
-            "offset IN [1, 0x1F, NULL, true]",
+            "offset IN [1, 0x1F, NULL, true, .5, 1., 2e+3]",
+            "toDate(at) IN (toDate('2024-01-01'), today())",
+            "toDate(at) IN (DATE '2024-01-01')",
+            "offset IN (1::UInt64, 2 :: DateTime64(3))",
+            "notEmpty(toString(from)) AND if(show, 1, 2) = 1",
+            "empty(message)",
             "`in` = 1",
             "extract(day FROM ts) = 1",
             "(`from` = 1)",
