@@ -18,8 +18,9 @@ pub(super) struct Position {
     has_reached_end: bool,
     /// When the log was seen to grow behind a reader that had stood at its end.
     grew_at_ms: Option<i64>,
-    /// What is stored up to here, and since when there was seen to be more behind it: how old that is at least, where no timestamp tells.
-    behind: Option<(Option<Offset>, i64)>,
+    /// An end that was behind what is stored when it was seen, and since when, until what is stored has come to it: how old that is at least, where no
+    /// timestamp tells.
+    behind: Option<(Offset, i64)>,
     /// Beginnings of batches that are not stored, in their order: as many as there are batches under way, and the open one.
     begun: VecDeque<Begun>,
     /// The last of them is of a batch that is still open.
@@ -105,9 +106,8 @@ impl Position {
         }
         self.end = Some(end);
         let stored = self.stored();
-        // What comes behind a record that was stored since is younger: nobody knows by how much.
-        let since = self.behind.filter(|(before, _)| *before == stored).map_or(now_ms, |(_, since)| since);
-        self.behind = (stored < self.end).then_some((stored, since));
+        let before = self.behind.filter(|(end, _)| stored < Some(*end));
+        self.behind = (stored < self.end).then(|| before.unwrap_or((end, now_ms)));
     }
 
     /// The first record that is not stored.
@@ -239,7 +239,8 @@ mod tests {
         for round in 0..10 {
             let (first, now_ms) = (round * 10, round * 1_000);
             position.ends_at(Offset(first + 15), now_ms);
-            assert_eq!(lag_at(&position, now_ms + 500).1, Some(0.5), "{round}");
+            let lag = lag_at(&position, now_ms + 500).1;
+            assert!(lag.is_some_and(|seconds| seconds <= 1.5), "{round}: {lag:?}");
             position.read(&Chunk {
                 first_timestamp_ms: None,
                 last_timestamp_ms: None,
@@ -251,6 +252,20 @@ mod tests {
         position.ends_at(Offset(105), 10_000);
         position.ends_at(Offset(105), 14_000);
         assert_eq!(lag_at(&position, 14_000).1, Some(4.0), "it stands");
+        position.ends_at(Offset(1_000), 15_000);
+        position.read(&Chunk { first_timestamp_ms: None, last_timestamp_ms: None, ..chunk(100, 500) });
+        position.sealed();
+        position.settled(0);
+        position.ends_at(Offset(1_000), 20_000);
+        position.read(&Chunk { first_timestamp_ms: None, last_timestamp_ms: None, ..chunk(500, 900) });
+        position.sealed();
+        position.settled(0);
+        position.ends_at(Offset(1_000), 90_000);
+        assert_eq!(
+            lag_at(&position, 90_000).1,
+            Some(70.0),
+            "it moves, and has not come to what was there before"
+        );
     }
 
     #[test]
