@@ -20,10 +20,10 @@ use crate::within::{Within, is_of_the_machine_alone};
 /// Time for the names of a draft to be looked up, in milliseconds. One that takes longer is refused: nobody knows where it leads.
 const RESOLVE_MS_MAX: u64 = 2_000;
 /// Names of one call that are looked up at once, at most.
-const RESOLVED_AT_ONCE_MAX: usize = 4;
+const RESOLVED_AT_ONCE_MAX: usize = 16;
 /// Names that are looked up at once in the whole process, at most. Each holds a thread until the resolver gives up, also where nobody waits any
 /// more.
-const LOOK_UPS_MAX: usize = 128;
+const LOOK_UPS_MAX: usize = 256;
 /// Hosts of one pipe, at most: each of them is resolved, and more are of no pipe that means well.
 const HOSTS_MAX: usize = 64;
 
@@ -171,6 +171,9 @@ impl Surroundings for Noting<'_> {
 /// nowhere, which whoever connects tells.
 async fn lead_elsewhere(hosts: BTreeSet<String>) -> Result<(), ServiceError> {
     lead_elsewhere_by(hosts, async |name: String| {
+        if let Ok(address) = name.parse() {
+            return vec![address];
+        }
         // It is never closed.
         let place = LOOK_UPS.acquire().await.ok();
         // A task of its own, which goes on with its place where the call does not wait any more.
