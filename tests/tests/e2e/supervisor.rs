@@ -254,6 +254,44 @@ fn a_pipe_that_is_mended_gets_memory_from_those_that_have_it_all() {
 }
 
 #[test]
+fn pipes_that_run_go_on_where_there_is_no_memory_for_more() {
+    const PIPES: usize = 4;
+    let stack = shared_stack();
+    let topics: Vec<Numbered> =
+        (0..PIPES + 2).map(|_| Numbered::new(stack, &unique("crowd"), 1, false)).collect();
+    // Of 5 MiB for each of four; of the least that one may have there are five.
+    let supervised =
+        Supervised::new(SupervisorOptions { memory_bytes_max: 20 << 20, ..SupervisorOptions::default() });
+    let ids: Vec<PipeId> =
+        (0..topics.len()).map(|number| PipeId::from(format!("crowd-{number}").as_str())).collect();
+    let start = |range: std::ops::Range<usize>| {
+        let intent = |number: usize| Intent::Run(Arc::new(file(&topics[number].pipe(stack))));
+        supervised.apply(range.map(|number| (ids[number].clone(), 1, intent(number))));
+    };
+    start(0..PIPES);
+    let memory = |number: usize| supervised.supervisor.metrics()[&ids[number]].memory_bytes;
+    let run = |number: usize| supervised.status(&ids[number]).stage == Stage::Running;
+    wait_until("the first ones", || (0..PIPES).all(run));
+    assert!((0..PIPES).all(|number| memory(number) == 5 << 20));
+    start(PIPES..PIPES + 2);
+    wait_until("one of the new ones beside them", || {
+        (0..PIPES).all(run) && (PIPES..PIPES + 2).filter(|number| run(*number)).count() == 1
+    });
+    assert_eq!((0..PIPES + 2).filter(|number| memory(*number) == 4 << 20).count(), PIPES + 1);
+    let waits = (PIPES..PIPES + 2).find(|number| !run(*number)).unwrap();
+    // An edit takes nothing away from the one that is edited.
+    supervised.run(&ids[0], 2, &topics[0].pipe(stack).with("semantics: clickhouse"));
+    wait_until("it to run on", || run(0) && supervised.status(&ids[0]).definition == 2);
+    let status = supervised.status(&ids[waits]);
+    assert!(
+        status.stage == Stage::Provisioning
+            && status.reason.as_ref().is_some_and(|reason| reason.starts_with("waits for memory")),
+        "{status:?}"
+    );
+    supervised.end();
+}
+
+#[test]
 fn all_pipes_that_there_is_no_memory_for_say_so() {
     const PIPES: usize = 4;
     let stack = shared_stack();

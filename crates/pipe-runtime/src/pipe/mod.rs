@@ -54,6 +54,7 @@ pub use measure::{Horizon, RunMetrics};
 pub use progress::{Counters, PartitionProgress, Recoveries};
 pub(crate) use record::CODE_NO_VALUE;
 pub(crate) use start::Looked;
+pub(crate) use starts::LookPlace;
 pub use state::PipeState;
 pub use tally::{Latency, Moves, Tally, Totals};
 
@@ -131,7 +132,8 @@ impl Pipe {
     /// # Errors
     /// [`PipeError`], within about 10 seconds, where the topic, the table, the credentials or the columns are wrong.
     pub async fn start(file: &PipeFile, options: RunOptions) -> Result<Pipe, PipeError> {
-        Looked::at(file, &options, |_| ()).await?.start(options, |_| ()).await
+        let place = LookPlace::take().await;
+        Looked::at(file, &options, place, |_| ()).await?.start(options, |_| ()).await
     }
 
     /// A handle that outlives this value, for signal handlers and progress displays.

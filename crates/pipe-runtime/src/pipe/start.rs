@@ -14,6 +14,7 @@ use super::membership::{self, Dispatcher};
 use super::memory::Shares;
 use super::provision::{self, Provisioned};
 use super::shared::{PanicWatch, Setup, Shared};
+use super::starts::LookPlace;
 use super::state::Phase;
 use super::system_writer::SystemWriter;
 use super::windows::Windows;
@@ -68,14 +69,16 @@ impl<'a> Looked<'a> {
     pub(crate) async fn at(
         file: &'a PipeFile,
         options: &RunOptions,
+        place: LookPlace,
         tell: impl Fn(&'static str) + Send + Sync,
     ) -> Result<Looked<'a>, PipeError> {
-        Looked::look(file, options, &tell).instrument(span_of(file)).await
+        Looked::look(file, options, place, &tell).instrument(span_of(file)).await
     }
 
     async fn look(
         file: &'a PipeFile,
         options: &RunOptions,
+        place: LookPlace,
         tell: &Telling<'_>,
     ) -> Result<Looked<'a>, PipeError> {
         let started = Instant::now();
@@ -88,7 +91,7 @@ impl<'a> Looked<'a> {
         }
         // The topic and the schema first: a mistake in their names must not leave tables behind.
         tell("the brokers and the topic");
-        let topic = starts::check(&source, Duration::from_millis(TOPIC_TIMEOUT_MS)).await?;
+        let topic = starts::check(&source, Duration::from_millis(TOPIC_TIMEOUT_MS), place).await?;
         let schemas = match &file.schema_registry {
             Some(registry) => {
                 tell("the schema registry");

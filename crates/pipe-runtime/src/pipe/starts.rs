@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use housepipe_kafka_source::{GroupOffsets, SourceConfig, TopicInfo, describe_topic};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::error::PipeError;
 
@@ -14,13 +14,28 @@ const LOOKS_MAX: usize = 64;
 
 static LOOKS: Semaphore = Semaphore::const_new(LOOKS_MAX);
 
+/// A place among the looks that are under way.
+pub(crate) struct LookPlace(
+    #[expect(dead_code, reason = "it is held, and given back")] Option<SemaphorePermit<'static>>,
+);
+
+impl LookPlace {
+    /// Waits for one.
+    pub(crate) async fn take() -> LookPlace {
+        // They are never closed.
+        LookPlace(LOOKS.acquire().await.ok())
+    }
+}
+
 /// Finds the topic; where the pipe file names partitions, also their starts.
-pub(crate) async fn check(config: &SourceConfig, timeout: Duration) -> Result<TopicInfo, PipeError> {
+pub(crate) async fn check(
+    config: &SourceConfig,
+    timeout: Duration,
+    place: LookPlace,
+) -> Result<TopicInfo, PipeError> {
     let config = config.clone();
-    // It is never closed.
-    let look = LOOKS.acquire().await.ok();
     let found = tokio::task::spawn_blocking(move || {
-        let _until_it_ends = look;
+        let _until_it_ends = place;
         let topic = describe_topic(&config, timeout)?;
         if !config.start_of.is_empty() {
             GroupOffsets::open(&config, timeout)?.check_starts()?;

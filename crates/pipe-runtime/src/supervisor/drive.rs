@@ -9,14 +9,14 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex as Gate, broadcast, watch};
 
 use super::Intent;
-use super::division::Division;
+use super::division::{Division, SHARE_BYTES_MIN};
 use super::entry::Entry;
 use super::lifecycle::{Action, Doing, Ended, Generation, Lifecycle, Wanted};
 use super::options::SupervisorOptions;
 use super::starts::{Ends, Starts, Turn};
 use super::status::{PipeEvent, PipeId};
 use crate::error::{PipeError, explain};
-use crate::pipe::{Looked, Pipe, RunOptions};
+use crate::pipe::{LookPlace, Looked, Pipe, RunOptions};
 use crate::pipe_file::PipeFile;
 
 /// Pause before a start that was refused is tried again, in milliseconds; it doubles with each try in a row.
@@ -41,8 +41,9 @@ pub(super) struct Inner {
     runtime: Handle,
     state: Mutex<State>,
     starts: Starts,
-    /// Passed by one pipe at a time, which waits behind it for memory: each change wakes one, and not all of them.
-    memory: Gate<()>,
+    /// Passed by one pipe at a time, which waits behind it for memory: each change wakes one, and not all of them. One for those that come new, and
+    /// one for those that have had some.
+    memory: [Gate<()>; 2],
     pub(super) events: broadcast::Sender<PipeEvent>,
     /// Changes whenever a pipe does.
     changed: watch::Sender<()>,
@@ -65,7 +66,7 @@ impl Inner {
             division: Division::of(options.memory_bytes_max),
             runtime: Handle::current(),
             starts: Starts::new(options.starts_at_once_max),
-            memory: Gate::new(()),
+            memory: [Gate::new(()), Gate::new(())],
             events: broadcast::Sender::new(options.events_kept.max(1)),
             options,
             state: Mutex::default(),
@@ -104,7 +105,7 @@ impl Inner {
                     true
                 }
                 Intent::Rest => {
-                    entry.file = None;
+                    (entry.file, entry.was_stopped) = (None, false);
                     false
                 }
             };
@@ -146,6 +147,7 @@ impl Inner {
             // Whoever wants a pipe to run gives its file, and it is kept until the pipe is wanted to rest.
             (Action::Start(_), None) => unreachable!("a pipe without a file is wanted to run"),
             (Action::Stop, _) => {
+                entry.was_stopped = entry.life.wanted().runs;
                 if let Some(handle) = &entry.handle {
                     handle.stop();
                 }
@@ -189,10 +191,19 @@ impl Inner {
     }
 
     /// What a pipe that is among those that need memory gets, in bytes; none where there is no room for it.
-    fn share_to_start(&self, state: &State) -> Option<usize> {
-        let free = self.options.memory_bytes_max.saturating_sub(state.held);
+    fn share_to_start(&self, state: &State, pipe: &PipeId) -> Option<usize> {
         let share = self.share(state, Entry::may_need_memory);
-        (free >= share).then_some(share)
+        let has_claim = state.pipes.get(pipe).is_some_and(Entry::has_claim);
+        let claims = state.pipes.values().filter(|entry| entry.has_claim()).count();
+        // Those that have had some, and were stopped, come first.
+        let kept = if has_claim { 0 } else { claims.saturating_mul(share) };
+        let free = self.options.memory_bytes_max.saturating_sub(state.held).saturating_sub(kept);
+        if free >= share {
+            return Some(share);
+        }
+        // Where nobody is about to give any back, a part of it is better than to wait.
+        let may_come = state.pipes.values().any(|entry| entry.may_give_back(share));
+        (!may_come && free >= SHARE_BYTES_MIN).then_some(free)
     }
 
     /// Waits until it is the pipe's turn; none where something else is wanted by then.
@@ -275,11 +286,13 @@ impl Inner {
     ) -> Result<Option<(Pipe, Share)>, PipeError> {
         let tell = |what| self.note_wait(pipe, Some(what));
         let options = self.options.pipe.clone();
-        let mut looked = turn.of(Looked::at(file, &options, tell)).await?;
+        let place = LookPlace::take().await;
+        let mut looked = turn.of(Looked::at(file, &options, place, tell)).await?;
         // Memory last: what waits for ends that do not answer holds none.
         let Some(share) = self.take_share(pipe).await else { return Ok(None) };
+        self.note_wait(pipe, None);
         if looked.is_older_than(LOOKED_MS_MAX) {
-            looked = Looked::at(file, &options, tell).await?;
+            looked = Looked::at(file, &options, LookPlace::take().await, tell).await?;
         }
         let options = RunOptions { memory_bytes_max: share.bytes, ..options };
         Ok(Some((looked.start(options, tell).await?, share)))
@@ -288,7 +301,7 @@ impl Inner {
     /// A start has come to nothing, for this reason where there is one.
     fn refuse(self: &Arc<Self>, pipe: &PipeId, reason: Option<String>) {
         self.tell(pipe, |entry| {
-            entry.waits_for = None;
+            (entry.waits_for, entry.was_stopped) = (None, false);
             entry.last_reason = reason.or_else(|| entry.last_reason.take());
             entry.life.refused()
         });
@@ -297,23 +310,24 @@ impl Inner {
     /// Takes a share for a pipe whose ends have answered, once there is one; none where there is no such pipe.
     async fn take_share(self: &Arc<Self>, pipe: &PipeId) -> Option<Share> {
         let lacking = Lacking { inner: self, pipe };
-        {
+        let gate = {
             let mut state = self.lock();
-            state.pipes.get_mut(pipe)?.lacks_memory = true;
+            let entry = state.pipes.get_mut(pipe)?;
+            entry.lacks_memory = true;
+            let gate = usize::from(entry.has_claim());
             self.take_back(&mut state);
-        }
-        let _first = self.memory.lock().await;
+            gate
+        };
+        let _first = self.memory[gate].lock().await;
         let mut changed = self.changed.subscribe();
         loop {
             changed.mark_unchanged();
             {
                 let mut state = self.lock();
-                let share = self.share_to_start(&state);
+                let share = self.share_to_start(&state, pipe);
                 let entry = state.pipes.get_mut(pipe)?;
                 if let Some(share) = share {
-                    // What it was refused for before is mended.
-                    entry.last_reason = None;
-                    entry.share = share;
+                    (entry.share, entry.was_stopped) = (share, false);
                     state.held += share;
                     drop(state);
                     drop(lacking);
@@ -368,7 +382,7 @@ impl Inner {
 /// Has a pipe rest, whatever its generation.
 fn rest(entry: &mut Entry) -> Action {
     let generation = entry.life.wanted().generation;
-    entry.file = None;
+    (entry.file, entry.was_stopped) = (None, false);
     entry.life.want(Wanted { generation, runs: false })
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Entry {
     pub(super) timer: Option<AbortHandle>,
     /// Its ends have answered, and it waits for memory.
     pub(super) lacks_memory: bool,
+    /// It ran, and was told to stop so that it runs on otherwise, and has not got memory since.
+    pub(super) was_stopped: bool,
     /// What its start waits for, and since when.
     pub(super) waits_for: Option<(&'static str, Instant)>,
     /// Told whenever something may be wanted of it while it is about to start, so that it gives up its place in the row.
@@ -56,6 +58,7 @@ impl Entry {
             share: 0,
             timer: None,
             lacks_memory: false,
+            was_stopped: false,
             waits_for: None,
             wishes: Arc::default(),
             is_leaving: false,
@@ -78,6 +81,8 @@ impl Entry {
         if let (Some(handle), Some(runs_by)) = (&self.handle, &self.runs_by)
             && self.life.may_become(generation)
             && matches!(handle.state(), PipeState::Running | PipeState::Joining | PipeState::Retrying { .. })
+            // It may be about to end by itself.
+            && !handle.is_stopping()
             && runs_by.can_become(file)
         {
             handle.take_over(file);
@@ -98,6 +103,17 @@ impl Entry {
     /// Whether it holds memory, or could start with some: others give back a part of what they have for it.
     pub(super) fn needs_memory(&self) -> bool {
         self.share > 0 || self.lacks_memory
+    }
+
+    /// Whether it comes before others that want memory: it has had some, and is about to start anew.
+    pub(super) fn has_claim(&self) -> bool {
+        self.was_stopped && self.share == 0 && matches!(self.life.doing(), Doing::Starting(_))
+    }
+
+    /// Whether there is more to come of it than one share: it holds more, and stops, or may be told to.
+    pub(super) fn may_give_back(&self, share: usize) -> bool {
+        self.share > share && (self.may_renew() || self.life.doing() == Doing::Stopping)
+            || (self.life.doing() == Doing::Stopping && !self.life.wanted().runs)
     }
 
     /// Whether memory is kept for it as well where others start: it may be about to need some. One that was refused, and is tried again, is
