@@ -12,7 +12,7 @@ use super::Api;
 use super::auth::Operator;
 use super::extract::{Body, bounded, part_of_name};
 use super::problem::Problem;
-use super::work::{Waits, answer};
+use super::work::{Waits, answer, begin};
 use crate::work::WorkKind;
 
 /// Tables of one page unless the call says otherwise, and at most.
@@ -53,12 +53,10 @@ pub(crate) async fn list_databases(
     Body(destination): Body<Destination>,
 ) -> Result<Response, Problem> {
     let file = destination.file(&api).await?;
-    let begun = api.works.begin(
-        actor.name(),
-        WorkKind::ListDatabases,
-        "clickhouse to tell its databases",
-        |_| async move { Ok(databases(&file).await?) },
-    )?;
+    let begun =
+        begin(&api, &actor, WorkKind::ListDatabases, "clickhouse to tell its databases", |_| async move {
+            Ok(databases(&file).await?)
+        })?;
     answer(begun).await
 }
 
@@ -103,9 +101,14 @@ pub(crate) async fn list_tables(
     };
     let file = Destination { pipe, of }.file(&api).await?;
     let waits_for = format!("the tables of `{}`", file.destination.database);
-    let begun = api.works.begin(actor.name(), WorkKind::ListTables, waits_for, |_| async move {
-        Ok(tables(&file, &query).await?)
-    })?;
+    let begun =
+        begin(
+            &api,
+            &actor,
+            WorkKind::ListTables,
+            waits_for,
+            |_| async move { Ok(tables(&file, &query).await?) },
+        )?;
     answer(begun).await
 }
 
@@ -120,11 +123,8 @@ pub(crate) async fn list_roles(
     Body(destination): Body<Destination>,
 ) -> Result<Response, Problem> {
     let file = destination.file(&api).await?;
-    let begun = api.works.begin(
-        actor.name(),
-        WorkKind::ListRoles,
-        "clickhouse to tell its roles",
-        |_| async move { Ok(roles(&file).await?) },
-    )?;
+    let begun = begin(&api, &actor, WorkKind::ListRoles, "clickhouse to tell its roles", |_| async move {
+        Ok(roles(&file).await?)
+    })?;
     answer(begun).await
 }

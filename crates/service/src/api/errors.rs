@@ -17,7 +17,7 @@ use super::auth::Operator;
 use super::extract::{At, Body, Params, PipePath, bounded};
 use super::problem::{Problem, ProblemCode};
 use super::replayed::Replaying;
-use super::work::{Waits, answer};
+use super::work::{Waits, answer, begin};
 use crate::store::{StoreError, Wanted};
 use crate::work::WorkKind;
 
@@ -112,7 +112,7 @@ pub(crate) async fn list(
     let mut query = query(wanted)?;
     query.from = after;
     let (_, file) = api.service.whole(&path.id).await?;
-    let begun = api.works.begin(actor.name(), WorkKind::ListErrors, "the error table", |_| async move {
+    let begun = begin(&api, &actor, WorkKind::ListErrors, "the error table", |_| async move {
         // One more shows whether there is another page.
         let listed = list_errors(&file, &query, limit + 1, RAW_BYTES_MAX).await?;
         Ok(page(listed, limit, after))
@@ -166,7 +166,7 @@ pub(crate) async fn summary(
         ListQuery { kind, code, column, since, until, condition, with_replayed, limit: None, after: None };
     let query = query(wanted)?;
     let (_, file) = api.service.whole(&path.id).await?;
-    let begun = api.works.begin(actor.name(), WorkKind::ListErrors, "the error table", |_| async move {
+    let begun = begin(&api, &actor, WorkKind::ListErrors, "the error table", |_| async move {
         Ok(summarize_errors(&file, &query, limit).await?)
     })?;
     answer(begun).await
@@ -233,38 +233,35 @@ pub(crate) async fn replay(
     }
     let (service, name) = (api.service.clone(), actor.name().to_owned());
     let forgotten = actor.forgotten(&api);
-    let begun =
-        api.works.begin(actor.name(), WorkKind::ReplayErrors, "the error table", |progress| async move {
-            let told = match options.dry_run {
-                true => None,
-                false => {
-                    Some(Replaying::begin(service, name, (stored.id, stored.name), progress.id()).await?)
-                }
-            };
-            progress.waits_for("records of the error table, encoded once more and loaded");
-            let replay = replay_errors(&file, &options, |report| {
-                progress.done(report.examined, None);
-                if let Some(told) = &told {
-                    told.has_examined(report.examined);
-                }
-            });
-            let replayed = tokio::select! {
-                replayed = replay => replayed,
-                () = forgotten => {
-                    // As where it is cancelled: what it has loaded is loaded.
-                    let detail = "the token that began it was forgotten meanwhile";
-                    return Err(Problem::new(ProblemCode::Unauthenticated, detail));
-                }
-            };
-            if let Some(told) = told {
-                let words = match &replayed {
-                    Ok(report) => words(report),
-                    Err(error) => crate::service::explain(error),
-                };
-                told.end(words).await;
+    let begun = begin(&api, &actor, WorkKind::ReplayErrors, "the error table", |progress| async move {
+        let told = match options.dry_run {
+            true => None,
+            false => Some(Replaying::begin(service, name, (stored.id, stored.name), progress.id()).await?),
+        };
+        progress.waits_for("records of the error table, encoded once more and loaded");
+        let replay = replay_errors(&file, &options, |report| {
+            progress.done(report.examined, None);
+            if let Some(told) = &told {
+                told.has_examined(report.examined);
             }
-            Ok(replayed?)
-        })?;
+        });
+        let replayed = tokio::select! {
+            replayed = replay => replayed,
+            () = forgotten => {
+                // As where it is cancelled: what it has loaded is loaded.
+                let detail = "the token that began it was forgotten meanwhile";
+                return Err(Problem::new(ProblemCode::Unauthenticated, detail));
+            }
+        };
+        if let Some(told) = told {
+            let words = match &replayed {
+                Ok(report) => words(report),
+                Err(error) => crate::service::explain(error),
+            };
+            told.end(words).await;
+        }
+        Ok(replayed?)
+    })?;
     answer(begun).await
 }
 

@@ -307,6 +307,7 @@ impl From<StoreError> for Problem {
             StoreError::GroupTaken(_) => ProblemCode::GroupTaken,
             StoreError::Leaving => ProblemCode::PipeLeaving,
             StoreError::NoToken(_) => ProblemCode::NoSuchToken,
+            StoreError::Forgotten => ProblemCode::Unauthenticated,
             StoreError::LastAdmin => ProblemCode::LastAdmin,
             StoreError::KeyReused => ProblemCode::IdempotencyKeyReused,
             StoreError::Changed(_) => ProblemCode::PipeChanged,

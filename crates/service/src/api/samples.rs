@@ -13,7 +13,7 @@ use super::Api;
 use super::auth::{Actor, Operator};
 use super::extract::{At, Body, Object, Params, PipePath, bounded};
 use super::problem::{Problem, ProblemCode};
-use super::work::{Waits, answer};
+use super::work::{Waits, answer, begin};
 use crate::work::WorkKind;
 
 /// Samples of one page unless the call says otherwise, and at most.
@@ -152,7 +152,7 @@ async fn of_source(
     query: SampleQuery,
 ) -> Result<Response, Problem> {
     let waits_for = format!("the newest records of `{}`", file.source.topic);
-    let begun = api.works.begin(actor.name(), WorkKind::SampleSource, waits_for, |_| async move {
+    let begun = begin(api, actor, WorkKind::SampleSource, waits_for, |_| async move {
         Ok(sample_page(&file, &query).await?)
     })?;
     answer(begun).await
@@ -217,7 +217,7 @@ pub(crate) async fn destination_of_pipe(
 
 async fn of_destination(api: &Api, actor: &Actor, file: PipeFile, limit: u32) -> Result<Response, Problem> {
     let waits_for = format!("rows of `{}`", file.destination.table);
-    let begun = api.works.begin(actor.name(), WorkKind::SampleDestination, waits_for, |_| async move {
+    let begun = begin(api, actor, WorkKind::SampleDestination, waits_for, |_| async move {
         Ok(table_rows(&file, limit, ROWS_BYTES_MAX).await?)
     })?;
     answer(begun).await

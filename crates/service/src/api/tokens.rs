@@ -115,7 +115,7 @@ pub(crate) async fn create(
         let detail = format!("a token's name is up to {NAME_LENGTH_MAX} of a-z, 0-9, `_` and `-`");
         return Err(Problem::new(ProblemCode::InvalidRequest, detail));
     }
-    let token = api.service.store().new_token(&new.name, new.role).await?;
+    let token = api.service.store().new_token_by(actor.token(), &new.name, new.role).await?;
     tracing::info!(actor = actor.name(), token = new.name, role = new.role.as_str(), "a token was made");
     let detail = Detail(format!("the token {} of the role {}", new.name, new.role.as_str()));
     let made = MadeToken { name: new.name, role: new.role, token: token.expose_secret().to_owned() };
@@ -135,7 +135,7 @@ pub(crate) async fn remove(
     Admin(actor): Admin,
     At(path): At<TokenPath>,
 ) -> Result<StatusCode, Problem> {
-    api.service.store().forget_token(&path.name).await?;
+    api.service.store().forget_token_by(actor.token(), &path.name).await?;
     api.works.forget_of(&path.name);
     tracing::info!(actor = actor.name(), token = path.name, "a token was forgotten");
     Ok(StatusCode::NO_CONTENT)

@@ -15,7 +15,7 @@ use super::auth::Operator;
 use super::extract::{Body, bounded, part_of_name};
 use super::problem::{Problem, ProblemCode};
 use super::samples::within;
-use super::work::{Waits, answer};
+use super::work::{Waits, answer, begin};
 use crate::service::Drafted;
 use crate::work::WorkKind;
 
@@ -69,10 +69,9 @@ pub(crate) async fn connections(
         let detail = "it names no end; give `source`, `schema_registry` or `destination`";
         return Err(Problem::new(ProblemCode::InvalidRequest, detail));
     }
-    let begun =
-        api.works.begin(actor.name(), WorkKind::TestConnections, "the ends to answer", |_| async move {
-            Ok(test_connections(&file, &ends).await)
-        })?;
+    let begun = begin(&api, &actor, WorkKind::TestConnections, "the ends to answer", |_| async move {
+        Ok(test_connections(&file, &ends).await)
+    })?;
     answer(begun).await
 }
 
@@ -128,12 +127,10 @@ pub(crate) async fn list_topics(
         limit: usize::try_from(limit).unwrap_or(usize::MAX),
     };
     let file = api.service.draft(wanted.pipe, wanted.of.as_deref(), Need::Brokers).await?.file;
-    let begun = api.works.begin(
-        actor.name(),
-        WorkKind::ListTopics,
-        "the brokers to tell their topics",
-        |_| async move { Ok(topics(&file, &query).await?) },
-    )?;
+    let begun =
+        begin(&api, &actor, WorkKind::ListTopics, "the brokers to tell their topics", |_| async move {
+            Ok(topics(&file, &query).await?)
+        })?;
     answer(begun).await
 }
 
@@ -179,7 +176,7 @@ pub(crate) async fn infer(
         Some(_) => "the columns of the documents".to_owned(),
         None => format!("the newest records of `{}`", draft.topic()),
     };
-    let begun = api.works.begin(actor.name(), WorkKind::Infer, waits_for, |_| async move {
+    let begun = begin(&api, &actor, WorkKind::Infer, waits_for, |_| async move {
         Ok(match documents {
             Some(documents) => infer_documents(&draft, documents, count(samples)).await?,
             None => infer_topic(&draft, within(samples)).await?,
@@ -234,7 +231,7 @@ pub(crate) async fn preview_rows(
         Some(_) => "clickhouse, and the rows of the documents".to_owned(),
         None => format!("the newest records of `{}`, and clickhouse", file.source.topic),
     };
-    let begun = api.works.begin(actor.name(), WorkKind::Preview, waits_for, |_| async move {
+    let begun = begin(&api, &actor, WorkKind::Preview, waits_for, |_| async move {
         Ok(match documents {
             Some(documents) => preview_pasted(&file, &documents, count(limit)).await?,
             None => preview(&file, within(limit)).await?,
@@ -256,7 +253,7 @@ pub(crate) async fn check(
     Body(draft): Body<Draft>,
 ) -> Result<Response, Problem> {
     let file = api.service.draft(draft.pipe, draft.of.as_deref(), Need::Whole).await?.file;
-    let begun = api.works.begin(actor.name(), WorkKind::Check, "both ends", |progress| async move {
+    let begun = begin(&api, &actor, WorkKind::Check, "both ends", |progress| async move {
         Ok(check_telling(&file, |what| progress.waits_for(what)).await)
     })?;
     answer(begun).await

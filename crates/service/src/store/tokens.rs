@@ -6,8 +6,8 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{Any, AnyPool, Row, Transaction};
 use utoipa::ToSchema;
 
 use super::{Store, StoreError, damaged, now_ms};
@@ -73,10 +73,33 @@ impl Store {
     /// # Errors
     /// [`StoreError::NameTaken`] where there is one of that name, or the database's.
     pub async fn new_token(&self, name: &str, role: Role) -> Result<SecretString, StoreError> {
+        self.make_token(None, name, role).await
+    }
+
+    /// The same where the token `by` asks for it, which is there as the new one is made.
+    ///
+    /// # Errors
+    /// [`StoreError::Forgotten`] where `by` opens nothing any more, or as [`Store::new_token`].
+    pub async fn new_token_by(
+        &self,
+        by: &SecretString,
+        name: &str,
+        role: Role,
+    ) -> Result<SecretString, StoreError> {
+        self.make_token(Some(by), name, role).await
+    }
+
+    async fn make_token(
+        &self,
+        by: Option<&SecretString>,
+        name: &str,
+        role: Role,
+    ) -> Result<SecretString, StoreError> {
         self.connections.in_time(|pool| async move {
             let mut bytes = [0; TOKEN_BYTES];
             SystemRandom::new().fill(&mut bytes).map_err(|_| SealError::NoRandom)?;
             let token = SecretString::from(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)));
+            let mut transaction = begun_by(&pool, by).await?;
             let inserted = sqlx::query(
                 "INSERT INTO tokens (name, role, digest, created_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING",
             )
@@ -84,11 +107,14 @@ impl Store {
             .bind(role.as_str())
             .bind(digest_of(token.expose_secret()))
             .bind(now_ms())
-            .execute(&pool)
+            .execute(&mut *transaction)
             .await?;
             match inserted.rows_affected() {
                 0 => Err(StoreError::NameTaken(name.to_owned())),
-                _ => Ok(token),
+                _ => {
+                    transaction.commit().await?;
+                    Ok(token)
+                }
             }
         })
         .await
@@ -139,17 +165,25 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoToken`], [`StoreError::LastAdmin`], or the database's.
     pub async fn forget_token(&self, name: &str) -> Result<(), StoreError> {
+        self.remove_token(None, name).await
+    }
+
+    /// The same where the token `by` asks for it, which is there as the other one is forgotten. It may be the same.
+    ///
+    /// # Errors
+    /// [`StoreError::Forgotten`] where `by` opens nothing any more, or as [`Store::forget_token`].
+    pub async fn forget_token_by(&self, by: &SecretString, name: &str) -> Result<(), StoreError> {
+        self.remove_token(Some(by), name).await
+    }
+
+    async fn remove_token(&self, by: Option<&SecretString>, name: &str) -> Result<(), StoreError> {
         self.connections
             .in_time(|pool| async move {
-                let mut transaction = pool.begin().await?;
+                let mut transaction = begun_by(&pool, by).await?;
                 // No token has such a name, and PostgreSQL refuses the text.
                 if name.contains('\0') {
                     return Err(StoreError::NoToken(name.to_owned()));
                 }
-                // Two admins who forget each other at once would otherwise both succeed.
-                sqlx::query("UPDATE housepipe_store SET version = version")
-                    .execute(&mut *transaction)
-                    .await?;
                 let deleted = sqlx::query("DELETE FROM tokens WHERE name = $1")
                     .bind(name.to_owned())
                     .execute(&mut *transaction)
@@ -191,6 +225,24 @@ impl Store {
             })
             .await
     }
+}
+
+/// Begins a change of tokens. Two admins who forget each other at once would otherwise both succeed, and one who is forgotten could leave a token
+/// behind: such changes wait for each other, and whoever asks for one is judged once it is its turn.
+async fn begun_by(
+    pool: &AnyPool,
+    by: Option<&SecretString>,
+) -> Result<Transaction<'static, Any>, StoreError> {
+    let mut transaction = pool.begin().await?;
+    sqlx::query("UPDATE housepipe_store SET version = version").execute(&mut *transaction).await?;
+    if let Some(by) = by {
+        let known = sqlx::query("SELECT name FROM tokens WHERE digest = $1")
+            .bind(digest_of(by.expose_secret()))
+            .fetch_optional(&mut *transaction)
+            .await?;
+        known.ok_or(StoreError::Forgotten)?;
+    }
+    Ok(transaction)
 }
 
 pub(super) fn role_of(token: &str, word: &str) -> Result<Role, StoreError> {

@@ -131,16 +131,19 @@ impl Works {
         let id = format!("w{id}");
         let progress = Progress::new(&id, waits_for.into());
         let doing = work(progress.clone());
-        let inner = tokio::spawn(async move {
-            let _slot = slot;
-            doing.await.and_then(|result| shown(&result))
-        });
-        let entry = Entry::new(actor, kind, progress, inner, {
-            let works = self.clone();
-            move || works.forget_old()
-        });
-        let outcome = entry.outcome();
-        self.entries().insert(id.clone(), entry);
+        let works = self.clone();
+        let outcome = {
+            // Held from before it begins until it can be found: whoever forgets it then finds it.
+            let mut entries = self.entries();
+            let inner = tokio::spawn(async move {
+                let _slot = slot;
+                doing.await.and_then(|result| shown(&result))
+            });
+            let entry = Entry::new(actor, kind, progress, inner, move || works.forget_old());
+            let outcome = entry.outcome();
+            entries.insert(id.clone(), entry);
+            outcome
+        };
         self.forget_old();
         Ok(Begun { works: self.clone(), id, actor: actor.to_owned(), outcome, is_kept: false })
     }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+use axum::extract::{FromRequestParts as _, Request};
 use futures_util::{FutureExt as _, stream};
 use housepipe_runtime::metrics::{Exposition, Format};
 use serde_json::{Value, json};
@@ -11,8 +11,11 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::{SOON, audited, new_pipe};
-use crate::api::CHANGES;
+use crate::api::auth::Actor;
+use crate::api::work::begin;
+use crate::api::{Api, CHANGES, Problem};
 use crate::testing::Scene;
+use crate::work::WorkKind;
 use crate::{Role, Watched as _};
 
 /// A request whose body comes once it may, a word that it is waited for, and the word that it may.
@@ -78,6 +81,47 @@ async fn nothing_goes_on_for_a_caller_that_is_not_known() {
         let _ = scene.answer(request).now_or_never();
     }
     assert!(alive() < before + 10, "{} tasks, and {before} before", alive());
+}
+
+#[tokio::test]
+async fn a_token_that_is_forgotten_while_its_body_is_waited_for_changes_nothing() {
+    let scene = Scene::new().await;
+    let heir = json!({ "name": "heir", "role": "admin" });
+    let columns = json!({ "documents": "{\"id\": 1}" });
+    for (call, body) in [
+        ("POST /api/v1/tokens", &heir),
+        ("POST /api/v1/pipes", &new_pipe()),
+        ("POST /api/v1/infer", &columns),
+    ] {
+        let token = scene.token("eve", Role::Admin).await;
+        let (request, asked, may) = with_late_body(&scene, &token, call, body);
+        let forgets = async {
+            asked.await.unwrap();
+            assert_eq!(scene.call("DELETE /api/v1/tokens/eve", &Value::Null).await.0, 204);
+            may.send(()).unwrap();
+        };
+        let (answer, ()) = tokio::join!(scene.answer(request), forgets);
+        assert_eq!(answer.status(), 401, "{call}");
+        let problem = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        assert!(String::from_utf8_lossy(&problem).contains("forgotten meanwhile"), "{call}: {problem:?}");
+    }
+    assert_eq!(scene.call("GET /api/v1/pipes", &Value::Null).await.1["pipes"], json!([]));
+    let (_, tokens) = scene.call("GET /api/v1/tokens", &Value::Null).await;
+    assert_eq!(tokens["tokens"].as_array().unwrap().len(), 1, "{tokens}");
+}
+
+#[tokio::test]
+async fn work_of_a_token_that_is_forgotten_meanwhile_does_nothing() {
+    let scene = Scene::new().await;
+    let api = Api::new(scene.service.clone(), Vec::new());
+    let token = scene.token("eve", Role::Operator).await;
+    let (mut parts, _) = scene.request(&token, "POST /api/v1/check", &[], &Value::Null).into_parts();
+    let actor = Actor::from_request_parts(&mut parts, &api).await.unwrap();
+    scene.service.store().forget_token("eve").await.unwrap();
+    let does = async || -> Result<u8, Problem> { unreachable!("it is done for nobody") };
+    let begun = begin(&api, &actor, WorkKind::Check, "nothing", |_| does()).unwrap();
+    let problem = serde_json::to_value(begun.wait().await.unwrap_err()).unwrap();
+    assert_eq!(problem["code"], "unauthenticated", "{problem}");
 }
 
 #[tokio::test]
