@@ -37,7 +37,7 @@ pub(crate) enum Failures {
     /// The body has another media type.
     #[response(status = 415, content_type = "application/problem+json")]
     MediaType(Problem),
-    /// The pipe file cannot be used, or an end of the pipe refuses something, or is out of reach.
+    /// The pipe file, or the name, cannot be used, or an end of the pipe refuses something, or is out of reach.
     #[response(status = 422, content_type = "application/problem+json")]
     Invalid(Problem),
     /// The address is longer than any that is known. Without a body.

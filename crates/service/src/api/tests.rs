@@ -326,3 +326,22 @@ async fn a_token_in_a_path_is_written_down_and_shown_as_its_beginning() {
     assert!(entries.contains("/api/v1/tokens/hpt_…") && entries.contains("/api/v1/pipes/hpt_…/pause"));
     assert!(!entries.contains(&token[4..]), "{entries}");
 }
+
+#[tokio::test]
+async fn no_token_is_named_as_tokens_begin_and_one_that_was_is_told_as_it_goes() {
+    let scene = Scene::new().await;
+    for name in ["hpt_eve", "eve-hpt_"] {
+        let (status, problem) =
+            scene.call("POST /api/v1/tokens", &json!({ "name": name, "role": "viewer" })).await;
+        assert_eq!((status, &problem["code"]), (422, &json!("invalid_name")), "{problem}");
+        assert_eq!(problem["errors"][0]["key"], "name", "{problem}");
+    }
+    let token = scene.token("eve", Role::Viewer).await;
+    scene.service.store().rename_token("eve", "hpt_eve").await.unwrap();
+    let (_, told) = scene.call_as(&token, "GET /api/v1/whoami", &[], &Value::Null).await;
+    assert_eq!(told["name"], "hpt_eve");
+    assert_eq!(scene.call("DELETE /api/v1/tokens/hpt_eve", &Value::Null).await.0, 204);
+    assert_eq!(scene.call_as(&token, "GET /api/v1/whoami", &[], &Value::Null).await.0, 401);
+    let gone = audited(&scene, 3).await.pop().unwrap();
+    assert_eq!((&gone["status"], &gone["detail"]), (&json!(204), &json!("the token hpt_eve")), "{gone}");
+}

@@ -154,6 +154,11 @@ pub enum StoreError {
     /// There is no such token.
     #[error("there is no token of the name `{0}`")]
     NoToken(String),
+    /// A token may not have this name.
+    #[error(
+        "a token's name has no `hpt_` in it, as tokens begin: where names are written down, what begins so is left out"
+    )]
+    TokenName,
     /// The token that asks for a change opens nothing any more.
     #[error("the token was forgotten meanwhile; send another one")]
     Forgotten,

@@ -71,7 +71,7 @@ impl Store {
     /// Makes a token. It is told here and never again.
     ///
     /// # Errors
-    /// [`StoreError::NameTaken`] where there is one of that name, or the database's.
+    /// [`StoreError::NameTaken`] where there is one of that name, [`StoreError::TokenName`] where none may have it, or the database's.
     pub async fn new_token(&self, name: &str, role: Role) -> Result<SecretString, StoreError> {
         self.make_token(None, name, role).await
     }
@@ -111,6 +111,8 @@ impl Store {
             .await?;
             match inserted.rows_affected() {
                 0 => Err(StoreError::NameTaken(name.to_owned())),
+                // Dropped, the transaction has made none.
+                _ if name.contains(PREFIX) => Err(StoreError::TokenName),
                 _ => {
                     transaction.commit().await?;
                     Ok(token)
@@ -243,6 +245,23 @@ async fn begun_by(
         known.ok_or(StoreError::Forgotten)?;
     }
     Ok(transaction)
+}
+
+#[cfg(test)]
+impl Store {
+    /// Gives a token another name, also one that a new token may not have.
+    pub(crate) async fn rename_token(&self, name: &str, new: &str) -> Result<(), StoreError> {
+        self.connections
+            .in_time(|pool| async move {
+                sqlx::query("UPDATE tokens SET name = $1 WHERE name = $2")
+                    .bind(new.to_owned())
+                    .bind(name.to_owned())
+                    .execute(&pool)
+                    .await?;
+                Ok(())
+            })
+            .await
+    }
 }
 
 pub(super) fn role_of(token: &str, word: &str) -> Result<Role, StoreError> {
