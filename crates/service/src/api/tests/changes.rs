@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::{SOON, audited, new_pipe};
+use crate::api::audit::LOOKS;
 use crate::api::auth::Actor;
 use crate::api::work::begin;
 use crate::api::{Api, CHANGES, Problem};
@@ -195,4 +196,40 @@ async fn whoever_is_refused_time_and_again_has_one_entry_for_most_of_it() {
     assert_eq!((last.actor.as_str(), last.status), ("eve", 403));
     assert!(last.detail.as_ref().unwrap().contains("40 refused calls"), "{last:?}");
     store.close().await;
+}
+
+#[tokio::test]
+async fn looks_push_nothing_out_of_the_audit() {
+    let scene = Scene::new().await;
+    let token = scene.token("eve", Role::Viewer).await;
+    let planned = json!({ "pipe": new_pipe()["pipe"] });
+    for _ in 0..50 {
+        assert_eq!(scene.call_as(&token, "POST /api/v1/ddl", &[], &planned).await.0, 200);
+        assert_eq!(scene.call_as(&token, "POST /api/v1/ddl", &[], &json!({})).await.0, 400);
+    }
+    let documents = json!({ "documents": "{\"id\": 1}" });
+    assert_eq!(scene.call("POST /api/v1/infer", &documents).await.0, 200);
+    // What she may not look at is written down.
+    assert_eq!(scene.call_as(&token, "POST /api/v1/infer", &[], &documents).await.0, 403);
+    assert_eq!(scene.call("POST /api/v1/pipes", &new_pipe()).await.0, 201);
+    let store = scene.ended().await;
+    let entries = store.audit(0, 1_000).await.unwrap();
+    let told: Vec<(&str, u16)> =
+        entries.iter().map(|entry| (entry.asked.path.as_str(), entry.asked.status)).collect();
+    assert_eq!(told, [("/api/v1/infer", 403), ("/api/v1/pipes", 201)]);
+    store.close().await;
+}
+
+#[test]
+fn each_look_at_what_is_to_be_is_known_as_one() {
+    let description = serde_json::to_value(crate::openapi()).unwrap();
+    let looks = description["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, methods)| ["wizard", "table"].iter().any(|tag| methods["post"]["tags"][0] == **tag));
+    let looks: Vec<&str> = looks.map(|(path, _)| path.as_str()).collect();
+    let mut known = LOOKS.to_vec();
+    known.sort_unstable();
+    assert_eq!(looks, known);
 }
