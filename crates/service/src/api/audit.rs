@@ -56,6 +56,11 @@ pub(super) const LOOKS: [&str; 12] = [
 pub(super) struct Detail(pub(super) String);
 
 /// Writes down what a known caller asks for, once it is answered. Looking is not written down but where it was not allowed, and neither is who is
+/// What a call asked for may have come about, in part at least, whatever its status says. Whoever has begun it leaves this at the answer, which has
+/// an entry of its own then.
+#[derive(Debug, Clone)]
+pub(super) struct MayHaveActed;
+
 /// not known: the log tells of those, and whoever likes could fill the store with them.
 ///
 /// What may change something has a place of a bounded number. From then on it is answered and written down also where its caller has hung up
@@ -109,7 +114,8 @@ async fn answer_and_note(api: &Api, call: Call, request: Request, next: Next) ->
     let detail = response.extensions().get::<Detail>().map(|detail| detail.0.clone());
     if let Some(call) = under_way.0.as_ref().filter(|call| call.matters(response.status())) {
         let asked = call.asked(response.status(), detail);
-        if !is_refused(asked.status) || count_refused(api, &asked, true) {
+        let may_have_acted = response.extensions().get::<MayHaveActed>().is_some();
+        if may_have_acted || !is_refused(asked.status) || count_refused(api, &asked, true) {
             // It was answered, and has happened.
             write(api, &asked).await;
         }

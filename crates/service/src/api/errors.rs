@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use housepipe_runtime::{
     ErrorList, ErrorPlace, ErrorQuery, ErrorSummary, ListedError, ReplayOptions, ReplayReport, RowKind,
     list_errors, parse_moment, replay_errors, summarize_errors,
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
+use super::audit::MayHaveActed;
 use super::auth::Operator;
 use super::extract::{At, Body, Params, PipePath, bounded};
 use super::problem::{Problem, ProblemCode};
@@ -226,7 +227,8 @@ pub(crate) async fn replay(
         condition: condition(wanted.condition)?,
         ..ErrorQuery::default()
     };
-    let options = ReplayOptions { query, limit: wanted.limit, dry_run: wanted.dry_run };
+    let is_dry = wanted.dry_run;
+    let options = ReplayOptions { query, limit: wanted.limit, dry_run: is_dry };
     let (stored, file) = api.service.whole(&path.id).await?;
     if stored.wanted == Wanted::Removed {
         return Err(StoreError::Leaving.into());
@@ -262,7 +264,12 @@ pub(crate) async fn replay(
         }
         Ok(replayed?)
     })?;
-    answer(begun).await
+    let mut response = answer(begun).await.into_response();
+    if !is_dry {
+        // Also one that is held may have loaded records before.
+        response.extensions_mut().insert(MayHaveActed);
+    }
+    Ok(response)
 }
 
 /// What a replay has come to, for the event.

@@ -233,3 +233,20 @@ fn each_look_at_what_is_to_be_is_known_as_one() {
     known.sort_unstable();
     assert_eq!(looks, known);
 }
+
+#[tokio::test]
+async fn a_replay_that_was_begun_has_an_entry_of_its_own() {
+    let scene = Scene::new().await;
+    let (_, made) = scene.call("POST /api/v1/pipes", &new_pipe()).await;
+    let token = scene.token("eve", Role::Operator).await;
+    let replay = format!("POST /api/v1/pipes/{}/errors/replay", made["id"].as_str().unwrap());
+    for dry_run in [true, false] {
+        for _ in 0..12 {
+            let wanted = json!({ "dry_run": dry_run });
+            let (status, problem) = scene.call_as(&token, &replay, &[], &wanted).await;
+            assert_eq!((status, &problem["code"]), (422, &json!("destination_unreachable")), "{problem}");
+        }
+    }
+    let entries = audited(&scene, 1 + 10 + 12).await;
+    assert_eq!(entries.len(), 1 + 10 + 12, "two dry ones of 12 are counted, and no other");
+}
