@@ -25,6 +25,7 @@ use super::{Api, late, masked, panicked};
 use crate::server::Peer;
 use crate::service::explain;
 use crate::store::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry};
+use crate::work::Slot;
 
 /// Entries of one page unless the query says otherwise.
 const PAGE: i64 = 100;
@@ -55,12 +56,12 @@ pub(super) const LOOKS: [&str; 12] = [
 #[derive(Debug, Clone)]
 pub(super) struct Detail(pub(super) String);
 
-/// Writes down what a known caller asks for, once it is answered. Looking is not written down but where it was not allowed, and neither is who is
 /// What a call asked for may have come about, in part at least, whatever its status says. Whoever has begun it leaves this at the answer, which has
 /// an entry of its own then.
 #[derive(Debug, Clone)]
 pub(super) struct MayHaveActed;
 
+/// Writes down what a known caller asks for, once it is answered. Looking is not written down but where it was not allowed, and neither is who is
 /// not known: the log tells of those, and whoever likes could fill the store with them.
 ///
 /// What may change something has a place of a bounded number. From then on it is answered and written down also where its caller has hung up
@@ -76,7 +77,7 @@ pub(super) async fn note(State(api): State<Api>, request: Request, next: Next) -
     // Nothing goes on for somebody who is not known.
     let Ok(actor) = found else { return next.run(request).await };
     let call = Call::of(&actor, &request);
-    let place = match api.changes.take(actor.name()) {
+    let place = match call.place(&api) {
         Ok(place) => place,
         Err(problem) => {
             let response = problem.into_response();
@@ -190,6 +191,17 @@ impl Call {
             path: masked::path(request.uri().path()).chars().take(PATH_LENGTH_MAX).collect(),
             looks: looks(request),
         }
+    }
+
+    /// Room for it. Those who look take no place of a change, and an admin has some that nobody else has.
+    fn place(&self, api: &Api) -> Result<Slot, Problem> {
+        if self.looks {
+            return api.looks_asked.take(&self.actor);
+        }
+        api.changes.take(&self.actor).or_else(|problem| match self.role {
+            Role::Admin => api.changes_of_admins.take(&self.actor).map_err(|_| problem),
+            Role::Viewer | Role::Operator => Err(problem),
+        })
     }
 
     /// Whether it is written down where it is answered so: a look is, where whoever asks may not look.

@@ -63,8 +63,12 @@ const CALL_S_MAX: u64 = 30;
 const STREAMS: Places = Places { what: "streams of events", of_all: 256, of_actor: 32 };
 
 /// Calls that may change something at once, for all and for one token: each goes on where its caller has hung up, with a body of
-/// [`BODY_BYTES_MAX`] at most.
-const CHANGES: Places = Places { what: "calls that may change something", of_all: 128, of_actor: 32 };
+/// [`BODY_BYTES_MAX`] at most. With those below they are 128, so that their bodies have 1 GiB at most.
+const CHANGES: Places = Places { what: "calls that may change something", of_all: 80, of_actor: 32 };
+/// Further ones of admins: those whose token makes trouble are locked out, however many of the others they hold.
+const CHANGES_OF_ADMINS: Places = Places { what: "calls of an admin", of_all: 16, of_actor: 4 };
+/// Calls with a body that look, and change nothing.
+const LOOKS_ASKED: Places = Places { what: "calls that look", of_all: 32, of_actor: 8 };
 
 /// Names of this machine under which the service may always be called.
 const HOSTS_HERE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
@@ -79,6 +83,10 @@ pub(crate) struct Api {
     streams: Slots,
     /// Places for calls that may change something.
     changes: Slots,
+    /// Those that are left to admins.
+    changes_of_admins: Slots,
+    /// Places for calls with a body that look.
+    looks_asked: Slots,
     refusals: Arc<Refusals>,
     /// Entries of the audit that could not be written.
     unwritten: Arc<NowAndThen>,
@@ -94,6 +102,8 @@ impl Api {
             works: Works::default(),
             streams: Slots::new(STREAMS),
             changes: Slots::new(CHANGES),
+            changes_of_admins: Slots::new(CHANGES_OF_ADMINS),
+            looks_asked: Slots::new(LOOKS_ASKED),
             refusals: Arc::default(),
             unwritten: Arc::default(),
         }

@@ -14,7 +14,7 @@ use super::{SOON, audited, new_pipe};
 use crate::api::audit::LOOKS;
 use crate::api::auth::Actor;
 use crate::api::work::begin;
-use crate::api::{Api, CHANGES, Problem};
+use crate::api::{Api, CHANGES, LOOKS_ASKED, Problem};
 use crate::testing::Scene;
 use crate::work::WorkKind;
 use crate::{Role, Watched as _};
@@ -123,6 +123,42 @@ async fn work_of_a_token_that_is_forgotten_meanwhile_does_nothing() {
     let begun = begin(&api, &actor, WorkKind::Check, "nothing", |_| does()).unwrap();
     let problem = serde_json::to_value(begun.wait().await.unwrap_err()).unwrap();
     assert_eq!(problem["code"], "unauthenticated", "{problem}");
+}
+
+#[tokio::test]
+async fn whoever_looks_or_changes_pipes_leaves_places_to_admins() {
+    let scene = Scene::new().await;
+    let mut under_way = Vec::new();
+    for number in 0..CHANGES.of_all / CHANGES.of_actor + 1 {
+        let token = scene.token(&format!("operator-{number}"), Role::Operator).await;
+        let left = CHANGES.of_all - number * CHANGES.of_actor;
+        for _ in 0..left.min(CHANGES.of_actor) {
+            under_way.push(hang_up(&scene, &token, "POST /api/v1/pipes", &json!({})).await);
+        }
+        if left <= CHANGES.of_actor {
+            let another = scene.token("another", Role::Operator).await;
+            assert_eq!(scene.call_as(&another, "POST /api/v1/pipes", &[], &json!({})).await.0, 429);
+            assert_eq!(scene.call("DELETE /api/v1/tokens/another", &Value::Null).await.0, 204);
+            break;
+        }
+    }
+    assert_eq!(under_way.len(), CHANGES.of_all);
+}
+
+#[tokio::test]
+async fn looks_take_no_place_of_a_change() {
+    let scene = Scene::new().await;
+    let mut under_way = Vec::new();
+    for number in 0..LOOKS_ASKED.of_all / LOOKS_ASKED.of_actor {
+        let token = scene.token(&format!("viewer-{number}"), Role::Viewer).await;
+        for _ in 0..LOOKS_ASKED.of_actor {
+            under_way.push(hang_up(&scene, &token, "POST /api/v1/ddl", &json!({})).await);
+        }
+    }
+    assert_eq!(under_way.len(), LOOKS_ASKED.of_all);
+    let token = scene.token("operator", Role::Operator).await;
+    assert_eq!(scene.call_as(&token, "POST /api/v1/ddl", &[], &json!({})).await.0, 429);
+    assert_eq!(scene.call_as(&token, "POST /api/v1/pipes", &[], &new_pipe()).await.0, 201);
 }
 
 #[tokio::test]
