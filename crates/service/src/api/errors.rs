@@ -19,6 +19,7 @@ use super::extract::{At, Body, Params, PipePath, bounded};
 use super::problem::{Problem, ProblemCode};
 use super::replayed::Replaying;
 use super::work::{Waits, answer, begin};
+use crate::service::Subject;
 use crate::store::{StoreError, Wanted};
 use crate::work::WorkKind;
 
@@ -112,8 +113,9 @@ pub(crate) async fn list(
     let after = wanted.after.as_deref().map(parse_place).transpose()?;
     let mut query = query(wanted)?;
     query.from = after;
-    let (_, file) = api.service.whole(&path.id).await?;
-    let begun = begin(&api, &actor, WorkKind::ListErrors, "the error table", |_| async move {
+    let (stored, file) = api.service.whole(&path.id).await?;
+    let subject = Subject::stored(&stored);
+    let begun = begin(&api, &actor, (WorkKind::ListErrors, subject), "the error table", |_| async move {
         // One more shows whether there is another page.
         let listed = list_errors(&file, &query, limit + 1, RAW_BYTES_MAX).await?;
         Ok(page(listed, limit, after))
@@ -166,8 +168,9 @@ pub(crate) async fn summary(
     let wanted =
         ListQuery { kind, code, column, since, until, condition, with_replayed, limit: None, after: None };
     let query = query(wanted)?;
-    let (_, file) = api.service.whole(&path.id).await?;
-    let begun = begin(&api, &actor, WorkKind::ListErrors, "the error table", |_| async move {
+    let (stored, file) = api.service.whole(&path.id).await?;
+    let subject = Subject::stored(&stored);
+    let begun = begin(&api, &actor, (WorkKind::ListErrors, subject), "the error table", |_| async move {
         Ok(summarize_errors(&file, &query, limit).await?)
     })?;
     answer(begun).await
@@ -233,37 +236,41 @@ pub(crate) async fn replay(
     if stored.wanted == Wanted::Removed {
         return Err(StoreError::Leaving.into());
     }
+    let subject = Subject::stored(&stored);
     let (service, name) = (api.service.clone(), actor.name().to_owned());
     let forgotten = actor.forgotten(&api);
-    let begun = begin(&api, &actor, WorkKind::ReplayErrors, "the error table", |progress| async move {
-        let told = match options.dry_run {
-            true => None,
-            false => Some(Replaying::begin(service, name, (stored.id, stored.name), progress.id()).await?),
-        };
-        progress.waits_for("records of the error table, encoded once more and loaded");
-        let replay = replay_errors(&file, &options, |report| {
-            progress.done(report.examined, None);
-            if let Some(told) = &told {
-                told.has_examined(report.examined);
-            }
-        });
-        let replayed = tokio::select! {
-            replayed = replay => replayed,
-            () = forgotten => {
-                // As where it is cancelled: what it has loaded is loaded.
-                let detail = "the token that began it was forgotten meanwhile";
-                return Err(Problem::new(ProblemCode::Unauthenticated, detail));
-            }
-        };
-        if let Some(told) = told {
-            let words = match &replayed {
-                Ok(report) => words(report),
-                Err(error) => crate::service::explain(error),
+    let begun =
+        begin(&api, &actor, (WorkKind::ReplayErrors, subject), "the error table", |progress| async move {
+            let told = match options.dry_run {
+                true => None,
+                false => {
+                    Some(Replaying::begin(service, name, (stored.id, stored.name), progress.id()).await?)
+                }
             };
-            told.end(words).await;
-        }
-        Ok(replayed?)
-    })?;
+            progress.waits_for("records of the error table, encoded once more and loaded");
+            let replay = replay_errors(&file, &options, |report| {
+                progress.done(report.examined, None);
+                if let Some(told) = &told {
+                    told.has_examined(report.examined);
+                }
+            });
+            let replayed = tokio::select! {
+                replayed = replay => replayed,
+                () = forgotten => {
+                    // As where it is cancelled: what it has loaded is loaded.
+                    let detail = "the token that began it was forgotten meanwhile";
+                    return Err(Problem::new(ProblemCode::Unauthenticated, detail));
+                }
+            };
+            if let Some(told) = told {
+                let words = match &replayed {
+                    Ok(report) => words(report),
+                    Err(error) => crate::service::explain(error),
+                };
+                told.end(words).await;
+            }
+            Ok(replayed?)
+        })?;
     let mut response = answer(begun).await.into_response();
     if !is_dry {
         // Also one that is held may have loaded records before.

@@ -49,6 +49,7 @@ use refusals::Refusals;
 use strangers::Strangers;
 
 pub use problem::{KeyProblem, Problem, ProblemCode};
+pub(crate) use view::moment;
 pub(crate) use work::WorkResult;
 
 use crate::service::Service;

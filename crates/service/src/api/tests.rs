@@ -204,6 +204,25 @@ async fn a_mapping_is_work_as_other_looks_are() {
 }
 
 #[tokio::test]
+async fn work_says_which_pipe_it_is_about() {
+    let scene = Scene::new().await;
+    // It is accepted by the system, and nobody answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut new = new_pipe();
+    new["pipe"]["destination"]["url"] = json!(format!("http://{}", silent.local_addr().unwrap()));
+    let (_, made) = scene.call("POST /api/v1/pipes", &new).await;
+    let id = made["id"].as_str().unwrap();
+    let errors = format!("GET /api/v1/pipes/{id}/errors");
+    assert_eq!(scene.call(&errors, &Value::Null).await.0, 202);
+    let draft = json!({ "pipe": { "name": "views", "destination": new["pipe"]["destination"] } });
+    assert_eq!(scene.call("POST /api/v1/databases", &draft).await.0, 202);
+    let (_, list) = scene.call("GET /api/v1/work", &Value::Null).await;
+    let told = |number: usize, key: &str| list["work"][number][key].clone();
+    assert_eq!((told(0, "pipe"), told(0, "pipe_name")), (Value::Null, json!("views")), "{list}");
+    assert_eq!((told(1, "pipe"), told(1, "pipe_name")), (json!(id), json!("clicks")), "{list}");
+}
+
+#[tokio::test]
 async fn the_audit_and_the_events_say_what_was_made_and_what_goes() {
     let scene = Scene::new().await;
     let (_, made) = scene.call("POST /api/v1/pipes", &new_pipe()).await;

@@ -160,7 +160,7 @@ fn run(status: PipeStatus) -> Option<RunView> {
 }
 
 /// A moment as RFC 3339 has it, in UTC.
-fn moment(at: DateTime<Utc>) -> String {
+pub(crate) fn moment(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 

@@ -17,7 +17,7 @@ use super::errors::ErrorPage;
 use super::extract::{At, Params, bounded};
 use super::problem::Problem;
 use super::table::MappingView;
-use crate::work::{Begun, Line, Progress, State as Work, WAIT_MS_MAX, WorkKind};
+use crate::work::{About, Begun, Line, Progress, State as Work, WAIT_MS_MAX};
 
 /// What the work of each kind comes to.
 #[derive(Serialize, ToSchema)]
@@ -57,7 +57,7 @@ pub(crate) enum Waits {
 pub(crate) fn begin<T, F>(
     api: &Api,
     actor: &Actor,
-    kind: WorkKind,
+    about: impl Into<About>,
     waits_for: impl Into<String>,
     work: impl FnOnce(Progress) -> F,
 ) -> Result<Begun, Problem>
@@ -66,7 +66,7 @@ where
     F: Future<Output = Result<T, Problem>> + Send + 'static,
 {
     let judged = actor.judge_again(api);
-    api.works.begin(actor.name(), kind, waits_for, |progress| {
+    api.works.begin(actor.name(), about, waits_for, |progress| {
         let work = work(progress);
         async move {
             judged.await?;
@@ -116,7 +116,7 @@ pub(crate) struct WaitQuery {
 /// Pieces of work.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WorkList {
-    /// One by one, by their ids.
+    /// One by one, the newest first.
     work: Vec<Line>,
 }
 
