@@ -6,7 +6,7 @@ use expect_test::expect_file;
 use serde_json::Value;
 
 fn description() -> Value {
-    serde_json::to_value(housepipe_service::openapi()).unwrap()
+    housepipe_service::openapi()
 }
 
 #[test]
@@ -34,6 +34,33 @@ fn every_call_says_who_may_and_how_it_fails() {
         }
     }
     assert!(calls >= 11, "{calls}");
+}
+
+/// Whatever is referred to is there, and a pipe that is shown has the schema of pipe files.
+#[test]
+fn a_shown_pipe_has_the_schema_of_pipe_files() {
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(keys) => {
+                found.extend(keys.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                keys.values().for_each(|inner| references(inner, found));
+            }
+            Value::Array(items) => items.iter().for_each(|inner| references(inner, found)),
+            _ => {}
+        }
+    }
+    let description = description();
+    let mut found = Vec::new();
+    references(&description, &mut found);
+    for reference in &found {
+        assert!(description.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+    }
+    let schemas = &description["components"]["schemas"];
+    let shown = &schemas["PipeView"]["properties"]["pipe"]["oneOf"][0]["$ref"];
+    assert_eq!(shown, "#/components/schemas/PipeFile");
+    assert_eq!(schemas["PipeFile"]["additionalProperties"], false);
+    assert!(schemas["PipeFileColumn"]["properties"]["from"].is_object());
+    assert!(!description.to_string().contains("$defs"));
 }
 
 /// Calls that something else may stand in the way of. A pipe that is being removed may be removed again.

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use housepipe_json_schema::{Options, Schema, Validator};
-use housepipe_runtime::{Document, PipeFile};
+use housepipe_runtime::{Document, PIPE_FILE_SCHEMA, PipeFile};
 use serde_json::{Value, json};
 
-use crate::schema::{root, text};
+use crate::schema::root;
 
 fn validator() -> Validator {
     let no_others: [(&str, &str); 0] = [];
-    Validator::new(Schema::compile(&text(), no_others, &Options::default()).unwrap())
+    Validator::new(Schema::compile(PIPE_FILE_SCHEMA, no_others, &Options::default()).unwrap())
 }
 
 /// README.md and all of docs/.

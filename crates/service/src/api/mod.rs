@@ -15,6 +15,7 @@ mod masked;
 mod now_and_then;
 mod numbered;
 mod origin;
+mod pipe_schema;
 mod pipes;
 mod problem;
 mod refusals;
@@ -38,9 +39,9 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
+use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
-use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -128,8 +129,7 @@ pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
     let api = Api::new(service, hosts);
     let (calls, _) = described().split_for_parts();
     let streams = Router::new().route("/api/v1/events/stream", get(events::stream));
-    // Texts and numbers: that cannot fail.
-    let description = Bytes::from(serde_json::to_string(&openapi()).unwrap_or_default());
+    let description = Bytes::from(openapi().to_string());
     // Whoever likes may ask, and need not take the answer: all of them have the same bytes.
     let describe = move || async move { ([(header::CONTENT_TYPE, "application/json")], description) };
     calls
@@ -153,12 +153,15 @@ pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
 }
 
 /// The description of the API.
-pub fn openapi() -> OpenApi {
+pub fn openapi() -> Value {
     let mut described = described().into_openapi();
     let streams: OpenApiRouter<Api> = OpenApiRouter::new().routes(routes!(events::stream));
     described.merge(streams.into_openapi());
     docs::narrow(&mut described);
-    described
+    // Texts and numbers: that cannot fail.
+    let mut description = serde_json::to_value(&described).unwrap_or_default();
+    pipe_schema::put_into(&mut description);
+    description
 }
 
 fn described() -> OpenApiRouter<Api> {

@@ -9,6 +9,8 @@ use axum::body::to_bytes;
 use axum::routing::post;
 use axum::{Router, middleware};
 use futures_util::StreamExt as _;
+use housepipe_json_schema::{Options, Schema, Validator};
+use housepipe_runtime::PIPE_FILE_SCHEMA;
 use housepipe_runtime::metrics::{Exposition, Format};
 use serde_json::{Value, json};
 use tower_service::Service as _;
@@ -270,6 +272,39 @@ async fn an_edit_may_be_of_any_state_or_of_one_of_several() {
     let pause = format!("POST {path}/pause");
     assert_eq!(scene.call_as("", &pause, &[("If-Match", "W/\"4\"")], &Value::Null).await.0, 412);
     assert_eq!(scene.call_as("", &pause, &[("If-Match", "*")], &Value::Null).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_shown_pipe_fits_the_schema_of_pipe_files() {
+    let scene = Scene::new().await;
+    let none: [(&str, &str); 0] = [];
+    let schema = Schema::compile(PIPE_FILE_SCHEMA, none, &Options::default()).unwrap();
+    let mut validator = Validator::new(schema);
+    for (name, destination) in [
+        ("plain", json!({ "columns": "id UInt64, city String" })),
+        (
+            "secret",
+            json!({ "username": "u", "password": "hush", "columns": [{ "name": "id", "type": "UInt64" }] }),
+        ),
+        (
+            "user",
+            json!({
+                "setup": { "username": "admin", "password": "hush" }, "access": "only_destination",
+                "columns": [{ "name": "id", "type": "UInt64" }]
+            }),
+        ),
+    ] {
+        let mut new = new_pipe_named(name);
+        new["pipe"]["destination"].as_object_mut().unwrap().remove("columns");
+        new["pipe"]["destination"].as_object_mut().unwrap().extend(destination.as_object().unwrap().clone());
+        let (status, shown) = scene.call("POST /api/v1/pipes", &new).await;
+        assert_eq!(status, 201, "{shown}");
+        let pipe = shown["pipe"].to_string();
+        assert!(!pipe.contains("hush"), "{pipe}");
+        if let Err(rejected) = validator.check(pipe.as_bytes()) {
+            panic!("{rejected}: {pipe}");
+        }
+    }
 }
 
 #[tokio::test]
