@@ -1,7 +1,5 @@
 //! The API's description: what callers were told stays so until somebody means to change it.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test that fails has failed the test")]
-
 use expect_test::expect_file;
 use serde_json::Value;
 
