@@ -86,8 +86,8 @@ pub use offsets::{
 pub use pipe::{Counters, PartitionProgress, Pipe, PipeHandle, PipeState, Recoveries, RunOptions};
 pub use pipe_file::{
     AccessSpec, BatchLimits, ColumnSpec, Deadlines, DeliveryMode, DestinationSpec, Document, ErrorTableSpec,
-    Key, ManagedTable, Need, PipeDraft, PipeFile, PipeFileError, PipeName, Preset, Problem, RegistrySpec,
-    SetUpSpec, SourceSpec, Starts, Surroundings, TakenApart, ThisMachine, Vendor,
+    Key, ManagedTable, Need, PIPE_FILE_SCHEMA, PipeDraft, PipeFile, PipeFileError, PipeName, Preset, Problem,
+    RegistrySpec, SetUpSpec, SourceSpec, Starts, Surroundings, TakenApart, ThisMachine, Vendor,
 };
 pub use preview::{
     PreviewColumn, PreviewError, PreviewReject, PreviewReport, PreviewRow, SkippedKey, TableState, preview,

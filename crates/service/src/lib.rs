@@ -16,7 +16,7 @@ mod work;
 pub use api::{KeyProblem, Problem, ProblemCode, openapi, router};
 pub use seal::{Seal, SealError};
 pub use server::{Tls, TlsError, serve};
-pub use service::{Drafted, PipeView, Service, ServiceError, ServiceOptions};
+pub use service::{Drafted, PipeView, Service, ServiceError, ServiceOptions, Subject};
 pub use store::{
     AUDIT_AT_ONCE_MAX, Asked, AuditEntry, CleanUp, Consumer, EVENTS_AT_ONCE_MAX, Edit, Event, EventKind,
     FIRST_ADMIN, IdempotencyKey, NewPipe, PAGE_BYTES_MAX, Role, Secrets, Store, StoreAddress, StoreError,

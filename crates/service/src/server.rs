@@ -37,8 +37,8 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
     /// Connections of one address at once; further ones are ended at once.
     pub(crate) connections_of_peer: usize,
-    /// Time that a connection may be without a call under way, the head of the next one included, or without taking anything of one of its answers,
-    /// in milliseconds.
+    /// Time that a connection may be without a call under way, the head of the next one included, or without being seen to take anything of one of its
+    /// answers, in milliseconds.
     pub(crate) idle_ms: u64,
     /// Bytes of a request's head.
     pub(crate) head_bytes: usize,
@@ -64,9 +64,10 @@ const STREAMS_MAX: u32 = 64;
 const HANDSHAKE_S_MAX: u64 = 10;
 /// How often a connection of HTTP/2 is asked whether somebody is there, and for how long an answer is waited for, in seconds.
 const ALIVE_S: u64 = 30;
-/// Bytes that the system holds of what is sent over one connection (256 KiB; Linux takes twice as many). Where it holds as many as it likes, which
-/// is megabytes, it takes more only once a third of them is gone, and whoever takes a large answer slowly seems to take nothing meanwhile.
-const SEND_BUFFER_BYTES: usize = 256 << 10;
+/// Bytes that the system holds of what is sent over one connection (64 KiB; Linux takes twice as many). It takes more only once a third of them is gone,
+/// and whoever takes a large answer slowly seems to take nothing meanwhile: where it holds as many as it likes, that is megabytes. Over 100 ms to the
+/// peer and back an answer comes with 1.3 MB/s.
+const SEND_BUFFER_BYTES: usize = 64 << 10;
 /// Pause where the system gives no further connection, such as without file descriptors, in milliseconds.
 const ACCEPT_AGAIN_MS: u64 = 500;
 
@@ -81,8 +82,8 @@ pub(crate) struct Encrypted;
 /// Answers what comes to `listener` until `ended`, and then until the calls under way are answered. Dropped it ends at once, as it has to be
 /// where somebody listens to a stream of events.
 ///
-/// At most 1,024 connections are taken at once, of one address half of them. One without a call under way for 30 s is ended, and so is one that takes
-/// nothing of an answer for as long, whatever else it does. The head of a request has 64 KiB at most.
+/// At most 1,024 connections are taken at once, of one address half of them. One without a call under way for 30 s is ended, and so is one that is not
+/// seen to take anything of an answer for as long, whatever else it does: whoever takes 6 kB/s of each is. The head of a request has 64 KiB at most.
 pub async fn serve(listener: TcpListener, router: Router, tls: Option<Tls>, ended: impl Future<Output = ()>) {
     serve_within(API, listener, router, tls, ended).await;
 }

@@ -27,7 +27,7 @@ use crate::store::{
 };
 use crate::watch::Calls;
 use crate::within::WithoutSecrets;
-pub use draft::Drafted;
+pub use draft::{Drafted, Subject};
 use follow::Inner;
 pub(crate) use unbroken::Unbroken;
 

@@ -36,7 +36,7 @@ pub(crate) struct CreateTokenArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct TokenArg {
-    /// The token's name, by which events and the audit log tell who did something: up to 63 of a-z, 0-9, `_` and `-`.
+    /// The token's name, by which events and the audit log tell who did something: up to 63 of a-z, 0-9, `_` and `-`, without `hpt_`, as tokens begin.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 }

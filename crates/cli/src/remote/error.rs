@@ -50,7 +50,7 @@ impl RemoteError {
         match self {
             RemoteError::Setting(_) => true,
             RemoteError::Refused(problem) => {
-                matches!(problem.code.as_str(), "invalid_pipe" | "invalid_request")
+                matches!(problem.code.as_str(), "invalid_pipe" | "invalid_name" | "invalid_request")
             }
             _ => false,
         }

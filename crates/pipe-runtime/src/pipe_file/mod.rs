@@ -42,6 +42,9 @@ pub use types::{
     ManagedTable, PipeFile, PipeName, RegistrySpec, SetUpSpec, SourceSpec, Starts,
 };
 
+/// What a pipe file may say, as a JSON Schema of 2020-12. It refuses nothing that the parser takes.
+pub const PIPE_FILE_SCHEMA: &str = include_str!("schema.json");
+
 /// A pipe file may have this many bytes, at most.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 

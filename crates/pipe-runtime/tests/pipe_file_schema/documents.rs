@@ -1,15 +1,17 @@
 //! The pipe files of the documents, by the parser and by the schema.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use housepipe_json_schema::{Options, Schema, Validator};
-use housepipe_runtime::{Document, PipeFile};
+use housepipe_runtime::{Document, PIPE_FILE_SCHEMA, PipeFile};
+use serde_json::{Value, json};
 
-use crate::schema::{root, text};
+use crate::schema::root;
 
 fn validator() -> Validator {
     let no_others: [(&str, &str); 0] = [];
-    Validator::new(Schema::compile(&text(), no_others, &Options::default()).unwrap())
+    Validator::new(Schema::compile(PIPE_FILE_SCHEMA, no_others, &Options::default()).unwrap())
 }
 
 /// README.md and all of docs/.
@@ -126,4 +128,72 @@ fn what_the_parser_refuses_the_schema_refuses() {
         let document = serde_json::to_string(&Document::parse(&wrong, "pipe.yaml").unwrap()).unwrap();
         assert!(validator.check(document.as_bytes()).is_err(), "{wrong}");
     }
+}
+
+/// The place of each value in a document, as a JSON pointer.
+fn places(value: &Value, place: &str, found: &mut Vec<String>) {
+    found.push(place.to_owned());
+    match value {
+        Value::Object(map) => {
+            map.iter().for_each(|(key, inner)| places(inner, &format!("{place}/{key}"), found));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(at, inner)| places(inner, &format!("{place}/{at}"), found));
+        }
+        _ => {}
+    }
+}
+
+/// Each pipe file of the documents, with one value after the other in each place of it.
+#[test]
+fn what_the_schema_refuses_the_parser_refuses() {
+    let others = json!([
+        null,
+        "",
+        " ",
+        "x",
+        "\u{1}",
+        "true",
+        "7",
+        "0.5",
+        "1e3",
+        "1_000",
+        "7 s",
+        "off",
+        7,
+        -1,
+        0,
+        1.5,
+        1e30,
+        true,
+        false,
+        [],
+        ["x"],
+        [1],
+        {}
+    ]);
+    let mut validator = validator();
+    let mut stricter = BTreeSet::new();
+    for path in documents() {
+        for block in blocks(&std::fs::read_to_string(&path).unwrap()) {
+            let document = Document::parse(&whole(block), "pipe.yaml").unwrap();
+            let document = serde_json::to_value(&document).unwrap();
+            let mut all = Vec::new();
+            places(&document, "", &mut all);
+            for (place, other) in all
+                .iter()
+                .flat_map(|place| others.as_array().unwrap().iter().map(move |other| (place, other)))
+            {
+                let mut changed = document.clone();
+                *changed.pointer_mut(place).unwrap() = other.clone();
+                let changed = changed.to_string();
+                if PipeFile::parse(&changed, "pipe.yaml").is_ok()
+                    && validator.check(changed.as_bytes()).is_err()
+                {
+                    stricter.insert(format!("{place}: {other}"));
+                }
+            }
+        }
+    }
+    assert!(stricter.is_empty(), "{stricter:#?}");
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use housepipe_runtime::{PipeFile, Problem};
+use expect_test::expect_file;
+use housepipe_runtime::{PIPE_FILE_SCHEMA, PipeFile, Problem};
 use serde_json::{Value, json};
 
 /// What stands in a path for any key of a mapping whose keys the user chooses.
@@ -14,12 +15,13 @@ pub(crate) fn root(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-pub(crate) fn text() -> String {
-    std::fs::read_to_string(root("docs/reference/pipe-file.schema.json")).unwrap()
+pub(crate) fn schema() -> Value {
+    serde_json::from_str(PIPE_FILE_SCHEMA).unwrap()
 }
 
-pub(crate) fn schema() -> Value {
-    serde_json::from_str(&text()).unwrap()
+#[test]
+fn the_schema_is_among_the_documents() {
+    expect_file!["../../../../docs/reference/pipe-file.schema.json"].assert_eq(PIPE_FILE_SCHEMA);
 }
 
 /// The schema that `place` stands for: itself, or what its `$ref` names.

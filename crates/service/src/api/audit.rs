@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -25,6 +25,7 @@ use super::{Api, late, masked, panicked};
 use crate::server::Peer;
 use crate::service::explain;
 use crate::store::{AUDIT_AT_ONCE_MAX, Asked, AuditEntry};
+use crate::work::Slot;
 
 /// Entries of one page unless the query says otherwise.
 const PAGE: i64 = 100;
@@ -35,12 +36,33 @@ const NOTE_S_MAX: u64 = 10;
 /// Letters of a path that are kept, at most.
 const PATH_LENGTH_MAX: usize = 512;
 
+/// Calls that look, and change nothing, though what they look at is in a body. Each of them is a `POST`.
+pub(super) const LOOKS: [&str; 12] = [
+    "/api/v1/connections/test",
+    "/api/v1/topics",
+    "/api/v1/databases",
+    "/api/v1/tables",
+    "/api/v1/roles",
+    "/api/v1/samples/source",
+    "/api/v1/samples/destination",
+    "/api/v1/infer",
+    "/api/v1/preview",
+    "/api/v1/check",
+    "/api/v1/ddl",
+    "/api/v1/mapping",
+];
+
 /// What a call was about, where its path does not say it. Whoever has done it leaves it at the answer.
 #[derive(Debug, Clone)]
 pub(super) struct Detail(pub(super) String);
 
-/// Writes down what a known caller asks for, once it is answered. Looking is not written down, and neither is who is not known: the log
-/// tells of those, and whoever likes could fill the store with them.
+/// What a call asked for may have come about, in part at least, whatever its status says. Whoever has begun it leaves this at the answer, which has
+/// an entry of its own then.
+#[derive(Debug, Clone)]
+pub(super) struct MayHaveActed;
+
+/// Writes down what a known caller asks for, once it is answered. Looking is not written down but where it was not allowed, and neither is who is
+/// not known: the log tells of those, and whoever likes could fill the store with them.
 ///
 /// What may change something has a place of a bounded number. From then on it is answered and written down also where its caller has hung up
 /// meanwhile, it has panicked, or took too long; the end of the process waits for it, and cuts off what takes longer than that, which the log tells.
@@ -55,12 +77,14 @@ pub(super) async fn note(State(api): State<Api>, request: Request, next: Next) -
     // Nothing goes on for somebody who is not known.
     let Ok(actor) = found else { return next.run(request).await };
     let call = Call::of(&actor, &request);
-    let place = match api.changes.take(actor.name()) {
+    let place = match call.place(&api) {
         Ok(place) => place,
         Err(problem) => {
             let response = problem.into_response();
-            // There are many of them, so each of them would be too many.
-            count_refused(&api, &call.asked(response.status(), None), false);
+            if call.matters(response.status()) {
+                // There are many of them, so each of them would be too many.
+                count_refused(&api, &call.asked(response.status(), None), false);
+            }
             return response;
         }
     };
@@ -89,9 +113,10 @@ async fn answer_and_note(api: &Api, call: Call, request: Request, next: Next) ->
         Err(_) => late(CHANGE_S_MAX),
     };
     let detail = response.extensions().get::<Detail>().map(|detail| detail.0.clone());
-    if let Some(call) = &under_way.0 {
+    if let Some(call) = under_way.0.as_ref().filter(|call| call.matters(response.status())) {
         let asked = call.asked(response.status(), detail);
-        if !is_refused(asked.status) || count_refused(api, &asked, true) {
+        let may_have_acted = response.extensions().get::<MayHaveActed>().is_some();
+        if may_have_acted || !is_refused(asked.status) || count_refused(api, &asked, true) {
             // It was answered, and has happened.
             write(api, &asked).await;
         }
@@ -152,6 +177,8 @@ struct Call {
     peer: Option<String>,
     method: String,
     path: String,
+    /// Whether it is one of [`LOOKS`].
+    looks: bool,
 }
 
 impl Call {
@@ -162,14 +189,36 @@ impl Call {
             peer: request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string()),
             method: request.method().as_str().to_owned(),
             path: masked::path(request.uri().path()).chars().take(PATH_LENGTH_MAX).collect(),
+            looks: looks(request),
         }
     }
 
+    /// Room for it. Those who look take no place of a change, and an admin has some that nobody else has.
+    fn place(&self, api: &Api) -> Result<Slot, Problem> {
+        if self.looks {
+            return api.looks_asked.take(&self.actor);
+        }
+        api.changes.take(&self.actor).or_else(|problem| match self.role {
+            Role::Admin => api.changes_of_admins.take(&self.actor).map_err(|_| problem),
+            Role::Viewer | Role::Operator => Err(problem),
+        })
+    }
+
+    /// Whether it is written down where it is answered so: a look is, where whoever asks may not look.
+    fn matters(&self, status: StatusCode) -> bool {
+        !self.looks || [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status)
+    }
+
     fn asked(&self, status: StatusCode, detail: Option<String>) -> Asked {
-        let Call { actor, role, peer, method, path } = self;
+        let Call { actor, role, peer, method, path, looks: _ } = self;
         let (actor, method, path) = (actor.clone(), method.clone(), path.clone());
         Asked { actor, role: *role, peer: peer.clone(), method, path, status: status.as_u16(), detail }
     }
+}
+
+fn looks(request: &Request) -> bool {
+    let route = request.extensions().get::<MatchedPath>();
+    request.method() == Method::POST && route.is_some_and(|route| LOOKS.contains(&route.as_str()))
 }
 
 /// A call until it is written down. Where it comes to no end, the log tells.
@@ -183,7 +232,7 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        if let Some(call) = &self.0 {
+        if let Some(call) = self.0.as_ref().filter(|call| !call.looks) {
             tracing::error!(
                 ?call,
                 "a call was cut off before its end; what it asked for may have come about"
@@ -251,7 +300,7 @@ pub(crate) struct AuditQuery {
     limit: Option<i64>,
 }
 
-/// Lists who asked for which change, and how it was answered. The last 100,000 are kept. Of a token's refused calls 10 a minute have an entry
+/// Lists who asked for which change, and how it was answered. The last 100,000 are kept. Looks are not among them. Of a token's refused calls 10 a minute have an entry
 /// each, and the others one together.
 #[utoipa::path(
     get, path = "/api/v1/audit", tag = "tokens", operation_id = "list_audit", params(AuditQuery),

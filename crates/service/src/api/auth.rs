@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Api;
 use super::problem::{Problem, ProblemCode};
 pub(crate) use crate::store::Role;
-use crate::store::TokenOwner;
+use crate::store::{StoreError, TokenOwner};
 
 /// How often it is looked whether the token of a call that goes on is still there, in milliseconds.
 const TOKEN_LOOK_MS: u64 = if cfg!(test) { 50 } else { 10_000 };
@@ -47,6 +47,22 @@ impl Actor {
 
     pub(crate) fn role(&self) -> Role {
         self.owner.role
+    }
+
+    /// The token itself, for whoever judges it within the transaction of a change.
+    pub(super) fn token(&self) -> &SecretString {
+        &self.token
+    }
+
+    /// Refuses where the token opens nothing any more: it was judged by the head of the call, and may have been forgotten while the body was waited for.
+    pub(super) fn judge_again(&self, api: &Api) -> impl Future<Output = Result<(), Problem>> + Send + use<> {
+        let (service, actor) = (Arc::clone(&api.service), self.clone());
+        async move {
+            match service.store().token_owner(actor.token.expose_secret()).await? {
+                Some(owner) if owner == actor.owner => Ok(()),
+                _ => Err(StoreError::Forgotten.into()),
+            }
+        }
     }
 
     /// Returns once the token opens nothing any more, also where another process has forgotten it: what goes on for longer than a call ends

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use housepipe_runtime::{
-    DatabaseList, Document, Need, PipeFile, RoleList, TablePage, TableQuery, databases, roles, tables,
+    DatabaseList, Document, Need, RoleList, TablePage, TableQuery, databases, roles, tables,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -12,7 +12,8 @@ use super::Api;
 use super::auth::Operator;
 use super::extract::{Body, bounded, part_of_name};
 use super::problem::Problem;
-use super::work::{Waits, answer};
+use super::work::{Waits, answer, begin};
+use crate::service::Drafted;
 use crate::work::WorkKind;
 
 /// Tables of one page unless the call says otherwise, and at most.
@@ -37,8 +38,8 @@ pub(crate) struct Destination {
 }
 
 impl Destination {
-    async fn file(self, api: &Api) -> Result<PipeFile, Problem> {
-        Ok(api.service.draft(self.pipe, self.of.as_deref(), Need::Destination).await?.file)
+    async fn drafted(self, api: &Api) -> Result<Drafted, Problem> {
+        Ok(api.service.draft(self.pipe, self.of.as_deref(), Need::Destination).await?)
     }
 }
 
@@ -52,10 +53,11 @@ pub(crate) async fn list_databases(
     Operator(actor): Operator,
     Body(destination): Body<Destination>,
 ) -> Result<Response, Problem> {
-    let file = destination.file(&api).await?;
-    let begun = api.works.begin(
-        actor.name(),
-        WorkKind::ListDatabases,
+    let Drafted { file, subject, .. } = destination.drafted(&api).await?;
+    let begun = begin(
+        &api,
+        &actor,
+        (WorkKind::ListDatabases, subject),
         "clickhouse to tell its databases",
         |_| async move { Ok(databases(&file).await?) },
     )?;
@@ -101,9 +103,9 @@ pub(crate) async fn list_tables(
         skip: bounded("skip", skip, 0, 0..=SKIP_MAX)?,
         limit: bounded("limit", limit, TABLES, 1..=TABLES_MAX)?,
     };
-    let file = Destination { pipe, of }.file(&api).await?;
+    let Drafted { file, subject, .. } = Destination { pipe, of }.drafted(&api).await?;
     let waits_for = format!("the tables of `{}`", file.destination.database);
-    let begun = api.works.begin(actor.name(), WorkKind::ListTables, waits_for, |_| async move {
+    let begun = begin(&api, &actor, (WorkKind::ListTables, subject), waits_for, |_| async move {
         Ok(tables(&file, &query).await?)
     })?;
     answer(begun).await
@@ -119,10 +121,11 @@ pub(crate) async fn list_roles(
     Operator(actor): Operator,
     Body(destination): Body<Destination>,
 ) -> Result<Response, Problem> {
-    let file = destination.file(&api).await?;
-    let begun = api.works.begin(
-        actor.name(),
-        WorkKind::ListRoles,
+    let Drafted { file, subject, .. } = destination.drafted(&api).await?;
+    let begun = begin(
+        &api,
+        &actor,
+        (WorkKind::ListRoles, subject),
         "clickhouse to tell its roles",
         |_| async move { Ok(roles(&file).await?) },
     )?;

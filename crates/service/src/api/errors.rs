@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use housepipe_runtime::{
     ErrorList, ErrorPlace, ErrorQuery, ErrorSummary, ListedError, ReplayOptions, ReplayReport, RowKind,
     list_errors, parse_moment, replay_errors, summarize_errors,
@@ -13,11 +13,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
+use super::audit::MayHaveActed;
 use super::auth::Operator;
 use super::extract::{At, Body, Params, PipePath, bounded};
 use super::problem::{Problem, ProblemCode};
 use super::replayed::Replaying;
-use super::work::{Waits, answer};
+use super::work::{Waits, answer, begin};
+use crate::service::Subject;
 use crate::store::{StoreError, Wanted};
 use crate::work::WorkKind;
 
@@ -111,8 +113,9 @@ pub(crate) async fn list(
     let after = wanted.after.as_deref().map(parse_place).transpose()?;
     let mut query = query(wanted)?;
     query.from = after;
-    let (_, file) = api.service.whole(&path.id).await?;
-    let begun = api.works.begin(actor.name(), WorkKind::ListErrors, "the error table", |_| async move {
+    let (stored, file) = api.service.whole(&path.id).await?;
+    let subject = Subject::stored(&stored);
+    let begun = begin(&api, &actor, (WorkKind::ListErrors, subject), "the error table", |_| async move {
         // One more shows whether there is another page.
         let listed = list_errors(&file, &query, limit + 1, RAW_BYTES_MAX).await?;
         Ok(page(listed, limit, after))
@@ -165,8 +168,9 @@ pub(crate) async fn summary(
     let wanted =
         ListQuery { kind, code, column, since, until, condition, with_replayed, limit: None, after: None };
     let query = query(wanted)?;
-    let (_, file) = api.service.whole(&path.id).await?;
-    let begun = api.works.begin(actor.name(), WorkKind::ListErrors, "the error table", |_| async move {
+    let (stored, file) = api.service.whole(&path.id).await?;
+    let subject = Subject::stored(&stored);
+    let begun = begin(&api, &actor, (WorkKind::ListErrors, subject), "the error table", |_| async move {
         Ok(summarize_errors(&file, &query, limit).await?)
     })?;
     answer(begun).await
@@ -226,15 +230,17 @@ pub(crate) async fn replay(
         condition: condition(wanted.condition)?,
         ..ErrorQuery::default()
     };
-    let options = ReplayOptions { query, limit: wanted.limit, dry_run: wanted.dry_run };
+    let is_dry = wanted.dry_run;
+    let options = ReplayOptions { query, limit: wanted.limit, dry_run: is_dry };
     let (stored, file) = api.service.whole(&path.id).await?;
     if stored.wanted == Wanted::Removed {
         return Err(StoreError::Leaving.into());
     }
+    let subject = Subject::stored(&stored);
     let (service, name) = (api.service.clone(), actor.name().to_owned());
     let forgotten = actor.forgotten(&api);
     let begun =
-        api.works.begin(actor.name(), WorkKind::ReplayErrors, "the error table", |progress| async move {
+        begin(&api, &actor, (WorkKind::ReplayErrors, subject), "the error table", |progress| async move {
             let told = match options.dry_run {
                 true => None,
                 false => {
@@ -265,7 +271,12 @@ pub(crate) async fn replay(
             }
             Ok(replayed?)
         })?;
-    answer(begun).await
+    let mut response = answer(begun).await.into_response();
+    if !is_dry {
+        // Also one that is held may have loaded records before.
+        response.extensions_mut().insert(MayHaveActed);
+    }
+    Ok(response)
 }
 
 /// What a replay has come to, for the event.

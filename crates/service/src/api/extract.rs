@@ -14,6 +14,8 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
+use super::Api;
+use super::auth::Actor;
 use super::problem::{Problem, ProblemCode};
 
 /// Time for a body to come, in seconds: less than the call has as a whole, so that whoever is slow is told so.
@@ -41,15 +43,17 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// A body of JSON: an object.
+/// A body of JSON: an object. Whoever sends it is judged once more when it is there: it may have been under way for as long as she likes.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned + Send> FromRequest<Api> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Body<T>, Problem> {
-        let read = Json::<Object<T>>::from_request(request, state);
+    async fn from_request(request: Request, api: &Api) -> Result<Body<T>, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let actor = Actor::from_request_parts(&mut parts, api).await?;
+        let read = Json::<Object<T>>::from_request(Request::from_parts(parts, body), api);
         let read = tokio::time::timeout(Duration::from_secs(BODY_S_MAX), read).await.map_err(|_| {
             let detail = format!(
                 "it did not come to its end within {BODY_S_MAX} s, and nothing was done; send it again"
@@ -57,6 +61,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             Problem::new(ProblemCode::BodyTooSlow, detail)
         })?;
         let Json(Object(value)) = read.map_err(|r: JsonRejection| Problem::from(r))?;
+        actor.judge_again(api).await?;
         Ok(Body(value))
     }
 }

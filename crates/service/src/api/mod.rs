@@ -15,6 +15,7 @@ mod masked;
 mod now_and_then;
 mod numbered;
 mod origin;
+mod pipe_schema;
 mod pipes;
 mod problem;
 mod refusals;
@@ -38,9 +39,9 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
+use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
-use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -49,6 +50,7 @@ use refusals::Refusals;
 use strangers::Strangers;
 
 pub use problem::{KeyProblem, Problem, ProblemCode};
+pub(crate) use view::moment;
 pub(crate) use work::WorkResult;
 
 use crate::service::Service;
@@ -63,8 +65,12 @@ const CALL_S_MAX: u64 = 30;
 const STREAMS: Places = Places { what: "streams of events", of_all: 256, of_actor: 32 };
 
 /// Calls that may change something at once, for all and for one token: each goes on where its caller has hung up, with a body of
-/// [`BODY_BYTES_MAX`] at most.
-const CHANGES: Places = Places { what: "calls that may change something", of_all: 128, of_actor: 32 };
+/// [`BODY_BYTES_MAX`] at most. With those below they are 128, so that their bodies have 1 GiB at most.
+const CHANGES: Places = Places { what: "calls that may change something", of_all: 80, of_actor: 32 };
+/// Further ones of admins: those whose token makes trouble are locked out, however many of the others they hold.
+const CHANGES_OF_ADMINS: Places = Places { what: "calls of an admin", of_all: 16, of_actor: 4 };
+/// Calls with a body that look, and change nothing.
+const LOOKS_ASKED: Places = Places { what: "calls that look", of_all: 32, of_actor: 8 };
 
 /// Names of this machine under which the service may always be called.
 const HOSTS_HERE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
@@ -79,6 +85,10 @@ pub(crate) struct Api {
     streams: Slots,
     /// Places for calls that may change something.
     changes: Slots,
+    /// Those that are left to admins.
+    changes_of_admins: Slots,
+    /// Places for calls with a body that look.
+    looks_asked: Slots,
     refusals: Arc<Refusals>,
     /// Entries of the audit that could not be written.
     unwritten: Arc<NowAndThen>,
@@ -94,6 +104,8 @@ impl Api {
             works: Works::default(),
             streams: Slots::new(STREAMS),
             changes: Slots::new(CHANGES),
+            changes_of_admins: Slots::new(CHANGES_OF_ADMINS),
+            looks_asked: Slots::new(LOOKS_ASKED),
             refusals: Arc::default(),
             unwritten: Arc::default(),
         }
@@ -117,8 +129,7 @@ pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
     let api = Api::new(service, hosts);
     let (calls, _) = described().split_for_parts();
     let streams = Router::new().route("/api/v1/events/stream", get(events::stream));
-    // Texts and numbers: that cannot fail.
-    let description = Bytes::from(serde_json::to_string(&openapi()).unwrap_or_default());
+    let description = Bytes::from(openapi().to_string());
     // Whoever likes may ask, and need not take the answer: all of them have the same bytes.
     let describe = move || async move { ([(header::CONTENT_TYPE, "application/json")], description) };
     calls
@@ -142,12 +153,15 @@ pub fn router(service: Arc<Service>, hosts: Vec<String>) -> Router {
 }
 
 /// The description of the API.
-pub fn openapi() -> OpenApi {
+pub fn openapi() -> Value {
     let mut described = described().into_openapi();
     let streams: OpenApiRouter<Api> = OpenApiRouter::new().routes(routes!(events::stream));
     described.merge(streams.into_openapi());
     docs::narrow(&mut described);
-    described
+    // Texts and numbers: that cannot fail.
+    let mut description = serde_json::to_value(&described).unwrap_or_default();
+    pipe_schema::put_into(&mut description);
+    description
 }
 
 fn described() -> OpenApiRouter<Api> {

@@ -38,7 +38,7 @@ const PAGE_MAX: i64 = 1_000;
     }
 }))]
 pub(crate) struct NewPipe {
-    /// The pipe file: docs/reference/pipe-file.schema.json has its schema. A secret may stand in it; it is kept apart and never shown again.
+    /// The pipe file, a `PipeFile`; what is wrong with it is answered with 422, key by key. A secret may stand in it; it is kept apart and never shown again.
     #[schema(value_type = Object)]
     pipe: Document,
     /// Whether it runs at once.
@@ -55,7 +55,7 @@ fn yes() -> bool {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EditedPipe {
-    /// The whole pipe file. What it shows as `${secret:…}` stays as it is kept; another text there replaces it.
+    /// The whole pipe file, a `PipeFile`. What it shows as `${secret:…}` stays as it is kept; another text there replaces it.
     #[schema(value_type = Object)]
     pipe: Document,
 }

@@ -50,6 +50,8 @@ pub enum ProblemCode {
     NoSuchToken,
     /// There is a pipe, or a token, of that name.
     NameTaken,
+    /// A token may not have that name.
+    InvalidName,
     /// The consumer group is another pipe's.
     GroupTaken,
     /// It is the last token of an admin.
@@ -141,6 +143,7 @@ impl ProblemCode {
             ProblemCode::PipeChanged => StatusCode::PRECONDITION_FAILED,
             ProblemCode::IfMatchRequired => StatusCode::PRECONDITION_REQUIRED,
             ProblemCode::InvalidPipe
+            | ProblemCode::InvalidName
             | ProblemCode::PipeRenamed
             | ProblemCode::IdempotencyKeyReused
             | ProblemCode::ResultTooLarge
@@ -180,6 +183,7 @@ impl ProblemCode {
             ProblemCode::NoSuchPipe => "there is no such pipe",
             ProblemCode::NoSuchToken => "there is no such token",
             ProblemCode::NameTaken => "the name is taken",
+            ProblemCode::InvalidName => "the name cannot be used",
             ProblemCode::GroupTaken => "the consumer group is another pipe's",
             ProblemCode::LastAdmin => "it is the last token of an admin",
             ProblemCode::PipeLeaving => "the pipe is being removed",
@@ -217,7 +221,7 @@ impl ProblemCode {
     }
 }
 
-/// One thing that is wrong with a pipe file.
+/// One thing that is wrong with a pipe file, or a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct KeyProblem {
     /// Path of the key, such as `source.offset`; empty where the file as a whole is meant.
@@ -249,7 +253,7 @@ pub struct Problem {
     detail: String,
     /// Which kind of problem it is.
     code: ProblemCode,
-    /// What is wrong with a pipe file, key by key.
+    /// What is wrong with a pipe file, or a name, key by key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<KeyProblem>,
 }
@@ -315,6 +319,13 @@ impl From<StoreError> for Problem {
             StoreError::GroupTaken(_) => ProblemCode::GroupTaken,
             StoreError::Leaving => ProblemCode::PipeLeaving,
             StoreError::NoToken(_) => ProblemCode::NoSuchToken,
+            StoreError::TokenName => {
+                let (key, mend) =
+                    ("name".to_owned(), Some("take another name, such as `dashboard`".to_owned()));
+                let errors = vec![KeyProblem { key, message: error.to_string(), mend }];
+                return Problem { errors, ..Problem::new(ProblemCode::InvalidName, error.to_string()) };
+            }
+            StoreError::Forgotten => ProblemCode::Unauthenticated,
             StoreError::LastAdmin => ProblemCode::LastAdmin,
             StoreError::KeyReused => ProblemCode::IdempotencyKeyReused,
             StoreError::Gone(_) => ProblemCode::PipeGone,

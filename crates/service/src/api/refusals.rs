@@ -39,7 +39,7 @@ pub(super) enum Refused {
     FirstCounted(Duration),
 }
 
-/// Whether a call was refused: what is not refused has been done, or may have been.
+/// Whether a call was refused. What is not has been done, or may have been; what is has changed nothing, unless its answer has [`super::audit::MayHaveActed`].
 pub(super) fn is_refused(status: u16) -> bool {
     (400..500).contains(&status)
 }

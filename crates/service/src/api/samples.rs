@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::response::Response;
 use housepipe_runtime::{
-    Document, FieldFilter, Need, PipeFile, SampleFilter, SamplePage, SamplePlace, SampleQuery, Samples,
-    TableRows, sample_page, table_rows,
+    Document, FieldFilter, Need, SampleFilter, SamplePage, SamplePlace, SampleQuery, Samples, TableRows,
+    sample_page, table_rows,
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -13,7 +13,8 @@ use super::Api;
 use super::auth::{Actor, Operator};
 use super::extract::{At, Body, Object, Params, PipePath, bounded};
 use super::problem::{Problem, ProblemCode};
-use super::work::{Waits, answer};
+use super::work::{Waits, answer, begin};
+use crate::service::Drafted;
 use crate::work::WorkKind;
 
 /// Samples of one page unless the call says otherwise, and at most.
@@ -107,8 +108,8 @@ pub(crate) async fn source(
         before: place(wanted.before)?,
         value_bytes_max: VALUE_BYTES_MAX,
     };
-    let file = api.service.draft(wanted.pipe, wanted.of.as_deref(), Need::Topic).await?.file;
-    of_source(&api, &actor, file, query).await
+    let drafted = api.service.draft(wanted.pipe, wanted.of.as_deref(), Need::Topic).await?;
+    of_source(&api, &actor, drafted, query).await
 }
 
 /// Which samples of a pipe's topic.
@@ -141,18 +142,18 @@ pub(crate) async fn source_of_pipe(
         before: place(query.before)?,
         value_bytes_max: VALUE_BYTES_MAX,
     };
-    let file = api.service.draft(None, Some(&path.id), Need::Topic).await?.file;
-    of_source(&api, &actor, file, query).await
+    let drafted = api.service.draft(None, Some(&path.id), Need::Topic).await?;
+    of_source(&api, &actor, drafted, query).await
 }
 
 async fn of_source(
     api: &Api,
     actor: &Actor,
-    file: PipeFile,
+    Drafted { file, subject, .. }: Drafted,
     query: SampleQuery,
 ) -> Result<Response, Problem> {
     let waits_for = format!("the newest records of `{}`", file.source.topic);
-    let begun = api.works.begin(actor.name(), WorkKind::SampleSource, waits_for, |_| async move {
+    let begun = begin(api, actor, (WorkKind::SampleSource, subject), waits_for, |_| async move {
         Ok(sample_page(&file, &query).await?)
     })?;
     answer(begun).await
@@ -184,8 +185,8 @@ pub(crate) async fn destination(
     Body(wanted): Body<DestinationWanted>,
 ) -> Result<Response, Problem> {
     let limit = bounded("limit", wanted.limit, SAMPLES, 1..=SAMPLES_MAX)?;
-    let file = api.service.draft(wanted.pipe, wanted.of.as_deref(), Need::Table).await?.file;
-    of_destination(&api, &actor, file, limit).await
+    let drafted = api.service.draft(wanted.pipe, wanted.of.as_deref(), Need::Table).await?;
+    of_destination(&api, &actor, drafted, limit).await
 }
 
 /// How many rows of a pipe's table.
@@ -211,13 +212,18 @@ pub(crate) async fn destination_of_pipe(
     Params(query): Params<DestinationQuery>,
 ) -> Result<Response, Problem> {
     let limit = bounded("limit", query.limit, SAMPLES, 1..=SAMPLES_MAX)?;
-    let file = api.service.draft(None, Some(&path.id), Need::Table).await?.file;
-    of_destination(&api, &actor, file, limit).await
+    let drafted = api.service.draft(None, Some(&path.id), Need::Table).await?;
+    of_destination(&api, &actor, drafted, limit).await
 }
 
-async fn of_destination(api: &Api, actor: &Actor, file: PipeFile, limit: u32) -> Result<Response, Problem> {
+async fn of_destination(
+    api: &Api,
+    actor: &Actor,
+    Drafted { file, subject, .. }: Drafted,
+    limit: u32,
+) -> Result<Response, Problem> {
     let waits_for = format!("rows of `{}`", file.destination.table);
-    let begun = api.works.begin(actor.name(), WorkKind::SampleDestination, waits_for, |_| async move {
+    let begun = begin(api, actor, (WorkKind::SampleDestination, subject), waits_for, |_| async move {
         Ok(table_rows(&file, limit, ROWS_BYTES_MAX).await?)
     })?;
     answer(begun).await

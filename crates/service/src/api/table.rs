@@ -15,8 +15,8 @@ use super::Api;
 use super::auth::{Actor, Operator};
 use super::extract::Body;
 use super::problem::{Problem, ProblemCode};
-use super::work::{Waits, answer};
-use crate::service::explain;
+use super::work::{Waits, answer, begin};
+use crate::service::{Drafted, explain};
 use crate::work::WorkKind;
 
 /// Samples of one call, at most.
@@ -188,9 +188,9 @@ pub(crate) async fn map(
         return Err(Problem::new(ProblemCode::InvalidRequest, detail));
     }
     let of_columns = fields_of_columns(&columns)?;
-    let file = api.service.draft(pipe, of.as_deref(), Need::Table).await?.file;
+    let Drafted { file, subject, .. } = api.service.draft(pipe, of.as_deref(), Need::Table).await?;
     let waits_for = format!("the columns of `{}`", file.destination.table);
-    let begun = api.works.begin(actor.name(), WorkKind::Map, waits_for, |_| async move {
+    let begun = begin(&api, &actor, (WorkKind::Map, subject), waits_for, |_| async move {
         let fields = if samples.is_empty() { of_columns } else { fields_of_samples(samples).await? };
         let Mapping { table, engine, columns, left_over } = propose_mapping(&file, &fields).await?;
         let columns = columns.into_iter().map(MappedColumnView::from).collect();

@@ -9,6 +9,8 @@ use axum::body::to_bytes;
 use axum::routing::post;
 use axum::{Router, middleware};
 use futures_util::StreamExt as _;
+use housepipe_json_schema::{Options, Schema, Validator};
+use housepipe_runtime::PIPE_FILE_SCHEMA;
 use housepipe_runtime::metrics::{Exposition, Format};
 use serde_json::{Value, json};
 use tower_service::Service as _;
@@ -204,6 +206,25 @@ async fn a_mapping_is_work_as_other_looks_are() {
 }
 
 #[tokio::test]
+async fn work_says_which_pipe_it_is_about() {
+    let scene = Scene::new().await;
+    // It is accepted by the system, and nobody answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut new = new_pipe();
+    new["pipe"]["destination"]["url"] = json!(format!("http://{}", silent.local_addr().unwrap()));
+    let (_, made) = scene.call("POST /api/v1/pipes", &new).await;
+    let id = made["id"].as_str().unwrap();
+    let errors = format!("GET /api/v1/pipes/{id}/errors");
+    assert_eq!(scene.call(&errors, &Value::Null).await.0, 202);
+    let draft = json!({ "pipe": { "name": "views", "destination": new["pipe"]["destination"] } });
+    assert_eq!(scene.call("POST /api/v1/databases", &draft).await.0, 202);
+    let (_, list) = scene.call("GET /api/v1/work", &Value::Null).await;
+    let told = |number: usize, key: &str| list["work"][number][key].clone();
+    assert_eq!((told(0, "pipe"), told(0, "pipe_name")), (Value::Null, json!("views")), "{list}");
+    assert_eq!((told(1, "pipe"), told(1, "pipe_name")), (json!(id), json!("clicks")), "{list}");
+}
+
+#[tokio::test]
 async fn the_audit_and_the_events_say_what_was_made_and_what_goes() {
     let scene = Scene::new().await;
     let (_, made) = scene.call("POST /api/v1/pipes", &new_pipe()).await;
@@ -211,8 +232,10 @@ async fn the_audit_and_the_events_say_what_was_made_and_what_goes() {
     let id = made["id"].as_str().unwrap();
     let gone = format!("DELETE /api/v1/pipes/{id}?consumer_group=true&user=true");
     assert_eq!(scene.call(&gone, &Value::Null).await.0, 202);
+    let again = scene.call(&gone, &Value::Null).await;
+    assert!([202, 404].contains(&again.0), "it is gone, or goes: {again:?}");
     let entries = audited(&scene, 3).await;
-    let details: Vec<&str> = entries.iter().map(|entry| entry["detail"].as_str().unwrap()).collect();
+    let details: Vec<&str> = entries[..3].iter().map(|entry| entry["detail"].as_str().unwrap()).collect();
     let what = "with its consumer group and its ClickHouse user";
     assert_eq!(
         details,
@@ -249,6 +272,39 @@ async fn an_edit_may_be_of_any_state_or_of_one_of_several() {
     let pause = format!("POST {path}/pause");
     assert_eq!(scene.call_as("", &pause, &[("If-Match", "W/\"4\"")], &Value::Null).await.0, 412);
     assert_eq!(scene.call_as("", &pause, &[("If-Match", "*")], &Value::Null).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_shown_pipe_fits_the_schema_of_pipe_files() {
+    let scene = Scene::new().await;
+    let none: [(&str, &str); 0] = [];
+    let schema = Schema::compile(PIPE_FILE_SCHEMA, none, &Options::default()).unwrap();
+    let mut validator = Validator::new(schema);
+    for (name, destination) in [
+        ("plain", json!({ "columns": "id UInt64, city String" })),
+        (
+            "secret",
+            json!({ "username": "u", "password": "hush", "columns": [{ "name": "id", "type": "UInt64" }] }),
+        ),
+        (
+            "user",
+            json!({
+                "setup": { "username": "admin", "password": "hush" }, "access": "only_destination",
+                "columns": [{ "name": "id", "type": "UInt64" }]
+            }),
+        ),
+    ] {
+        let mut new = new_pipe_named(name);
+        new["pipe"]["destination"].as_object_mut().unwrap().remove("columns");
+        new["pipe"]["destination"].as_object_mut().unwrap().extend(destination.as_object().unwrap().clone());
+        let (status, shown) = scene.call("POST /api/v1/pipes", &new).await;
+        assert_eq!(status, 201, "{shown}");
+        let pipe = shown["pipe"].to_string();
+        assert!(!pipe.contains("hush"), "{pipe}");
+        if let Err(rejected) = validator.check(pipe.as_bytes()) {
+            panic!("{rejected}: {pipe}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -325,4 +381,23 @@ async fn a_token_in_a_path_is_written_down_and_shown_as_its_beginning() {
     let entries = json!(audited(&scene, 4).await).to_string();
     assert!(entries.contains("/api/v1/tokens/hpt_…") && entries.contains("/api/v1/pipes/hpt_…/pause"));
     assert!(!entries.contains(&token[4..]), "{entries}");
+}
+
+#[tokio::test]
+async fn no_token_is_named_as_tokens_begin_and_one_that_was_is_told_as_it_goes() {
+    let scene = Scene::new().await;
+    for name in ["hpt_eve", "eve-hpt_"] {
+        let (status, problem) =
+            scene.call("POST /api/v1/tokens", &json!({ "name": name, "role": "viewer" })).await;
+        assert_eq!((status, &problem["code"]), (422, &json!("invalid_name")), "{problem}");
+        assert_eq!(problem["errors"][0]["key"], "name", "{problem}");
+    }
+    let token = scene.token("eve", Role::Viewer).await;
+    scene.service.store().rename_token("eve", "hpt_eve").await.unwrap();
+    let (_, told) = scene.call_as(&token, "GET /api/v1/whoami", &[], &Value::Null).await;
+    assert_eq!(told["name"], "hpt_eve");
+    assert_eq!(scene.call("DELETE /api/v1/tokens/hpt_eve", &Value::Null).await.0, 204);
+    assert_eq!(scene.call_as(&token, "GET /api/v1/whoami", &[], &Value::Null).await.0, 401);
+    let gone = audited(&scene, 3).await.pop().unwrap();
+    assert_eq!((&gone["status"], &gone["detail"]), (&json!(204), &json!("the token hpt_eve")), "{gone}");
 }

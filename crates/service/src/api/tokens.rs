@@ -8,12 +8,12 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Api;
 use super::audit::Detail;
 use super::auth::{Actor, Admin, Role};
 use super::extract::{At, Body};
 use super::problem::{Problem, ProblemCode};
 use super::view::moment_of_ms;
+use super::{Api, masked};
 
 /// Letters of a token's name, at most.
 const NAME_LENGTH_MAX: usize = 63;
@@ -40,7 +40,7 @@ pub(crate) struct TokenList {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewToken {
-    /// Its name, by which events tell who did something: up to 63 of a-z, 0-9, `_` and `-`.
+    /// Its name, by which events tell who did something: up to 63 of a-z, 0-9, `_` and `-`, without `hpt_`, as tokens begin.
     #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9_-]+$")]
     name: String,
     /// What its holder may do.
@@ -115,7 +115,7 @@ pub(crate) async fn create(
         let detail = format!("a token's name is up to {NAME_LENGTH_MAX} of a-z, 0-9, `_` and `-`");
         return Err(Problem::new(ProblemCode::InvalidRequest, detail));
     }
-    let token = api.service.store().new_token(&new.name, new.role).await?;
+    let token = api.service.store().new_token_by(actor.token(), &new.name, new.role).await?;
     tracing::info!(actor = actor.name(), token = new.name, role = new.role.as_str(), "a token was made");
     let detail = Detail(format!("the token {} of the role {}", new.name, new.role.as_str()));
     let made = MadeToken { name: new.name, role: new.role, token: token.expose_secret().to_owned() };
@@ -134,9 +134,14 @@ pub(crate) async fn remove(
     State(api): State<Api>,
     Admin(actor): Admin,
     At(path): At<TokenPath>,
-) -> Result<StatusCode, Problem> {
-    api.service.store().forget_token(&path.name).await?;
+) -> Result<Response, Problem> {
+    api.service.store().forget_token_by(actor.token(), &path.name).await?;
     api.works.forget_of(&path.name);
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    // Of a name that was given before such names were refused, the path that is written down has its beginning alone.
+    if masked::sentence(&path.name) != path.name {
+        response.extensions_mut().insert(Detail(format!("the token {}", path.name)));
+    }
     tracing::info!(actor = actor.name(), token = path.name, "a token was forgotten");
-    Ok(StatusCode::NO_CONTENT)
+    Ok(response)
 }

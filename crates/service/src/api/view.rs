@@ -6,6 +6,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
+use super::pipe_schema::WholePipeFile;
 use crate::service;
 use crate::store::Wanted;
 
@@ -41,7 +42,7 @@ pub(crate) struct PipeView {
     /// How it runs; absent where it does not.
     pub(crate) run: Option<RunView>,
     /// The pipe file, with references in place of secrets; absent where it cannot be read as it is stored.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<WholePipeFile>)]
     pub(crate) pipe: Option<Document>,
 }
 
@@ -160,7 +161,7 @@ fn run(status: PipeStatus) -> Option<RunView> {
 }
 
 /// A moment as RFC 3339 has it, in UTC.
-fn moment(at: DateTime<Utc>) -> String {
+pub(crate) fn moment(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 

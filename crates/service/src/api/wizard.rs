@@ -15,7 +15,7 @@ use super::auth::Operator;
 use super::extract::{Body, bounded, part_of_name};
 use super::problem::{Problem, ProblemCode};
 use super::samples::within;
-use super::work::{Waits, answer};
+use super::work::{Waits, answer, begin};
 use crate::service::Drafted;
 use crate::work::WorkKind;
 
@@ -63,14 +63,14 @@ pub(crate) async fn connections(
     Operator(actor): Operator,
     Body(draft): Body<Draft>,
 ) -> Result<Response, Problem> {
-    let Drafted { file, ends } =
+    let Drafted { file, ends, subject } =
         api.service.draft(draft.pipe, draft.of.as_deref(), Need::Connections).await?;
     if ends.is_empty() {
         let detail = "it names no end; give `source`, `schema_registry` or `destination`";
         return Err(Problem::new(ProblemCode::InvalidRequest, detail));
     }
     let begun =
-        api.works.begin(actor.name(), WorkKind::TestConnections, "the ends to answer", |_| async move {
+        begin(&api, &actor, (WorkKind::TestConnections, subject), "the ends to answer", |_| async move {
             Ok(test_connections(&file, &ends).await)
         })?;
     answer(begun).await
@@ -127,10 +127,12 @@ pub(crate) async fn list_topics(
         skip: usize::try_from(skip).unwrap_or(usize::MAX),
         limit: usize::try_from(limit).unwrap_or(usize::MAX),
     };
-    let file = api.service.draft(wanted.pipe, wanted.of.as_deref(), Need::Brokers).await?.file;
-    let begun = api.works.begin(
-        actor.name(),
-        WorkKind::ListTopics,
+    let Drafted { file, subject, .. } =
+        api.service.draft(wanted.pipe, wanted.of.as_deref(), Need::Brokers).await?;
+    let begun = begin(
+        &api,
+        &actor,
+        (WorkKind::ListTopics, subject),
         "the brokers to tell their topics",
         |_| async move { Ok(topics(&file, &query).await?) },
     )?;
@@ -174,12 +176,13 @@ pub(crate) async fn infer(
         (None, None, Some(_)) => Some(nothing()?),
         (pipe, ..) => pipe,
     };
-    let draft = PipeDraft::from(api.service.draft(pipe, wanted.of.as_deref(), need).await?.file);
+    let Drafted { file, subject, .. } = api.service.draft(pipe, wanted.of.as_deref(), need).await?;
+    let draft = PipeDraft::from(file);
     let waits_for = match &documents {
         Some(_) => "the columns of the documents".to_owned(),
         None => format!("the newest records of `{}`", draft.topic()),
     };
-    let begun = api.works.begin(actor.name(), WorkKind::Infer, waits_for, |_| async move {
+    let begun = begin(&api, &actor, (WorkKind::Infer, subject), waits_for, |_| async move {
         Ok(match documents {
             Some(documents) => infer_documents(&draft, documents, count(samples)).await?,
             None => infer_topic(&draft, within(samples)).await?,
@@ -229,12 +232,12 @@ pub(crate) async fn preview_rows(
     let limit = bounded("limit", wanted.limit, PREVIEWED, 1..=PREVIEWED_MAX)?;
     let documents = pasted(wanted.documents)?;
     let need = if documents.is_some() { Need::Columns } else { Need::Rows };
-    let file = api.service.draft(wanted.pipe, wanted.of.as_deref(), need).await?.file;
+    let Drafted { file, subject, .. } = api.service.draft(wanted.pipe, wanted.of.as_deref(), need).await?;
     let waits_for = match &documents {
         Some(_) => "clickhouse, and the rows of the documents".to_owned(),
         None => format!("the newest records of `{}`, and clickhouse", file.source.topic),
     };
-    let begun = api.works.begin(actor.name(), WorkKind::Preview, waits_for, |_| async move {
+    let begun = begin(&api, &actor, (WorkKind::Preview, subject), waits_for, |_| async move {
         Ok(match documents {
             Some(documents) => preview_pasted(&file, &documents, count(limit)).await?,
             None => preview(&file, within(limit)).await?,
@@ -255,8 +258,9 @@ pub(crate) async fn check(
     Operator(actor): Operator,
     Body(draft): Body<Draft>,
 ) -> Result<Response, Problem> {
-    let file = api.service.draft(draft.pipe, draft.of.as_deref(), Need::Whole).await?.file;
-    let begun = api.works.begin(actor.name(), WorkKind::Check, "both ends", |progress| async move {
+    let Drafted { file, subject, .. } =
+        api.service.draft(draft.pipe, draft.of.as_deref(), Need::Whole).await?;
+    let begun = begin(&api, &actor, (WorkKind::Check, subject), "both ends", |progress| async move {
         Ok(check_telling(&file, |what| progress.waits_for(what)).await)
     })?;
     answer(begun).await

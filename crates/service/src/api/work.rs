@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 use super::Api;
-use super::auth::Operator;
+use super::auth::{Actor, Operator};
 use super::errors::ErrorPage;
 use super::extract::{At, Params, bounded};
 use super::problem::Problem;
 use super::table::MappingView;
-use crate::work::{Begun, Line, State as Work, WAIT_MS_MAX};
+use crate::work::{About, Begun, Line, Progress, State as Work, WAIT_MS_MAX};
 
 /// What the work of each kind comes to.
 #[derive(Serialize, ToSchema)]
@@ -47,6 +47,32 @@ pub(crate) enum Waits {
     /// It takes longer, and goes on. `Location` says where its result will be.
     #[response(status = 202, headers(("location", description = "Where to look for the result")))]
     UnderWay(Work),
+}
+
+/// Begins `work` for `actor`, whose token is judged once more when the work can be found: forgotten before, nothing is done for it, and forgotten
+/// afterwards, the work ends with it.
+///
+/// # Errors
+/// As [`crate::work::Works::begin`].
+pub(crate) fn begin<T, F>(
+    api: &Api,
+    actor: &Actor,
+    about: impl Into<About>,
+    waits_for: impl Into<String>,
+    work: impl FnOnce(Progress) -> F,
+) -> Result<Begun, Problem>
+where
+    T: Serialize,
+    F: Future<Output = Result<T, Problem>> + Send + 'static,
+{
+    let judged = actor.judge_again(api);
+    api.works.begin(actor.name(), about, waits_for, |progress| {
+        let work = work(progress);
+        async move {
+            judged.await?;
+            work.await
+        }
+    })
 }
 
 /// The result, or where to look for it.
@@ -90,7 +116,7 @@ pub(crate) struct WaitQuery {
 /// Pieces of work.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WorkList {
-    /// One by one, by their ids.
+    /// One by one, the newest first.
     work: Vec<Line>,
 }
 

@@ -15,8 +15,9 @@ use axum::body::{Body, Bytes};
 use hyper::body::{Frame, SizeHint};
 use tokio::time::Instant;
 
-/// Bytes of an answer that are handed over at once, at most (64 KiB): whoever takes a large one slowly is seen to take it.
-const PIECE_BYTES_MAX: usize = 64 << 10;
+/// Bytes of an answer that are handed over at once, at most (16 KiB): less than what the system takes where it takes more at all, so that whoever takes
+/// a large one slowly is seen to take it.
+const PIECE_BYTES_MAX: usize = 16 << 10;
 
 /// The calls of one connection.
 #[derive(Debug)]

@@ -27,6 +27,9 @@ const LOOK_UPS_MAX: usize = 256;
 /// Hosts of one pipe, at most: each of them is resolved, and more are of no pipe that means well.
 const HOSTS_MAX: usize = 64;
 
+/// Letters of a pipe's name, at most.
+const NAME_LENGTH_MAX: usize = 63;
+
 static LOOK_UPS: Semaphore = Semaphore::const_new(LOOK_UPS_MAX);
 
 /// The blocks of a pipe file that are its ends.
@@ -40,6 +43,30 @@ pub struct Drafted {
     pub file: PipeFile,
     /// The ends that the draft names.
     pub ends: Vec<End>,
+    /// Which pipe it is about.
+    pub subject: Subject,
+}
+
+/// The pipe that somebody looks at: one that is, or is to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// Its id, where it is.
+    pub id: Option<String>,
+    /// Its name, where it has one.
+    pub name: Option<String>,
+}
+
+impl Subject {
+    /// A pipe that is stored.
+    pub fn stored(pipe: &StoredPipe) -> Subject {
+        Subject { id: Some(pipe.id.clone()), name: Some(pipe.name.clone()) }
+    }
+
+    /// One that is to be. Its name is what the draft has for one, where it is no longer than one may be.
+    fn of_draft(document: Option<&Document>) -> Subject {
+        let name = document.and_then(|document| document.text_at("name"));
+        Subject { id: None, name: name.filter(|name| name.len() <= NAME_LENGTH_MAX).map(str::to_owned) }
+    }
 }
 
 impl Service {
@@ -54,13 +81,14 @@ impl Service {
         of: Option<&str>,
         need: Need,
     ) -> Result<Drafted, ServiceError> {
-        let (before, secrets) = match of {
+        let (before, secrets, subject) = match of {
             Some(id) => {
                 let (pipe, secrets) = self.inner.store.pipe_with_secrets(id).await?;
+                let subject = Subject::stored(&pipe);
                 // Those that do not open have to be sent.
-                (Some(pipe.document), secrets.unwrap_or_default())
+                (Some(pipe.document), secrets.unwrap_or_default(), subject)
             }
-            None => (None, Secrets::new()),
+            None => (None, Secrets::new(), Subject::of_draft(document.as_ref())),
         };
         // Its own ways are those that its secrets were given for.
         let is_sent = document.is_some();
@@ -86,7 +114,7 @@ impl Service {
         }
         // Its user is known by the id, as where it runs.
         let file = PipeFile { id: of.map(str::to_owned), ..apart.file };
-        Ok(Drafted { file, ends })
+        Ok(Drafted { file, ends, subject })
     }
 
     /// The whole of a pipe file that somebody has sent.

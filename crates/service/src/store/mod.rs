@@ -168,6 +168,14 @@ pub enum StoreError {
     /// There is no such token.
     #[error("there is no token of the name `{0}`")]
     NoToken(String),
+    /// A token may not have this name.
+    #[error(
+        "a token's name has no `hpt_` in it, as tokens begin: where names are written down, what begins so is left out"
+    )]
+    TokenName,
+    /// The token that asks for a change opens nothing any more.
+    #[error("the token was forgotten meanwhile; send another one")]
+    Forgotten,
     /// It is the last token of an admin.
     #[error(
         "it is the last token of an admin, and without one nobody could make another; make a new one first"

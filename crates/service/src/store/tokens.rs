@@ -7,7 +7,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
-use sqlx::{Connection as _, Row};
+use sqlx::{Any, AnyConnection, Connection as _, Row, Transaction};
 use utoipa::ToSchema;
 
 use super::{Store, StoreError, damaged, now_ms};
@@ -71,12 +71,35 @@ impl Store {
     /// Makes a token. It is told here and never again.
     ///
     /// # Errors
-    /// [`StoreError::NameTaken`] where there is one of that name, or the database's.
+    /// [`StoreError::NameTaken`] where there is one of that name, [`StoreError::TokenName`] where none may have it, or the database's.
     pub async fn new_token(&self, name: &str, role: Role) -> Result<SecretString, StoreError> {
+        self.make_token(None, name, role).await
+    }
+
+    /// The same where the token `by` asks for it, which is there as the new one is made.
+    ///
+    /// # Errors
+    /// [`StoreError::Forgotten`] where `by` opens nothing any more, or as [`Store::new_token`].
+    pub async fn new_token_by(
+        &self,
+        by: &SecretString,
+        name: &str,
+        role: Role,
+    ) -> Result<SecretString, StoreError> {
+        self.make_token(Some(by), name, role).await
+    }
+
+    async fn make_token(
+        &self,
+        by: Option<&SecretString>,
+        name: &str,
+        role: Role,
+    ) -> Result<SecretString, StoreError> {
         self.connections.in_time(|mut connection| async move {
             let mut bytes = [0; TOKEN_BYTES];
             SystemRandom::new().fill(&mut bytes).map_err(|_| SealError::NoRandom)?;
             let token = SecretString::from(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)));
+            let mut transaction = begun_by(&mut connection, by).await?;
             let inserted = sqlx::query(
                 "INSERT INTO tokens (name, role, digest, created_ms) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING",
             )
@@ -84,11 +107,16 @@ impl Store {
             .bind(role.as_str())
             .bind(digest_of(token.expose_secret()))
             .bind(now_ms())
-            .execute(&mut *connection)
+            .execute(&mut *transaction)
             .await?;
             match inserted.rows_affected() {
                 0 => Err(StoreError::NameTaken(name.to_owned())),
-                _ => Ok(token),
+                // Dropped, the transaction has made none.
+                _ if name.contains(PREFIX) => Err(StoreError::TokenName),
+                _ => {
+                    transaction.commit().await?;
+                    Ok(token)
+                }
             }
         })
         .await
@@ -139,17 +167,25 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoToken`], [`StoreError::LastAdmin`], or the database's.
     pub async fn forget_token(&self, name: &str) -> Result<(), StoreError> {
+        self.remove_token(None, name).await
+    }
+
+    /// The same where the token `by` asks for it, which is there as the other one is forgotten. It may be the same.
+    ///
+    /// # Errors
+    /// [`StoreError::Forgotten`] where `by` opens nothing any more, or as [`Store::forget_token`].
+    pub async fn forget_token_by(&self, by: &SecretString, name: &str) -> Result<(), StoreError> {
+        self.remove_token(Some(by), name).await
+    }
+
+    async fn remove_token(&self, by: Option<&SecretString>, name: &str) -> Result<(), StoreError> {
         self.connections
             .in_time(|mut connection| async move {
-                let mut transaction = connection.begin().await?;
+                let mut transaction = begun_by(&mut connection, by).await?;
                 // No token has such a name, and PostgreSQL refuses the text.
                 if name.contains('\0') {
                     return Err(StoreError::NoToken(name.to_owned()));
                 }
-                // Two admins who forget each other at once would otherwise both succeed.
-                sqlx::query("UPDATE housepipe_store SET version = version")
-                    .execute(&mut *transaction)
-                    .await?;
                 let deleted = sqlx::query("DELETE FROM tokens WHERE name = $1")
                     .bind(name.to_owned())
                     .execute(&mut *transaction)
@@ -188,6 +224,41 @@ impl Store {
                 let (name, word): (String, String) = (row.try_get(0)?, row.try_get(1)?);
                 let role = role_of(&name, &word)?;
                 Ok(Some(TokenOwner { name, role }))
+            })
+            .await
+    }
+}
+
+/// Begins a change of tokens. Two admins who forget each other at once would otherwise both succeed, and one who is forgotten could leave a token
+/// behind: such changes wait for each other, and whoever asks for one is judged once it is its turn.
+async fn begun_by<'a>(
+    connection: &'a mut AnyConnection,
+    by: Option<&SecretString>,
+) -> Result<Transaction<'a, Any>, StoreError> {
+    let mut transaction = connection.begin().await?;
+    sqlx::query("UPDATE housepipe_store SET version = version").execute(&mut *transaction).await?;
+    if let Some(by) = by {
+        let known = sqlx::query("SELECT name FROM tokens WHERE digest = $1")
+            .bind(digest_of(by.expose_secret()))
+            .fetch_optional(&mut *transaction)
+            .await?;
+        known.ok_or(StoreError::Forgotten)?;
+    }
+    Ok(transaction)
+}
+
+#[cfg(test)]
+impl Store {
+    /// Gives a token another name, also one that a new token may not have.
+    pub(crate) async fn rename_token(&self, name: &str, new: &str) -> Result<(), StoreError> {
+        self.connections
+            .in_time(|mut connection| async move {
+                sqlx::query("UPDATE tokens SET name = $1 WHERE name = $2")
+                    .bind(new.to_owned())
+                    .bind(name.to_owned())
+                    .execute(&mut *connection)
+                    .await?;
+                Ok(())
             })
             .await
     }

@@ -1,6 +1,6 @@
 //! One piece of work: who does it, and what has come of it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
-use super::{Progress, Share, WorkKind};
-use crate::api::{Problem, ProblemCode};
+use super::{About, Progress, Share, WorkKind};
+use crate::api::{Problem, ProblemCode, moment};
 
 /// What has come of it, and when.
 #[derive(Debug, Clone)]
@@ -29,7 +29,9 @@ pub(super) struct Ended {
 #[derive(Debug)]
 pub(super) struct Entry {
     actor: String,
-    kind: WorkKind,
+    about: About,
+    begun: Instant,
+    begun_at: SystemTime,
     progress: Progress,
     outcome: watch::Receiver<Option<Came>>,
     watches: AbortHandle,
@@ -41,11 +43,12 @@ impl Entry {
     /// Watches over what `does` the work, which has as much time as its kind; `ended` is called behind its end.
     pub(super) fn new(
         actor: &str,
-        kind: WorkKind,
+        about: About,
         progress: Progress,
         does: JoinHandle<Result<Box<RawValue>, Problem>>,
         ended: impl FnOnce() + Send + 'static,
     ) -> Entry {
+        let (begun, begun_at, kind) = (Instant::now(), SystemTime::now(), about.kind);
         let (sender, outcome) = watch::channel(None);
         let abort = kind.ends_at_once().then(|| does.abort_handle());
         let late = abort.clone();
@@ -68,7 +71,7 @@ impl Entry {
             ended();
         });
         let watches = watches.abort_handle();
-        Entry { actor: actor.to_owned(), kind, progress, outcome, watches, does: abort }
+        Entry { actor: actor.to_owned(), about, begun, begun_at, progress, outcome, watches, does: abort }
     }
 
     pub(super) fn is_of(&self, actor: &str) -> bool {
@@ -85,17 +88,31 @@ impl Entry {
         Some(Ended { at: *at, bytes: result.as_ref().map_or(0, |result| result.get().len()) })
     }
 
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
+    }
+
     pub(super) fn line(&self, id: &str) -> Line {
-        let state = match self.outcome.borrow().as_ref().map(|outcome| outcome.result.is_ok()) {
+        let is_done = self.outcome.borrow().as_ref().map(|outcome| outcome.result.is_ok());
+        self.line_where(is_done, id)
+    }
+
+    /// Its line where it has come to a result, or to nothing, or to neither yet.
+    fn line_where(&self, is_done: Option<bool>, id: &str) -> Line {
+        let state = match is_done {
             None => Stand::Running,
             Some(true) => Stand::Done,
             Some(false) => Stand::Failed,
         };
         let (waits_for, progress) = self.progress.now();
         let is_running = state == Stand::Running;
+        let About { kind, subject } = self.about.clone();
         Line {
             id: id.to_owned(),
-            kind: self.kind,
+            kind,
+            pipe: subject.id,
+            pipe_name: subject.name,
+            begun_at: moment(self.begun_at.into()),
             state,
             waits_for: is_running.then_some(waits_for),
             progress: progress.filter(|_| is_running),
@@ -103,37 +120,15 @@ impl Entry {
     }
 
     pub(super) fn state(&self, id: &str) -> State {
-        let (waits_for, progress) = self.progress.now();
-        let (id, kind) = (id.to_owned(), self.kind);
-        match self.outcome.borrow().as_ref().map(|outcome| outcome.result.clone()) {
-            None => State {
-                id,
-                kind,
-                state: Stand::Running,
-                waits_for: Some(waits_for),
-                progress,
-                result: None,
-                problem: None,
-            },
-            Some(Ok(result)) => State {
-                id,
-                kind,
-                state: Stand::Done,
-                waits_for: None,
-                progress: None,
-                result: Some(result),
-                problem: None,
-            },
-            Some(Err(problem)) => State {
-                id,
-                kind,
-                state: Stand::Failed,
-                waits_for: None,
-                progress: None,
-                result: None,
-                problem: Some(problem),
-            },
-        }
+        let came = self.outcome.borrow().as_ref().map(|outcome| outcome.result.clone());
+        let line = self.line_where(came.as_ref().map(Result::is_ok), id);
+        let Line { id, kind, pipe, pipe_name, begun_at, state, waits_for, progress } = line;
+        let (result, problem) = match came {
+            None => (None, None),
+            Some(Ok(result)) => (Some(result), None),
+            Some(Err(problem)) => (None, Some(problem)),
+        };
+        State { id, kind, pipe, pipe_name, begun_at, state, waits_for, progress, result, problem }
     }
 }
 
@@ -184,6 +179,12 @@ pub(crate) struct Line {
     pub(super) id: String,
     /// What is done.
     kind: WorkKind,
+    /// The id of the pipe that it is about; null where that is a draft alone.
+    pipe: Option<String>,
+    /// The name of the pipe, or of the draft where it has one.
+    pipe_name: Option<String>,
+    /// When it was begun.
+    begun_at: String,
     /// How it stands.
     state: Stand,
     /// What it waits for, while it is under way.
@@ -200,6 +201,12 @@ pub(crate) struct State {
     pub(crate) id: String,
     /// What is done.
     kind: WorkKind,
+    /// The id of the pipe that it is about; null where that is a draft alone.
+    pipe: Option<String>,
+    /// The name of the pipe, or of the draft where it has one.
+    pipe_name: Option<String>,
+    /// When it was begun.
+    begun_at: String,
     /// How it stands.
     state: Stand,
     /// What it waits for, while it is under way.

@@ -4,10 +4,12 @@
 //! whoever began it: nobody else sees it, and with the process it is gone. What a look at an end is bound to within its own timeouts goes on to its end where nobody
 //! waits for it any more, and counts as long: a call of librdkafka cannot be broken off.
 
+mod about;
 mod entry;
 mod progress;
 mod slots;
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +22,7 @@ use utoipa::ToSchema;
 use crate::api::{Problem, ProblemCode};
 use crate::seal::Seal;
 
+pub(crate) use about::About;
 use entry::{Ended, Entry};
 pub(crate) use entry::{Line, Outcome, State};
 pub(crate) use progress::{Progress, Share};
@@ -117,7 +120,7 @@ impl Works {
     pub(crate) fn begin<T, F>(
         &self,
         actor: &str,
-        kind: WorkKind,
+        about: impl Into<About>,
         waits_for: impl Into<String>,
         work: impl FnOnce(Progress) -> F,
     ) -> Result<Begun, Problem>
@@ -125,22 +128,26 @@ impl Works {
         T: Serialize,
         F: Future<Output = Result<T, Problem>> + Send + 'static,
     {
-        let slots = if kind == WorkKind::ReplayErrors { &self.replays } else { &self.looks };
+        let about = about.into();
+        let slots = if about.kind == WorkKind::ReplayErrors { &self.replays } else { &self.looks };
         let slot = slots.take(actor)?;
         let id = Seal::random_id().map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
         let id = format!("w{id}");
         let progress = Progress::new(&id, waits_for.into());
         let doing = work(progress.clone());
-        let inner = tokio::spawn(async move {
-            let _slot = slot;
-            doing.await.and_then(|result| shown(&result))
-        });
-        let entry = Entry::new(actor, kind, progress, inner, {
-            let works = self.clone();
-            move || works.forget_old()
-        });
-        let outcome = entry.outcome();
-        self.entries().insert(id.clone(), entry);
+        let works = self.clone();
+        let outcome = {
+            // Held from before it begins until it can be found: whoever forgets it then finds it.
+            let mut entries = self.entries();
+            let inner = tokio::spawn(async move {
+                let _slot = slot;
+                doing.await.and_then(|result| shown(&result))
+            });
+            let entry = Entry::new(actor, about, progress, inner, move || works.forget_old());
+            let outcome = entry.outcome();
+            entries.insert(id.clone(), entry);
+            outcome
+        };
         self.forget_old();
         Ok(Begun { works: self.clone(), id, actor: actor.to_owned(), outcome, is_kept: false })
     }
@@ -156,14 +163,14 @@ impl Works {
         Ok(entry.state(id))
     }
 
-    /// All work of `actor` by its id, without what has come of it.
+    /// All work of `actor`, the newest first, without what has come of it.
     pub(crate) fn of(&self, actor: &str) -> Vec<Line> {
         self.forget_old();
         let entries = self.entries();
-        let of_actor = entries.iter().filter(|(_, entry)| entry.is_of(actor));
-        let mut lines: Vec<Line> = of_actor.map(|(id, entry)| entry.line(id)).collect();
-        lines.sort_by(|a, b| a.id.cmp(&b.id));
-        lines
+        let mut of_actor: Vec<(&String, &Entry)> =
+            entries.iter().filter(|(_, entry)| entry.is_of(actor)).collect();
+        of_actor.sort_by_key(|(id, entry)| (Reverse(entry.begun()), *id));
+        of_actor.into_iter().map(|(id, entry)| entry.line(id)).collect()
     }
 
     /// Waits until it has ended, or for as long as a call may.
@@ -212,7 +219,7 @@ impl Works {
         entries.retain(|_, entry| entry.ended().is_none_or(|ended| now.duration_since(ended.at) < kept));
         let mut ended: Vec<(String, Ended)> =
             entries.iter().filter_map(|(id, entry)| Some((id.clone(), entry.ended()?))).collect();
-        ended.sort_by_key(|(_, ended)| std::cmp::Reverse(ended.at));
+        ended.sort_by_key(|(_, ended)| Reverse(ended.at));
         let mut bytes = 0_usize;
         for (number, (id, ended)) in ended.into_iter().enumerate() {
             bytes = bytes.saturating_add(ended.bytes);
@@ -282,9 +289,11 @@ impl Drop for Begun {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use chrono::DateTime;
     use tokio::sync::Notify;
 
     use super::*;
+    use crate::service::Subject;
 
     fn code(problem: &Problem) -> String {
         serde_json::to_value(problem).unwrap()["code"].as_str().unwrap().to_owned()
@@ -320,10 +329,11 @@ mod tests {
         });
         let state = begun.unwrap().wait().await.unwrap().unwrap_err();
         goes_on.notified().await;
+        let shown = serde_json::to_value(&state).unwrap();
         assert_eq!(
-            serde_json::to_value(&state).unwrap(),
+            shown,
             serde_json::json!({
-                "id": state.id, "kind": "check", "state": "running", "waits_for": "clickhouse",
+                "id": state.id, "kind": "check", "pipe": null, "pipe_name": null, "begun_at": shown["begun_at"], "state": "running", "waits_for": "clickhouse",
                 "progress": { "done": 3, "of": 9 }, "result": null, "problem": null
             })
         );
@@ -341,6 +351,28 @@ mod tests {
         assert!(works.state(&state.id, "ann").is_ok());
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(works.state(&state.id, "ann").is_err(), "it was kept for long enough");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_several_the_newest_is_first_and_each_says_which_pipe_it_is_about() {
+        let works = Works::default();
+        let mut held = Vec::new();
+        for name in ["clicks", "views", "orders"] {
+            let subject = Subject { id: Some(format!("p-{name}")), name: Some(name.to_owned()) };
+            let about = (WorkKind::ReplayErrors, subject);
+            held.push(works.begin("ann", about, "nothing", |_| never()).unwrap());
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        held.push(works.begin("ann", WorkKind::ListTopics, "nothing", |_| never()).unwrap());
+        let lines = serde_json::to_value(works.of("ann")).unwrap();
+        let told: Vec<(&str, &str)> = lines.as_array().unwrap()[1..]
+            .iter()
+            .map(|line| (line["pipe"].as_str().unwrap(), line["pipe_name"].as_str().unwrap()))
+            .collect();
+        assert_eq!(told, [("p-orders", "orders"), ("p-views", "views"), ("p-clicks", "clicks")]);
+        let first = &lines[0];
+        assert_eq!((&first["kind"], &first["pipe"]), (&"list_topics".into(), &serde_json::Value::Null));
+        assert!(DateTime::parse_from_rfc3339(first["begun_at"].as_str().unwrap()).is_ok(), "{first}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -82,9 +82,11 @@ fn all() -> impl Iterator<Item = (&'static str, Begin)> {
         tell_gone: |store, pipe| store.tell_gone("here");
         is_ended_but_for: |store, pipe| store.is_ended_but_for("here", &pipe.id);
         new_token: |store, pipe| store.new_token("new", Role::Viewer);
+        new_token_by: |store, pipe| store.new_token_by(&"hpt_x".into(), "new", Role::Viewer);
         first_token: |store, pipe| store.first_token();
         tokens: |store, pipe| store.tokens();
         forget_token: |store, pipe| store.forget_token("admin");
+        forget_token_by: |store, pipe| store.forget_token_by(&"hpt_x".into(), "admin");
         token_owner: |store, pipe| store.token_owner("hpt_x");
     };
     calls.into_iter()

@@ -282,6 +282,12 @@ async fn tokens_are_known_by_their_digest_alone() {
         let second = store.new_token("second", Role::Admin).await.unwrap();
         store.forget_token("second").await.unwrap();
         assert_eq!(store.token_owner(second.expose_secret()).await.unwrap(), None);
+        let heir = store.new_token_by(&second, "heir", Role::Admin).await;
+        assert!(matches!(heir, Err(StoreError::Forgotten)), "{heir:?}");
+        let revenge = store.forget_token_by(&second, "dashboard").await;
+        assert!(matches!(revenge, Err(StoreError::Forgotten)), "{revenge:?}");
+        let third = store.new_token_by(&first, "third", Role::Admin).await.unwrap();
+        store.forget_token_by(&third, "third").await.unwrap();
         let names: Vec<String> = store.tokens().await.unwrap().into_iter().map(|token| token.name).collect();
         assert_eq!(names, ["admin", "dashboard"]);
         for wrong in
