@@ -89,10 +89,9 @@ fn a_call_says_no_answer_that_it_never_gives() {
             let may_name_a_pipe = keys.is_some_and(|keys| keys["of"].is_object());
             let is_work = call["responses"]["202"]["headers"]["location"].is_object();
             let is_stream = call["responses"]["200"]["content"]["text/event-stream"].is_object();
-            let made_before = parameter("Idempotency-Key").is_some();
             let if_match = parameter("If-Match");
             for (status, may_be) in [
-                ("404", path.contains('{') || may_name_a_pipe || made_before),
+                ("404", path.contains('{') || may_name_a_pipe),
                 ("408", has_body),
                 ("409", WITH_CONFLICTS.contains(&id)),
                 ("412", if_match.is_some()),

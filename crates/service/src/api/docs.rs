@@ -82,7 +82,7 @@ const LOOKS_OF_PIPE: [&str; 4] =
     ["sample_pipe_source", "sample_pipe_destination", "list_errors", "summarize_errors"];
 
 /// Calls with a body in which no pipe is named.
-const WITHOUT_PIPE: [&str; 2] = ["create_token", "compose_ddl"];
+const WITHOUT_PIPE: [&str; 3] = ["create_pipe", "create_token", "compose_ddl"];
 
 /// Leaves to each call the answers that it has.
 pub(crate) fn narrow(api: &mut Description) {
@@ -95,7 +95,7 @@ pub(crate) fn narrow(api: &mut Description) {
             let has_body = operation.request_body.is_some();
             let looks = is_one_of(&LOOKS_OF_PIPE);
             operation.responses.responses.retain(|status, _| match status.as_str() {
-                // A look at a draft may name a pipe, and one that was made with an `Idempotency-Key` may be gone.
+                // A look at a draft may name a pipe.
                 "404" => path.contains('{') || (has_body && !is_one_of(&WITHOUT_PIPE)),
                 "408" => has_body,
                 "409" => is_one_of(&WITH_CONFLICTS),
