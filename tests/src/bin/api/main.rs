@@ -88,22 +88,36 @@ fn main() -> ExitCode {
     }
 }
 
-/// Takes all looks, and tells how many calls they made; what was found is an error.
+/// Takes all looks, and tells how many calls they made; what was found is an error. Calls wait more than they work, so the services are looked at at
+/// the same time.
 fn look(cli: &Cli) -> Result<u64, String> {
     let half = cli.examples.div_ceil(2);
-    let new = Served::start();
-    let mut made = run(
-        cli,
-        &Round { what: "a new service", service: &new, pipes: None, calls: Calls::All, examples: half },
-    )?;
-    drop(new);
+    std::thread::scope(|scope| {
+        let new = scope.spawn(|| look_at_new(cli, half));
+        let with_pipes = look_at_pipes(cli, half);
+        let new = new.join().unwrap_or_else(|_| Err("the look at a new service panicked".to_owned()));
+        match (new, with_pipes) {
+            (Ok(new), Ok(with_pipes)) => Ok(new + with_pipes),
+            (Err(new), Err(with_pipes)) => Err(format!("{new}\n{with_pipes}")),
+            (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+        }
+    })
+}
+
+fn look_at_new(cli: &Cli, examples: u64) -> Result<u64, String> {
+    let service = Served::start();
+    run(cli, &Round { what: "a new service", service: &service, pipes: None, calls: Calls::All, examples })
+}
+
+fn look_at_pipes(cli: &Cli, examples: u64) -> Result<u64, String> {
     let postgres = own_postgres();
     let state = postgres.new_database().map_err(|error| format!("PostgreSQL: {error}"))?;
     let service = Served::start_on(&state, None);
     let pipes = Pipes::make(&service);
     let removed = cli.examples.div_ceil(REMOVE_SHARE);
+    let mut made = 0;
     for (what, calls, examples) in [
-        ("a service with pipes", Calls::AllButRemove, half.saturating_sub(removed)),
+        ("a service with pipes", Calls::AllButRemove, examples.saturating_sub(removed)),
         ("pipes that go", Calls::Remove, removed),
     ] {
         made += run(cli, &Round { what, service: &service, pipes: Some(&pipes), calls, examples })?;
@@ -114,12 +128,12 @@ fn look(cli: &Cli) -> Result<u64, String> {
 
 /// Takes one look.
 fn run(cli: &Cli, round: &Round<'_>) -> Result<u64, String> {
+    println!("{}: is called", round.what);
     calls_of(cli, round).map_err(|error| format!("{}: {error}", round.what))
 }
 
 /// Makes the calls of one round, and tells how many; what was found is an error.
 fn calls_of(cli: &Cli, round: &Round<'_>) -> Result<u64, String> {
-    println!("\n{}", round.what);
     let folder = tempfile::tempdir().map_err(|error| format!("a folder: {error}"))?;
     let report = folder.path().join("report.json");
     let mut command = Command::new("python3");
@@ -147,13 +161,16 @@ fn calls_of(cli: &Cli, round: &Round<'_>) -> Result<u64, String> {
         Calls::AllButRemove => command.args(["--exclude-operation-id", REMOVE]),
         Calls::Remove => command.args(["--include-operation-id", REMOVE]),
     };
-    let status = command.status().map_err(|error| format!("cannot run python3: {error}"))?;
+    let output = command.output().map_err(|error| format!("cannot run python3: {error}"))?;
+    // As a whole, since others write at the same time.
+    let [said, complained] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    println!("\n{}:\n{said}{complained}", round.what);
     let text = std::fs::read_to_string(&report).map_err(|_| "Schemathesis has written no report")?;
     let report: Value =
         serde_json::from_str(&text).map_err(|error| format!("its report is no JSON: {error}"))?;
     let made = report["test_cases"]["generated"].as_u64().unwrap_or_default();
     let ready = round.service.call("GET", "/readyz", &[], None).status;
-    match (status.success(), ready, made >= round.examples) {
+    match (output.status.success(), ready, made >= round.examples) {
         (false, ..) => Err("Schemathesis found something".to_owned()),
         (_, ready, _) if ready != 200 => Err(format!("the service is not ready any more: {ready}")),
         (.., false) => Err(format!("Schemathesis made {made} calls of {}", round.examples)),
