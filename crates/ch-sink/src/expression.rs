@@ -312,7 +312,11 @@ fn number(text: &str) -> Option<usize> {
     let mut at = digits(0);
     let whole = at;
     if text.starts_with("0x") || text.starts_with("0X") {
-        at = 2 + text[2..].bytes().take_while(u8::is_ascii_hexdigit).count();
+        let hex = text[2..].bytes().take_while(u8::is_ascii_hexdigit).count();
+        if hex == 0 {
+            return None;
+        }
+        at = 2 + hex;
     } else {
         if text[at..].starts_with('.') {
             at += 1 + digits(at + 1);
@@ -497,6 +501,7 @@ mod tests {
             "'a' IN (1db.2t)",
             "'a' IN (1e)",
             "'a' IN (0xkeys)",
+            "'a' IN (0x)",
             "'a' IN (1.t)",
             "'a' IN (.t)",
             "'a' IN (1::UInt8, sec)",
