@@ -78,13 +78,16 @@ pub(crate) fn release_binary() -> anyhow::Result<PathBuf> {
 pub(crate) fn with_release_binary(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut build = giving_way(&release_build());
     println!("meanwhile: {}", show(&build));
-    let child = build.arg("--quiet").stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-    let child = child.with_context(|| format!("cannot run {:?}", build.get_program()))?;
-    let done = work();
-    let built = child.wait_with_output()?;
-    done?;
-    if !built.status.success() {
-        bail!("{} ended with {}:\n{}", show(&build), built.status, String::from_utf8_lossy(&built.stderr));
+    let child = build.arg("--quiet").stdout(Stdio::null()).spawn();
+    let mut child = child.with_context(|| format!("cannot run {:?}", build.get_program()))?;
+    if let Err(error) = work() {
+        // Nobody needs it any more.
+        child.kill().and_then(|()| child.wait())?;
+        return Err(error);
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("{} ended with {status}", show(&build));
     }
     Ok(())
 }
