@@ -26,6 +26,13 @@ fn kind(schema: &Value) -> String {
     if let Some(alternatives) = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array()) {
         return alternatives.iter().map(kind).collect::<Vec<_>>().join(" or ");
     }
+    if let Some(words) = schema["enum"].as_array() {
+        return words
+            .iter()
+            .map(|word| format!("`{}`", word.as_str().unwrap()))
+            .collect::<Vec<_>>()
+            .join(" or ");
+    }
     let types: Vec<&str> = match &schema["type"] {
         Value::String(one) => vec![one],
         Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
@@ -93,7 +100,10 @@ fn schema(out: &mut String, name: &str, schema: &Value) {
     let _ = write!(out, "\n| key | | |\n|---|---|---|\n");
     for (key, property) in properties {
         let needed = if required.contains(&key.as_str()) { "" } else { ", may be missing" };
-        let says = cell(property["description"].as_str().unwrap_or_default());
+        // Of one that may be null it stands beside the other alternative.
+        let of_alternative =
+            || property["oneOf"].as_array()?.iter().find_map(|one| one["description"].as_str());
+        let says = cell(property["description"].as_str().or_else(of_alternative).unwrap_or_default());
         let _ = writeln!(out, "| `{key}` | {}{needed} | {says} |", kind(property));
     }
 }

@@ -1,5 +1,6 @@
 //! The schema as a document to read.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use expect_test::expect_file;
@@ -22,7 +23,10 @@ README.md shows a whole file, [connecting.md](../connecting.md) a `source:` for 
 
 fn described(root: &Value, place: &Value) -> String {
     let mut text = place["description"].as_str().unwrap_or_default().to_owned();
-    let words = words(root, place);
+    // Some stand there as values and as texts.
+    let mut words = words(root, place);
+    let mut seen = BTreeSet::new();
+    words.retain(|word| seen.insert(word.clone()));
     if !words.is_empty() && words != ["true", "false"] && !words.contains(&"earliest".to_owned()) {
         let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
         let _ = write!(text, " One of {}.", words.join(", "));
