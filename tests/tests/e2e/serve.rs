@@ -78,8 +78,17 @@ fn pipes_that_start_together_start_with_the_memory_that_they_can_keep() {
         let pipes = served.call("GET", "/api/v1/pipes", &[], None).expect(200).body;
         pipes["pipes"].as_array().unwrap().iter().filter(|pipe| pipe["stage"] == "running").count() == PIPES
     };
-    wait_until("all to run", || are_running(&served));
+    // Events are told a moment after what they tell of.
+    let stages_behind = |served: &Served, number: &Value| -> Vec<String> {
+        let path = format!("/api/v1/events?after={number}");
+        let events = served.call("GET", &path, &[], None).expect(200).body;
+        let stages = events["events"].as_array().unwrap().iter().filter(|event| event["kind"] == "stage");
+        stages.map(|event| event["reason"].as_str().unwrap().to_owned()).collect()
+    };
+    let run = |stages: Vec<String>| stages.iter().filter(|stage| *stage == "running").count();
+    wait_until("all to run", || are_running(&served) && run(stages_behind(&served, &json!(0))) >= PIPES);
     let newest = served.call("GET", "/api/v1/events?order=newest&limit=1", &[], None).expect(200).body;
+    let newest = &newest["events"][0]["number"];
     served.kill();
     served.start_again();
     wait_until("all to run again", || are_running(&served));
@@ -91,11 +100,12 @@ fn pipes_that_start_together_start_with_the_memory_that_they_can_keep() {
         .map(|(_, bytes)| bytes)
         .collect();
     assert_eq!(shares, ["16777216"; PIPES], "{scraped}");
-    let path = format!("/api/v1/events?after={}", newest["events"][0]["number"]);
-    let events = served.call("GET", &path, &[], None).expect(200).body;
-    let stages: Vec<&str> =
-        events["events"].as_array().unwrap().iter().filter_map(|event| event["reason"].as_str()).collect();
-    assert_eq!(stages, ["running"; PIPES], "none has to stop to give a part back: {events}");
+    wait_until("that to be told", || run(stages_behind(&served, newest)) >= PIPES);
+    let stages = stages_behind(&served, newest);
+    assert!(
+        stages.iter().all(|stage| stage == "running"),
+        "none has to stop to give a part back: {stages:?}"
+    );
 }
 
 #[test]
