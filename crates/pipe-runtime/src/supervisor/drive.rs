@@ -105,7 +105,7 @@ impl Inner {
                     true
                 }
                 Intent::Rest => {
-                    (entry.file, entry.was_stopped) = (None, false);
+                    entry.file = None;
                     false
                 }
             };
@@ -202,7 +202,8 @@ impl Inner {
             return Some(share);
         }
         // Where nobody is about to give any back, a part of it is better than to wait.
-        let may_come = state.pipes.values().any(|entry| entry.may_give_back(share));
+        let to_keep = self.share(state, Entry::needs_memory);
+        let may_come = state.pipes.values().any(|entry| entry.may_give_back(to_keep));
         (!may_come && free >= SHARE_BYTES_MIN).then_some(free)
     }
 
@@ -291,6 +292,7 @@ impl Inner {
         // Memory last: what waits for ends that do not answer holds none.
         let Some(share) = self.take_share(pipe).await else { return Ok(None) };
         self.note_wait(pipe, None);
+        // But for one more look, with the memory that it has waited for: without, it would be the last in the row again.
         if looked.is_older_than(LOOKED_MS_MAX) {
             looked = Looked::at(file, &options, LookPlace::take().await, tell).await?;
         }
@@ -382,7 +384,7 @@ impl Inner {
 /// Has a pipe rest, whatever its generation.
 fn rest(entry: &mut Entry) -> Action {
     let generation = entry.life.wanted().generation;
-    (entry.file, entry.was_stopped) = (None, false);
+    entry.file = None;
     entry.life.want(Wanted { generation, runs: false })
 }
 
@@ -436,6 +438,7 @@ async fn run(inner: Arc<Inner>, pipe: PipeId, generation: Generation, file: Arc<
     drop(share);
     inner.tell(&pipe, |entry| {
         entry.close_run();
+        entry.was_stopped &= entry.life.wanted().runs;
         match result {
             Ok(()) => {
                 entry.last_reason = None;
@@ -463,6 +466,7 @@ async fn guard(inner: Arc<Inner>, pipe: PipeId, run: impl Future<Output = ()> + 
             handle.abort();
         }
         entry.close_run();
+        (entry.waits_for, entry.was_stopped) = (None, false);
         match entry.life.doing() {
             Doing::Starting(_) => entry.life.refused(),
             _ => entry.life.ended(Ended::Failed),

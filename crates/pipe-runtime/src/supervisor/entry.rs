@@ -102,18 +102,24 @@ impl Entry {
 
     /// Whether it holds memory, or could start with some: others give back a part of what they have for it.
     pub(super) fn needs_memory(&self) -> bool {
-        self.share > 0 || self.lacks_memory
+        self.share > 0 || self.lacks_memory || self.has_claim()
     }
 
-    /// Whether it comes before others that want memory: it has had some, and is about to start anew.
+    /// Whether it comes before others that want memory: it has had some, has given it back, and is about to start anew.
     pub(super) fn has_claim(&self) -> bool {
-        self.was_stopped && self.share == 0 && matches!(self.life.doing(), Doing::Starting(_))
+        let is_about_to = matches!(self.life.doing(), Doing::Starting(_) | Doing::Stopping);
+        self.was_stopped && self.share == 0 && self.life.wanted().runs && is_about_to
     }
 
-    /// Whether there is more to come of it than one share: it holds more, and stops, or may be told to.
+    /// Whether it is going to give some of its memory back where each has this share: by its end, or since it may be told to start anew, now or once it
+    /// has started.
     pub(super) fn may_give_back(&self, share: usize) -> bool {
-        self.share > share && (self.may_renew() || self.life.doing() == Doing::Stopping)
-            || (self.life.doing() == Doing::Stopping && !self.life.wanted().runs)
+        match self.life.doing() {
+            Doing::Stopping => self.share > share || !self.life.wanted().runs,
+            Doing::Starting(_) => self.share > share,
+            Doing::Running(_) => self.share > share && self.may_renew(),
+            Doing::Resting | Doing::Waiting(_) | Doing::Failed(_) => false,
+        }
     }
 
     /// Whether memory is kept for it as well where others start: it may be about to need some. One that was refused, and is tried again, is
