@@ -5,7 +5,7 @@ use std::path::Path;
 use sqlx::{Connection, Executor, SqliteConnection};
 
 use crate::places::{KEY, Place, open, sqlite};
-use crate::{CANARY, new_pipe};
+use crate::{CANARY, create_fifty, new_pipe};
 
 /// The file, and what SQLite keeps beside it.
 fn bytes(file: &Path) -> Vec<u8> {
@@ -121,9 +121,7 @@ async fn what_is_no_database_is_refused() {
 async fn a_damaged_file_is_refused() {
     let place = sqlite();
     let store = open(&place, KEY).await.unwrap();
-    for number in 0..50 {
-        store.create(&new_pipe(&format!("pipe-{number}")), None, "ann").await.unwrap();
-    }
+    create_fifty(&store).await;
     store.close().await;
     drop(store);
     change(&place, "PRAGMA wal_checkpoint(TRUNCATE)").await;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use sqlx::{Connection, Executor, SqliteConnection};
 
-use crate::new_pipe;
 use crate::places::{KEY, Place, open, sqlite};
+use crate::{create_fifty, new_pipe};
 
 /// What SQLite keeps beside a file: changes that are to be made in it, their index, and changes that are to be undone.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -22,9 +22,7 @@ async fn killed(sql: &'static str) -> Place {
     let place = sqlite();
     let store = open(&place, KEY).await.unwrap();
     store.first_token().await.unwrap().unwrap();
-    for number in 0..50 {
-        store.create(&new_pipe(&format!("pipe-{number}")), None, "ann").await.unwrap();
-    }
+    create_fifty(&store).await;
     store.close().await;
     drop(store);
     let store = open(&place, KEY).await.unwrap();
@@ -210,9 +208,7 @@ async fn a_damaged_file_keeps_the_changes_beside_it() {
 async fn killed_in_the_file() -> Place {
     let place = sqlite();
     let store = open(&place, KEY).await.unwrap();
-    for number in 0..50 {
-        store.create(&new_pipe(&format!("pipe-{number}")), None, "ann").await.unwrap();
-    }
+    create_fifty(&store).await;
     store.close().await;
     drop(store);
     let file = place.file.as_ref().unwrap();

@@ -19,7 +19,7 @@ mod together;
 use expect_test::expect;
 use housepipe_runtime::{Document, Generation, ThisMachine};
 use housepipe_service::{
-    Asked, CleanUp, Consumer, Edit, EventKind, IdempotencyKey, NewPipe, PAGE_BYTES_MAX, Role, Secrets,
+    Asked, CleanUp, Consumer, Edit, EventKind, IdempotencyKey, NewPipe, PAGE_BYTES_MAX, Role, Secrets, Store,
     StoreAddress, StoreError, Wanted,
 };
 use places::{KEY, Place, each_place, open};
@@ -43,6 +43,13 @@ fn new_pipe(name: &str) -> NewPipe {
         document: apart.document,
         secrets: apart.secrets.into_iter().collect(),
         runs: true,
+    }
+}
+
+/// Enough pipes for several pages of a file.
+async fn create_fifty(store: &Store) {
+    for number in 0..50 {
+        store.create(&new_pipe(&format!("pipe-{number}")), None, "ann").await.unwrap();
     }
 }
 
