@@ -387,6 +387,24 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_answers_late_brings_no_position_back() {
+        let mut progress = Progress::default();
+        let partition = PartitionId(0);
+        let former = progress.ledger.assign(partition);
+        progress.chunk_read(partition, former, &chunk(10));
+        progress.reached_end(partition, former, Offset(10));
+        assert!(progress.positions[&partition].has_reached_end());
+        // The partition goes, comes back, and is not read yet.
+        progress.positions.clear();
+        let epoch = progress.ledger.assign(partition);
+        progress.chunk_read(partition, former, &chunk(10));
+        progress.reached_end(partition, former, Offset(20));
+        assert!(progress.positions.is_empty(), "{:?}", progress.positions);
+        progress.reached_end(partition, epoch, Offset(20));
+        assert!(progress.positions[&partition].has_reached_end());
+    }
+
+    #[test]
     fn counts_of_several_runs_stay_balanced() {
         let run =
             Counters { read: 10, loaded: 4, rejected: 1, in_flight: 3, given_back: 2, ..Counters::default() };

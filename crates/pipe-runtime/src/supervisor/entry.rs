@@ -221,7 +221,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::supervisor::lifecycle::Wanted;
+    use crate::supervisor::lifecycle::{Ended, Wanted};
 
     #[test]
     fn a_pipe_that_cannot_start_is_misconfigured_until_it_has() {
@@ -258,5 +258,26 @@ mod tests {
             (Stage::Running, None),
         ];
         assert_eq!(stages, expected);
+    }
+
+    #[test]
+    fn a_pipe_that_starts_anew_has_a_claim_from_the_moment_that_its_memory_is_given_back() {
+        let mut entry = Entry::new(SystemTime::UNIX_EPOCH);
+        let run = |definition| Wanted { generation: Generation::of(definition), runs: true };
+        entry.life.want(run(1));
+        entry.share = 8;
+        entry.life.started();
+        assert!(entry.needs_memory() && !entry.has_claim());
+        assert_eq!(entry.life.want(run(2)), Action::Stop);
+        entry.was_stopped = true;
+        assert!(!entry.has_claim(), "it has its memory still");
+        assert!(entry.may_give_back(4) && !entry.may_give_back(8), "and is going to want a share again");
+        // Between these two others look at what is free.
+        entry.share = 0;
+        assert!(entry.has_claim() && entry.needs_memory() && entry.may_need_memory());
+        entry.life.ended(Ended::Settled);
+        assert!(entry.has_claim() && entry.needs_memory());
+        entry.life.want(Wanted { runs: false, ..run(2) });
+        assert!(!entry.has_claim() && !entry.needs_memory(), "it is wanted to rest");
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::pipe_file::PipeFile;
 
 /// The longest turn, in milliseconds. A start that takes longer waits for an end that does not answer, which costs the others nothing: it goes on, and
-/// the next one begins. How many go on is bounded by the turns of the time that they take.
+/// the next one begins. How many go on is bounded by the places for looks ([`LookPlace`](crate::pipe::LookPlace)).
 pub(super) const TURN_MS_MAX: u64 = 1_000;
 
 /// Ends that are known as silent, at most. Beyond it all are forgotten, and found out again.
